@@ -1,0 +1,1 @@
+"""Pictures that this project made (see paint.py): data only."""

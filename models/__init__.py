@@ -1,0 +1,1 @@
+"""Embedded networks, trained by this project, and their model cards: data only."""
