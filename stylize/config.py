@@ -1,0 +1,320 @@
+"""What a run asks for and what it hands back: frozen dataclasses. Every default lives here, once; stdlib only.
+
+Recipes are data too: `RECIPES` names whole sets of values for `RefineConfig`, each with the paper or program that it
+repeats.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from stylize.errors import OptionError
+
+__all__ = [
+    "GATYS_STYLE_LAYERS",
+    "RECIPES",
+    "SMALLEST_PX",
+    "VGG19_LAYERS",
+    "FastConfig",
+    "LayerWeights",
+    "OptimizationConfig",
+    "PerceptualLossConfig",
+    "PyramidConfig",
+    "Recipe",
+    "RefineConfig",
+    "canonical_layer",
+]
+
+LayerWeights = tuple[tuple[str, float], ...]
+
+_CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
+
+#: Every activation of VGG-19 in the papers' names, in the order of the forward pass.
+VGG19_LAYERS = tuple(
+    f"relu{block}_{index}"
+    for block, count in enumerate(_CONVOLUTIONS_PER_BLOCK, start=1)
+    for index in range(1, count + 1)
+)
+#: The layers of Gatys et al. 2015: the first activation of each block for style.
+GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+#: VGG-19 halves a picture four times before its last block: of a smaller one nothing arrives there.
+SMALLEST_PX = 16
+
+
+def canonical_layer(name: str) -> str:
+    """Return the papers' name (`relu4_2`) of a VGG-19 layer; Keras' `block4_conv2` and Caffe's `conv4_2` are understood.
+
+    Frameworks and papers number the layers alike; all three names mean the activation after the ReLU, which is what
+    Keras' `block4_conv2` returns. Raises OptionError for a name that VGG-19 does not have.
+    """
+    plain = name.strip().lower().replace("block", "relu").replace("_conv", "_")
+    if plain.startswith("conv"):
+        plain = "relu" + plain[len("conv") :]
+    if plain not in VGG19_LAYERS:
+        raise OptionError(
+            f"layer {name!r}: expected one of VGG-19's activations, relu1_1 to relu5_4 (such as relu4_2)"
+        )
+    return plain
+
+
+def _check(condition: bool, message: str) -> None:
+    if not condition:
+        raise OptionError(message)
+
+
+def _check_size(size: int) -> None:
+    _check(1 <= size <= 65535, f"size: expected a long side of 1 to 65535 px, received {size}")
+
+
+@dataclass(frozen=True)
+class FastConfig:
+    """What `fast` is asked for."""
+
+    network: str = "auto"
+    """A stylizer of the registry (magenta, magenta-int8, mini), or auto."""
+    size: int = 512
+    """Long side of the output in px."""
+    strength: float = 1.0
+    """0 keeps the content, 1 is the full style."""
+    keep_colors: bool = False
+    """Take only the luminance from the style; the content keeps its own colours."""
+
+    def __post_init__(self) -> None:
+        _check_size(self.size)
+        _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
+
+
+@dataclass(frozen=True)
+class PerceptualLossConfig:
+    """The loss of Gatys, Ecker and Bethge (arXiv 1508.06576): content, style and total variation terms.
+
+    `normalization` says what the squares are divided by, so that recipes are repeated exactly:
+
+    - `relative`: |F - F*|^2 / |F*|^2 and |G - G*|^2 / |G*|^2 a layer, and the mean squared difference of neighbouring
+      pixels. Weights then mean the same for every picture, size and network.
+    - `mean`: means of squares of activations and of Gram matrices (each divided by its number of positions), and the
+      sum of absolute differences of neighbouring pixels, as in TensorFlow's tutorial.
+    - `sum`: as `mean`, but the content term is the plain sum of squares, as in the 2015 paper.
+    """
+
+    content_layers: LayerWeights = (("relu4_2", 1.0),)
+    style_layers: LayerWeights = tuple((name, 0.2) for name in GATYS_STYLE_LAYERS)
+    content_weight: float = 0.3
+    style_weight: float = 1.0
+    total_variation_weight: float = 0.0
+    normalization: Literal["relative", "mean", "sum"] = "relative"
+    octaves: int = 1
+    """The style loss is averaged over the picture at full size, half, quarter, ...: this many sizes."""
+
+    def __post_init__(self) -> None:
+        for field in ("content_layers", "style_layers"):
+            layers = getattr(self, field)
+            _check(len({name for name, _ in layers}) == len(layers), f"{field}: a layer is named twice")
+            for name, weight in layers:
+                _check(name == canonical_layer(name), f"{field}: expected {canonical_layer(name)}, received {name}")
+                _check(
+                    math.isfinite(weight) and weight >= 0, f"{name}: expected a weight of 0 or more, received {weight}"
+                )
+        for field in ("content_weight", "style_weight", "total_variation_weight"):
+            weight = getattr(self, field)
+            _check(math.isfinite(weight) and weight >= 0, f"{field}: expected 0 or more, received {weight}")
+        _check(self.content_weight + self.style_weight > 0, "content and style weight are both 0: nothing to optimise")
+        _check(bool(self.content_layers) or self.content_weight == 0, "content_layers: expected at least one layer")
+        _check(bool(self.style_layers) or self.style_weight == 0, "style_layers: expected at least one layer")
+
+
+@dataclass(frozen=True)
+class OptimizationConfig:
+    """How the pixels are moved.
+
+    `learning_rate`, `beta_1`, `beta_2` and `epsilon` are Adam's (arXiv 1412.6980), for pixels in [0, 1]; L-BFGS finds
+    its own step, and there `learning_rate` only caps the first one (px value).
+    """
+
+    optimizer: Literal["lbfgs", "adam"] = "lbfgs"
+    learning_rate: float = 0.02
+    beta_1: float = 0.99
+    beta_2: float = 0.999
+    epsilon: float = 1e-1
+    keep_best: bool = False
+    """Return the iterate with the lowest loss rather than the last (L-BFGS never gets worse, so there it is the same)."""
+
+    def __post_init__(self) -> None:
+        _check(self.optimizer in ("lbfgs", "adam"), f"optimizer: expected lbfgs or adam, received {self.optimizer}")
+        _check(0 < self.learning_rate <= 1, f"learning rate: expected over 0 and up to 1, received {self.learning_rate}")
+
+
+@dataclass(frozen=True)
+class PyramidConfig:
+    """From coarse to fine: sizes in steps of `ratio` from `coarsest_px` up to the output's long side.
+
+    `share` of a level's steps relative to the next coarser one: fine levels cost more and need fewer. A pyramid of one
+    level (`coarsest_px` None) is plain optimisation at full size.
+    """
+
+    coarsest_px: int | None = 64
+    ratio: float = 2**0.5
+    share: float = 0.8
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """What `refine` is asked for. The defaults are the recipe `default`."""
+
+    features: str = "auto"
+    """A feature network of the registry (vgg19, vgg19-slim), or auto."""
+    size: int = 512
+    steps: int = 330
+    """Evaluations of loss and gradient over all levels of the pyramid."""
+    time_budget: float | None = None
+    """Seconds for the whole refinement; replaces `steps`."""
+    init: str = "preview"
+    """preview (what `fast` makes), content, noise, content+noise, or the path of a picture."""
+    loss: PerceptualLossConfig = PerceptualLossConfig()
+    optimization: OptimizationConfig = OptimizationConfig()
+    pyramid: PyramidConfig = PyramidConfig()
+    pooling: Literal["max", "avg"] = "max"
+    style_scale: float = 1.0
+    """Long side of the style picture, relative to the output's: larger gives larger strokes."""
+    keep_colors: bool = False
+    seed: int = 0
+    network: str = "auto"
+    """The stylizer that makes the preview."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the convolutions; auto takes bfloat16 where the CPU multiplies it natively. Statistics stay float32."""
+
+    def __post_init__(self) -> None:
+        _check_size(self.size)
+        _check(self.steps >= 1, f"steps: expected 1 or more, received {self.steps}")
+        _check(
+            self.time_budget is None or self.time_budget > 0,
+            f"time budget: expected more than 0 seconds, received {self.time_budget}",
+        )
+        _check(self.pooling in ("max", "avg"), f"pooling: expected max or avg, received {self.pooling}")
+        _check(0.05 <= self.style_scale <= 20, f"style scale: expected 0.05 to 20, received {self.style_scale}")
+
+    def replace(self, **options: Any) -> RefineConfig:
+        """Return a copy with `options` set; fields of the loss and of the optimiser are named directly.
+
+        Raises OptionError for a name that no part has, or a value out of range.
+        """
+        parts = {"loss": self.loss, "optimization": self.optimization, "pyramid": self.pyramid}
+        own = {field.name for field in dataclasses.fields(self)}
+        mine: dict[str, Any] = {}
+        theirs: dict[str, dict[str, Any]] = {name: {} for name in parts}
+        for key, value in options.items():
+            if key in own:
+                mine[key] = value
+                continue
+            homes = [n for n, part in parts.items() if key in {f.name for f in dataclasses.fields(part)}]
+            _check(bool(homes), f"option {key!r}: not an option of refine")
+            theirs[homes[0]][key] = value
+        for name, part in parts.items():
+            if theirs[name]:
+                mine[name] = dataclasses.replace(part, **theirs[name])
+        return dataclasses.replace(self, **mine)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named set of refine's options, and where it comes from."""
+
+    description: str
+    config: RefineConfig
+
+
+_SINGLE_LEVEL = PyramidConfig(coarsest_px=None)
+
+
+def _style(*weights: float) -> LayerWeights:
+    return tuple(zip(GATYS_STYLE_LAYERS, weights, strict=True))
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "default": Recipe(
+        "Ours: from the preview, coarse to fine, bounded L-BFGS, losses relative to their targets; the best picture for the time.",
+        RefineConfig(),
+    ),
+    "gatys": Recipe(
+        "Gatys, Ecker, Bethge 2015 (arXiv 1508.06576): average pooling, content relu4_2, style relu1_1 to relu5_1 "
+        "equally weighted, alpha/beta 1e-3, from noise, L-BFGS.",
+        RefineConfig(
+            steps=500,
+            init="noise",
+            # The paper's 1/2 (content) and 1/4 (style) stand in the layer weights.
+            loss=PerceptualLossConfig(
+                content_layers=(("relu4_2", 0.5),),
+                style_layers=_style(*[0.2 / 4] * 5),
+                content_weight=1e-3,
+                style_weight=1.0,
+                normalization="sum",
+            ),
+            pyramid=_SINGLE_LEVEL,
+            pooling="avg",
+        ),
+    ),
+    "tf-tutorial": Recipe(
+        "TensorFlow's style transfer tutorial, also the Streamlit project's: content block5_conv2, Adam .02 (beta1 .99, "
+        "eps .1), weights 1e4 and 1e-2, total variation 30, 1000 steps from the content.",
+        RefineConfig(
+            steps=1000,
+            init="content",
+            loss=PerceptualLossConfig(
+                content_layers=(("relu5_2", 1.0),),
+                style_layers=_style(*[0.2] * 5),
+                content_weight=1e4,
+                style_weight=1e-2,
+                total_variation_weight=30.0,
+                normalization="mean",
+            ),
+            optimization=OptimizationConfig(optimizer="adam", learning_rate=0.02, beta_1=0.99, epsilon=1e-1),
+            pyramid=_SINGLE_LEVEL,
+            precision="float32",
+        ),
+    ),
+    "ml-art-combine": Recipe(
+        "aiden200/ml_art_combine: content block5_conv4, J = 1/(4HWD) sum of squares; style J = 1/(4 D^2 (HW)^2) sum of "
+        "squared Gram differences, conv1_1 to conv5_1 weighted .1 .2 .4 .2 .1; alpha 10, beta 40; Adam .01, 2500 steps "
+        "from content plus noise; with the VGG preprocessing that the original forgot.",
+        RefineConfig(
+            steps=2500,
+            init="content+noise",
+            # Both formulas are means of squares over 4; the 1/4 stands in the layer weights.
+            loss=PerceptualLossConfig(
+                content_layers=(("relu5_4", 1 / 4),),
+                style_layers=_style(0.1 / 4, 0.2 / 4, 0.4 / 4, 0.2 / 4, 0.1 / 4),
+                content_weight=10.0,
+                style_weight=40.0,
+                normalization="mean",
+            ),
+            optimization=OptimizationConfig(optimizer="adam", learning_rate=0.01, beta_1=0.9, epsilon=1e-7),
+            pyramid=_SINGLE_LEVEL,
+            precision="float32",
+        ),
+    ),
+    "nst-notebook": Recipe(
+        "teyang-lau's notebook: content block5_conv2, weights 1e3 and 1e-3, Adam 5 on 0 to 255 (beta1 .99, eps .1), 500 "
+        "steps from the content, best iterate kept.",
+        RefineConfig(
+            steps=500,
+            init="content",
+            loss=PerceptualLossConfig(
+                content_layers=(("relu5_2", 1.0),),
+                style_layers=_style(*[0.2] * 5),
+                content_weight=1e3,
+                style_weight=1e-3,
+                normalization="mean",
+            ),
+            # Pixels here are in [0, 1], so gradients are 255 times larger: the step is 5/255, and epsilon .1 * 255.
+            optimization=OptimizationConfig(
+                optimizer="adam", learning_rate=5 / 255, beta_1=0.99, epsilon=0.1 * 255, keep_best=True
+            ),
+            pyramid=_SINGLE_LEVEL,
+            precision="float32",
+        ),
+    ),
+}

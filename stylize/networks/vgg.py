@@ -1,0 +1,155 @@
+"""VGG feature encoders: VGG-19 itself (Simonyan and Zisserman, arXiv 1409.1556) and our narrow stand-in.
+
+One class serves both: they differ in their kernels, in how pixels are normalised, and in the stand-in's lifts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from stylize.config import VGG19_LAYERS
+from stylize.errors import WeightsError
+from stylize.networks.runtime import has_native_bfloat16, tf
+from stylize.weights import LocalWeights
+
+__all__ = ["EncoderWeights", "FeatureEncoder", "load_encoder_weights"]
+
+_CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
+
+
+@dataclass(frozen=True)
+class EncoderWeights:
+    """Kernels (3, 3, in, out) and biases (out,) by the paper's convolution name (`conv4_2`), for RGB in [0, 1]."""
+
+    convolutions: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Pixels are multiplied by `scale` and shifted by `offset`, channel by channel, before the first convolution."""
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    lifts: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Per layer (`relu4_1`) a matrix (channels, channels) that takes the activation into its teacher's geometry."""
+
+
+def load_encoder_weights(weights: LocalWeights) -> EncoderWeights:
+    """Read a feature network of the registry from its verified files. Raises WeightsError for a damaged file."""
+    if weights.name == "vgg19":
+        return _vgg19(weights.files[0])
+    return _safetensors(weights.files[0])
+
+
+def _vgg19(path: Path) -> EncoderWeights:
+    import keras
+
+    try:
+        network = keras.applications.VGG19(include_top=False, weights=str(path))
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"vgg19: expected Keras' weights without the classifier, received {path.name}, which Keras can't read "
+            f"({str(error).splitlines()[0]}): run `stylize models verify vgg19`"
+        ) from error
+    convolutions = {}
+    for name in (layer.replace("relu", "conv") for layer in VGG19_LAYERS):
+        block, index = name.removeprefix("conv").split("_")
+        kernel, bias = network.get_layer(f"block{block}_conv{index}").get_weights()
+        convolutions[name] = (kernel, bias)
+    # Caffe's convention (BGR, 0 to 255, mean-subtracted), turned round so that everything outside sees RGB.
+    kernel, bias = convolutions["conv1_1"]
+    convolutions["conv1_1"] = (kernel[:, :, ::-1], bias)
+    blue, green, red = _CAFFE_MEAN_BGR
+    return EncoderWeights(convolutions, scale=(255.0, 255.0, 255.0), offset=(-red, -green, -blue))
+
+
+def _safetensors(path: Path) -> EncoderWeights:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key).astype(np.float32) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path.name}: expected a safetensors file, received something unreadable ({error})") from error
+    convolutions = {
+        key.removesuffix("/kernel"): (value, tensors[key.replace("/kernel", "/bias")])
+        for key, value in tensors.items()
+        if key.endswith("/kernel")
+    }
+    lifts = {key.removesuffix("/lift"): value for key, value in tensors.items() if key.endswith("/lift")}
+    numbers = {key: tuple(float(v) for v in metadata[key].split(",")) for key in ("scale", "offset") if key in metadata}
+    return EncoderWeights(convolutions, lifts=lifts, **numbers)  # type: ignore[arg-type]
+
+
+class FeatureEncoder:
+    """Maps RGB pixels in [0, 1] to activations after the ReLU, up to the deepest layer asked for."""
+
+    def __init__(
+        self,
+        weights: EncoderWeights,
+        layers: Sequence[str],
+        *,
+        pooling: Literal["max", "avg"] = "max",
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        edge_padding: bool = False,
+    ) -> None:
+        """Build the encoder cut after the deepest of `layers` (`relu4_2`).
+
+        `edge_padding` repeats the picture's border for the first convolution instead of padding it with the mean
+        colour, whose step at the border the optimisation would otherwise paint a frame against.
+        Raises WeightsError for a layer that these weights do not have.
+        """
+        names = ["conv" + layer.removeprefix("relu") for layer in VGG19_LAYERS]
+        depth = 1 + max(VGG19_LAYERS.index(layer) for layer in layers)
+        missing = [name for name in names[:depth] if name not in weights.convolutions]
+        if missing:
+            has = ", ".join(n.replace("conv", "relu") for n in names if n in weights.convolutions)
+            raise WeightsError(
+                f"expected a feature network that reaches {VGG19_LAYERS[depth - 1]}, received one with {has}: choose "
+                "other layers, or --features vgg19"
+            )
+        if precision == "auto":
+            precision = "bfloat16" if has_native_bfloat16() else "float32"
+        self.layers = tuple(layer for layer in VGG19_LAYERS if layer in layers)
+        self.precision = precision
+        self._dtype = tf.as_dtype(precision)
+        self._pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
+        self._edge_padding = edge_padding
+        self._scale = tf.constant(weights.scale, tf.float32)
+        self._offset = tf.constant(weights.offset, tf.float32)
+        self._convolutions = [
+            (VGG19_LAYERS[i], *(tf.constant(array, self._dtype) for array in weights.convolutions[names[i]]))
+            for i in range(depth)
+        ]
+        self.channels = {
+            layer: int(kernel.shape[-1]) for layer, kernel, _ in self._convolutions if layer in self.layers
+        }
+        """Channels of each layer's activation."""
+        self._lifts = {
+            layer: tf.constant(matrix[None, None], tf.float32)
+            for layer, matrix in weights.lifts.items()
+            if layer in self.layers
+        }
+
+    def __call__(self, image: Any) -> dict[str, Any]:
+        """Encode float32 (1, H, W, 3) in [0, 1], at least 16 px a side; return float32 (1, h, w, C) by layer name."""
+        x = image * self._scale + self._offset
+        if self._edge_padding:
+            x = tf.concat([x[:, :1], x, x[:, -1:]], axis=1)
+            x = tf.concat([x[:, :, :1], x, x[:, :, -1:]], axis=2)
+        x = tf.cast(x, self._dtype)
+        features = {}
+        block = "relu1"
+        for index, (layer, kernel, bias) in enumerate(self._convolutions):
+            if not layer.startswith(block):
+                x = self._pool(x, 2, 2, "VALID")
+                block = layer.split("_")[0]
+            padding = "VALID" if index == 0 and self._edge_padding else "SAME"
+            x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, padding), bias))
+            if layer in self.layers:
+                activation = tf.cast(x, tf.float32)
+                if layer in self._lifts:
+                    activation = tf.nn.conv2d(activation, self._lifts[layer], 1, "VALID")
+                features[layer] = activation
+        return features

@@ -1,0 +1,584 @@
+"""fast, refine, compare: pictures in, results out. Nothing here writes a file of the user's."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Union, cast
+
+import numpy as np
+
+from stylize import weights
+from stylize._version import __version__
+from stylize.config import GATYS_STYLE_LAYERS, RECIPES, SMALLEST_PX, FastConfig, PerceptualLossConfig, RefineConfig
+from stylize.errors import OptionError, WeightsError
+from stylize.images import ImageSource, Picture, read_image, resized, size_for_long_side, with_colors_of
+from stylize.optimization import (
+    Checkpoint,
+    HistoryEntry,
+    Iterate,
+    LevelLoss,
+    LossTerms,
+    optimize,
+    pyramid_levels,
+)
+from stylize.weights import LocalWeights
+
+__all__ = [
+    "Comparison",
+    "NetworkUse",
+    "Scored",
+    "StyleSource",
+    "TransferResult",
+    "compare",
+    "fast",
+    "refine",
+    "refine_config",
+]
+
+StyleSource = Union[ImageSource, Sequence[ImageSource], Sequence[tuple[ImageSource, float]]]
+OnMessage = Callable[[str], None]
+OnDownload = Callable[[str, int, Union[int, None]], None]
+
+
+@dataclass(frozen=True)
+class NetworkUse:
+    """Which network was used, where it came from (embedded, added, downloaded), and its files' SHA-256 by name."""
+
+    name: str
+    origin: str
+    sha256: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class TransferResult:
+    """What `fast` and `refine` return."""
+
+    mode: str
+    """fast or refine."""
+    image: np.ndarray
+    """Float32 (H, W, 3), sRGB in [0, 1]; its long side is the size asked for."""
+    alpha: np.ndarray | None
+    """The content's transparency at the output's size, float32 (H, W), or None."""
+    config: FastConfig | RefineConfig
+    networks: tuple[NetworkUse, ...]
+    seconds: float
+    recipe: Mapping[str, Any]
+    """JSON-serialisable: command, options, inputs with hashes, networks, version, seed. Enough to run it again."""
+    history: tuple[HistoryEntry, ...] = ()
+    stopped: str | None = None
+    """`interrupted` if should_stop ended it; then `checkpoint` says where to go on."""
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One picture under the yardstick: relative losses in float32 (see `PerceptualLossConfig`)."""
+
+    label: str
+    image: np.ndarray
+    content_loss: float
+    style_loss: float
+    style_loss_per_layer: Mapping[str, float]
+    ssim: float
+    """Structural similarity to the content (Wang et al. 2004)."""
+    seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    """The process' high-water mark when the picture was done."""
+    networks: tuple[NetworkUse, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What `compare` returns."""
+
+    content: Picture
+    """At the output's size."""
+    styles: tuple[tuple[Picture, float], ...]
+    features: NetworkUse
+    """The network that all pictures are scored under."""
+    scores: tuple[Scored, ...]
+    results: tuple[TransferResult, ...] = ()
+    """fast and refine; empty when finished pictures were scored."""
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the numbers, JSON-serialisable."""
+        return {
+            "version": __version__,
+            "size": [self.content.width, self.content.height],
+            "features": dataclasses.asdict(self.features),
+            "content": self.content.path,
+            "styles": [{"path": style.path, "weight": weight} for style, weight in self.styles],
+            "pictures": [
+                {field.name: _plain(getattr(score, field.name)) for field in dataclasses.fields(Scored) if field.name != "image"}
+                for score in self.scores
+            ],
+        }
+
+
+def refine_config(recipe: str = "default", **options: Any) -> RefineConfig:
+    """Return a recipe's configuration with explicit options over it. Raises OptionError for unknown names."""
+    if recipe not in RECIPES:
+        raise OptionError(f"recipe: expected one of {', '.join(RECIPES)}, received {recipe!r}")
+    return RECIPES[recipe].config.replace(**options)
+
+
+def fast(
+    content: ImageSource,
+    style: StyleSource,
+    *,
+    config: FastConfig | None = None,
+    offline: bool = False,
+    on_message: OnMessage | None = None,
+    on_download: OnDownload | None = None,
+    **options: Any,
+) -> TransferResult:
+    """Paint `content` in the style of `style` by one pass of a feed-forward network.
+
+    Both are paths, PIL images, arrays or Pictures; `style` may be a sequence of them, or of pairs with a weight.
+    `options` are the fields of FastConfig. Raises ImageError, WeightsError, OptionError.
+    """
+    config = _fast_config(config, options)
+    began = time.perf_counter()
+    inputs = _Inputs.read(content, style, config.size)
+    return _fast(inputs, config, _Surroundings(offline, on_message, on_download), began)
+
+
+def refine(
+    content: ImageSource,
+    style: StyleSource,
+    *,
+    recipe: str = "default",
+    config: RefineConfig | None = None,
+    offline: bool = False,
+    on_iterate: Callable[[Iterate], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    resume_from: Checkpoint | None = None,
+    on_message: OnMessage | None = None,
+    on_download: OnDownload | None = None,
+    **options: Any,
+) -> TransferResult:
+    """Paint `content` in the style of `style` by optimising its pixels under a VGG network, from the preview of `fast`.
+
+    `options` are the fields of RefineConfig and of its parts, over those of `recipe`. `on_iterate` sees every step;
+    when `should_stop` returns True the best picture so far is returned, with a checkpoint to go on from.
+    Raises ImageError, WeightsError, OptionError.
+    """
+    began = time.perf_counter()
+    config = config.replace(**options) if config is not None else refine_config(recipe, **options)
+    inputs = _Inputs.read(content, style, config.size)
+    surroundings = _Surroundings(offline, on_message, on_download)
+    return _refine(inputs, config, surroundings, began, None, on_iterate, should_stop, resume_from)
+
+
+def compare(
+    content: ImageSource,
+    style: StyleSource,
+    *,
+    images: Sequence[ImageSource] | None = None,
+    fast_config: FastConfig | None = None,
+    recipe: str = "default",
+    refine_config: RefineConfig | None = None,
+    offline: bool = False,
+    on_iterate: Callable[[Iterate], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    on_message: OnMessage | None = None,
+    on_download: OnDownload | None = None,
+) -> Comparison:
+    """Run `fast` and `refine` on one pair (or take finished `images`) and score all under the same features."""
+    config = refine_config if refine_config is not None else RECIPES[recipe].config
+    surroundings = _Surroundings(offline, on_message, on_download)
+    inputs = _Inputs.read(content, style, config.size)
+    candidates: list[tuple[str, np.ndarray, TransferResult | None, int | None]] = []
+    results: tuple[TransferResult, ...] = ()
+    if images is not None:
+        for number, image in enumerate(images, start=1):
+            picture = read_image(image)
+            label = Path(picture.path).name if picture.path else f"image {number}"
+            candidates.append((label, resized(picture.pixels, *inputs.size), None, None))
+    else:
+        began = time.perf_counter()
+        preview = _fast(inputs, fast_config or FastConfig(network=config.network, size=config.size), surroundings, began)
+        candidates.append(("fast", preview.image, preview, _peak_memory_bytes()))
+        refined = _refine(
+            inputs, config, surroundings, time.perf_counter(), preview, on_iterate, should_stop, None
+        )
+        candidates.append(("refined", refined.image, refined, _peak_memory_bytes()))
+        results = (preview, refined)
+    found = surroundings.weights(config.features, "features")
+    score = _Yardstick(inputs, found)
+    return Comparison(
+        content=dataclasses.replace(inputs.content, pixels=inputs.content_pixels, alpha=inputs.alpha),
+        styles=inputs.styles,
+        features=_use(found),
+        scores=tuple(
+            score(label, resized(image, *inputs.size), result, memory) for label, image, result, memory in candidates
+        ),
+        results=results,
+    )
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Inputs and surroundings
+
+
+@dataclass(frozen=True, eq=False)
+class _Inputs:
+    """The pictures of one run, read once."""
+
+    content: Picture
+    styles: tuple[tuple[Picture, float], ...]
+    """Weights sum to 1."""
+    size: tuple[int, int]
+    content_pixels: np.ndarray
+    alpha: np.ndarray | None
+
+    @staticmethod
+    def read(content: ImageSource, style: StyleSource, long_side_px: int) -> _Inputs:
+        picture = read_image(content, name="content")
+        styles = _weighted_styles(style)
+        size = size_for_long_side(picture.height, picture.width, long_side_px)
+        alpha = None if picture.alpha is None else resized(picture.alpha, *size)
+        return _Inputs(picture, styles, size, resized(picture.pixels, *size), alpha)
+
+    def messages(self) -> list[str]:
+        pictures = [("content", self.content), *(("style", style) for style, _ in self.styles)]
+        return [f"{role}: {note}" for role, picture in pictures for note in picture.notes]
+
+    def recipe(self, mode: str, config: Any, networks: Sequence[NetworkUse], **more: Any) -> dict[str, Any]:
+        return {
+            "command": mode,
+            "version": __version__,
+            "content": {"path": self.content.path, "sha256": self.content.sha256},
+            "styles": [
+                {"path": style.path, "sha256": style.sha256, "weight": weight} for style, weight in self.styles
+            ],
+            "options": dataclasses.asdict(config),
+            "seed": getattr(config, "seed", None),
+            "networks": [dataclasses.asdict(network) for network in networks],
+            **more,
+        }
+
+
+def _weighted_styles(style: StyleSource) -> tuple[tuple[Picture, float], ...]:
+    items: Sequence[Any] = style if isinstance(style, (list, tuple)) else [style]
+    if not items:
+        raise OptionError("style: expected at least one picture, received none")
+    pairs = [item if isinstance(item, tuple) else (item, 1.0) for item in items]
+    total = sum(weight for _, weight in pairs)
+    if not (all(weight >= 0 for _, weight in pairs) and 0 < total < float("inf")):
+        raise OptionError(f"style weights: expected 0 or more, not all 0, received {[weight for _, weight in pairs]}")
+    return tuple((read_image(source, name="style"), weight / total) for source, weight in pairs)
+
+
+class _Surroundings:
+    """How a run reaches networks and tells its user things."""
+
+    def __init__(self, offline: bool, on_message: OnMessage | None, on_download: OnDownload | None) -> None:
+        self._offline = offline
+        self._on_download = on_download
+        self.say: OnMessage = on_message or (lambda message: None)
+        self._resolved: dict[tuple[str, str], LocalWeights] = {}
+
+    def weights(self, name: str, role: str) -> LocalWeights:
+        """Resolve a network once a run, so that `auto` says what it took only once."""
+        if (name, role) not in self._resolved:
+            self._resolved[name, role] = self._resolve(name, role)
+        return self._resolved[name, role]
+
+    def _resolve(self, name: str, role: str) -> LocalWeights:
+        if name == "auto":
+            return weights.resolve_auto(
+                role, offline=self._offline, on_progress=self._on_download, on_message=self.say
+            )
+        spec = weights.REGISTRY.get(name)
+        if spec is None or spec.role != role:
+            known = ", ".join(["auto", *(n for n, s in weights.REGISTRY.items() if s.role == role)])
+            raise OptionError(f"{'network' if role == 'stylizer' else role}: expected one of {known}, received {name!r}")
+        return weights.resolve(name, offline=self._offline, on_progress=self._on_download)
+
+
+def _use(found: LocalWeights) -> NetworkUse:
+    return NetworkUse(found.name, found.origin, dict(found.sha256))
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# fast
+
+
+class _Stylizer(Protocol):
+    def stylize(
+        self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float
+    ) -> np.ndarray: ...
+
+
+def _load_stylizer(found: LocalWeights) -> _Stylizer:
+    # Each branch imports its own framework only: mini and int8 need no TensorFlow.
+    if found.name == "mini":
+        from stylize.networks.mini import MiniStylizer
+
+        return MiniStylizer(*found.files)
+    if found.name == "magenta-int8":
+        from stylize.networks.magenta import Int8Stylizer
+
+        return Int8Stylizer(*found.files)
+    from stylize.networks.magenta import MagentaStylizer
+
+    return MagentaStylizer(found.folder)
+
+
+def _fast_config(config: FastConfig | None, options: Mapping[str, Any]) -> FastConfig:
+    try:
+        return dataclasses.replace(config or FastConfig(), **options)
+    except TypeError as error:
+        known = ", ".join(field.name for field in dataclasses.fields(FastConfig))
+        raise OptionError(f"fast: expected options among {known}, received {', '.join(options)}") from error
+
+
+def _fast(inputs: _Inputs, config: FastConfig, surroundings: _Surroundings, began: float) -> TransferResult:
+    found = surroundings.weights(config.network, "stylizer")
+    for message in inputs.messages():
+        surroundings.say(message)
+    stylizer = _load_stylizer(found)
+    styles = [(style.pixels, weight) for style, weight in inputs.styles]
+    image = stylizer.stylize(inputs.content_pixels, styles, config.strength)
+    if config.keep_colors:
+        image = with_colors_of(image, inputs.content_pixels)
+    networks = (_use(found),)
+    return TransferResult(
+        mode="fast",
+        image=image,
+        alpha=inputs.alpha,
+        config=config,
+        networks=networks,
+        seconds=time.perf_counter() - began,
+        recipe=inputs.recipe("fast", config, networks),
+    )
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# refine
+
+_CONTENT_NOISE = 0.25
+_STARTS = ("preview", "content", "noise", "content+noise")
+
+
+def _refine(
+    inputs: _Inputs,
+    config: RefineConfig,
+    surroundings: _Surroundings,
+    began: float,
+    preview: TransferResult | None,
+    on_iterate: Callable[[Iterate], None] | None,
+    should_stop: Callable[[], bool] | None,
+    resume_from: Checkpoint | None,
+) -> TransferResult:
+    # The features first: without them there is nothing to refine with, and a preview would be made for nothing.
+    found = surroundings.weights(config.features, "features")
+    networks = [_use(found)]
+    extra: dict[str, Any] = {}
+    if preview is None:
+        for message in inputs.messages():
+            surroundings.say(message)
+
+    fingerprint = _fingerprint(inputs, config, found)
+    if resume_from is not None:
+        if resume_from.fingerprint != fingerprint:
+            raise OptionError(
+                "resume: expected the inputs, options and networks of the interrupted run, received different ones: "
+                "repeat its options, or run without --resume"
+            )
+        start = resume_from.pixels
+    elif config.init == "preview":
+        if preview is None:
+            preview = _preview(inputs, config, surroundings)
+        start = inputs.content_pixels if preview is None else preview.image
+        networks += [] if preview is None else preview.networks
+    elif config.init in _STARTS:
+        start = _start(inputs, config)
+    else:
+        picture = read_image(config.init, name="init")
+        extra["init"] = {"path": picture.path, "sha256": picture.sha256}
+        start = picture.pixels
+
+    levels = pyramid_levels(max(inputs.size), config.steps, config.pyramid)
+    loss_at, precision = _losses(inputs, config, found)
+    surroundings.say(
+        f"{found.name} in {precision}, {config.optimization.optimizer}, "
+        + (f"{config.steps} steps" if config.time_budget is None else f"{config.time_budget:g} s")
+        + f" over {', '.join(str(level.long_side_px) for level in levels)} px"
+    )
+    image, history, checkpoint = optimize(
+        start,
+        inputs.size,
+        levels,
+        loss_at,
+        config,
+        fingerprint=fingerprint,
+        resume_from=resume_from,
+        on_iterate=on_iterate,
+        on_message=surroundings.say,
+        should_stop=should_stop,
+        started_at=began,
+    )
+    if config.keep_colors:
+        image = with_colors_of(image, inputs.content_pixels)
+    return TransferResult(
+        mode="refine",
+        image=image,
+        alpha=inputs.alpha,
+        config=config,
+        networks=tuple(networks),
+        seconds=time.perf_counter() - began,
+        recipe=inputs.recipe("refine", config, networks, steps_taken=len(history), **extra),
+        history=history,
+        stopped=None if checkpoint is None else "interrupted",
+        checkpoint=checkpoint,
+    )
+
+
+def _preview(inputs: _Inputs, config: RefineConfig, surroundings: _Surroundings) -> TransferResult | None:
+    try:
+        return _fast(
+            inputs, FastConfig(network=config.network, size=config.size), surroundings, time.perf_counter()
+        )
+    except WeightsError as error:
+        if config.network != "auto":
+            raise
+        surroundings.say(f"no preview to start from, starting from the content instead ({error})")
+        return None
+
+
+def _start(inputs: _Inputs, config: RefineConfig) -> np.ndarray:
+    if config.init == "content":
+        return inputs.content_pixels
+    random = np.random.default_rng(config.seed)
+    if config.init == "content+noise":
+        noise = random.uniform(-_CONTENT_NOISE, _CONTENT_NOISE, inputs.content_pixels.shape)
+        return np.clip(inputs.content_pixels + noise, 0, 1).astype(np.float32)
+    # At the coarsest level's own size: shrunk from the output's size, noise would average out to grey.
+    coarsest = pyramid_levels(max(inputs.size), config.steps, config.pyramid)[0]
+    return random.random((*size_for_long_side(*inputs.size, coarsest.long_side_px), 3), np.float32)
+
+
+def _losses(
+    inputs: _Inputs, config: RefineConfig, found: LocalWeights
+) -> tuple[Callable[[int, int], LevelLoss], str]:
+    from stylize.losses import PerceptualLoss
+    from stylize.networks.vgg import FeatureEncoder, load_encoder_weights
+
+    layers = [name for name, _ in (*config.loss.content_layers, *config.loss.style_layers)]
+    encoder = FeatureEncoder(
+        load_encoder_weights(found),
+        layers,
+        pooling=config.pooling,
+        precision=config.precision,
+        edge_padding=config.loss.normalization == "relative",
+    )
+    loss = PerceptualLoss(encoder, config.loss)
+
+    def at(height: int, width: int) -> LevelLoss:
+        styles = [(_style_at(style, max(height, width) * config.style_scale), weight) for style, weight in inputs.styles]
+        targets = loss.targets(resized(inputs.content_pixels, height, width)[None], styles)
+
+        def evaluate(pixels: np.ndarray) -> tuple[LossTerms, np.ndarray]:
+            terms, gradient = loss.value_and_gradient(pixels[None], targets)
+            return LossTerms(**terms), gradient[0]
+
+        return evaluate
+
+    return at, encoder.precision
+
+
+def _style_at(style: Picture, long_side_px: float) -> np.ndarray:
+    # Never enlarged: an enlarged style has no fine strokes, and the output would be blurred to match it.
+    long_side_px = min(round(long_side_px), max(style.height, style.width))
+    height, width = size_for_long_side(style.height, style.width, max(1, long_side_px))
+    return resized(style.pixels, max(SMALLEST_PX, height), max(SMALLEST_PX, width))[None]
+
+
+def _fingerprint(inputs: _Inputs, config: RefineConfig, found: LocalWeights) -> str:
+    # A longer run may take up a shorter one: how long it goes on is no part of what it is.
+    options = dataclasses.asdict(dataclasses.replace(config, steps=1, time_budget=None))
+    identity = [
+        options,
+        inputs.content.sha256,
+        [(style.sha256, weight) for style, weight in inputs.styles],
+        dict(found.sha256),
+    ]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# compare
+
+
+_SSIM_WINDOW_PX = 11
+
+
+class _Yardstick:
+    """Scores pictures of one pair: relative losses at relu1_1 to relu5_1 and relu4_2, in float32, and SSIM."""
+
+    def __init__(self, inputs: _Inputs, found: LocalWeights) -> None:
+        from stylize.losses import PerceptualLoss
+        from stylize.networks.vgg import FeatureEncoder, load_encoder_weights
+
+        config = PerceptualLossConfig(
+            content_layers=(("relu4_2", 1.0),), style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS)
+        )
+        encoder = FeatureEncoder(
+            load_encoder_weights(found), ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32"
+        )
+        self._loss = PerceptualLoss(encoder, config)
+        self._content = self._enlarged(inputs.content_pixels)
+        styles = [(_style_at(style, max(inputs.size)), weight) for style, weight in inputs.styles]
+        self._targets = self._loss.targets(self._content[None], styles)
+
+    @staticmethod
+    def _enlarged(pixels: np.ndarray) -> np.ndarray:
+        height, width = pixels.shape[:2]
+        return resized(pixels, max(SMALLEST_PX, height), max(SMALLEST_PX, width))
+
+    def __call__(
+        self, label: str, image: np.ndarray, result: TransferResult | None, peak_memory_bytes: int | None
+    ) -> Scored:
+        from stylize.networks.runtime import tf
+
+        # As the file will hold it: eight bits a channel.
+        pixels = self._enlarged(np.round(image * 255) / 255).astype(np.float32)
+        terms = tf.nest.map_structure(float, self._loss(tf.constant(pixels[None]), self._targets))
+        window = min(_SSIM_WINDOW_PX, *pixels.shape[:2])
+        return Scored(
+            label=label,
+            image=image,
+            content_loss=terms["content"],
+            style_loss=terms["style"],
+            style_loss_per_layer=terms["style_per_layer"],
+            ssim=float(tf.image.ssim(tf.constant(self._content), tf.constant(pixels), 1.0, filter_size=window)),
+            seconds=None if result is None else result.seconds,
+            peak_memory_bytes=peak_memory_bytes,
+            networks=() if result is None else result.networks,
+        )
+
+
+def _peak_memory_bytes() -> int | None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        return dataclasses.asdict(cast(Any, value))
+    return dict(value) if isinstance(value, Mapping) else value

@@ -1,0 +1,85 @@
+"""Tiny random networks and made-up pictures for the fast tests; real ones, where they are at hand, for the marked tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+# Read once per process by TensorFlow; set before anything imports it.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED = REPOSITORY.parent / "shared"
+TINY_CHANNELS = {"1": 4, "2": 6, "3": 8, "4": 8, "5": 8}
+
+
+def tiny_convolutions(seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Random kernels and biases of a VGG with a few channels, He-initialised, up to conv5_1."""
+    random = np.random.default_rng(seed)
+    layers = ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "3_4", "4_1", "4_2", "4_3", "4_4", "5_1"]
+    convolutions, channels = {}, 3
+    for layer in layers:
+        width = TINY_CHANNELS[layer[0]]
+        kernel = random.normal(0, np.sqrt(2 / (9 * channels)), (3, 3, channels, width)).astype(np.float32)
+        convolutions[f"conv{layer}"] = (kernel, random.normal(0, 0.1, width).astype(np.float32))
+        channels = width
+    return convolutions
+
+
+def painting(height: int, width: int, seed: int) -> np.ndarray:
+    """A smooth, colourful, structured picture, float32 (height, width, 3) in [0, 1]."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width].astype(np.float32) / max(height, width)
+    picture = np.zeros((height, width, 3), np.float32)
+    for channel in range(3):
+        for _ in range(4):
+            fy, fx, phase = random.uniform(2, 14), random.uniform(2, 14), random.uniform(0, 6)
+            picture[..., channel] += np.sin(fy * y * 6 + fx * x * 6 + phase)
+    return (picture / 8 + 0.5).clip(0, 1)
+
+
+@pytest.fixture
+def tiny_networks(tmp_path, monkeypatch):
+    """Make the embedded feature network a tiny random one, keep the shipped stylizer, and cut the network off."""
+    import shutil
+
+    from safetensors.numpy import save_file
+
+    from stylize import weights
+
+    embedded = tmp_path / "embedded"
+    embedded.mkdir()
+    tensors = {}
+    for name, (kernel, bias) in tiny_convolutions().items():
+        tensors[f"{name}/kernel"], tensors[f"{name}/bias"] = kernel, bias
+    save_file(tensors, str(embedded / "vgg19_slim.safetensors"))
+    for part in ("mini_style.tflite", "mini_transfer.tflite"):
+        shutil.copy(REPOSITORY / "models" / part, embedded / part)
+    monkeypatch.setattr(weights, "_embedded_folder", lambda: embedded)
+    monkeypatch.setenv("STYLIZE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("STYLIZE_OFFLINE", "1")
+    return embedded
+
+
+@pytest.fixture
+def shared():
+    """The folder of real weights and pictures beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no real weights and pictures at {SHARED}")
+    return SHARED
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two picture files: a content of 96 x 64 px and a style of 80 x 80 px."""
+    from PIL import Image
+
+    paths = []
+    for name, shape, seed in (("photo.png", (64, 96), 1), ("painting.png", (80, 80), 2)):
+        path = tmp_path / name
+        Image.fromarray((painting(*shape, seed) * 255).round().astype(np.uint8)).save(path)
+        paths.append(path)
+    return tuple(paths)

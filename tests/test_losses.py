@@ -1,0 +1,145 @@
+"""The losses against values worked out by hand, and the properties that any of them must have."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from conftest import painting, tiny_convolutions
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stylize.config import GATYS_STYLE_LAYERS, RECIPES, PerceptualLossConfig
+from stylize.losses import PerceptualLoss, content_loss, gram_matrix, style_loss, total_variation
+from stylize.networks.runtime import tf
+from stylize.networks.vgg import EncoderWeights, FeatureEncoder
+
+# Two positions, two channels: f1 = (1, 2), f2 = (3, 4).
+FEATURES = np.array([[[[1.0, 2.0], [3.0, 4.0]]]], np.float32)
+TARGET = np.array([[[[0.0, 2.0], [3.0, 1.0]]]], np.float32)
+
+
+def test_gram_matrix_by_hand():
+    # (f1 f1' + f2 f2') / 2 = ([1 2; 2 4] + [9 12; 12 16]) / 2
+    np.testing.assert_allclose(gram_matrix(FEATURES), [[5, 7], [7, 10]])
+
+
+def test_content_loss_by_hand():
+    # Differences 1, 0, 0, 3: squares sum to 10; the target's squares to 0 + 4 + 9 + 1 = 14.
+    assert float(content_loss(FEATURES, TARGET, "sum")) == 10
+    assert float(content_loss(FEATURES, TARGET, "mean")) == 2.5
+    assert float(content_loss(FEATURES, TARGET, "relative")) == pytest.approx(10 / 14)
+
+
+def test_style_loss_by_hand():
+    gram, target = gram_matrix(FEATURES), gram_matrix(TARGET)
+    # Target Gram: ([0 0; 0 4] + [9 3; 3 1]) / 2 = [4.5 1.5; 1.5 2.5]; differences .5 5.5 5.5 7.5.
+    squares = 0.25 + 30.25 + 30.25 + 56.25
+    assert float(style_loss(gram, target, "mean")) == pytest.approx(squares / 4)
+    assert float(style_loss(gram, target, "relative")) == pytest.approx(squares / (20.25 + 2.25 + 2.25 + 6.25))
+
+
+def test_total_variation_by_hand():
+    image = np.zeros((1, 2, 2, 3), np.float32)
+    image[0, 0, 0, 0] = 0.5  # one channel of one pixel: one vertical and one horizontal difference of .5
+    image = tf.constant(image)
+    assert float(total_variation(image, "mean")) == 1.0
+    assert float(total_variation(image, "relative")) == pytest.approx(2 * 0.25 / 12)
+    assert float(tf.image.total_variation(image)[0]) == 1.0
+
+
+def _layer_loss(config: PerceptualLossConfig, kind: str, layer: str, value: float) -> float:
+    layers = dict(config.content_layers if kind == "content" else config.style_layers)
+    weight = config.content_weight if kind == "content" else config.style_weight
+    return weight * layers[layer] * value
+
+
+def test_ml_art_combine_formulas_by_hand():
+    """J_content = |F - P|^2 / (4 H W D), J_style = |G - A|^2 / (4 D^2 (H W)^2) with sums for Gram matrices."""
+    config = RECIPES["ml-art-combine"].config.loss
+    height, width, depth = 1, 2, 2
+    by_formula = 10 * 10 / (4 * height * width * depth)  # alpha 10; squares sum to 10
+    ours = float(content_loss(FEATURES, TARGET, config.normalization))
+    assert _layer_loss(config, "content", "relu5_4", ours) == pytest.approx(by_formula)
+
+    flat, target = FEATURES.reshape(-1, 2), TARGET.reshape(-1, 2)
+    squares = ((flat.T @ flat - target.T @ target) ** 2).sum()
+    by_formula = 40 * 0.4 * squares / (4 * depth**2 * (height * width) ** 2)  # beta 40, relu3_1 weighted .4
+    ours = float(style_loss(gram_matrix(FEATURES), gram_matrix(TARGET), config.normalization))
+    assert _layer_loss(config, "style", "relu3_1", ours) == pytest.approx(by_formula)
+
+
+def test_gatys_formulas_by_hand():
+    """L_content = 1/2 |F - P|^2 (equation 1) and E = 1/(4 N^2 M^2) |G - A|^2 (equation 4) of the 2015 paper."""
+    config = RECIPES["gatys"].config.loss
+    assert config.content_weight / config.style_weight == 1e-3
+    ours = float(content_loss(FEATURES, TARGET, config.normalization))
+    assert _layer_loss(config, "content", "relu4_2", ours) == pytest.approx(1e-3 * 10 / 2)
+    flat, target = FEATURES.reshape(-1, 2), TARGET.reshape(-1, 2)
+    squares = ((flat.T @ flat - target.T @ target) ** 2).sum()
+    ours = float(style_loss(gram_matrix(FEATURES), gram_matrix(TARGET), config.normalization))
+    assert _layer_loss(config, "style", "relu1_1", ours) == pytest.approx(0.2 * squares / (4 * 2**2 * 2**2))
+
+
+@functools.cache  # tracing a graph costs more than all the arithmetic here
+def _loss(config: PerceptualLossConfig, **options) -> PerceptualLoss:
+    layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
+    return PerceptualLoss(FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32", **options), config)
+
+
+@pytest.mark.parametrize("octaves", [1, 3])
+@pytest.mark.parametrize("normalization", ["relative", "mean", "sum"])
+def test_loss_is_zero_at_the_target(normalization, octaves):
+    loss = _loss(PerceptualLossConfig(normalization=normalization, octaves=octaves))
+    picture = painting(64, 72, 0)[None]
+    terms = loss(tf.constant(picture), loss.targets(picture, [(picture, 1.0)]))
+    assert float(terms["total"]) == pytest.approx(0, abs=1e-9)
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 1000), octaves=st.sampled_from([1, 2]), edge=st.booleans())
+def test_gradient_agrees_with_finite_differences(seed, octaves, edge):
+    config = PerceptualLossConfig(total_variation_weight=0.1, octaves=octaves)
+    loss = _loss(config, edge_padding=edge)
+    content, style, image = (painting(40, 36, seed + i)[None] for i in range(3))
+    targets = loss.targets(content, [(style, 1.0)])
+    terms, gradient = loss.value_and_gradient(image, targets)
+    direction = gradient / np.abs(gradient).max() + np.random.default_rng(seed).normal(0, 0.1, image.shape)
+    direction = direction.astype(np.float32)
+    step = 2e-4  # small enough to cross few kinks of ReLU and max pooling, large enough for float32
+    ahead, behind = (
+        loss.value_and_gradient(image + sign * step * direction, targets)[0]["total"] for sign in (1, -1)
+    )
+    assert (ahead - behind) / (2 * step) == pytest.approx(float((gradient * direction).sum()), rel=0.03)
+    assert terms["total"] == pytest.approx(
+        0.3 * terms["content"] + terms["style"] + 0.1 * terms["total_variation"], rel=1e-5
+    )
+
+
+def test_style_loss_does_not_see_where_things_are():
+    """A picture and its mirror image have one style under kernels that are mirror images of themselves."""
+    convolutions = {
+        name: ((kernel + kernel[:, ::-1]) / 2, bias) for name, (kernel, bias) in tiny_convolutions().items()
+    }
+    encoder = FeatureEncoder(EncoderWeights(convolutions), [*GATYS_STYLE_LAYERS, "relu4_2"], precision="float32")
+    loss = PerceptualLoss(encoder, PerceptualLossConfig(octaves=2))
+    picture = painting(64, 64, 3)[None]
+    mirrored = np.ascontiguousarray(picture[:, :, ::-1])
+    terms = loss(tf.constant(mirrored), loss.targets(picture, [(picture, 1.0)]))
+    assert float(terms["style"]) < 1e-6 < float(terms["content"])
+
+
+def test_blended_targets_are_weighted_means():
+    loss = _loss(PerceptualLossConfig())
+    content, one, two = (painting(48, 48, i)[None] for i in range(3))
+    blend = loss.targets(content, [(one, 0.25), (two, 0.75)]).style[0]["relu3_1"]
+    alone = [loss.targets(content, [(style, 1.0)]).style[0]["relu3_1"] for style in (one, two)]
+    np.testing.assert_allclose(blend, 0.25 * alone[0] + 0.75 * alone[1], rtol=1e-5)
+
+
+def test_octaves_that_would_vanish_are_left_out():
+    loss = _loss(PerceptualLossConfig(octaves=3))
+    content = painting(40, 40, 0)[None]
+    assert len(loss.targets(content, [(painting(200, 200, 1)[None], 1.0)]).style) == 2
+    assert len(loss.targets(content, [(painting(16, 200, 1)[None], 1.0)]).style) == 1

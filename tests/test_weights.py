@@ -1,0 +1,833 @@
+"""Weights: the registry, the cache and the download, against a server on the loopback address."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from stylize import weights
+from stylize.errors import WeightsError
+from stylize.weights import WeightsFile, WeightsSpec
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_MODELS = ROOT.parent / "shared" / "models"
+
+PREDICT = b"\x20\0\0\0TFL3" + bytes(range(256)) * 40
+TRANSFER = b"\x20\0\0\0TFL3" + bytes(reversed(range(256))) * 30
+SAVED_MODEL = {
+    "saved_model.pb": b"graph",
+    "variables/variables.index": b"index",
+    "variables/variables.data-00000-of-00001": b"numbers" * 100,
+}
+
+needs_shared = pytest.mark.skipif(
+    not SHARED_MODELS.is_dir(), reason=f"real weights are absent: no folder {SHARED_MODELS}"
+)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def tar_gz(members: dict[str, bytes], *extra: tarfile.TarInfo) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+        for info in extra:
+            tar.addfile(info)
+    return buffer.getvalue()
+
+
+class Server(ThreadingHTTPServer):
+    """Answers each path as told; `stalled` paths send half of the body and then wait."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.bodies: dict[str, bytes] = {}
+        self.missing_bytes: dict[str, int] = {}
+        self.redirects: dict[str, str] = {}
+        self.stalled: set[str] = set()
+        self.requests: list[str] = []
+        self.release = threading.Event()
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request, client_address):
+        pass  # a client that goes away is part of the tests
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self):
+        self.server.requests.append(self.path)
+        if self.path in self.server.redirects:
+            self.send_response(302)
+            self.send_header("Location", self.server.redirects[self.path])
+            self.end_headers()
+            return
+        if self.path not in self.server.bodies:
+            self.send_error(404)
+            return
+        body = self.server.bodies[self.path]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body) + self.server.missing_bytes.get(self.path, 0)))
+        self.end_headers()
+        half = len(body) // 2
+        self.wfile.write(body[:half])
+        self.wfile.flush()
+        if self.path in self.server.stalled:
+            self.server.release.wait(30)
+        self.wfile.write(body[half:])
+
+    def log_message(self, format, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.release.set()
+        server.shutdown()
+        thread.join()
+
+
+def registry(base: str) -> dict[str, WeightsSpec]:
+    pair = tuple(
+        WeightsFile(f"pair_{part}.tflite", f"{base}/p_{published}_1.tflite", sha256(data), keyword=part)
+        for part, published, data in (("predict", "prediction", PREDICT), ("transfer", "transfer", TRANSFER))
+    )
+    h5 = (WeightsFile("features.h5", f"{base}/features.h5", md5="0" * 32),)
+    about = {"licence": "Apache-2.0", "source": base, "description": "for tests"}
+    specs = (
+        WeightsSpec("hub", "stylizer", (WeightsFile("hub.tar.gz", f"{base}/hub"),), archive=True, **about),
+        WeightsSpec("pair", "stylizer", pair, **about),
+        WeightsSpec("tiny", "stylizer", (WeightsFile("tiny.tflite"),), embedded=True, **about),
+        WeightsSpec("vgg", "features", h5, **about),
+        WeightsSpec("slim", "features", (WeightsFile("slim.safetensors"),), embedded=True, **about),
+    )
+    return {spec.name: spec for spec in specs}
+
+
+@pytest.fixture(autouse=True)
+def _isolated(tmp_path, monkeypatch):
+    for variable in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+        monkeypatch.delenv(variable.upper(), raising=False)
+    monkeypatch.delenv("STYLIZE_OFFLINE", raising=False)
+    monkeypatch.setenv("STYLIZE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(weights, "_embedded_folder", lambda: None)
+
+
+@pytest.fixture
+def served(server, monkeypatch):
+    """The test registry and a server that has all of it."""
+    monkeypatch.setattr(weights, "REGISTRY", registry(server.base))
+    server.bodies = {
+        "/p_prediction_1.tflite": PREDICT,
+        "/p_transfer_1.tflite": TRANSFER,
+        "/hub": tar_gz({f"./{name}": data for name, data in SAVED_MODEL.items()}),
+    }
+    return server
+
+
+@pytest.fixture
+def embedded(tmp_path, monkeypatch):
+    folder = tmp_path / "embedded"
+    folder.mkdir()
+    (folder / "tiny.tflite").write_bytes(PREDICT)
+    (folder / "slim.safetensors").write_bytes(b"slim")
+    monkeypatch.setattr(weights, "_embedded_folder", lambda: folder)
+    return folder
+
+
+def message(call, *args, **kwargs) -> str:
+    """The one line of the WeightsError that the call must raise."""
+    with pytest.raises(WeightsError) as caught:
+        call(*args, **kwargs)
+    text = str(caught.value)
+    assert text
+    assert "\n" not in text
+    return text
+
+
+def assert_clean(name: str) -> None:
+    """No download is taken for finished, and none is left half done."""
+    assert weights.find(name) is None
+    models = weights.home() / "models"
+    left = {path.name for path in models.iterdir()} if models.is_dir() else set()
+    assert left <= {f".{name}.lock", f".{name}.failed"}
+
+
+# The registry
+
+
+def test_registry_is_what_is_published():
+    names = list(weights.REGISTRY)
+    assert names == ["magenta", "magenta-int8", "mini", "vgg19", "vgg19-slim"]
+    for name, spec in weights.REGISTRY.items():
+        assert spec.name == name
+        assert spec.licence
+        assert all((file.url is None) == spec.embedded for file in spec.files)
+        assert all(file.url is None or file.url.startswith("https://") for file in spec.files)
+    assert weights.REGISTRY["vgg19"].files[0].size_bytes == 80_134_624
+
+
+def test_import_is_light_and_writes_nothing(tmp_path):
+    heavy = ["tensorflow", "keras", "h5py", "numpy", "rich", "filelock", "urllib.request", "ssl", "asyncio"]
+    code = f"""if True:
+        import sys
+        from stylize import weights
+        weights.find("vgg19")
+        print([module for module in {heavy} if module in sys.modules])
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+    assert not weights.home().exists()
+
+
+def test_home_is_the_users_cache_unless_told(monkeypatch, tmp_path):
+    assert weights.home() == tmp_path / "home"
+    monkeypatch.setenv("STYLIZE_HOME", "")
+    assert weights.home().name == "stylize"
+    monkeypatch.setenv("STYLIZE_HOME", "~/here")
+    assert weights.home() == Path.home() / "here"
+
+
+def test_unknown_name_lists_the_known():
+    text = message(weights.find, "vgg\n16")
+    assert "expected one of magenta, magenta-int8, mini, vgg19, vgg19-slim" in text
+
+
+def test_exported_names_exist():
+    assert all(hasattr(weights, name) for name in weights.__all__)
+    assert weights.__all__ == sorted(weights.__all__, key=lambda n: (not n.isupper(), n[0].islower(), n))
+
+
+# Downloads
+
+
+def test_pull_files(served):
+    heard = []
+    found = weights.pull("pair", on_progress=lambda *event: heard.append(event))
+    assert [path.read_bytes() for path in found.files] == [PREDICT, TRANSFER]
+    assert found.sha256 == {"pair_predict.tflite": sha256(PREDICT), "pair_transfer.tflite": sha256(TRANSFER)}
+    assert (found.origin, found.published) == ("downloaded", True)
+    assert ("pair_predict.tflite", 0, len(PREDICT)) in heard
+    assert ("pair_transfer.tflite", len(TRANSFER), len(TRANSFER)) in heard
+    assert {path.name for path in (weights.home() / "models").iterdir()} <= {"pair", ".pair.lock"}
+
+
+def test_pull_is_no_op_when_there(served):
+    first = weights.pull("pair")
+    assert weights.pull("pair", offline=True) == weights.resolve("pair") == weights.find("pair") == first
+    assert len(served.requests) == 2
+
+
+def test_pull_archive_through_redirect(served):
+    served.redirects["/hub"] = f"{served.base}/moved"
+    served.bodies["/moved"] = served.bodies["/hub"]
+    found = weights.pull("hub")
+    assert {key: (found.folder / key).read_bytes() for key in found.sha256} == SAVED_MODEL
+    assert found.published
+    record = json.loads((found.folder / "record.json").read_text())
+    assert record["archive_sha256"] == sha256(served.bodies["/hub"])
+
+
+def test_second_download_must_equal_the_first_where_no_hash_is_published(served):
+    (weights.pull("hub").folder / "saved_model.pb").unlink()
+    served.bodies["/hub"] = tar_gz({**SAVED_MODEL, "saved_model.pb": b"other"})
+    assert "differs from the one first downloaded" in message(weights.pull, "hub")
+    weights.remove("hub")
+    assert weights.pull("hub").sha256["saved_model.pb"] == sha256(b"other")
+
+
+def test_truncated(served):
+    served.missing_bytes["/p_transfer_1.tflite"] = 1000
+    text = message(weights.pull, "pair")
+    assert f"broke off after {len(TRANSFER)} of {len(TRANSFER) + 1000} bytes" in text
+    assert f"{served.base}/p_transfer_1.tflite" in text
+    assert "`stylize models add pair PATH`" in text
+    assert_clean("pair")
+    served.missing_bytes.clear()
+    assert weights.pull("pair").published
+
+
+def test_corrupt(served):
+    served.bodies["/p_prediction_1.tflite"] = PREDICT[:-1] + b"?"
+    assert "its hash differs" in message(weights.resolve, "pair")
+    assert_clean("pair")
+
+
+def test_not_found(served):
+    del served.bodies["/hub"]
+    text = message(weights.pull, "hub")
+    assert f"{served.base}/hub answers 404 Not Found" in text
+    assert_clean("hub")
+
+
+def test_stalled(served, monkeypatch):
+    monkeypatch.setattr(weights, "_READ_TIMEOUT_S", 0.3)
+    served.stalled.add("/hub")
+    assert "nothing came for 0.3 s" in message(weights.pull, "hub")
+    assert_clean("hub")
+
+
+def test_connection_that_never_comes(served, monkeypatch):
+    monkeypatch.setattr(weights, "_CONNECT_TIMEOUT_S", 0.2)
+    release = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: release.wait(10) and [])
+    began = time.monotonic()
+    assert "no connection within 0.2 s" in message(weights.pull, "hub")
+    assert time.monotonic() - began < 5
+    release.set()
+    assert_clean("hub")
+
+
+def test_refused(served, monkeypatch):
+    # Port 1 of the loopback address has no server.
+    monkeypatch.setattr(weights, "REGISTRY", registry("http://127.0.0.1:1"))
+    assert "Connection refused" in message(weights.pull, "hub")
+
+
+def test_unresolved_name(served, monkeypatch):
+    monkeypatch.setattr(weights, "REGISTRY", registry("https://nowhere.invalid"))
+    assert "https://nowhere.invalid/hub" in message(weights.pull, "hub")
+
+
+def test_proxy_error(served, monkeypatch):
+    monkeypatch.setenv("https_proxy", served.base)  # knows no CONNECT
+    monkeypatch.setattr(weights, "REGISTRY", registry("https://example.invalid"))
+    text = message(weights.pull, "hub")
+    assert "https://example.invalid/hub: Tunnel connection failed: 501" in text
+
+
+def test_only_https_beyond_loopback(served, monkeypatch):
+    served.redirects["/hub"] = "http://example.invalid/hub"
+    assert "expected https" in message(weights.pull, "hub")
+    monkeypatch.setattr(weights, "REGISTRY", registry("file:///etc"))
+    assert "expected https" in message(weights.pull, "hub")
+
+
+def test_interrupted_by_ctrl_c(served):
+    def interrupt(filename, done, total):
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        weights.pull("hub", on_progress=interrupt)
+    assert_clean("hub")
+    assert weights.pull("hub").files
+
+
+def test_offline(served, monkeypatch):
+    text = message(weights.resolve, "pair", offline=True)
+    assert "`stylize models pull pair`" in text
+    assert "`stylize models add pair PATH`" in text
+    monkeypatch.setenv("STYLIZE_OFFLINE", "1")
+    assert "offline" in message(weights.pull, "pair")
+    assert served.requests == []
+    monkeypatch.setenv("STYLIZE_OFFLINE", "0")
+    assert weights.pull("pair").published
+
+
+def link(name: str, kind: bytes) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, "../../outside"
+    return info
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (tar_gz({**SAVED_MODEL, "../escape": b"x"}), "leaves the folder"),
+        (tar_gz({**SAVED_MODEL, "variables/../../escape": b"x"}), "leaves the folder"),
+        (tar_gz({**SAVED_MODEL, "/tmp/escape": b"x"}), "leaves the folder"),
+        (tar_gz({**SAVED_MODEL, "C:\\escape": b"x"}), "leaves the folder"),
+        (tar_gz(SAVED_MODEL, link("assets", tarfile.SYMTYPE)), "neither a file nor a folder"),
+        (tar_gz(SAVED_MODEL, link("assets", tarfile.LNKTYPE)), "neither a file nor a folder"),
+        (tar_gz(SAVED_MODEL, link("null", tarfile.CHRTYPE)), "neither a file nor a folder"),
+        (tar_gz({"saved_model.pb": b"x"}), "variables/variables.index is missing"),
+        (tar_gz({**SAVED_MODEL, "saved_model.pb": b""}), "saved_model.pb is missing or empty"),
+        (tar_gz({**SAVED_MODEL, "saved_model.pb/inner": b"x"}), ""),
+        (tar_gz(SAVED_MODEL)[:-30], "not a whole tar.gz"),
+        (b"<html>log in to this network</html>", "not a whole tar.gz"),
+        (b"", "not a whole tar.gz"),
+    ],
+)
+def test_bad_archive(served, tmp_path, body, reason):
+    served.bodies["/hub"] = body
+    assert reason in message(weights.pull, "hub")
+    assert_clean("hub")
+    assert not list(tmp_path.rglob("escape"))
+
+
+def test_archive_that_unpacks_to_too_much(served, monkeypatch):
+    monkeypatch.setattr(weights, "_MAX_BYTES", 700)
+    served.bodies["/hub"] = tar_gz(SAVED_MODEL)
+    assert "unpacks to more than 700 bytes" in message(weights.pull, "hub")
+    served.bodies["/hub"] = os.urandom(701)
+    assert "is larger than 700 bytes" in message(weights.pull, "hub")
+    assert_clean("hub")
+
+
+# Several processes
+
+PULLER = """
+import json, sys
+sys.path.insert(0, {root!r}); sys.path.insert(0, {tests!r})
+import test_weights
+from stylize import weights
+weights.REGISTRY = test_weights.registry({base!r})
+found = weights.pull("hub")
+print(json.dumps([str(found.folder), dict(found.sha256)]))
+"""
+
+
+def puller(base: str) -> subprocess.Popen[str]:
+    code = PULLER.format(root=str(ROOT), tests=str(ROOT / "tests"), base=base)
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_until(true, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_two_processes_pull_at_once(served):
+    served.stalled.add("/hub")
+    pullers = [puller(served.base), puller(served.base)]
+    wait_until(lambda: served.requests)
+    heard: list[tuple[str, int, int | None]] = []
+
+    def wait_for_the_other():
+        weights.pull("hub", on_progress=lambda *event: heard.append(event))
+
+    waiter = threading.Thread(target=wait_for_the_other)
+    waiter.start()
+    wait_until(lambda: any(done > 0 for _, done, _ in heard))  # a waiting process sees the other's progress
+    time.sleep(0.5)
+    served.release.set()
+    outputs = [process.communicate(timeout=60) for process in pullers]
+    waiter.join()
+    assert [process.returncode for process in pullers] == [0, 0], outputs
+    assert outputs[0][0] == outputs[1][0]
+    assert served.requests == ["/hub"]
+    assert all(ok for _, ok, _ in weights.verify("hub"))
+
+
+def test_killed_then_pulled_again(served):
+    served.stalled.add("/hub")
+    process = puller(served.base)
+    part = weights.home() / "models" / ".hub.part" / "hub.tar.gz"
+    wait_until(lambda: served.requests and part.exists())
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert part.exists()
+    assert weights.find("hub") is None
+    served.stalled.clear()
+    served.release.set()
+    began = time.monotonic()
+    assert weights.pull("hub").files
+    assert time.monotonic() - began < 5
+    assert not part.parent.exists()
+
+
+def test_lock_held_by_a_process_that_does_nothing(served, monkeypatch):
+    from filelock import FileLock
+
+    monkeypatch.setattr(weights, "_LOCK_STALL_S", 0.3)
+    models = weights.home() / "models"
+    models.mkdir(parents=True)
+    with FileLock(models / ".hub.lock"):
+        text = message(weights.pull, "hub")
+    assert "has done nothing for 0.3 s" in text
+    assert weights.pull("hub").files
+
+
+# Disks
+
+
+def test_home_that_cannot_be_made(served, tmp_path):
+    (tmp_path / "home").write_text("a file where the folder should be")
+    text = message(weights.pull, "pair")
+    assert "can't store pair" in text
+    assert "STYLIZE_HOME" in text
+    assert weights.find("pair") is None
+    assert [entry.state for entry in weights.status()] == ["absent"] * 5
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_home(served, tmp_path):
+    (tmp_path / "home").mkdir(mode=0o500)
+    assert "Permission denied" in message(weights.pull, "pair")
+
+
+def test_full_disk(served, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.copyfileobj", full)
+        text = message(weights.pull, "hub")
+    assert "No space left on device" in text
+    assert "make room" in text
+    assert_clean("hub")
+
+
+def test_damaged_cache(served, embedded):
+    path = weights.pull("pair").files[0]
+    path.write_bytes(PREDICT[:-1])
+    assert weights.find("pair") is None
+    text = message(weights.resolve, "pair")
+    assert f"has {len(PREDICT) - 1} bytes, expected {len(PREDICT)}" in text
+    assert "`stylize models pull pair`" in text
+    entry = {entry.name: entry for entry in weights.status()}["pair"]
+    assert entry.state == "damaged"
+    assert entry.detail
+    lines: list[str] = []
+    assert weights.resolve_auto("stylizer", offline=True, on_message=lines.append).name == "tiny"
+    assert len(lines) == 1
+    assert "the copy of pair here is damaged" in lines[0]
+    assert weights.pull("pair").published  # heals it
+    assert weights.find("pair") is not None
+
+
+@pytest.mark.parametrize("record", [None, "", "[]", '{"files": 3}', '{"files": {"a": {}}}', "\0"])
+def test_damaged_record(served, record):
+    path = weights.pull("pair").folder / "record.json"
+    path.unlink()
+    if record is not None:
+        path.write_text(record)
+    assert weights.find("pair") is None
+    assert "record.json" in message(weights.resolve, "pair")
+    assert "record.json" in message(weights.verify, "pair")
+    weights.remove("pair")
+    assert weights.resolve("pair").published
+
+
+def test_new_time_is_no_damage_and_new_contents_are(served):
+    path = weights.pull("pair").files[0]
+    os.utime(path, (1, 1))
+    assert weights.find("pair") is not None
+    path.write_bytes(PREDICT[:-1] + b"?")
+    assert weights.find("pair") is None
+    assert "has changed since it was downloaded" in message(weights.resolve, "pair")
+
+
+# Automatic choice
+
+
+def test_auto_prefers_what_is_here(served, embedded):
+    lines: list[str] = []
+    weights.pull("pair")
+    chosen = weights.resolve_auto("stylizer", on_message=lines.append)
+    assert chosen.name == "pair"
+    assert len(lines) == 1
+    assert "using pair (downloaded)" in lines[0]
+    assert "`stylize models pull hub`" in lines[0]
+    assert "/hub" not in served.requests
+    weights.pull("hub")
+    assert weights.resolve_auto("stylizer", on_message=lines.append).name == "hub"
+    assert len(lines) == 1
+
+
+def test_auto_downloads_the_preferred_one(served, embedded):
+    lines: list[str] = []
+    assert weights.resolve_auto("stylizer", on_message=lines.append).name == "hub"
+    assert lines == []
+
+
+def test_auto_falls_to_embedded_and_remembers_the_failure(served, embedded, monkeypatch):
+    body = served.bodies.pop("/hub")
+    lines: list[str] = []
+    for _ in range(3):
+        chosen = weights.resolve_auto("stylizer", on_message=lines.append)
+        assert (chosen.name, chosen.origin, chosen.published) == ("tiny", "embedded", True)
+        assert chosen.sha256 == {"tiny.tflite": sha256(PREDICT)}
+    assert served.requests == ["/hub"]
+    assert len(lines) == 3
+    assert all("using tiny (embedded)" in line and "404" in line and "\n" not in line for line in lines)
+    assert all("`stylize models pull hub`" in line for line in lines)
+    assert "not tried again for an hour" in lines[2]
+    assert lines[2].count("min ago") == 1
+
+    monkeypatch.setattr(weights, "_FAILURE_MEMORY_S", 0)
+    weights.resolve_auto("stylizer")
+    assert served.requests == ["/hub"] * 2
+    monkeypatch.setattr(weights, "_FAILURE_MEMORY_S", 3600)
+
+    served.bodies["/hub"] = body
+    assert weights.pull("hub").name == "hub"  # an explicit pull takes no heed
+    weights.remove("hub")
+    assert weights.resolve_auto("stylizer").name == "hub"  # and a success ends the memory
+
+
+def test_auto_offline_is_embedded_and_leaves_no_trace(served, embedded):
+    lines: list[str] = []
+    assert weights.resolve_auto("features", offline=True, on_message=lines.append).name == "slim"
+    assert len(lines) == 1
+    assert not weights.home().exists()
+    assert served.requests == []
+
+
+def test_auto_without_anything(served):
+    text = message(weights.resolve_auto, "features")
+    assert "no features network is available" in text
+    assert "404" in text
+    assert "`stylize models add vgg PATH`" in text
+
+
+def test_auto_heals_a_damaged_copy_and_says_so(served, embedded):
+    (weights.pull("hub").folder / "saved_model.pb").unlink()
+    lines: list[str] = []
+    assert weights.resolve_auto("stylizer", on_message=lines.append).name == "hub"
+    assert len(lines) == 1
+    assert "damaged" in lines[0]
+
+
+# Embedded networks
+
+
+def test_embedded(served, embedded):
+    assert weights.resolve("tiny", offline=True) == weights.pull("tiny") == weights.find("tiny")
+    assert all(ok for _, ok, _ in weights.verify("tiny"))
+    for call in (weights.remove, lambda name: weights.add(name, embedded)):
+        assert "inside the package" in message(call, "tiny")
+
+
+def test_embedded_absent(served):
+    assert weights.find("tiny") is None
+    for call in (weights.pull, weights.resolve, weights.verify):
+        assert "not in this installation" in message(call, "tiny")
+
+
+# Adding
+
+
+def put(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("pair_predict.tflite", "pair_transfer.tflite"),
+        ("p_prediction_1.tflite", "p_transfer_1.tflite"),
+        ("a.tflite", "b.tflite"),  # known by their hashes
+        ("transfer.tflite", "predict.tflite"),  # and so in spite of their names
+    ],
+)
+def test_add_pair(served, tmp_path, names):
+    folder = put(tmp_path / "mine", dict(zip(names, (PREDICT, TRANSFER), strict=True)))
+    put(folder, {"other_transfer.tflite": b"\0\0\0\0TFL3", "notes.txt": b"x"})
+    for paths in (folder, [folder / name for name in reversed(names)]):
+        added = weights.add("pair", paths)
+        assert [path.read_bytes() for path in added.files] == [PREDICT, TRANSFER]
+        assert [path.name for path in added.files] == ["pair_predict.tflite", "pair_transfer.tflite"]
+        assert (added.origin, added.published) == ("added", True)
+        assert weights.find("pair") == added
+    assert served.requests == []
+
+
+def test_add_other_pair_by_name(served, tmp_path):
+    mine = {"my_Predict.tflite": PREDICT + b"1", "my_transfer.tflite": TRANSFER + b"1"}
+    added = weights.add("pair", str(put(tmp_path / "mine", mine)))
+    assert not added.published
+    assert added.sha256["pair_predict.tflite"] == sha256(PREDICT + b"1")
+    assert all(ok and "not the published file" in detail for _, ok, detail in weights.verify("pair"))
+
+
+def test_add_refuses(served, tmp_path):
+    mine = put(
+        tmp_path / "mine",
+        {"1_predict.tflite": b"----TFL3", "2_predict.tflite": b"....TFL3", "transfer.tflite": b"not TFLite"},
+    )
+    assert "does not exist" in message(weights.add, "pair", tmp_path / "line\nbreak")
+    assert "could each be pair_predict.tflite" in message(weights.add, "pair", mine)
+    assert "pair_transfer.tflite is not among" in message(weights.add, "pair", mine / "1_predict.tflite")
+    one = [mine / "1_predict.tflite", mine / "transfer.tflite"]
+    assert "pair_transfer.tflite is not a TFLite model" in message(weights.add, "pair", one)
+    good = put(tmp_path / "good", {"predict.tflite": PREDICT, "transfer.tflite": TRANSFER})
+    three = [good / "predict.tflite", good / "transfer.tflite", mine / "1_predict.tflite"]
+    assert "1_predict.tflite is none of" in message(weights.add, "pair", three)
+    assert_clean("pair")
+
+
+def test_failed_add_keeps_what_was_there(served, tmp_path):
+    before = weights.pull("pair")
+    message(weights.add, "pair", put(tmp_path / "mine", {"predict.tflite": b"x", "transfer.tflite": b"x"}))
+    assert weights.find("pair") == before
+
+
+def test_add_saved_model(served, tmp_path):
+    folder = put(tmp_path / "mine", {**SAVED_MODEL, "unrelated.zip": b"x", "assets/words.txt": b"w"})
+    added = weights.add("hub", folder)
+    assert set(added.sha256) == {*SAVED_MODEL, "assets/words.txt"}
+    assert not added.published
+    archive = put(tmp_path, {"hub_2.tar.gz": tar_gz(SAVED_MODEL)}) / "hub_2.tar.gz"
+    assert set(weights.add("hub", [archive]).sha256) == set(SAVED_MODEL)
+    assert "received 2 paths" in message(weights.add, "hub", [folder, archive])
+    (folder / "variables" / "variables.index").unlink()
+    assert "variables/variables.index is missing" in message(weights.add, "hub", folder)
+
+
+def write_vgg19(path: Path, change=None) -> Path:
+    """A file in Keras' legacy layout whose zeros take no room; `change` edits {layer: {name: shape}}."""
+    layers = {
+        layer: {f"{layer}_W_1:0": kernel, f"{layer}_b_1:0": bias}
+        for layer, (kernel, bias) in weights._vgg19_shapes().items()
+    }
+    if change is not None:
+        layers = change(layers) or layers
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [name.encode() for name in ("input_1", *layers)]
+        file.create_group("input_1").attrs["weight_names"] = np.zeros(0, "S1")
+        for layer, arrays in layers.items():
+            group = file.create_group(layer)
+            group.attrs["weight_names"] = [name.encode() for name in arrays]
+            for name, shape in arrays.items():
+                group.create_dataset(name, shape, "f4", chunks=True)
+    return path
+
+
+def test_add_vgg19(served, tmp_path):
+    added = weights.add("vgg", write_vgg19(tmp_path / "any name.h5"))
+    assert [path.name for path in added.files] == ["features.h5"]
+    assert not added.published
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            lambda layers: layers["block3_conv2"].update({"block3_conv2_W_1:0": (3, 3, 256, 128)}),
+            "block3_conv2 has kernel and bias ((3, 3, 256, 128), (256,)), expected ((3, 3, 256, 256), (2",
+        ),
+        (lambda layers: layers["block5_conv4"].popitem() and None, "block5_conv4 has kernel and bias"),
+        (lambda layers: layers.pop("block4_conv4") and None, "block4_conv4 is missing"),
+        (lambda layers: {**layers, "fc1": {"fc1_W_1:0": (5, 4)}}, "convolutions alone"),
+        (lambda layers: dict(reversed(layers.items())), "in order"),
+    ],
+)
+def test_add_wrong_vgg19(served, tmp_path, change, reason):
+    assert reason in message(weights.add, "vgg", write_vgg19(tmp_path / "wrong.h5", change))
+    assert_clean("vgg")
+
+
+def test_add_unreadable_vgg19(served, tmp_path):
+    path = write_vgg19(tmp_path / "vgg.h5")
+    with h5py.File(path, "r+") as file:
+        file["block1_conv1/block1_conv1_b_1:0"][3] = np.nan
+    assert "block1_conv1 holds values that are not finite" in message(weights.add, "vgg", path)
+    with h5py.File(path, "w") as file:
+        file["layers"] = 1
+    assert "layer_names" in message(weights.add, "vgg", path)
+    path.write_bytes(path.read_bytes()[:100])
+    assert "not a readable HDF5 file" in message(weights.add, "vgg", path)
+    assert_clean("vgg")
+
+
+# Verify, remove, status
+
+
+def test_verify_detects_one_flipped_byte(served):
+    found = weights.pull("pair")
+    assert weights.verify("pair") == [(path.name, True, "as recorded") for path in found.files]
+    kept = found.files[1].stat()
+    found.files[1].write_bytes(TRANSFER[:-1] + b"?")
+    os.utime(found.files[1], ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    assert weights.find("pair") is not None  # the quick check sees size and time only
+    (_, ok, _), (filename, flipped, detail) = weights.verify("pair")
+    assert ok
+    assert (filename, flipped) == ("pair_transfer.tflite", False)
+    assert f"expected {sha256(TRANSFER)}" in detail
+    found.files[0].unlink()
+    assert weights.verify("pair")[0][1:] == (False, "No such file or directory")
+
+
+def test_verify_and_remove_need_something(served):
+    assert "not on this machine" in message(weights.verify, "pair")
+    assert "not on this machine" in message(weights.remove, "pair")
+    weights.pull("pair")
+    weights.remove("pair")
+    assert_clean("pair")
+
+
+def test_status(served, embedded, tmp_path):
+    weights.pull("pair")
+    weights.add("vgg", write_vgg19(tmp_path / "vgg.h5"))
+    found = {entry.name: entry for entry in weights.status()}
+    assert list(found) == ["hub", "pair", "tiny", "vgg", "slim"]
+    states = [(entry.state, entry.origin, entry.published) for entry in found.values()]
+    assert states == [
+        ("absent", None, False),
+        ("ready", "downloaded", True),
+        ("ready", "embedded", True),
+        ("ready", "added", False),
+        ("ready", "embedded", True),
+    ]
+    assert found["pair"].size_bytes == len(PREDICT) + len(TRANSFER)
+    assert found["hub"].size_bytes is None
+    assert found["hub"].role == "stylizer"
+    assert found["hub"].licence == "Apache-2.0"
+
+
+# Real weights
+
+
+@pytest.mark.real
+@needs_shared
+def test_real_vgg19():
+    source = SHARED_MODELS / "vgg19_imagenet_notop.h5"
+    added = weights.add("vgg19", source)
+    assert not added.published
+    assert added.files[0].stat().st_size == source.stat().st_size
+    assert next(iter(added.sha256.values())) in (SHARED_MODELS / "SHA256SUMS").read_text()
+    assert weights.resolve_auto("features", offline=True) == added
+    assert weights.verify("vgg19") == [(added.files[0].name, True, "as recorded; not the published file")]
+
+
+@pytest.mark.real
+@needs_shared
+def test_real_magenta_int8():
+    pair = [SHARED_MODELS / "magenta_int8_transfer.tflite", SHARED_MODELS / "magenta_int8_predict.tflite"]
+    added = weights.add("magenta-int8", pair)
+    assert added.published
+    assert [path.name for path in added.files] == [path.name for path in reversed(pair)]
+    assert weights.add("magenta-int8", SHARED_MODELS).sha256 == added.sha256
+    other = [SHARED_MODELS / "magenta_fp16_transfer.tflite", SHARED_MODELS / "magenta_int8_predict.tflite"]
+    assert not weights.add("magenta-int8", other).published
+    assert "not a readable HDF5 file" in message(weights.add, "vgg19", pair[0])

@@ -1,0 +1,356 @@
+"""Train mini, the feed-forward stylizer: content picture and style vector in, painted picture out.
+
+    python training/mini.py --photos DIR --paintings DIR --teacher vgg19.h5 --slim vgg19_slim.safetensors \\
+        --run training/runs/mini
+
+The closed-form colour transfer comes first, the network adds strokes to its result. Stopped runs go on from their last
+checkpoint.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+from PIL import Image
+
+from config import STYLE_TAPS, TAPS, MiniConfig, Schedule
+from data import Crops, read_folder
+from networks import (
+    INPUT_MEAN,
+    INPUT_STD,
+    Convolution,
+    Slim,
+    Vgg19,
+    mean_and_covariance,
+    pad_edges,
+    positions,
+    relative_error,
+)
+
+# Luma first, so that the triangular colour map below makes luma from luma alone and the drawing survives.
+OPPONENT = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32) / np.sqrt([[3], [2], [6]]).astype(np.float32)
+COLOUR_EPSILON = 1e-3
+COLOUR_NUMBERS = 9
+
+
+def colour_statistics(images):
+    """Mean (3) and covariance (6: yy, yu, yv, uu, uv, vv) of opponent colours: (N, H, W, 3) to (N, 9)."""
+    mean, c = mean_and_covariance(positions(ops.matmul(images, OPPONENT.T)))
+    covariance = [c[:, 0, 0], c[:, 0, 1], c[:, 0, 2], c[:, 1, 1], c[:, 1, 2], c[:, 2, 2]]
+    return ops.concatenate([mean, ops.stack(covariance, 1)], 1)
+
+
+def cholesky(covariance):
+    """Lower triangle (l11, l21, l31, l22, l32, l33) of regularised covariances (N, 6), each (N, 1, 1, 1)."""
+    yy, yu, yv, uu, uv, vv = (ops.reshape(covariance[:, i], (-1, 1, 1, 1)) for i in range(6))
+
+    def root(x):
+        return ops.sqrt(ops.maximum(x, 0.0) + COLOUR_EPSILON)
+
+    l11 = root(yy)
+    l21, l31 = yu / l11, yv / l11
+    l22 = root(uu - l21 * l21)
+    l32 = (uv - l21 * l31) / l22
+    return l11, l21, l31, l22, l32, root(vv - l31 * l31 - l32 * l32)
+
+
+def recolour(images, style_colours):
+    """Give pictures (N, H, W, 3) the colour mean and covariance (N, 9) of a style."""
+    own = colour_statistics(images)
+    opponent = ops.matmul(images, OPPONENT.T) - ops.reshape(own[:, :3], (-1, 1, 1, 3))
+    c11, c21, c31, c22, c32, c33 = cholesky(own[:, 3:])
+    s11, s21, s31, s22, s32, s33 = cholesky(style_colours[:, 3:])
+    y = opponent[..., 0:1] / c11
+    u = (opponent[..., 1:2] - c21 * y) / c22
+    v = (opponent[..., 2:3] - c31 * y - c32 * u) / c33
+    mapped = ops.concatenate([s11 * y, s21 * y + s22 * u, s31 * y + s32 * u + s33 * v], -1)
+    mapped = mapped + ops.reshape(style_colours[:, :3], (-1, 1, 1, 3))
+    return ops.clip(ops.matmul(mapped, OPPONENT), 0.0, 1.0)
+
+
+class StyleEncoder(keras.Model):
+    """A style picture to its vector: colour statistics, then a code made from feature statistics."""
+
+    def __init__(self, config: MiniConfig, slim: Path, dtype: str) -> None:
+        super().__init__()  # itself in float32: pictures are not rounded, only activations
+        self.features = Slim(slim, last="conv4_1", lifted=False, dtype=dtype)
+        self.projections = [keras.layers.Dense(k, use_bias=False, dtype=dtype) for k in config.projections]
+        self.hidden = keras.layers.Dense(config.hidden, activation="gelu", dtype="float32")
+        self.code = keras.layers.Dense(config.code, dtype="float32")
+
+    def call(self, images):
+        descriptor = []
+        for activation, projection in zip(self.features(images), self.projections, strict=True):
+            mean = ops.mean(ops.cast(activation, "float32"), (1, 2), keepdims=True)
+            centred = ops.cast(activation, "float32") - mean
+            deviation = ops.sqrt(ops.mean(ops.square(centred), (1, 2)) + 1e-4)
+            _, covariance = mean_and_covariance(positions(projection(centred)))
+            descriptor += [mean[:, 0, 0], ops.log(deviation), ops.reshape(covariance, (-1, projection.units**2))]
+        code = self.code(self.hidden(ops.concatenate(descriptor, 1)))
+        return ops.concatenate([colour_statistics(images), code], 1)
+
+
+class ConditionalInstanceNorm(keras.layers.Layer):
+    """Instance normalisation whose scale and shift come from the style's code (arXiv 1610.07629)."""
+
+    def __init__(self, channels: int, dtype: str) -> None:
+        super().__init__(dtype=dtype)
+        self.parameters = keras.layers.Dense(2 * channels, dtype="float32")
+
+    def call(self, x, code):
+        x32 = ops.cast(x, "float32")
+        centred = x32 - ops.mean(x32, (1, 2), keepdims=True)
+        variance = ops.mean(ops.square(centred), (1, 2), keepdims=True)
+        scale, shift = ops.split(self.parameters(code)[:, None, None, :], 2, axis=-1)
+        normalized = centred * (ops.rsqrt(variance + 1e-4) * (1 + scale)) + shift
+        return ops.cast(normalized, x.dtype)
+
+
+class ConditionalConvolution(keras.Model):
+    """Convolution, conditional instance normalisation, and where asked relu."""
+
+    def __init__(self, channels: int, dtype: str, strides: int = 1, activate: bool = True) -> None:
+        super().__init__(dtype=dtype)
+        self.convolution = Convolution(channels, strides=strides, edges=True, dtype=dtype)
+        self.norm = ConditionalInstanceNorm(channels, dtype)
+        self.activate = activate
+
+    def call(self, x, code):
+        x = self.norm(self.convolution(x), code)
+        return ops.relu(x) if self.activate else x
+
+
+class Painter(keras.Model):
+    """The whole stylizer: `encode` makes a style's vector, `paint` paints content with it."""
+
+    def __init__(self, config: MiniConfig, slim: Path, dtype: str = "mixed_bfloat16") -> None:
+        super().__init__()
+        half, quarter, eighth = config.channels
+        self.encoder = StyleEncoder(config, slim, dtype)
+
+        def convolution(channels, **options):
+            return ConditionalConvolution(channels, dtype, **options)
+
+        def block(channels):
+            return [convolution(channels), convolution(channels, activate=False)]
+
+        self.down = [convolution(c, strides=2) for c in config.channels]
+        self.before = [block(quarter) for _ in range(config.blocks_before)]
+        self.bottom = [block(eighth) for _ in range(config.blocks_at_bottom)]
+        self.after = [block(quarter) for _ in range(config.blocks_after)]
+        self.up = [convolution(c) for c in (quarter, half, config.painted)]
+        self.last = Convolution(3, edges=True, dtype=dtype)
+
+    def encode(self, styles):
+        return self.encoder(styles)
+
+    def paint(self, contents, vectors):
+        """(N, H, W, 3) in [0, 1] and (N, D) to pictures that may leave [0, 1] a little."""
+        colours, code = vectors[:, :COLOUR_NUMBERS], vectors[:, COLOUR_NUMBERS:]
+        recoloured = recolour(contents, colours)
+        x = (ops.concatenate([recoloured, contents], -1) - INPUT_MEAN) / INPUT_STD
+        x = half = self.down[0](x, code)
+        x = self.down[1](x, code)
+        x = quarter = residual(self.before, x, code)
+        x = residual(self.bottom, self.down[2](x, code), code)
+        x = self.up[0](enlarge(x, quarter), code) + quarter
+        x = residual(self.after, x, code)
+        x = self.up[1](enlarge(x, half), code) + half
+        x = self.last(enlarge(self.up[2](x, code), contents))
+        return recoloured + 0.25 * ops.cast(x, "float32")
+
+    def call(self, contents, styles):
+        return self.paint(contents, self.encode(styles))
+
+
+def residual(blocks, x, code):
+    for first, second in blocks:
+        x = x + second(first(x, code), code)
+    return x
+
+
+def enlarge(x, like):
+    """Nearest resize to the height and width of `like`: no checkerboard, and odd sizes come out right."""
+    shape = ops.shape(like)
+    return ops.image.resize(x, (shape[1], shape[2]), interpolation="nearest")
+
+
+def perceptual_losses(network, outputs, contents, styles, detail=False):
+    """Style and content loss under a loss network; per style and layer, so that none dominates."""
+    targets = [ops.stop_gradient(a) for a in network(ops.concatenate([contents, styles], 0))]
+    count = outputs.shape[0]
+    style = content = 0.0
+    for tap, ours, target in zip(TAPS, network(outputs), targets, strict=True):
+        if tap in STYLE_TAPS:
+            ours_mean, ours_covariance = mean_and_covariance(positions(ours))
+            mean, covariance = mean_and_covariance(positions(target[count:]))
+            ours_gram = ours_covariance + ours_mean[:, :, None] * ours_mean[:, None]
+            gram = covariance + mean[:, :, None] * mean[:, None]
+            gram_error = relative_error(ours_gram, gram, (1, 2))
+            if detail:
+                style += ops.mean(gram_error) / len(STYLE_TAPS)
+                continue
+            covariance_error = relative_error(ours_covariance, covariance, (1, 2))
+            # log1p, not a clamp: a hard style keeps a gradient and yet does not drown the others.
+            style += ops.mean(ops.log1p(gram_error) + 0.5 * ops.log1p(covariance_error)) / len(STYLE_TAPS)
+        elif tap == "relu4_2":
+            content = ops.mean(relative_error(positions(ours), positions(target[:count]), (1, 2)))
+    return style, content
+
+
+class PainterTraining(keras.Model):
+    """Trains a painter on (contents, styles) under a loss network."""
+
+    def __init__(self, painter: Painter, network: keras.Model, config: MiniConfig) -> None:
+        super().__init__()
+        self.painter, self.config = painter, config
+        # Behind a closure, so that the loss network is no part of the checkpoint.
+        self.losses_of = lambda *pictures: perceptual_losses(network, *pictures)
+        self.built = True
+
+    def call(self, inputs):
+        contents, styles = inputs
+        vectors = self.painter.encode(ops.concatenate([styles, contents[: self.config.identities]], 0))
+        return self.painter.paint(ops.concatenate([contents, contents[: self.config.identities]], 0), vectors)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        contents, styles = x
+        count, c = contents.shape[0], self.config
+        outputs, identities = y_pred[:count], y_pred[count:]
+        clipped = ops.clip(outputs, 0.0, 1.0)
+        # Straight through: the loss sees the picture as shown, the gradient passes where it was cut off.
+        style, content = self.losses_of(outputs + ops.stop_gradient(clipped - outputs), contents, styles)
+        variation = ops.mean(ops.abs(outputs[:, 1:] - outputs[:, :-1])) + ops.mean(
+            ops.abs(outputs[:, :, 1:] - outputs[:, :, :-1])
+        )
+        return (
+            c.style_weight * style
+            + c.content_weight * content
+            + c.identity_weight * ops.mean(ops.abs(identities - contents[: c.identities]))
+            + c.total_variation_weight * variation
+            + c.range_weight * ops.mean(ops.square(outputs - clipped))
+        )
+
+
+def picture_grid(painter: Painter, contents: np.ndarray, styles: np.ndarray, path: Path) -> None:
+    """Write a grid: styles across the top, contents down the left."""
+    pictures = [np.concatenate([np.ones_like(styles[:1]), styles], 0)]
+    for content in contents:
+        vectors = painter.encode(np.concatenate([styles, content[None]], 0))
+        painted = painter.paint(np.repeat(content[None], len(styles) + 1, 0), vectors)
+        painted = np.clip(ops.convert_to_numpy(painted), 0, 1)
+        pictures.append(np.concatenate([content[None], painted[:-1]], 0))
+    grid = np.concatenate([np.concatenate(list(row), 1) for row in pictures], 0)
+    Image.fromarray((grid * 255).round().astype(np.uint8)).save(path)
+
+
+def export(painter: Painter, folder: Path) -> None:
+    """Write mini_style.tflite and mini_transfer.tflite: float16 weights, any height and width."""
+    import tensorflow as tf  # the converter exists for TensorFlow alone
+
+    numbers = painter.encode(np.zeros((1, 32, 32, 3), np.float32)).shape[1]
+    picture = tf.TensorSpec((1, None, None, 3), tf.float32)
+
+    @tf.function(input_signature=[picture])
+    def style(style_image):
+        return painter.encode(style_image)
+
+    @tf.function(input_signature=[picture, tf.TensorSpec((1, numbers), tf.float32)])
+    def transfer(content_image, style_vector):
+        return ops.clip(painter.paint(content_image, style_vector), 0.0, 1.0)
+
+    for name, function in (("style", style), ("transfer", transfer)):
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], painter)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+        (folder / f"mini_{name}.tflite").write_bytes(converter.convert())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("--photos", "--paintings", "--teacher", "--slim", "--run"):
+        parser.add_argument(name, type=Path, required=True)
+    parser.add_argument("--export", type=Path, help="folder for the two LiteRT files, written at the end")
+    parser.add_argument("--export-only", action="store_true", help="export the last checkpoint without training")
+    args = parser.parse_args()
+    config = MiniConfig()
+    keras.utils.set_random_seed(config.seed)
+    args.run.mkdir(parents=True, exist_ok=True)
+    weights, state_file = args.run / "mini.weights.h5", args.run / "state.json"
+    state = json.loads(state_file.read_text()) if state_file.exists() else {"step": 0, "seconds": 0.0}
+
+    def build_painter(dtype: str = "mixed_bfloat16") -> Painter:
+        painter = Painter(config, args.slim, dtype)
+        painter(np.zeros((1, 64, 64, 3), np.float32), np.zeros((1, 64, 64, 3), np.float32))
+        return painter
+
+    if args.export_only:
+        painter = build_painter("float32")
+        painter.load_weights(weights)
+        export(painter, args.export)
+        return
+
+    painter = build_painter()
+    if state["step"]:
+        painter.load_weights(weights)
+    photos, held_photos = read_folder(args.photos, 384)
+    paintings, held_paintings = read_folder(args.paintings, 384)
+    content_crops = Crops(photos, config.seed + state["step"])
+    style_crops = Crops(paintings, config.seed + 1 + state["step"])
+    held_contents = Crops(held_photos, 0).batch(24, 256, smallest=0.8)
+    held_styles = Crops(held_paintings, 1).batch(24, 256, smallest=0.8)
+    networks = {"slim": Slim(args.slim), "vgg19": Vgg19(args.teacher)}
+
+    schedule = Schedule(config.phases[-1].until, config.learning_rate)
+    started = time.monotonic() - state["seconds"]
+    step = state["step"]
+    for phase in config.phases:
+        if step >= phase.until:
+            continue
+        training = PainterTraining(painter, networks[phase.loss_network], config)
+        training.compile(
+            optimizer=keras.optimizers.Muon(config.learning_rate, weight_decay=0.0, adam_weight_decay=0.0)
+        )
+        recent, resumed = [], step
+        smallest = 0.35 * phase.size_px / 128
+        while step < phase.until:
+            contents = content_crops.batch(phase.batch_size, phase.size_px, smallest)
+            styles = style_crops.batch(phase.batch_size, phase.size_px, smallest)
+            # A new phase begins with empty momenta.
+            training.optimizer.learning_rate = schedule.at(step) * min(1.0, (step - resumed + 1) / 50)
+            recent.append(float(training.train_on_batch((contents, styles))))
+            step += 1
+            if step % config.checkpoint_every == 0 or step == phase.until:
+                seconds = round(time.monotonic() - started, 1)
+                painter.save_weights(weights)
+                state_file.write_text(json.dumps({"step": step, "seconds": seconds}))
+                line = {"step": step, "seconds": seconds, "loss": round(float(np.mean(recent)), 4)}
+                line |= evaluate(painter, networks["vgg19"], held_contents, held_styles)
+                with (args.run / "log.jsonl").open("a") as log:
+                    print(json.dumps(line), file=log)
+                print(json.dumps(line), flush=True)
+                picture_grid(painter, held_contents[:4], held_styles[:6], args.run / "grid.png")
+                recent.clear()
+    if args.export:
+        painter = build_painter("float32")
+        painter.load_weights(weights)
+        export(painter, args.export)
+
+
+def evaluate(painter: Painter, network: keras.Model, contents: np.ndarray, styles: np.ndarray) -> dict[str, float]:
+    """Balanced Gram loss and content loss on held-out pairs, as Gatys' loss under the given network."""
+    losses = []
+    for content, style in zip(np.split(contents, 6), np.split(styles, 6), strict=True):
+        outputs = ops.clip(painter(content, style), 0.0, 1.0)
+        pair = perceptual_losses(network, outputs, ops.convert_to_tensor(content), ops.convert_to_tensor(style), True)
+        losses.append([float(x) for x in pair])
+    style_loss, content_loss = np.mean(losses, 0)
+    return {"style": round(float(style_loss), 4), "content": round(float(content_loss), 4)}
+
+
+if __name__ == "__main__":
+    main()

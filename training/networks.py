@@ -1,0 +1,126 @@
+"""What both recipes share: the convolution layer, the slim VGG, and VGG-19 itself."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+from safetensors.numpy import load_file
+
+from config import CONVOLUTIONS, TAPS
+
+INPUT_MEAN, INPUT_STD = 0.45, 0.25
+VGG19_WIDTHS = (64, 128, 256, 512, 512)
+CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
+
+
+def pad_edges(images, pixels: int = 1):
+    """Repeat the border pixels: no dark frame, unlike zeros."""
+    for _ in range(pixels):
+        images = ops.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
+    return images
+
+
+class Convolution(keras.layers.Layer):
+    """Convolution whose kernel is one matrix (size * size * in, out), since Muon takes matrices only."""
+
+    def __init__(self, channels: int, size: int = 3, strides: int = 1, edges: bool = False, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.channels, self.size, self.strides, self.edges = channels, size, strides, edges
+
+    def build(self, shape) -> None:
+        self.kernel_shape = (self.size, self.size, shape[-1], self.channels)
+        self.kernel = self.add_weight(
+            shape=(self.size * self.size * shape[-1], self.channels), initializer="he_normal", name="kernel"
+        )
+        self.bias = self.add_weight(shape=(self.channels,), initializer="zeros", name="bias")
+
+    def call(self, images):
+        padding = "same"
+        if self.edges:
+            images, padding = pad_edges(images, self.size // 2), "valid"
+        kernel = ops.reshape(self.kernel, self.kernel_shape)
+        return ops.conv(images, kernel, self.strides, padding) + self.bias
+
+
+class VggEncoder(keras.Model):
+    """VGG-19's topology of any widths, up to `last`; RGB in [0, 1] to the activations of TAPS."""
+
+    def __init__(self, widths: tuple[int, ...], last: str = "conv5_1", dtype: str = "float32", **kwargs) -> None:
+        super().__init__(**kwargs)  # itself in float32: pictures are not rounded, only activations
+        self.convolutions = [
+            Convolution(width, edges=name == "conv1_1", name=name, dtype=dtype)
+            for names, width in zip(CONVOLUTIONS, widths, strict=True)
+            for name in names
+            if name <= last
+        ]
+
+    def normalize(self, images):
+        return (images - INPUT_MEAN) / INPUT_STD
+
+    def call(self, images):
+        taps = []
+        x = self.normalize(images)
+        for layer in self.convolutions:
+            if layer.name.endswith("_1") and layer.name != "conv1_1":
+                x = ops.max_pool(x, 2, 2, "valid")
+            x = ops.relu(layer(x))
+            if layer.name.replace("conv", "relu") in TAPS:
+                taps.append(x)
+        return taps
+
+
+class Vgg19(VggEncoder):
+    """The teacher: VGG-19 with the ImageNet weights of a Keras file."""
+
+    def __init__(self, weights: Path, dtype: str = "mixed_bfloat16") -> None:
+        super().__init__(VGG19_WIDTHS, dtype=dtype)
+        source = keras.applications.VGG19(include_top=False, weights=str(weights), input_shape=(None, None, 3))
+        self(np.zeros((1, 32, 32, 3), np.float32))
+        for layer in self.convolutions:
+            kernel, bias = source.get_layer(f"block{layer.name[4]}_conv{layer.name[-1]}").get_weights()
+            layer.set_weights([kernel.reshape(-1, kernel.shape[-1]), bias])
+        self.trainable = False
+
+    def normalize(self, images):
+        return images[..., ::-1] * 255.0 - ops.convert_to_tensor(CAFFE_MEAN_BGR, images.dtype)
+
+
+class Slim(VggEncoder):
+    """An exported vgg19-slim, whose first convolution holds the input's normalisation; gives lifted activations."""
+
+    def __init__(self, weights: Path, last: str = "conv5_1", lifted: bool = True, dtype: str = "mixed_bfloat16") -> None:
+        tensors = {name: value.astype(np.float32) for name, value in load_file(weights).items()}
+        widths = tuple(tensors[f"{names[0]}/bias"].size for names in CONVOLUTIONS)
+        super().__init__(widths, last, dtype)
+        self(np.zeros((1, 32, 32, 3), np.float32))
+        for layer in self.convolutions:
+            kernel, bias = tensors[f"{layer.name}/kernel"], tensors[f"{layer.name}/bias"]
+            layer.set_weights([kernel.reshape(-1, kernel.shape[-1]), bias])
+        self.lifts = [tensors[f"{tap}/lift"] for tap in TAPS] if lifted else None
+
+    def normalize(self, images):
+        return images
+
+    def call(self, images):
+        taps = super().call(images)
+        if getattr(self, "lifts", None) is None:
+            return taps
+        return [ops.matmul(a, ops.convert_to_tensor(r, a.dtype)) for a, r in zip(taps, self.lifts, strict=True)]
+
+
+def positions(activation):
+    """(N, H, W, C) to (N, H * W, C) in float32."""
+    shape = ops.shape(activation)
+    return ops.cast(ops.reshape(activation, (shape[0], shape[1] * shape[2], shape[3])), "float32")
+
+
+def mean_and_covariance(flat):
+    """Per picture: (N, C) and (N, C, C) of (N, P, C)."""
+    mean = ops.mean(flat, axis=1)
+    second = ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / ops.cast(ops.shape(flat)[1], flat.dtype)
+    return mean, second - mean[:, :, None] * mean[:, None, :]
+
+
+def relative_error(ours, target, axes):
+    return ops.sum(ops.square(ours - target), axes) / ops.sum(ops.square(target), axes)

@@ -1,0 +1,220 @@
+"""Distil VGG-19 into vgg19-slim.
+
+    python training/slim.py --photos DIR --paintings DIR --teacher vgg19.h5 --run training/runs/slim
+
+The student's activations times a linear lift regress the teacher's, element by element and in the covariance and mean
+that a Gram loss sees. Errors are taken from small products: |AW - T|^2 = tr(W'A'AW) - 2 tr(W'A'T) + |T|^2, so that no
+teacher-wide activation of the student is ever made. Stopped runs go on from their last checkpoint.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+from safetensors.numpy import save_file
+
+from config import TAPS, Schedule, SlimConfig
+from data import Crops, read_folder
+from networks import (
+    INPUT_MEAN,
+    INPUT_STD,
+    Vgg19,
+    VggEncoder,
+    mean_and_covariance,
+    positions,
+    relative_error,
+)
+
+
+class Distiller(keras.Model):
+    """The student with its lifts; trained on (pictures, teacher's scaled activations and their statistics)."""
+
+    def __init__(self, config: SlimConfig, dtype: str = "mixed_bfloat16") -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = VggEncoder(config.widths, dtype=dtype)
+        self.built = True
+
+    def add_lifts(self, widths: list[int], teacher_widths: list[int]) -> None:
+        self.lifts = [
+            self.add_weight(shape=shape, initializer="zeros", dtype="float32", autocast=False, name=f"{tap}_lift")
+            for tap, *shape in zip(TAPS, widths, teacher_widths, strict=True)
+        ]
+
+    def call(self, images):
+        return self.encoder(images)
+
+    def layer_losses(self, activations, targets):
+        """Return three lists over TAPS: unexplained variance, relative covariance error, relative mean error."""
+        unexplained, covariances, means = [], [], []
+        for lift, activation, (target, t_mean, t_covariance) in zip(self.lifts, activations, targets, strict=True):
+            ours, target = positions(activation), positions(target)
+            mean, covariance = mean_and_covariance(ours)
+            count = ours.shape[0] * ours.shape[1]
+            wide = ours.shape[-1]
+            own = ops.reshape(ours, (count, wide))
+            target = ops.reshape(target, (count, target.shape[-1]))
+            both = ops.matmul(ops.transpose(own), target) / count
+            second = ops.matmul(ops.transpose(own), own) / count
+            energy = ops.mean(ops.sum(ops.square(target), -1))
+            variance = energy - ops.sum(ops.square(ops.mean(t_mean, 0)))
+            error = ops.sum(lift * ops.matmul(second, lift)) - 2 * ops.sum(lift * both) + energy
+            unexplained.append(error / variance)
+
+            lifted = ops.matmul(ops.matmul(ops.transpose(lift), covariance), lift)
+            covariances.append(ops.mean(relative_error(lifted, t_covariance, (1, 2))))
+            means.append(ops.mean(relative_error(ops.matmul(mean, lift), t_mean, 1)))
+        return unexplained, covariances, means
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        unexplained, covariances, means = self.layer_losses(y_pred, y)
+        c = self.config
+        return sum(
+            weight * (u + c.covariance_weight * v + c.mean_weight * m)
+            for weight, u, v, m in zip(c.tap_weights, unexplained, covariances, means, strict=True)
+        )
+
+
+class Teacher(keras.Model):
+    """VGG-19 scaled to unit root mean square per tap; gives (activation, mean, covariance) per tap."""
+
+    def __init__(self, weights: Path, pictures: np.ndarray) -> None:
+        super().__init__()
+        self.network = Vgg19(weights)
+        activations = self.network.predict_on_batch(pictures)
+        self.scales = [float(np.sqrt(np.square(a, dtype=np.float32).mean())) for a in activations]
+
+    def call(self, images):
+        scaled = [a / scale for a, scale in zip(self.network(images), self.scales, strict=True)]
+        return [(a, *mean_and_covariance(positions(a))) for a in scaled]
+
+
+def initialize(model: Distiller, teacher: Teacher, pictures: np.ndarray) -> None:
+    """Layer-sequential unit variance (arXiv 1511.06422), then least-squares lifts."""
+    x = model.encoder.normalize(pictures)
+    for layer in model.encoder.convolutions:
+        if layer.name.endswith("_1") and layer.name != "conv1_1":
+            x = ops.max_pool(x, 2, 2, "valid")
+        kernel, bias = layer.get_weights()
+        output = ops.convert_to_numpy(ops.cast(layer(ops.cast(x, layer.compute_dtype)), "float32"))
+        layer.set_weights([kernel / output.std(), bias - output.mean() / output.std()])
+        x = ops.relu(layer(ops.cast(x, layer.compute_dtype)))
+    activations = [np.asarray(a, np.float32) for a in model.predict_on_batch(pictures)]
+    targets = [np.asarray(t[0], np.float32) for t in teacher.predict_on_batch(pictures)]
+    for lift, a, t in zip(model.lifts, activations, targets, strict=True):
+        a, t = a.reshape(-1, a.shape[-1]), t.reshape(-1, t.shape[-1])
+        second = a.T @ a / len(a)
+        ridge = 1e-2 * np.trace(second) / len(second) * np.eye(len(second))
+        lift.assign(np.linalg.solve(second + ridge, a.T @ t / len(a)))
+
+
+def evaluate(model: Distiller, teacher: Teacher, pictures: np.ndarray) -> dict[str, list[float]]:
+    """Explained variance and covariance error per tap, over held-out crops."""
+    losses = []
+    for batch in np.split(pictures, len(pictures) // model.config.batch_size):
+        targets = [[ops.convert_to_tensor(part) for part in tap] for tap in teacher.predict_on_batch(batch)]
+        activations = [ops.convert_to_tensor(a) for a in model.predict_on_batch(batch)]
+        losses.append(model.layer_losses(activations, targets))
+    unexplained, covariances, _ = np.mean(np.asarray(losses, np.float32), 0)
+    return {"explained": [round(float(v), 3) for v in 1 - unexplained], "covariance": [round(float(v), 3) for v in covariances]}
+
+
+def export(model: Distiller, scales: list[float], path: Path) -> None:
+    """Write float16 weights; the input's normalisation goes into conv1_1, exactly, since its edges are repeated."""
+    tensors = {}
+    for layer in model.encoder.convolutions:
+        kernel, bias = layer.get_weights()
+        kernel = kernel.reshape(layer.kernel_shape)
+        if layer.name == "conv1_1":
+            bias = bias - kernel.sum((0, 1, 2)) * INPUT_MEAN / INPUT_STD
+            kernel = kernel / INPUT_STD
+        tensors[f"{layer.name}/kernel"], tensors[f"{layer.name}/bias"] = kernel, bias
+    for tap, lift, scale in zip(TAPS, model.lifts, scales, strict=True):
+        wide = ops.convert_to_numpy(lift).astype(np.float64) * scale
+        product = wide @ wide.T
+        product += 1e-6 * np.trace(product) / len(product) * np.eye(len(product))
+        # act @ R has the Gram matrices' inner products of act @ W, since RR' = WW'.
+        tensors[f"{tap}/lift"] = np.linalg.cholesky(product)
+    tensors = {name: np.ascontiguousarray(value, np.float16) for name, value in tensors.items()}
+    assert all(np.isfinite(value).all() for value in tensors.values()), "float16 overflow"
+    save_file(tensors, path, {"input": "RGB in [0, 1]", "padding": "conv1_1 edge, others zero", "pool": "max 2x2"})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("--photos", "--paintings", "--teacher", "--run"):
+        parser.add_argument(name, type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=SlimConfig.steps)
+    parser.add_argument("--learning-rate", type=float, default=SlimConfig.learning_rate)
+    parser.add_argument("--export", type=Path, help="where to write the float16 weights at the end")
+    parser.add_argument("--export-only", action="store_true", help="export the last checkpoint without training")
+    args = parser.parse_args()
+    config = replace(SlimConfig(), steps=args.steps, learning_rate=args.learning_rate)
+    schedule = Schedule(config.steps, config.learning_rate)
+    args.run.mkdir(parents=True, exist_ok=True)
+    weights, state_file = args.run / "slim.weights.h5", args.run / "state.json"
+    state = json.loads(state_file.read_text()) if state_file.exists() else {"step": 0, "seconds": 0.0}
+
+    keras.utils.set_random_seed(config.seed)
+    folders = [read_folder(folder) for folder in (args.photos, args.paintings)]
+    crops = Crops([p for training, _ in folders for p in training], config.seed + state["step"])
+    held_out = Crops([p for _, kept in folders for p in kept], 0).batch(64, config.crop_px)
+    teacher = Teacher(args.teacher, held_out)
+
+    def build(dtype: str) -> Distiller:
+        model = Distiller(config, dtype)
+        model(held_out[:1])
+        model.add_lifts([16, 32, 64, 128, 128, 256], [64, 128, 256, 512, 512, 512])
+        model.compile(optimizer=keras.optimizers.Muon(config.learning_rate, weight_decay=0.0, adam_weight_decay=0.0))
+        model.optimizer.build(model.trainable_variables)
+        return model
+
+    float32_from = round(config.steps * (1 - config.float32_fraction))
+    model = build("mixed_bfloat16" if state["step"] < float32_from else "float32")
+    if state["step"]:
+        model.load_weights(weights)
+    else:
+        initialize(model, teacher, held_out)
+    if args.export_only:
+        export(model, teacher.scales, args.export)
+        return
+
+    replay: list[tuple[np.ndarray, list]] = []
+    rng = np.random.default_rng(config.seed + state["step"])
+    started, recent = time.monotonic() - state["seconds"], []
+    for step in range(state["step"], config.steps):
+        if step == float32_from:
+            model.save_weights(weights)
+            model = build("float32")
+            model.load_weights(weights)
+        if len(replay) < 4 or rng.random() < config.fresh_fraction:
+            pictures = crops.augmented_batch(config.batch_size, config.crop_px)
+            replay.append((pictures, teacher.predict_on_batch(pictures)))
+            if len(replay) > config.replay_batches:
+                replay.pop(0)
+            chosen = replay[-1]
+        else:
+            chosen = replay[rng.integers(len(replay))]
+        model.optimizer.learning_rate = schedule.at(step)
+        recent.append(float(model.train_on_batch(*chosen)))
+        if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
+            seconds = round(time.monotonic() - started, 1)
+            model.save_weights(weights)
+            state_file.write_text(json.dumps({"step": step + 1, "seconds": seconds}))
+            line = {"step": step + 1, "seconds": seconds, "loss": round(float(np.mean(recent)), 4)}
+            line |= evaluate(model, teacher, held_out)
+            with (args.run / "log.jsonl").open("a") as log:
+                print(json.dumps(line), file=log)
+            print(json.dumps(line), flush=True)
+            recent.clear()
+    if args.export:
+        export(model, teacher.scales, args.export)
+
+
+if __name__ == "__main__":
+    main()
