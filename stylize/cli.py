@@ -42,6 +42,7 @@ Styles = Sequence[tuple[Path, float]]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_FILE = click.Path(path_type=Path)
 
 
 class _Program(click.Group):
@@ -294,19 +295,18 @@ def _network_names(role: str) -> click.Choice:
 _fast = functools.partial(_field_option, FastConfig())
 _refine = functools.partial(_field_option, RefineConfig())
 
-_content = click.option(
-    "-c", "--content", required=True, type=click.Path(path_type=Path), help="The photograph to paint."
-)
+_content = click.option("-c", "--content", required=True, type=_FILE, help="The photograph to paint.")
 _styles = click.option(
     "-s", "--style", "styles", required=True, multiple=True, type=_StyleFile(),
     help="The picture whose style to take; several are blended by their weights.",
 )  # fmt: skip
 _output = click.option(
-    "-o", "--output", type=click.Path(path_type=Path),
+    "-o", "--output", type=_FILE,
     help="The picture to write; its suffix chooses the format.  [default: beside the content, such as "
     "photo-painting-fast.png]",
 )  # fmt: skip
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace output that is there already.")
+_resume = click.option("--resume", is_flag=True, help="Go on from the output's checkpoint.")
 
 _fast_options = _options(
     _fast("--network", type=_network_names("stylizer"), help="The network that paints."),
@@ -423,13 +423,18 @@ def _check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> N
     if suffix not in images.SUFFIXES:
         known = ", ".join(images.SUFFIXES)
         raise OptionError(f"output {output}: expected a suffix out of {known}; received {suffix or 'none'}")
-    _check_apart(output, inputs)
+    _check_free(output, inputs, overwrite=overwrite)
     images.check_output(output, overwrite=overwrite)
 
 
-def _check_apart(output: Path, inputs: Sequence[Path]) -> None:
-    if output.exists() and any(output.samefile(path) for path in inputs):
-        raise OptionError(f"output {output}: expected another file than the input")
+def _check_free(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
+    if output.exists():
+        if any(output.samefile(path) for path in inputs):
+            raise OptionError(f"output {output}: expected another file than the input")
+        if not overwrite:
+            raise StylizeError(
+                f"output {output}: is there already; choose another with -o, or use --overwrite"
+            )
 
 
 def _check_folder(folder: Path, names: Sequence[str], inputs: Sequence[Path], *, overwrite: bool) -> None:
@@ -437,12 +442,19 @@ def _check_folder(folder: Path, names: Sequence[str], inputs: Sequence[Path], *,
     if folder.exists() and not folder.is_dir():
         raise StylizeError(f"output {folder}: expected a folder, received a file")
     for path in (folder / name for name in names):
-        _check_apart(path, inputs)
-        if path.exists() and not overwrite:
-            raise StylizeError(f"output {path}: is there already; choose another folder or use --overwrite")
+        _check_free(path, inputs, overwrite=overwrite)
     parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not os.access(parent, os.W_OK | os.X_OK):
         raise StylizeError(f"output {folder}: no permission to write in {parent}")
+
+
+@contextlib.contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    """Turn what the system refuses (disk full) into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise StylizeError(f"output {output}: could not be written: {error.strerror or error}") from error
 
 
 def _beside(content: Path, styles: Styles, ending: str) -> Path:
@@ -504,7 +516,7 @@ def _paint_fast(
     "--save-every", type=click.IntRange(min=1), metavar="N",
     help="Every N steps, write the picture so far and a checkpoint beside the output.",
 )  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on from the output's checkpoint.")
+@_resume
 @_overwrite
 @_common
 def refine(
@@ -645,10 +657,14 @@ def _tell(run: _Run, result: TransferResult, output: Path) -> None:
 @main.command()
 @_content
 @_styles
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="The folder to write.  [default: beside the content, such as photo-painting-compare]")
-@click.option("--image", "pictures", multiple=True, type=click.Path(path_type=Path),
-              help="Score this finished picture instead of painting; repeatable.")
+@click.option(
+    "-o", "--output", type=_FILE, metavar="FOLDER",
+    help="The folder to write.  [default: beside the content, such as photo-painting-compare]",
+)  # fmt: skip
+@click.option(
+    "--image", "pictures", multiple=True, type=_FILE,
+    help="Score this finished picture instead of painting; repeatable.",
+)  # fmt: skip
 @_refine_options
 @_overwrite
 @_common
@@ -693,8 +709,9 @@ def _compare(
     if folder is None:
         run.result(metrics, _score_table(comparison))
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_comparison(comparison, metrics, folder, overwrite=overwrite)
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_comparison(comparison, metrics, folder, overwrite=overwrite)
     run.show(_score_table(comparison))
     run.result({"output": folder, **metrics}, str(folder))
 
@@ -743,8 +760,10 @@ def _score_table(comparison: Comparison) -> Table:
 
 
 @main.command()
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", default="stylize-demo",
-              show_default=True, help="The folder to write.")
+@click.option(
+    "-o", "--output", type=_FILE, metavar="FOLDER", default="stylize-demo", show_default=True,
+    help="The folder to write.",
+)  # fmt: skip
 @click.option("--scene", default="lake", show_default=True, help="Which of the project's own scenes.")
 @click.option("--style", default="swirls", show_default=True, help="Which of the project's own styles.")
 @click.option("--size", type=int, default=256, show_default=True, help="Long side of the output, px.")
@@ -762,8 +781,9 @@ def demo(run: _Run, output: Path, scene: str, style: str, size: int, overwrite: 
         _check_folder(output, names, [content, painting], overwrite=overwrite)
         run.say(f"painting {content.stem} in the style of {painting.stem}, {size} px, into {output}")
         _compare(run, content, [(painting, 1.0)], [], config, output, overwrite=overwrite)
-        for path in (content, painting):
-            shutil.copyfile(path, output / path.name)
+        with _writing(output):
+            for path in (content, painting):
+                shutil.copyfile(path, output / path.name)
 
 
 def _example(folder: Path, kind: str, name: str) -> Path:
@@ -775,7 +795,7 @@ def _example(folder: Path, kind: str, name: str) -> Path:
 
 
 @main.command()
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=_FILE)
 @_common
 def info(run: _Run, image: Path) -> None:
     """Print how a picture was made: the recipe that stylize keeps inside it."""
@@ -816,18 +836,22 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 @main.command()
-@click.argument("image", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path),
-              help="The picture to write.  [default: beside IMAGE, such as painted-rerun.png]")
-@click.option("-c", "--content", type=click.Path(path_type=Path),
-              help="Paint this instead of the recorded content.")
-@click.option("-s", "--style", "styles", multiple=True, type=_StyleFile(),
-              help="Take the style of this instead of the recorded ones.")
+@click.argument("image", type=_FILE)
+@click.option(
+    "-o", "--output", type=_FILE, help="The picture to write.  [default: beside IMAGE, such as out-rerun.png]"
+)
+@click.option("-c", "--content", type=_FILE, help="Paint this instead of the recorded content.")
+@click.option(
+    "-s", "--style", "styles", multiple=True, type=_StyleFile(),
+    help="Take the style of this instead of the recorded ones.",
+)  # fmt: skip
+@_resume
 @_overwrite
 @_common
 def rerun(
-    run: _Run, image: Path, output: Path | None, content: Path | None, styles: Styles, overwrite: bool
-) -> None:
+    run: _Run, image: Path, output: Path | None, content: Path | None, styles: Styles, resume: bool,
+    overwrite: bool,
+) -> None:  # fmt: skip
     """Paint a picture again, by the recipe inside it.
 
     The inputs are looked for where they were, then beside the picture, and have to be the same files.
@@ -854,13 +878,16 @@ def rerun(
     steps, taken = getattr(config, "steps", None), recipe.get("steps_taken")
     if taken not in (None, steps):
         run.say(f"made in {taken} steps, as it ran out of time or was interrupted: the picture may differ")
-    _check_output(output, inputs, overwrite=overwrite)
     if isinstance(config, FastConfig):
+        _check_output(output, inputs, overwrite=overwrite)
         result = _paint_fast(run, content, styles, config, output, overwrite=overwrite)
     else:
         saves = _Saves(output)
-        saves.check(overwrite=overwrite, resume=False)
-        result = _paint_refine(run, content, styles, config, output, saves, overwrite=overwrite, resume=False)
+        saves.check(overwrite=overwrite, resume=resume)
+        _check_output(output, inputs, overwrite=overwrite or resume)
+        result = _paint_refine(
+            run, content, styles, config, output, saves, overwrite=overwrite, resume=resume
+        )
     for network in result.networks:
         if dict(network.sha256) != used.get(network.name):
             run.say(f"{network.name} is not the network that was recorded: the picture may differ")
@@ -885,10 +912,12 @@ def _revived(kind: type, options: Mapping[str, Any]) -> Any:
     for name, value in options.items():
         if dataclasses.is_dataclass(hints.get(name)):
             value = _revived(hints[name], value)
-        elif isinstance(value, list):
-            value = tuple((layer, float(weight)) for layer, weight in value)
-        values[name] = value
+        values[name] = _tuples(value)
     return kind(**values)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _recorded_input(name: str, record: Mapping[str, Any], image: Path) -> Path:
@@ -945,7 +974,7 @@ def pull(run: _Run, name: str) -> None:
 
 @models.command()
 @_network
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=_FILE)
 @_common
 def add(run: _Run, name: str, paths: Sequence[Path]) -> None:
     """Take a network from a file, a folder or several files."""

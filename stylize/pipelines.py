@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from stylize import weights
 from stylize._version import __version__
 from stylize.config import GATYS_STYLE_LAYERS, RECIPES, SMALLEST_PX, FastConfig, PerceptualLossConfig, RefineConfig
 from stylize.errors import OptionError, WeightsError
-from stylize.images import ImageSource, Picture, read_image, resized, size_for_long_side, with_colors_of
+from stylize.images import ImageSource, Picture, read_image, resized, size_for_long_side, with_colors_of, write_image
 from stylize.optimization import (
     Checkpoint,
     HistoryEntry,
@@ -75,6 +76,10 @@ class TransferResult:
     stopped: str | None = None
     """`interrupted` if should_stop ended it; then `checkpoint` says where to go on."""
     checkpoint: Checkpoint | None = None
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the picture, its recipe inside; the suffix chooses the format. Raises ImageError."""
+        write_image(path, self.image, self.alpha, recipe=self.recipe, overwrite=overwrite)
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +216,7 @@ def compare(
         )
         candidates.append(("refined", refined.image, refined, _peak_memory_bytes()))
         results = (preview, refined)
-    found = surroundings.weights(config.features, "features")
+    found = surroundings.network(config.features, "features")
     score = _Yardstick(inputs, found)
     return Comparison(
         content=dataclasses.replace(inputs.content, pixels=inputs.content_pixels, alpha=inputs.alpha),
@@ -286,13 +291,13 @@ class _Surroundings:
         self.say: OnMessage = on_message or (lambda message: None)
         self._resolved: dict[tuple[str, str], LocalWeights] = {}
 
-    def weights(self, name: str, role: str) -> LocalWeights:
+    def network(self, name: str, role: weights.Role) -> LocalWeights:
         """Resolve a network once a run, so that `auto` says what it took only once."""
         if (name, role) not in self._resolved:
             self._resolved[name, role] = self._resolve(name, role)
         return self._resolved[name, role]
 
-    def _resolve(self, name: str, role: str) -> LocalWeights:
+    def _resolve(self, name: str, role: weights.Role) -> LocalWeights:
         if name == "auto":
             return weights.resolve_auto(
                 role, offline=self._offline, on_progress=self._on_download, on_message=self.say
@@ -342,7 +347,7 @@ def _fast_config(config: FastConfig | None, options: Mapping[str, Any]) -> FastC
 
 
 def _fast(inputs: _Inputs, config: FastConfig, surroundings: _Surroundings, began: float) -> TransferResult:
-    found = surroundings.weights(config.network, "stylizer")
+    found = surroundings.network(config.network, "stylizer")
     for message in inputs.messages():
         surroundings.say(message)
     stylizer = _load_stylizer(found)
@@ -380,7 +385,7 @@ def _refine(
     resume_from: Checkpoint | None,
 ) -> TransferResult:
     # The features first: without them there is nothing to refine with, and a preview would be made for nothing.
-    found = surroundings.weights(config.features, "features")
+    found = surroundings.network(config.features, "features")
     networks = [_use(found)]
     extra: dict[str, Any] = {}
     if preview is None:

@@ -2,8 +2,7 @@
 
 Nothing here imports TensorFlow. Added and downloaded weights lie in `home()/models/NAME`, each folder with a
 `record.json` that holds the size, the time and the SHA-256 of every file. A folder appears there by one
-rename of a finished copy, so that what is cut short is never taken for finished. Every `WeightsError` is one
-line.
+rename of a finished copy, so that nothing cut short is taken for finished. Every `WeightsError` is one line.
 """
 
 from __future__ import annotations
@@ -17,14 +16,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from stylize._version import __version__
 from stylize.errors import WeightsError
-
-if TYPE_CHECKING:
-    from urllib.request import OpenerDirector
 
 __all__ = [
     "REGISTRY",
@@ -45,14 +40,11 @@ __all__ = [
 
 Role = Literal["stylizer", "features"]
 Origin = Literal["embedded", "added", "downloaded"]
-ProgressCallback = Callable[[str, int, "int | None"], None]
+State = Literal["ready", "absent", "damaged"]
+OnProgress = Callable[[str, int, "int | None"], None]
 
-_CONNECT_TIMEOUT_S = 3.0
-_READ_TIMEOUT_S = 20.0
 _LOCK_STALL_S = 60.0
 _FAILURE_MEMORY_S = 3600.0
-_MAX_BYTES = 1 << 30
-_CHUNK_BYTES = 1 << 18
 _RECORD = "record.json"
 _VGG19_BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
 # Only these are copied from a SavedModel's folder, which may be somebody's whole download folder.
@@ -87,8 +79,6 @@ class WeightsSpec:
     role: Role
     files: tuple[WeightsFile, ...]
     licence: str
-    source: str
-    description: str
     embedded: bool = False
     archive: bool = False
 
@@ -120,7 +110,7 @@ class WeightsStatus:
 
     name: str
     role: Role
-    state: Literal["ready", "absent", "damaged"]
+    state: State
     origin: Origin | None
     size_bytes: int | None
     licence: str
@@ -137,80 +127,61 @@ _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
 _VGG19 = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 # In order of preference within a role.
-REGISTRY: Mapping[str, WeightsSpec] = {
-    spec.name: spec
-    for spec in (
-        WeightsSpec(
-            name="magenta",
-            role="stylizer",
-            files=(
-                WeightsFile("magenta.tar.gz", f"{_MAGENTA}?tf-hub-format=compressed", size_bytes=85_000_000),
+_SPECS = (
+    WeightsSpec(
+        "magenta",
+        "stylizer",
+        (WeightsFile("magenta.tar.gz", f"{_MAGENTA}?tf-hub-format=compressed", size_bytes=85_000_000),),
+        "Apache-2.0",
+        archive=True,
+    ),
+    WeightsSpec(
+        "magenta-int8",  # for LiteRT, fixed at 384 x 384
+        "stylizer",
+        (
+            WeightsFile(
+                "magenta_int8_predict.tflite",
+                f"{_MAGENTA_INT8}prediction_1.tflite",
+                sha256="af6ad4b2e7aeba0675f32636082ab915ced5375229a3f8aff7e714c6213f5ed2",
+                size_bytes=2_828_838,
+                keyword="predict",
             ),
-            licence="Apache-2.0",
-            source=_MAGENTA,
-            description="Magenta's arbitrary image stylization network, a TensorFlow SavedModel",
-            archive=True,
-        ),
-        WeightsSpec(
-            name="magenta-int8",
-            role="stylizer",
-            files=(
-                WeightsFile(
-                    "magenta_int8_predict.tflite",
-                    f"{_MAGENTA_INT8}prediction_1.tflite",
-                    sha256="af6ad4b2e7aeba0675f32636082ab915ced5375229a3f8aff7e714c6213f5ed2",
-                    size_bytes=2_828_838,
-                    keyword="predict",
-                ),
-                WeightsFile(
-                    "magenta_int8_transfer.tflite",
-                    f"{_MAGENTA_INT8}transfer_1.tflite",
-                    sha256="7a1550643cf034a4d813c0aa276976cd15da4141b4f1ec3631db1d0d9c8e2cd1",
-                    size_bytes=284_398,
-                    keyword="transfer",
-                ),
+            WeightsFile(
+                "magenta_int8_transfer.tflite",
+                f"{_MAGENTA_INT8}transfer_1.tflite",
+                sha256="7a1550643cf034a4d813c0aa276976cd15da4141b4f1ec3631db1d0d9c8e2cd1",
+                size_bytes=284_398,
+                keyword="transfer",
             ),
-            licence="Apache-2.0",
-            source=_MAGENTA,
-            description="Magenta's network in 8 bits for LiteRT, fixed at 384 x 384",
         ),
-        WeightsSpec(
-            name="mini",
-            role="stylizer",
-            files=(WeightsFile("mini_style.tflite"), WeightsFile("mini_transfer.tflite")),
-            licence="Apache-2.0",
-            source="trained by this project",
-            description="the small embedded stylization network",
-            embedded=True,
-        ),
-        WeightsSpec(
-            name="vgg19",
-            role="features",
-            files=(
-                WeightsFile(
-                    _VGG19, _KERAS + _VGG19, md5="253f8cb515780f3b799900260a226db6", size_bytes=80_134_624
-                ),
+        "Apache-2.0",
+    ),
+    WeightsSpec(
+        "mini",
+        "stylizer",
+        (WeightsFile("mini_style.tflite"), WeightsFile("mini_transfer.tflite")),
+        "Apache-2.0",
+        embedded=True,
+    ),
+    WeightsSpec(
+        "vgg19",  # as Keras applications publishes it
+        "features",
+        (
+            WeightsFile(
+                _VGG19, _KERAS + _VGG19, md5="253f8cb515780f3b799900260a226db6", size_bytes=80_134_624
             ),
-            licence="CC BY 4.0",
-            source=_KERAS + _VGG19,
-            description="VGG-19's convolutions, trained on ImageNet, as Keras applications publishes them",
         ),
-        WeightsSpec(
-            name="vgg19-slim",
-            role="features",
-            files=(WeightsFile("vgg19_slim.safetensors"),),
-            licence="Apache-2.0",
-            source="trained by this project",
-            description="the small embedded feature network",
-            embedded=True,
-        ),
-    )
-}
+        "CC BY 4.0",
+    ),
+    WeightsSpec(
+        "vgg19-slim", "features", (WeightsFile("vgg19_slim.safetensors"),), "Apache-2.0", embedded=True
+    ),
+)
+REGISTRY: Mapping[str, WeightsSpec] = {spec.name: spec for spec in _SPECS}
 
 
 def home() -> Path:
-    """Return the folder of all that is kept: $STYLIZE_HOME, else the user's cache; made by the first write.
-    """
+    """Return the folder of all that is kept: $STYLIZE_HOME or the user's cache, made by the first write."""
     if chosen := os.environ.get("STYLIZE_HOME"):
         return Path(chosen).expanduser().absolute()
     from platformdirs import user_cache_path
@@ -219,8 +190,7 @@ def home() -> Path:
 
 
 def find(name: str) -> LocalWeights | None:
-    """Return the weights called `name` if they are on this machine and whole, else None; never uses the
-    network.
+    """Return the weights called `name` if they are on this machine and whole, else None, without a network.
 
     Compares sizes and times with the record and hashes only a file whose time differs. Raises WeightsError
     for an unknown name.
@@ -232,7 +202,7 @@ def find(name: str) -> LocalWeights | None:
         return None
 
 
-def pull(name: str, *, offline: bool = False, on_progress: ProgressCallback | None = None) -> LocalWeights:
+def pull(name: str, *, offline: bool = False, on_progress: OnProgress | None = None) -> LocalWeights:
     """Download the weights called `name`, unless they are here and whole, and return them.
 
     `on_progress` hears the file's name, the bytes so far and the bytes in all, None if unknown; while another
@@ -244,12 +214,12 @@ def pull(name: str, *, offline: bool = False, on_progress: ProgressCallback | No
         return found
     _refuse_embedded(spec)
     try:
-        return _download(spec, offline, on_progress)
+        return _download(spec, offline, on_progress, automatic=False)
     except WeightsError as error:
         raise _error(f"{name}: {error}; {_advice(spec)}") from error
 
 
-def resolve(name: str, *, offline: bool = False, on_progress: ProgressCallback | None = None) -> LocalWeights:
+def resolve(name: str, *, offline: bool = False, on_progress: OnProgress | None = None) -> LocalWeights:
     """Return the weights that the user named, downloading them if need be.
 
     Raises WeightsError, which says what to do, if they can't be had, and if the copy here is damaged: a copy
@@ -267,7 +237,7 @@ def resolve_auto(
     role: Role,
     *,
     offline: bool = False,
-    on_progress: ProgressCallback | None = None,
+    on_progress: OnProgress | None = None,
     on_message: Callable[[str], None] | None = None,
 ) -> LocalWeights:
     """Return the best weights for `role`: what is here, else a download, else what is embedded.
@@ -278,8 +248,7 @@ def resolve_auto(
     """
     specs = [spec for spec in REGISTRY.values() if spec.role == role]
     preferred = specs[0]
-    chosen: LocalWeights | None = None
-    trouble: list[str] = []
+    chosen, trouble = None, []
     for spec in specs:
         if chosen is None and not spec.embedded:
             try:
@@ -309,27 +278,24 @@ def add(name: str, paths: str | os.PathLike[str] | Sequence[str | os.PathLike[st
 
     `paths` is a file, a folder that holds the files, or several files; for a SavedModel its folder or its
     tar.gz. A file is recognised by its published hash, else by its name; its contents are checked, VGG-19's
-    down to every kernel's shape. Files other than the published ones are accepted, with
-    `LocalWeights.published` False. Raises WeightsError if a file is missing, ambiguous or wrong, or can't be
-    copied.
+    down to every kernel's shape. Others than the published are accepted, with `LocalWeights.published` False.
+    Raises WeightsError if a file is missing, ambiguous or wrong, or can't be copied.
     """
     spec = _spec(name)
     _refuse_embedded(spec)
     given = [Path(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
     try:
-        for path in given:
-            if not path.exists():
-                raise _error(f"{path} does not exist")
+        if missing := [path for path in given if not path.exists()]:
+            raise _error(f"{missing[0]} does not exist")
         with _staging(spec) as staging:
             content = staging / "content"
             if spec.archive:
                 published = _copy_saved_model(spec, given, content)
             else:
-                content.mkdir()
                 published = True
                 for file, path in _recognise(spec, given).items():
                     shutil.copyfile(path, content / file.filename)
-                    published &= _is_published(file, content / file.filename) is True
+                    published &= _is_published(file, content / file.filename)
             _check(spec, content)
             return _install(spec, staging, "added", published)
     except WeightsError as error:
@@ -343,33 +309,24 @@ def verify(name: str) -> list[tuple[str, bool, str]]:
     the weights are not on this machine, or their record is unreadable.
     """
     spec = _spec(name)
-    if spec.embedded:
-        if (found := find(name)) is None:
-            raise _error(f"{name}: not in this installation; expected it inside the package")
-        folder, expected, published = found.folder, dict(found.sha256), found.published
-        expected.update({file.filename: file.sha256 for file in spec.files if file.sha256})
-    else:
-        folder = _folder(spec)
-        try:
-            record = _read_record(folder)
-        except WeightsError as error:
-            raise _error(f"{name}: {error}; {_advice(spec)}") from error
-        if record is None:
-            raise _error(f"{name}: not on this machine; {_advice(spec)}")
-        expected = {filename: entry["sha256"] for filename, entry in record["files"].items()}
-        published = record["published"]
-        if published:
-            expected.update({f.filename: f.sha256 for f in spec.files if f.sha256 and f.filename in expected})
+    try:
+        if (record := _record(spec)) is None:
+            raise _error("not in this installation" if spec.embedded else "not on this machine")
+    except WeightsError as error:
+        raise _error(f"{name}: {error}; {_advice(spec)}") from error
+    expected = {filename: entry["sha256"] for filename, entry in record["files"].items()}
+    published = record["published"]
+    if published or spec.embedded:
+        expected.update({f.filename: f.sha256 for f in spec.files if f.sha256 and f.filename in expected})
+    good = "as recorded" if published else "as recorded; not the published file"
     results = []
     for filename, sha256 in expected.items():
         try:
-            found_sha256 = _hash(folder / filename)
+            ok = (found_sha256 := _hash(_folder(spec) / filename)) == sha256
+            detail = good if ok else f"SHA-256 is {found_sha256}, expected {sha256}"
         except OSError as error:
-            results.append((filename, False, error.strerror or str(error)))
-            continue
-        ok = found_sha256 == sha256
-        good = "as recorded" + ("" if published else "; not the published file")
-        results.append((filename, ok, good if ok else f"SHA-256 is {found_sha256}, expected {sha256}"))
+            ok, detail = False, error.strerror or str(error)
+        results.append((filename, ok, detail))
     return results
 
 
@@ -392,18 +349,11 @@ def status() -> list[WeightsStatus]:
             found = _inspect(spec)
         except WeightsError as error:
             detail = str(error)
-        sizes = [path.stat().st_size for path in found.files] if found else [f.size_bytes for f in spec.files]
+        state: State = "ready" if found else "damaged" if detail else "absent"
+        origin, published = (found.origin, found.published) if found else (None, False)
+        size = sum(path.stat().st_size for path in found.files) if found else _download_bytes(spec)
         entries.append(
-            WeightsStatus(
-                name=spec.name,
-                role=spec.role,
-                state="ready" if found else "damaged" if detail else "absent",
-                origin=found.origin if found else None,
-                size_bytes=_total(sizes),
-                licence=spec.licence,
-                published=found is not None and found.published,
-                detail=detail,
-            )
+            WeightsStatus(spec.name, spec.role, state, origin, size, spec.licence, published, detail)
         )
     return entries
 
@@ -433,74 +383,77 @@ def _advice(spec: WeightsSpec) -> str:
     )
 
 
-def _total(sizes: Sequence[int | None]) -> int | None:
-    known = [size for size in sizes if size is not None]
-    return sum(known) if len(known) == len(sizes) else None
+def _download_bytes(spec: WeightsSpec) -> int | None:
+    sizes = [file.size_bytes for file in spec.files]
+    return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 def _hash(path: Path, algorithm: str = "sha256") -> str:
     digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
+        while chunk := file.read(1 << 18):
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def _is_published(file: WeightsFile, path: Path) -> bool | None:
-    """Compare with the published hash; None if there is none."""
+def _is_published(file: WeightsFile, path: Path) -> bool:
+    """Compare with the published hash; False if there is none."""
     if file.sha256:
         return _hash(path) == file.sha256
-    return _hash(path, "md5") == file.md5 if file.md5 else None
+    return file.md5 is not None and _hash(path, "md5") == file.md5
 
 
 # What is on this machine.
 
 
 def _folder(spec: WeightsSpec) -> Path:
-    return home() / "models" / spec.name
+    return _embedded_folder() if spec.embedded else home() / "models" / spec.name
 
 
-def _embedded_folder() -> Path | None:
+def _embedded_folder() -> Path:
     import importlib.resources
 
     try:
         return Path(str(importlib.resources.files("stylize.models")))
     except ModuleNotFoundError:
-        return None
+        return Path(__file__).with_name("models")  # where it would be
 
 
-def _read_record(folder: Path) -> dict[str, Any] | None:
-    """Return a folder's record, None if there is no folder. Raises WeightsError if it can't be read."""
+def _entry(path: Path) -> dict[str, Any]:
+    found = path.stat()
+    return {"sha256": _hash(path), "size_bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
+
+
+def _record(spec: WeightsSpec) -> dict[str, Any] | None:
+    """Return the record of the weights here, None if absent. Raises WeightsError if it can't be read."""
+    folder = _folder(spec)
+    if spec.embedded:
+        if not all((folder / file.filename).is_file() for file in spec.files):
+            return None
+        files = {file.filename: _entry(folder / file.filename) for file in spec.files}
+        published = all(file.sha256 in (None, files[file.filename]["sha256"]) for file in spec.files)
+        return {"origin": "embedded", "published": published, "files": files}
+    path = folder / _RECORD
     try:
-        record = json.loads((folder / _RECORD).read_text("utf-8"))
+        record = json.loads(path.read_text("utf-8"))
         for entry in record["files"].values():
             entry["size_bytes"], entry["mtime_ns"], entry["sha256"]
         record["origin"], record["published"]
     except (FileNotFoundError, NotADirectoryError):
         if not folder.exists():
             return None
-        raise _error(f"{folder / _RECORD} is missing") from None
+        raise _error(f"{path} is missing") from None
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise _error(f"{folder / _RECORD} can't be read ({type(error).__name__})") from error
+        raise _error(f"{path} can't be read ({type(error).__name__})") from error
     return record
 
 
 def _inspect(spec: WeightsSpec) -> LocalWeights | None:
     """Return the weights on this machine, None if absent. Raises WeightsError if damaged."""
-    if spec.embedded:
-        folder = _embedded_folder()
-        if folder is None or not all((folder / file.filename).is_file() for file in spec.files):
-            return None
-        files = tuple(folder / file.filename for file in spec.files)
-        published = all(_is_published(*pair) is not False for pair in zip(spec.files, files, strict=True))
-        sha256 = {path.name: _hash(path) for path in files}
-        return LocalWeights(spec.name, folder, files, sha256, "embedded", published)
-    folder = _folder(spec)
-    record = _read_record(folder)
-    if record is None:
+    if (record := _record(spec)) is None:
         return None
-    for filename, entry in record["files"].items():
-        path = folder / filename
+    files = {_folder(spec) / filename: entry for filename, entry in record["files"].items()}
+    for path, entry in files.items():
         try:
             found = path.stat()
             if found.st_size != entry["size_bytes"]:
@@ -510,25 +463,20 @@ def _inspect(spec: WeightsSpec) -> LocalWeights | None:
                 raise _error(f"{path} has changed since it was {record['origin']}")
         except OSError as error:
             raise _error(f"{path}: {error.strerror or error}") from error
-    return LocalWeights(
-        name=spec.name,
-        folder=folder,
-        files=tuple(folder / filename for filename in record["files"]),
-        sha256={filename: entry["sha256"] for filename, entry in record["files"].items()},
-        origin=record["origin"],
-        published=record["published"],
-    )
+    sha256 = {filename: entry["sha256"] for filename, entry in record["files"].items()}
+    return LocalWeights(spec.name, _folder(spec), tuple(files), sha256, record["origin"], record["published"])
 
 
-# Writing: one process at a time for each network, beside the target, then a rename.
+# Writing, downloads too: one process at a time for each network, beside the target, then a rename.
 
 
 @contextlib.contextmanager
-def _staging(spec: WeightsSpec, on_progress: ProgressCallback | None = None) -> Iterator[Path]:
-    """Hold the network's lock and yield an empty folder beside the target, which is deleted at the end.
+def _staging(spec: WeightsSpec, on_progress: OnProgress | None = None) -> Iterator[Path]:
+    """Hold the network's lock and yield a folder beside the target that holds an empty `content`.
 
-    The folder has a fixed name, so that the next holder of the lock clears what a killed process left, and a
-    waiting process sees how far the holder is. The lock is the system's, released when its holder dies.
+    The folder is deleted at the end. Its name is fixed, so that the next holder of the lock clears what a
+    killed process left, and a waiting process sees how far the holder is. The lock is the system's, released
+    when its holder dies.
     """
     from filelock import FileLock
 
@@ -540,7 +488,7 @@ def _staging(spec: WeightsSpec, on_progress: ProgressCallback | None = None) -> 
         _acquire(lock, spec, staging, on_progress)
         try:
             shutil.rmtree(staging, ignore_errors=True)
-            staging.mkdir()
+            (staging / "content").mkdir(parents=True)
             yield staging
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -554,17 +502,21 @@ def _staging(spec: WeightsSpec, on_progress: ProgressCallback | None = None) -> 
         ) from error
 
 
-def _acquire(lock: Any, spec: WeightsSpec, staging: Path, on_progress: ProgressCallback | None) -> None:
+def _acquire(lock: Any, spec: WeightsSpec, staging: Path, on_progress: OnProgress | None) -> None:
     """Wait for the lock as long as its holder gets on."""
     from filelock import Timeout
 
-    total = _total([file.size_bytes for file in spec.files])
+    total = _download_bytes(spec)
     seen, since = -1, time.monotonic()
     while True:
         try:
             lock.acquire(timeout=0.2, poll_interval=0.05)
+            return
         except Timeout:
-            done = _tree_bytes(staging)
+            done = 0
+            for path in staging.rglob("*"):
+                with contextlib.suppress(OSError):  # the holder moves and deletes files meanwhile
+                    done += path.stat().st_size
             if done != seen:
                 seen, since = done, time.monotonic()
             elif time.monotonic() - since > _LOCK_STALL_S:
@@ -574,16 +526,6 @@ def _acquire(lock: Any, spec: WeightsSpec, staging: Path, on_progress: ProgressC
                 ) from None
             if on_progress is not None:
                 on_progress(spec.name, done if total is None else min(done, total), total)
-        else:
-            return
-
-
-def _tree_bytes(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # the holder moves and deletes files meanwhile
-            total += path.stat().st_size
-    return total
 
 
 def _install(
@@ -594,21 +536,9 @@ def _install(
     names = [file.filename for file in spec.files]
     if spec.archive:
         names = sorted(path.relative_to(content).as_posix() for path in content.rglob("*") if path.is_file())
-    files = {}
-    for filename in names:
-        path = content / filename
-        found = path.stat()
-        files[filename] = {
-            "sha256": _hash(path), "size_bytes": found.st_size, "mtime_ns": found.st_mtime_ns
-        }  # fmt: skip
-    record = {
-        "name": spec.name,
-        "origin": origin,
-        "published": published,
-        "archive_sha256": archive_sha256,
-        "files": files,
-    }
-    (content / _RECORD).write_text(json.dumps(record, indent=1), "utf-8")
+    files = {name: _entry(content / name) for name in names}
+    about = {"name": spec.name, "origin": origin, "published": published, "archive_sha256": archive_sha256}
+    (content / _RECORD).write_text(json.dumps({**about, "files": files}, indent=1), "utf-8")
     if target.exists():
         os.replace(target, staging / "old")
     os.replace(content, target)
@@ -618,15 +548,14 @@ def _install(
     return installed
 
 
-# Downloading.
-
-
 def _download(
-    spec: WeightsSpec, offline: bool, on_progress: ProgressCallback | None, automatic: bool = False
+    spec: WeightsSpec, offline: bool, on_progress: OnProgress | None, automatic: bool
 ) -> LocalWeights:
     """Fetch, check and install. An automatic attempt heeds the last failure and leaves word of its own."""
     if offline or os.environ.get("STYLIZE_OFFLINE", "").lower() not in ("", "0", "false", "no"):
         raise _error("not on this machine, and offline")
+    from stylize.downloads import fetch, unpack
+
     remembered = None
     try:
         with _staging(spec, on_progress) as staging:
@@ -635,15 +564,15 @@ def _download(
             if automatic and (remembered := _recent_failure(spec)):
                 raise _error(remembered)
             content, archive_sha256 = staging / "content", None
-            content.mkdir()
             for file in spec.files:
+                assert file.url is not None
                 path = (staging if spec.archive else content) / file.filename
-                _fetch(file, path, on_progress)
-                if _is_published(file, path) is False:
-                    raise _error(f"what came from {file.url} is not the published file (its hash differs)")
+                sha256 = fetch(
+                    file.url, path, on_progress, sha256=file.sha256, md5=file.md5, size_bytes=file.size_bytes
+                )
                 if spec.archive:
-                    _unpack(path, content)
-                    archive_sha256 = _hash(path)
+                    unpack(path, content)
+                    archive_sha256 = sha256
             _check(spec, content)
             if spec.archive:
                 _compare_with_record(spec, content)
@@ -658,13 +587,13 @@ def _download(
 def _compare_with_record(spec: WeightsSpec, content: Path) -> None:
     """Hold a download without a published hash against what arrived the first time."""
     try:
-        record = _read_record(_folder(spec))
+        record = _record(spec)
     except WeightsError:
         return
     for filename, entry in (record["files"] if record and record["origin"] == "downloaded" else {}).items():
         if not (content / filename).is_file() or _hash(content / filename) != entry["sha256"]:
             raise _error(
-                f"{filename} from {spec.source} differs from the one first downloaded; "
+                f"{filename} from {spec.files[0].url} differs from the one first downloaded; "
                 f"if its publisher changed it, `stylize models remove {spec.name}` forgets the first"
             )
 
@@ -680,167 +609,6 @@ def _recent_failure(spec: WeightsSpec) -> str | None:
         if 0 <= age_s < _FAILURE_MEMORY_S:
             return f"{stamp.read_text('utf-8')} ({age_s / 60:.0f} min ago, not tried again for an hour)"
     return None
-
-
-def _fetch(file: WeightsFile, path: Path, on_progress: ProgressCallback | None) -> None:
-    """Download one file. Raises WeightsError if the server fails, OSError if the disk does."""
-    import http.client
-    import urllib.error
-    import urllib.request
-
-    assert file.url is not None
-    _check_url(file.url)
-    request = urllib.request.Request(file.url, headers={"User-Agent": f"stylize/{__version__}"})
-    try:
-        response = _opener().open(request)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise _error(f"{file.url} answers {error.code} {error.reason}") from error
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _error(f"{file.url}: {_network_reason(error)}") from error
-    with response, path.open("xb") as out:
-        length = response.headers.get("Content-Length")
-        promised = int(length) if length and length.isdecimal() else None
-        total, done = promised or file.size_bytes, 0
-        while True:
-            if on_progress is not None:
-                on_progress(file.filename, done, total)
-            try:
-                chunk = response.read1(_CHUNK_BYTES)
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                raise _error(f"{file.url}: broke off after {done} bytes: {_network_reason(error)}") from error
-            if not chunk:
-                break
-            done += len(chunk)
-            if done > _MAX_BYTES:
-                raise _error(f"{file.url} is larger than {_MAX_BYTES} bytes")
-            out.write(chunk)
-    if promised is not None and done != promised:
-        raise _error(f"{file.url}: broke off after {done} of {promised} bytes")
-
-
-def _network_reason(error: Exception) -> str:
-    import socket
-
-    reason = getattr(error, "reason", error)
-    if isinstance(reason, socket.gaierror):
-        return "the host's name can't be resolved; is there a network?"
-    if isinstance(reason, TimeoutError):
-        return str(reason) if "within" in str(reason) else f"nothing came for {_READ_TIMEOUT_S:g} s"
-    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-
-
-def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    loopback = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if parts.scheme != "https" and not loopback:
-        raise _error(f"{url} is refused: expected https")
-
-
-class _BoundedConnect:
-    """Mixed into http.client's connections: one time-out to connect, another for each wait for data.
-
-    The connection is made in a thread, because resolving a name knows no time-out, and a name with several
-    addresses would have the time-out several times.
-    """
-
-    timeout: Any
-    sock: Any
-    _given_up = False
-
-    def connect(self) -> None:
-        from concurrent.futures import Future
-        from concurrent.futures import TimeoutError as FutureTimeoutError
-        from threading import Thread
-
-        connected: Future[None] = Future()
-        base_connect = super().connect  # type: ignore[misc]
-        self.timeout = _CONNECT_TIMEOUT_S
-
-        def work() -> None:
-            try:
-                base_connect()
-            except Exception as error:
-                connected.set_exception(error)
-            else:
-                connected.set_result(None)
-            if self._given_up:
-                self.close()  # type: ignore[attr-defined]
-
-        Thread(target=work, daemon=True).start()
-        try:
-            connected.result(_CONNECT_TIMEOUT_S)
-        except (TimeoutError, FutureTimeoutError):
-            self._given_up = True
-            raise TimeoutError(f"no connection within {_CONNECT_TIMEOUT_S:g} s") from None
-        self.sock.settimeout(_READ_TIMEOUT_S)
-
-
-def _opener() -> OpenerDirector:
-    """Return urllib's opener, which honours proxies, with bounded waits and no redirect away from https."""
-    import http.client
-    import urllib.request
-
-    class Connection(_BoundedConnect, http.client.HTTPConnection):
-        pass
-
-    class SecureConnection(_BoundedConnect, http.client.HTTPSConnection):
-        pass
-
-    class HTTPHandler(urllib.request.HTTPHandler):
-        def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-            return self.do_open(Connection, req)
-
-    class HTTPSHandler(urllib.request.HTTPSHandler):
-        def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-            return self.do_open(SecureConnection, req)
-
-    class RedirectHandler(urllib.request.HTTPRedirectHandler):
-        def redirect_request(
-            self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
-        ) -> urllib.request.Request | None:
-            try:
-                _check_url(newurl)
-            except WeightsError:
-                fp.close()
-                raise
-            return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-    return urllib.request.build_opener(HTTPHandler, HTTPSHandler, RedirectHandler)
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar.gz of plain files and folders.
-
-    Files are written by hand, without links, owners or modes: `tarfile`'s own safe filter is not in every
-    Python 3.10.
-    """
-    import tarfile
-    import zlib
-
-    total = 0
-    try:
-        with tarfile.open(archive, "r:gz") as tar:
-            for member in tar:
-                path = PurePosixPath(member.name)
-                if path.is_absolute() or ".." in path.parts or "\\" in member.name or ":" in member.name:
-                    raise _error(f"the archive is unsafe: {member.name!r} leaves the folder")
-                if not (member.isfile() or member.isdir()):
-                    raise _error(f"the archive is unsafe: {member.name!r} is neither a file nor a folder")
-                total += member.size
-                if total > _MAX_BYTES:
-                    raise _error(f"the archive unpacks to more than {_MAX_BYTES} bytes")
-                target = folder / path
-                (target if member.isdir() else target.parent).mkdir(parents=True, exist_ok=True)
-                if member.isfile():
-                    source = tar.extractfile(member)
-                    assert source is not None
-                    with source, target.open("xb") as out:
-                        shutil.copyfileobj(source, out)
-    except (tarfile.TarError, EOFError, zlib.error, ValueError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's, not the archive's
-        raise _error(f"not a whole tar.gz archive ({error})") from error
 
 
 # What local files are.
@@ -876,10 +644,11 @@ def _copy_saved_model(spec: WeightsSpec, given: Sequence[Path], content: Path) -
     """Copy or unpack a SavedModel; return whether it came as the published archive."""
     if len(given) != 1:
         raise _error(f"expected one SavedModel folder or one tar.gz of it, received {len(given)} paths")
-    content.mkdir()
     if not given[0].is_dir():
-        _unpack(given[0], content)
-        return _is_published(spec.files[0], given[0]) is True
+        from stylize.downloads import unpack
+
+        unpack(given[0], content)
+        return _is_published(spec.files[0], given[0])
     for part in _SAVED_MODEL_PARTS:
         source = given[0] / part
         if source.is_dir():
@@ -900,10 +669,8 @@ def _check(spec: WeightsSpec, content: Path) -> None:
         path = content / file.filename
         if path.suffix == ".h5":
             _check_vgg19(path)
-        elif path.suffix == ".tflite":
-            with path.open("rb") as opened:
-                if opened.read(8)[4:] != b"TFL3":
-                    raise _error(f"the file for {file.filename} is not a TFLite model (no TFL3 at byte 4)")
+        elif path.suffix == ".tflite" and path.read_bytes()[4:8] != b"TFL3":
+            raise _error(f"the file for {file.filename} is not a TFLite model (no TFL3 at byte 4)")
 
 
 def _vgg19_shapes() -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:

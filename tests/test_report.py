@@ -1,4 +1,4 @@
-"""The contact sheet: every picture unsquashed and untouched, text beside and never on it, at every shape and size."""
+"""The contact sheet: every picture unsquashed and untouched, its text beside it, at every shape and size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def noise(height, width, seed=0):
     return np.random.default_rng(seed).uniform(0.3, 0.7, (height, width, 3)).astype(np.float32)
 
 
-def comparison(height, width, *, styles=((40, 50),), labels=("fast", "refined"), alpha=None, networks=(FEATURES,)):
+def comparison(
+    height, width, *, styles=((40, 50),), labels=("fast", "refined"), alpha=None, networks=(FEATURES,)
+):
     return Comparison(
         content=Picture(noise(height, width), alpha=alpha),
         styles=tuple((Picture(noise(*size, seed=9)), 1 / len(styles)) for size in styles),
@@ -63,8 +65,10 @@ def test_pictures_stand_on_the_sheet_pixel_for_pixel(height, width):
     places = [find(sheet, compared.content.pixels), *(find(sheet, score.image) for score in compared.scores)]
     assert len(set(places)) == 3
     for top, left in places:
-        assert top > 0 and left > 0
-        assert top + height < sheet.shape[0] and left + width < sheet.shape[1]
+        assert top > 0
+        assert left > 0
+        assert top + height < sheet.shape[0]
+        assert left + width < sheet.shape[1]
 
 
 @pytest.mark.parametrize(("height", "width"), [(100, 100), (100, 300), (300, 100)])
@@ -79,7 +83,8 @@ def test_a_style_keeps_its_aspect_ratio(height, width):
     coloured = np.argwhere(np.ptp(sheet, axis=-1) > 0.1)
     seen_height, seen_width = np.ptp(coloured, axis=0) + 1
     assert seen_width / seen_height == pytest.approx(2, rel=0.1)
-    assert seen_width <= width and seen_height <= height
+    assert seen_width <= width
+    assert seen_height <= height
     assert seen_width >= width - 6 or seen_height >= height - 6
 
 
@@ -118,7 +123,8 @@ def test_several_styles_share_one_panel(count):
 
 @pytest.mark.parametrize("count", [1, 3, 6])
 def test_any_number_of_scored_pictures_with_long_names(count):
-    compared = comparison(64, 96, labels=[f"{number} {'long name ' * 20}.png" for number in range(count)], networks=())
+    labels = [f"{number} {'long name ' * 20}.png" for number in range(count)]
+    compared = comparison(64, 96, labels=labels, networks=())
     sheet = contact_sheet(compared)
     for score in compared.scores:
         find(sheet, score.image)
@@ -126,9 +132,11 @@ def test_any_number_of_scored_pictures_with_long_names(count):
 
 def test_a_landscape_is_shown_two_by_two_and_a_portrait_in_a_row():
     height, width = contact_sheet(comparison(360, 640)).shape[:2]
-    assert height > 2 * 360 and width < 3 * 640
+    assert height > 2 * 360
+    assert width < 3 * 640
     height, width = contact_sheet(comparison(640, 360)).shape[:2]
-    assert height < 2 * 640 and width > 4 * 360
+    assert height < 2 * 640
+    assert width > 4 * 360
 
 
 def test_transparent_parts_show_the_paper():
@@ -137,7 +145,8 @@ def test_transparent_parts_show_the_paper():
     compared = comparison(50, 300, alpha=alpha)
     sheet = contact_sheet(compared)
     top, left = find(sheet, compared.scores[0].image[:, :150])
-    np.testing.assert_allclose(sheet[top : top + 50, left + 150 : left + 300], np.broadcast_to(sheet[0, 0], (50, 150, 3)))
+    hidden = sheet[top : top + 50, left + 150 : left + 300]
+    np.testing.assert_allclose(hidden, np.broadcast_to(sheet[0, 0], hidden.shape))
 
 
 def test_the_sheet_is_the_same_every_time():

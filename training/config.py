@@ -35,7 +35,7 @@ class SlimConfig:
     """Distillation of VGG-19 into a network of its own topology and narrow layers."""
 
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
-    tap_weights: tuple[float, ...] = (0.5, 0.7, 1.0, 1.0, 1.0, 2.0)
+    tap_weights: tuple[float, ...] = (0.5, 0.7, 1.0, 1.0, 1.0, 3.0)
     covariance_weight: float = 0.3
     mean_weight: float = 0.3
     crop_px: int = 128
@@ -44,8 +44,8 @@ class SlimConfig:
     fresh_fraction: float = 0.5  # of all steps; the others draw a kept batch
     float32_fraction: float = 0.1  # of all steps, the last ones
     checkpoint_every: int = 250  # steps
-    steps: int = 5000
-    learning_rate: float = 3e-3
+    steps: int = 3300
+    learning_rate: float = 2e-3
     seed: int = 0
 
 
@@ -80,10 +80,10 @@ class MiniConfig:
     identities: int = 1  # pictures a batch painted in their own style
 
     phases: tuple[Phase, ...] = (
-        Phase(2500, 128, 6, "slim"),
-        Phase(4500, 128, 6, "vgg19"),
-        Phase(6000, 256, 2, "vgg19"),
+        Phase(1000, 128, 6, "slim"),
+        Phase(2300, 128, 6, "vgg19"),
+        Phase(2900, 256, 2, "vgg19"),
     )
     learning_rate: float = 2e-3
-    checkpoint_every: int = 250
+    checkpoint_every: int = 200
     seed: int = 0

@@ -127,6 +127,8 @@ class ConditionalConvolution(keras.Model):
 class Painter(keras.Model):
     """The whole stylizer: `encode` makes a style's vector, `paint` paints content with it."""
 
+    resize = staticmethod(ops.image.resize)
+
     def __init__(self, config: MiniConfig, slim: Path, dtype: str = "mixed_bfloat16") -> None:
         super().__init__()
         half, quarter, eighth = config.channels
@@ -157,11 +159,16 @@ class Painter(keras.Model):
         x = self.down[1](x, code)
         x = quarter = residual(self.before, x, code)
         x = residual(self.bottom, self.down[2](x, code), code)
-        x = self.up[0](enlarge(x, quarter), code) + quarter
+        x = self.up[0](self.enlarge(x, quarter), code) + quarter
         x = residual(self.after, x, code)
-        x = self.up[1](enlarge(x, half), code) + half
-        x = self.last(enlarge(self.up[2](x, code), contents))
+        x = self.up[1](self.enlarge(x, half), code) + half
+        x = self.last(self.enlarge(self.up[2](x, code), contents))
         return recoloured + 0.25 * ops.cast(x, "float32")
+
+    def enlarge(self, x, like):
+        """Nearest resize to the height and width of `like`: no checkerboard, and odd sizes come out right."""
+        shape = ops.shape(like)
+        return self.resize(x, (shape[1], shape[2]), "nearest")
 
     def call(self, contents, styles):
         return self.paint(contents, self.encode(styles))
@@ -171,12 +178,6 @@ def residual(blocks, x, code):
     for first, second in blocks:
         x = x + second(first(x, code), code)
     return x
-
-
-def enlarge(x, like):
-    """Nearest resize to the height and width of `like`: no checkerboard, and odd sizes come out right."""
-    shape = ops.shape(like)
-    return ops.image.resize(x, (shape[1], shape[2]), interpolation="nearest")
 
 
 def perceptual_losses(network, outputs, contents, styles, detail=False):
@@ -252,6 +253,7 @@ def export(painter: Painter, folder: Path) -> None:
     """Write mini_style.tflite and mini_transfer.tflite: float16 weights, any height and width."""
     import tensorflow as tf  # the converter exists for TensorFlow alone
 
+    painter.resize = tf.image.resize  # Keras' own refuses sizes known only at run time
     numbers = painter.encode(np.zeros((1, 32, 32, 3), np.float32)).shape[1]
     picture = tf.TensorSpec((1, None, None, 3), tf.float32)
 
@@ -301,8 +303,8 @@ def main() -> None:
     paintings, held_paintings = read_folder(args.paintings, 384)
     content_crops = Crops(photos, config.seed + state["step"])
     style_crops = Crops(paintings, config.seed + 1 + state["step"])
-    held_contents = Crops(held_photos, 0).batch(24, 256, smallest=0.8)
-    held_styles = Crops(held_paintings, 1).batch(24, 256, smallest=0.8)
+    held_contents = Crops(held_photos, 0).batch(8, 192, smallest=0.6)
+    held_styles = Crops(held_paintings, 1).batch(8, 192, smallest=0.6)
     networks = {"slim": Slim(args.slim), "vgg19": Vgg19(args.teacher)}
 
     schedule = Schedule(config.phases[-1].until, config.learning_rate)
@@ -333,7 +335,7 @@ def main() -> None:
                 with (args.run / "log.jsonl").open("a") as log:
                     print(json.dumps(line), file=log)
                 print(json.dumps(line), flush=True)
-                picture_grid(painter, held_contents[:4], held_styles[:6], args.run / "grid.png")
+                picture_grid(painter, held_contents[:4], held_styles[:5], args.run / "grid.png")
                 recent.clear()
     if args.export:
         painter = build_painter("float32")
@@ -344,7 +346,7 @@ def main() -> None:
 def evaluate(painter: Painter, network: keras.Model, contents: np.ndarray, styles: np.ndarray) -> dict[str, float]:
     """Balanced Gram loss and content loss on held-out pairs, as Gatys' loss under the given network."""
     losses = []
-    for content, style in zip(np.split(contents, 6), np.split(styles, 6), strict=True):
+    for content, style in zip(np.split(contents, 2), np.split(styles, 2), strict=True):
         outputs = ops.clip(painter(content, style), 0.0, 1.0)
         pair = perceptual_losses(network, outputs, ops.convert_to_tensor(content), ops.convert_to_tensor(style), True)
         losses.append([float(x) for x in pair])

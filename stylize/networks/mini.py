@@ -1,0 +1,120 @@
+"""The embedded feed-forward stylizer: two LiteRT files of our own, run without TensorFlow."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
+
+from stylize.networks import available_cores
+
+__all__ = ["MiniStylizer"]
+
+# A style's statistics say no more at larger sizes, and its activations would fill the memory.
+_MAX_STYLE_PX = 512
+# Three poolings lie before the last style statistics.
+_MIN_STYLE_PX = 16
+
+
+class MiniStylizer:
+    """Paints a content picture with a style that was seen once, as a vector of D numbers.
+
+    The vector begins with the style's colour mean and covariance, which a closed-form colour transfer uses; the rest
+    conditions the network that adds the strokes. Vectors of several styles can be averaged. Calls from several threads
+    wait for each other.
+
+    Args:
+        style_path: LiteRT file of the style encoder, (1, H, W, 3) to (1, D).
+        transfer_path: LiteRT file of the painter, (1, H, W, 3) and (1, D) to (1, H, W, 3).
+    """
+
+    def __init__(self, style_path: Path, transfer_path: Path) -> None:
+        threads = available_cores()
+        self._encoder = Interpreter(model_path=str(style_path), num_threads=threads)
+        self._painter = Interpreter(model_path=str(transfer_path), num_threads=threads)
+        self._lock = threading.Lock()
+
+    def encode_style(self, style: np.ndarray) -> np.ndarray:
+        """Describe a style.
+
+        The vector depends on the scale of the strokes in pixels: give the style at the scale at which the content is
+        painted. Beyond 512 px (long side) it is shrunk.
+
+        Args:
+            style: (H, W, 3) float32 sRGB in [0, 1].
+
+        Returns:
+            (D,) float32 vector.
+        """
+        style = _shrink(style, _MAX_STYLE_PX)
+        height, width = style.shape[:2]
+        missing = ((0, max(0, _MIN_STYLE_PX - height)), (0, max(0, _MIN_STYLE_PX - width)), (0, 0))
+        with self._lock:
+            return _run(self._encoder, np.pad(style, missing, mode="edge")[None])[0]
+
+    def transfer(self, content: np.ndarray, code: np.ndarray) -> np.ndarray:
+        """Paint a content picture with a style vector.
+
+        Args:
+            content: (H, W, 3) float32 sRGB in [0, 1], of any size.
+            code: (D,) float32 vector of `encode_style`, or a weighted mean of such vectors.
+
+        Returns:
+            (H, W, 3) float32 in [0, 1].
+        """
+        with self._lock:
+            return _run(self._painter, content[None], code[None])[0]
+
+    def stylize(
+        self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float
+    ) -> np.ndarray:
+        """Paint a content picture with a blend of styles.
+
+        Args:
+            content: (H, W, 3) float32 sRGB in [0, 1].
+            styles: pairs of a style (H, W, 3) float32 in [0, 1] and its weight; the weights sum to 1.
+            strength: 0 gives the content, 1 the full style; between them the vector moves from the content's own to
+                the style's.
+
+        Returns:
+            (H, W, 3) float32 in [0, 1].
+        """
+        if strength == 0.0:
+            return content.copy()
+        code = np.sum([weight * self.encode_style(style) for style, weight in styles], axis=0, dtype=np.float32)
+        if strength == 1.0:
+            return self.transfer(content, code)
+        own = self.encode_style(content)
+        painted = self.transfer(content, own + np.float32(strength) * (code - own))
+        # What painting with its own vector changes in the content fades out with the strength, so that 0 is exact.
+        remainder = content - self.transfer(content, own)
+        return np.clip(painted + np.float32(1.0 - strength) * remainder, 0.0, 1.0)
+
+
+def _shrink(image: np.ndarray, long_side: int) -> np.ndarray:
+    """Area-average (H, W, 3) so that its long side is at most `long_side` px."""
+    height, width = image.shape[:2]
+    scale = long_side / max(height, width)
+    if scale >= 1.0:
+        return image
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    channels = [Image.fromarray(np.ascontiguousarray(image[..., c])) for c in range(3)]
+    return np.stack([np.asarray(c.resize(size, Image.Resampling.BOX)) for c in channels], axis=-1)
+
+
+def _run(interpreter: Interpreter, *inputs: np.ndarray) -> np.ndarray:
+    """Run a LiteRT model on its inputs, told apart by their number of dimensions."""
+    by_rank = {array.ndim: np.ascontiguousarray(array, dtype=np.float32) for array in inputs}
+    details = interpreter.get_input_details()
+    for detail in details:
+        interpreter.resize_tensor_input(detail["index"], by_rank[len(detail["shape_signature"])].shape)
+    interpreter.allocate_tensors()
+    for detail in details:
+        interpreter.set_tensor(detail["index"], by_rank[len(detail["shape_signature"])])
+    interpreter.invoke()
+    output: np.ndarray = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    return output

@@ -1,0 +1,212 @@
+"""fast, refine and compare end to end on tiny random feature networks and the embedded stylizer."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from conftest import painting
+
+import stylize
+from stylize.errors import OptionError, StylizeError, WeightsError
+from stylize.images import Picture, read_recipe
+
+QUICK = {"size": 48, "steps": 12}
+
+
+def test_fast_paints_at_the_size_asked_for(tiny_networks, pictures):
+    content, style = pictures
+    result = stylize.fast(content, style, size=75)
+    assert result.image.shape == (50, 75, 3)
+    assert result.image.dtype == np.float32
+    assert 0 <= result.image.min() <= result.image.max() <= 1
+    assert [network.name for network in result.networks] == ["mini"]
+
+
+def test_paths_images_and_arrays_give_the_same(tiny_networks, pictures):
+    from PIL import Image
+
+    content, style = pictures
+    by_path = stylize.fast(content, style, size=64).image
+    by_image = stylize.fast(Image.open(content), Image.open(style), size=64).image
+    by_array = stylize.fast(np.asarray(Image.open(content)), np.asarray(Image.open(style)), size=64).image
+    np.testing.assert_array_equal(by_path, by_image)
+    np.testing.assert_array_equal(by_path, by_array)
+
+
+def test_blend_of_one_style_with_itself_is_that_style(tiny_networks, pictures):
+    content, style = pictures
+    alone = stylize.fast(content, style, size=64).image
+    blend = stylize.fast(content, [(style, 3.0), (style, 1.0)], size=64).image
+    np.testing.assert_allclose(blend, alone, atol=2e-3)
+
+
+def test_refine_lowers_the_loss_and_repeats(tiny_networks, pictures):
+    seen = []
+    result = stylize.refine(*pictures, **QUICK, on_iterate=seen.append)
+    assert result.image.shape == (32, 48, 3)
+    assert [iterate.step for iterate in seen] == list(range(1, 13))
+    last_level = [entry.losses.total for entry in result.history if entry.level == result.history[-1].level]
+    assert min(last_level) < last_level[0]
+    again = stylize.refine(*pictures, **QUICK)
+    np.testing.assert_array_equal(result.image, again.image)
+
+
+@pytest.mark.parametrize("recipe", sorted(set(stylize.RECIPES) - {"ml-art-combine", "tf-tutorial", "nst-notebook"}))
+def test_recipes_run_on_the_embedded_network(tiny_networks, pictures, recipe):
+    result = stylize.refine(*pictures, recipe=recipe, **QUICK)
+    assert np.isfinite(result.image).all()
+    assert len(result.history) == 12
+
+
+@pytest.mark.parametrize("recipe", ["ml-art-combine", "tf-tutorial", "nst-notebook"])
+def test_recipes_that_need_the_whole_vgg19_say_so(tiny_networks, pictures, recipe):
+    with pytest.raises(WeightsError, match="--features vgg19"):
+        stylize.refine(*pictures, recipe=recipe, **QUICK)
+
+
+@pytest.mark.parametrize("init", ["content", "noise", "content+noise", "file"])
+def test_every_start(tiny_networks, pictures, init):
+    result = stylize.refine(*pictures, **QUICK, init=str(pictures[1]) if init == "file" else init)
+    assert np.isfinite(result.image).all()
+    assert ("init" in result.recipe) == (init == "file")
+
+
+def test_seed_decides_the_noise(tiny_networks, pictures):
+    one, same, other = (stylize.refine(*pictures, **QUICK, init="noise", seed=seed).image for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 0.01
+
+
+def test_stop_and_resume_end_where_a_whole_run_does(tiny_networks, pictures):
+    whole = stylize.refine(*pictures, **QUICK)
+    seen = []
+    stopped = stylize.refine(*pictures, **QUICK, on_iterate=seen.append, should_stop=lambda: len(seen) >= 7)
+    assert stopped.stopped == "interrupted"
+    assert len(stopped.history) == 7
+    assert stopped.image.shape == whole.image.shape
+    resumed = stylize.refine(*pictures, **QUICK, resume_from=stopped.checkpoint)
+    np.testing.assert_array_equal(resumed.image, whole.image)
+    with pytest.raises(OptionError, match="resume"):
+        stylize.refine(*pictures, **QUICK, content_weight=5.0, resume_from=stopped.checkpoint)
+
+
+def test_transparency_travels_beside_the_colours(tiny_networks):
+    pixels = np.dstack([painting(40, 60, 0), np.linspace(0, 1, 60, dtype=np.float32)[None].repeat(40, 0)])
+    result = stylize.fast(pixels, painting(40, 40, 1), size=30)
+    assert result.alpha.shape == (20, 30)
+    np.testing.assert_allclose(result.alpha[5], np.linspace(0, 1, 30), atol=0.05)
+
+
+def test_keep_colors_keeps_chroma(tiny_networks):
+    content = painting(40, 60, 0) * 0.3 + 0.35
+    result = stylize.fast(content, painting(40, 40, 1), size=60, keep_colors=True)
+    for a, b in ((0, 1), (2, 1)):
+        difference = (result.image[..., a] - result.image[..., b]) - (content[..., a] - content[..., b])
+        assert np.abs(difference).mean() < 0.02
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 90), (90, 2), (33, 47)])
+def test_awkward_shapes_go_through_both(tiny_networks, shape):
+    style = painting(50, 50, 1)
+    content = painting(*shape, 0)
+    expected = stylize.fast(content, style, size=48).image.shape
+    assert max(expected[:2]) == 48
+    assert stylize.refine(content, style, **QUICK).image.shape == expected
+    assert stylize.fast(painting(40, 40, 0), content, size=32).image.shape == (32, 32, 3)
+
+
+def test_black_pictures_stay_finite(tiny_networks):
+    black = np.zeros((32, 32, 3), np.float32)
+    for content, style in ((black, painting(32, 32, 0)), (painting(32, 32, 0), black), (black, black)):
+        assert np.isfinite(stylize.refine(content, style, **QUICK).image).all()
+
+
+def test_recipe_inside_the_file_is_enough_to_repeat(tiny_networks, pictures, tmp_path):
+    result = stylize.refine(*pictures, **QUICK)
+    result.save(tmp_path / "out.png")
+    recipe = read_recipe(tmp_path / "out.png")
+    assert recipe == json.loads(json.dumps(result.recipe))
+    assert recipe["command"] == "refine"
+    assert recipe["version"] == stylize.__version__
+    assert recipe["content"]["sha256"] == stylize.read_image(pictures[0]).sha256
+    assert {network["name"] for network in recipe["networks"]} == {"mini", "vgg19-slim"}
+
+
+def test_compare_scores_both_under_one_network(tiny_networks, pictures):
+    config = stylize.refine_config(**QUICK)
+    comparison = stylize.compare(*pictures, refine_config=config)
+    assert [score.label for score in comparison.scores] == ["fast", "refined"]
+    fast_score, refined = comparison.scores
+    assert refined.style_loss < fast_score.style_loss
+    json.dumps(comparison.metrics())
+    # A picture against itself: nothing is lost.
+    own = stylize.compare(pictures[0], pictures[1], images=[pictures[0]], refine_config=config).scores[0]
+    assert own.content_loss == pytest.approx(0, abs=1e-6)
+    assert own.ssim == pytest.approx(1, abs=1e-5)
+
+
+def test_auto_says_what_it_takes(tiny_networks, pictures):
+    messages = []
+    stylize.refine(*pictures, **QUICK, on_message=messages.append)
+    said = "\n".join(messages)
+    assert "mini" in said
+    assert "vgg19-slim" in said
+    assert "stylize models pull" in said
+
+
+def test_refine_without_any_stylizer_starts_from_the_content(tiny_networks, pictures):
+    for part in tiny_networks.glob("mini*"):
+        part.unlink()
+    messages = []
+    result = stylize.refine(*pictures, **QUICK, on_message=messages.append)
+    assert np.isfinite(result.image).all()
+    assert any("starting from the content" in message for message in messages)
+    with pytest.raises(WeightsError):
+        stylize.fast(*pictures, size=32)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"network": "vgg19"},
+        {"network": "nothing"},
+        {"size": 0},
+        {"strength": 2.0},
+        {"strenght": 1.0},
+    ],
+)
+def test_misuse_of_fast_is_one_line(tiny_networks, pictures, options):
+    with pytest.raises(OptionError) as caught:
+        stylize.fast(*pictures, **options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"recipe": "nothing"},
+        {"features": "mini"},
+        {"steps": 0},
+        {"nonsense": 1},
+        {"style_layers": (("relu9_9", 1.0),)},
+        {"content_weight": 0.0, "style_weight": 0.0},
+        {"content_weight": float("nan")},
+    ],
+)
+def test_misuse_of_refine_is_one_line(tiny_networks, pictures, options):
+    with pytest.raises(StylizeError) as caught:
+        stylize.refine(*pictures, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_style_weights_must_make_sense(tiny_networks, pictures):
+    for styles in ([], [(pictures[1], 0.0)], [(pictures[1], -1.0)], [(pictures[1], float("nan"))]):
+        with pytest.raises(OptionError):
+            stylize.fast(pictures[0], styles)
+
+
+def test_pictures_pass_through_unread(tiny_networks):
+    picture = Picture(painting(32, 32, 0))
+    assert stylize.fast(picture, picture, size=32).recipe["content"]["path"] is None
