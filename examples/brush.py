@@ -149,7 +149,7 @@ def shrink(a, n):
 def sample(a, x, y):
     """Bilinear look-up of picture `a` at array positions (x, y), clamped at the edge."""
     h, w = a.shape[:2]
-    x, y = np.clip(x, 0, w - 1.001), np.clip(y, 0, h - 1.001)
+    x, y = np.clip(x, 0, w - 1.01), np.clip(y, 0, h - 1.01)
     x0, y0 = x.astype(np.int32), y.astype(np.int32)
     fx, fy = (x - x0).astype(F32), (y - y0).astype(F32)
     if a.ndim == 3:

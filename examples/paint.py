@@ -21,7 +21,6 @@ PICTURES = {
     "style_stained_glass": styles.stained_glass,
     "style_woodcut": styles.woodcut,
     "style_watercolour": styles.watercolour,
-    "style_mosaic": styles.mosaic,
 }
 
 

@@ -64,7 +64,7 @@ def _stalk(x, y, z, c, tip, r):
     """A tapering stick from c to tip."""
     d = [b - a for a, b in zip(c, tip, strict=True)]
     t = np.clip(((x - c[0]) * d[0] + (y - c[1]) * d[1] + (z - c[2]) * d[2]) / sum(k * k for k in d), 0, 1)
-    return np.sqrt((x - c[0] - t * d[0]) ** 2 + (y - c[1] - t * d[1]) ** 2 + (z - c[2] - t * d[2]) ** 2) - r * (0.6 + 0.6 * t)
+    return np.sqrt((x - c[0] - t * d[0]) ** 2 + (y - c[1] - t * d[1]) ** 2 + (z - c[2] - t * d[2]) ** 2) - r * (0.5 + 0.7 * t)
 
 
 JUG, BOWL = (-0.95, 0.0, 0.75), (0.72, 0.0, 0.55)
@@ -72,7 +72,7 @@ APPLES = (((-0.28, 0.30, -0.55), 0.33), ((0.98, 0.72, 0.22), 0.33))
 ORANGES = (((0.42, 0.70, 0.45), 0.32), ((0.88, 0.76, 0.86), 0.31), ((1.72, 0.31, -0.15), 0.31))
 LEMON = (0.62, 0.21, -0.85)
 PEAR = (-1.78, 0.0, 0.10)
-STALKS = (((-0.28, 0.42, -0.55), (-0.20, 0.70, -0.58)), ((0.98, 0.86, 0.22), (1.06, 1.12, 0.14)), ((-1.66, 0.98, 0.10), (-1.58, 1.22, 0.06)))
+STALKS = (((-0.28, 0.42, -0.55), (-0.21, 0.63, -0.57)), ((0.98, 0.86, 0.22), (1.04, 1.04, 0.16)), ((-1.66, 0.98, 0.10), (-1.58, 1.22, 0.06)))
 GRAPES = tuple(
     ((-1.12 + 0.205 * i - 0.10 * (k % 2) + 0.04 * j, 0.115 + 0.165 * k, -0.78 - 0.20 * j + 0.05 * i), 0.118 - 0.006 * ((i + j + k) % 3))
     for k, rows in enumerate((((0, 1, 2), (0, 1, 2, 3), (1, 2)), ((0, 1), (1, 2)), ((1,),)))
@@ -95,9 +95,9 @@ def _cloth(x, z):
 
 def _shapes(x, y, z):
     """Distances to every material of the still life, in the order of `_paint`."""
-    table = np.maximum(np.abs(y + 0.12) - 0.12, np.maximum(-1.62 - z, np.abs(x) - 9))
+    table = np.maximum(np.abs(y + 0.6) - 0.6, np.maximum(-1.62 - z, np.abs(x) - 9))
     cloth = np.where(y < 0.4, (y - _cloth(x, z)) * 0.62, y - 0.25)
-    cloth = np.maximum(cloth, -1.60 - z)
+    cloth = np.maximum(np.maximum(cloth, -1.60 - z), -0.05 - y)
     wall = 2.9 - z
     # jug: turned, with a wide belly, a neck and a lip, hollow at the mouth
     q = np.hypot(x - JUG[0], z - JUG[2])
@@ -124,7 +124,7 @@ def _shapes(x, y, z):
     px, pz = x - PEAR[0] - 0.12 * smooth(0.2, 1.0, y), z - PEAR[2]
     pear = _join(np.sqrt(px**2 + (y - 0.36) ** 2 + pz**2) - 0.37, np.sqrt(px**2 + (y - 0.84) ** 2 + pz**2) - 0.16, 0.34) * 0.9
     grapes = np.minimum.reduce([_ball(x, y, z, c, r) for c, r in GRAPES])
-    stalks = np.minimum.reduce([_stalk(x, y, z, a, b, 0.022) for a, b in STALKS])
+    stalks = np.minimum.reduce([_stalk(x, y, z, a, b, 0.016) for a, b in STALKS])
     return table, cloth, wall, jug, bowl, apples, oranges, lemon, pear, grapes, stalks
 
 
@@ -162,8 +162,8 @@ def _shadow(p, to, steps=34, nearest=_nearest):
     live = np.arange(len(p))
     for _ in range(steps):
         d = nearest(p[live] + way[live] * t[live, None])
-        light[live] = np.minimum(light[live], np.clip(22 * d / t[live], 0, 1))
-        t[live] += np.clip(d, 0.02, 0.5)
+        light[live] = np.minimum(light[live], np.clip(0.5 + 12 * d / t[live], 0, 1))
+        t[live] += np.clip(np.abs(d), 0.02, 0.5)
         live = live[(light[live] > 0.01) & (t[live] < np.minimum(length[live], 5))]
         if not len(live):
             break
@@ -265,7 +265,7 @@ def _shade(p, n, view, rng, rays):
     facing = np.clip(np.sum(n * (LAMP - p), 1) / np.linalg.norm(LAMP - p, axis=1), 0, 1)
     lit = facing > 0
     for _ in range(rays):
-        to = LAMP + rng.normal(0, 0.42, (lit.sum(), 3)).astype(F32)
+        to = LAMP + rng.normal(0, 0.30, (lit.sum(), 3)).astype(F32)
         direct[lit] += _shadow(p[lit] + n[lit] * 0.004, to) / rays
     direct *= facing
     open_ = np.ones(len(p), F32)
@@ -273,6 +273,11 @@ def _shade(p, n, view, rng, rays):
         open_ *= 1 - np.clip(weight * (1 - _nearest(p + n * step) / step), 0, 0.92)
     # sunlight through the window falls off along the wall; the sky fills from the left, the table from below
     key = direct * np.clip(60 / np.sum((LAMP - p) ** 2, 1), 0, 2)
+    # on the wall the light has the shape of the window, slanting and out of focus
+    slant, wall = p[:, 0] * 0.9 + 0.42 * p[:, 1], which == 2
+    bars = smooth(0.02, 0.12, np.abs(slant - 1.25)) * smooth(0.02, 0.12, np.abs(p[:, 1] - 0.22 * p[:, 0] - 1.75))
+    patch = smooth(-0.05, 0.20, slant - 0.15) * smooth(2.45, 2.2, slant) * smooth(3.3, 3.0, p[:, 1] - 0.22 * p[:, 0])
+    key = np.where(wall, key * (0.28 + 1.0 * patch * bars), key)
     sky = 0.5 - 0.35 * n[:, 0] + 0.25 * n[:, 1] - 0.15 * n[:, 2]
     low = np.clip(0.5 - 0.5 * n[:, 1], 0, 1)
     ambient = open_[:, None] * (sky[:, None] * lin("#8da2c0") * 0.62 + low[:, None] * lin("#b08a62") * 0.42)
@@ -302,7 +307,7 @@ def still_life():
         d = way[part]
         p = origin[part] + d * _march(origin[part], d, start=3.5)[:, None]
         n = _normal(p)
-        colour, gloss, which, open_, key = _shade(p, n, d, rng, 3)
+        colour, gloss, which, open_, key = _shade(p, n, d, rng, 4)
         # skins are not quite smooth: pores bend the highlights
         pores = np.isin(which, (6, 7))
         if pores.any():
@@ -387,7 +392,7 @@ def _moorings(p):
     a, b = 0.93 * (x + 0.55) + 0.37 * (z - 11.2), -0.37 * (x + 0.55) + 0.93 * (z - 11.2)
     wide = 0.74 * np.sqrt(np.clip(1 - np.abs(a / 2.2) ** 2.6, 0.0004, 1)) * (1 - 0.10 * (a > 0) * a)
     sheer = 0.42 + 0.055 * a * a
-    skin = (np.hypot(b / wide, np.minimum(y - sheer * 0.9, 0) / (0.62 - 0.03 * a * a)) - 1) * 0.42 * np.minimum(wide, 0.6)
+    skin = (np.hypot(b / wide, np.minimum(y - sheer * 0.9, 0) / np.maximum(0.62 - 0.03 * a * a, 0.2)) - 1) * 0.42 * np.minimum(wide, 0.6)
     skin = np.maximum(skin, np.abs(a) - 2.2)
     hull = np.maximum(np.abs(skin) - 0.026, y - sheer)
     inside = skin + 0.01
@@ -489,19 +494,19 @@ def lake():
     rock = ramp(np.stack([lin("#4c4a4c"), lin("#77706a"), lin("#a0958a")]), 0.5 + 0.55 * rough + 0.16 * np.sin(ground / 24 + 5 * rough))
     grass = ramp(np.stack([lin("#39481f"), lin("#66702f"), lin("#8d8442")]), 0.5 + 0.8 * fbm(x / 90, z / 90, 4, 33))
     colour = mix(grass, rock, smooth(0.45, 0.85, slope + 0.35 * rough + ground / 1500)[..., None])
-    snow = smooth(-0.12, 0.14, (ground - 760) / 900 - 0.42 * (slope - 0.72) + 0.30 * rough)
+    snow = smooth(-0.12, 0.14, (ground - 640) / 800 - 0.42 * (slope - 0.72) + 0.30 * rough)
     colour = mix(colour, np.array((0.88, 0.90, 0.94), F32), snow[..., None])
     fir = ramp(np.stack([lin("#1a2616"), lin("#2f3f20"), lin("#4f5a2c")]), own * 0.8 + 0.25 * rough)
     autumn = (own * 97 % 1 > 0.97 - 0.25 * smooth(0.1, 0.5, fbm(x / 120, z / 120, 3, 36))) & (ground < 90)
     fir = np.where(autumn[..., None], lin("#8f6a22"), fir)
     colour = np.where(canopy[..., None], fir, colour)
-    beach = smooth(3.5, 1.0, ground) * (trees < 1)
+    beach = smooth(2.2, 0.8, ground) * (trees < 1) * 0.8
     colour = mix(colour, lin("#b0a590"), beach[..., None])
     sunlight, skylight = np.array((3.3, 2.85, 2.25), F32), np.array((0.34, 0.46, 0.70), F32)
     dim = np.where(canopy, 0.35 + 0.65 * np.clip(trees / 18, 0, 1), 1)
     shaded = colour * ((lambert * lit * dim)[..., None] * sunlight + (0.55 + 0.45 * n * dim)[..., None] * skylight * dim[..., None])
     air = 1 - np.exp(-(z - 600) / 15_000 - 0.0 * ground)
-    mist = 0.34 * np.exp(-ground / 60) * smooth(1000, 2600, z) * (0.6 + 0.7 * fbm(x / 500, z / 900, 3, 35))
+    mist = 0.50 * np.exp(-ground / 90) * smooth(1100, 2600, z) * (0.6 + 0.7 * fbm(x / 500, z / 900, 3, 35))
     veil = np.clip(air + mist, 0, 1)[..., None]
     shaded = mix(shaded, np.array((0.50, 0.64, 0.86), F32), veil).astype(F32)
 
@@ -606,10 +611,14 @@ def _facades(rng, scale=46):
     plaster = fbm(xx * 0.8, yy * 0.5, 5, 40)
     fine = fbm(xx * 9, yy * 9, 3, 41)
     streaks = fbm(xx * 5, yy * 0.35, 4, 42)
+    sheets = xx, yy, base, cover, glow, plaster, fine, streaks
+    whole = base, cover, glow
     left, k = 0.0, 0
     while left < 76:
         wide, floors = rng.uniform(5.0, 8.0), int(rng.integers(3, 5))
         wide = min(wide, 78 - left)
+        strip = np.s_[:, int(left * scale) : int((left + wide) * scale) + 1]  # views: only this house is touched
+        xx, yy, base, cover, glow, plaster, fine, streaks = (sheet[strip] for sheet in sheets)
         top = 3.4 + 2.75 * (floors - 1) + rng.uniform(0.2, 0.8)
         u, v = xx - left, yy
         mid = np.abs(u - wide / 2)
@@ -709,7 +718,7 @@ def _facades(rng, scale=46):
         base[chimney] = lin("#6a3a2c") * (0.8 + 0.25 * np.sin(v[chimney] * 40))[:, None]
         cover[chimney] = 1
         left, k = left + wide, k + 1
-    return base, cover, glow, scale
+    return *whole, scale
 
 
 def _boats(canvas, boats, focal, light, row):
@@ -745,7 +754,7 @@ def _boats(canvas, boats, focal, light, row):
         sail = [(0.70, 1.50), (-0.8, 1.40), (-2.2, 1.36), (-2.3, 1.50), (-1.6, 1.64), (-0.6, 1.76), (0.70, 1.88)]
         flat(sail, lin("#efe2c6"), lin("#a8866a"))
         for a, b in ((2.85, 0.95), (-2.5, 0.62)):
-            flat([(0.70, 6.15), (0.74, 6.15), (a + 0.03, b), (a, b)], lin("#2a2420"), lin("#2a2420"))
+            flat([(0.71, 6.15), (0.73, 6.15), (a + 0.012, b), (a, b)], lin("#2a2420"), lin("#2a2420"))
 
 
 def harbour():
@@ -756,11 +765,18 @@ def harbour():
     base, cover, glow, scale = _facades(rng)
     focal, horizon, eye = 0.92 * sw, int(0.60 * sh), 3.2
     # the row of houses runs from near right to far left; s metres along it, the quay a metre above the water
-    start, along_, quay = np.array((9.5, 13.0)), unit(-0.62, 0.80), 1.1
+    along_, quay = unit(-0.62, 0.80), 1.1
+    start = np.array((9.5, 13.0), F32) - 11 * along_
     low_sun = np.array((2.0, 1.32, 0.86), F32) * 0.72
     dusk = np.array((0.34, 0.42, 0.66), F32) * 1.05
-    light = low_sun * 0.80 + dusk
-    lit = base * light + glow * 0.55 - base * (glow > 0) * light * 0.6
+    # the last sun comes over the roofs behind us: their stepped shadow climbs the houses
+    ty, tx = grid(*cover.shape)
+    ty, tx = ty / scale, tx / scale
+    roofs = 4.6 + 0.10 * tx + 1.5 * perlin(np.floor(tx / 5.3 + 0.12 * ty) * 3.7, 0 * tx + 2, 58) - 0.55 * np.abs((tx / 5.3 + 0.12 * ty) % 1 - 0.5)
+    high_light = smooth(-0.35, 0.35, ty - roofs)[..., None]
+    light = low_sun * 0.30 + dusk * 1.1
+    lamps = blur(glow, 24) * 1.3 * np.array((1, 0.75, 0.5), F32)  # what the windows throw on the walls about them
+    lit = base * (dusk * 1.05 + low_sun * 1.15 * high_light + lamps) * (glow == 0) + glow * 0.85
 
     def heaven(rise, across):
         sky = ramp(np.stack([np.array(c, F32) for c in ((1.75, 0.92, 0.42), (1.35, 0.86, 0.60), (0.62, 0.62, 0.78), (0.22, 0.33, 0.62), (0.10, 0.18, 0.44))]), np.clip(rise * 1.55, 0, 1))
@@ -790,17 +806,18 @@ def harbour():
         c = sample(cover, tx - 0.5, ty - 0.5) * inside
         col = sample(lit, tx - 0.5, ty - 0.5)
         haze = (1 - np.exp(-depth / 160))[..., None]
-        out = mix(out, mix(col, np.array((1.1, 0.74, 0.56), F32), np.clip(haze, 0, 1)), c[..., None])
+        out = mix(out, mix(col, np.array((0.95, 0.62, 0.48), F32), np.clip(haze, 0, 1) * 0.8), c[..., None])
         # quay wall of big stones, dark and weedy at the water; it stands 3 m before the houses
         off = 3.2
         q0 = start + off * np.array((-along_[1], along_[0]))
         depth2 = (q0[0] * along_[1] - q0[1] * along_[0]) / np.where(np.abs(den) < 1e-4, 1e-4, den)
         s2, y2 = (depth2 - q0[1]) / along_[1], side * eye + rise * depth2
+        s2, y2 = np.clip(s2, -50, 150), np.clip(y2, -5, 5)
         course = np.floor(y2 / 0.38)
         joint = (y2 / 0.38 % 1 < 0.09) | ((s2 / 0.95 + 0.5 * (course % 2)) % 1 < 0.04)
         stone = ramp(np.stack([lin("#4a4038"), lin("#8a7a68"), lin("#b09c80")]), 0.5 + 0.5 * fbm(s2 * 2, y2 * 4, 4, 48) + 0.2 * perlin(np.floor(s2 / 0.95 + 0.5 * (course % 2)) * 5.1, course * 3.3, 49))
         stone = stone * (1 - 0.6 * joint)[..., None] * smooth(-0.05, 0.55, y2)[..., None].clip(0.22, 1)
-        wallq = (depth2 > 1) & (s2 > -12) & (s2 < 90) & (y2 >= 0) & (y2 < quay)
+        wallq = (depth2 > 1) & (s2 > -9) & (s2 < 95) & (y2 >= 0) & (y2 < quay)
         out[wallq] = (stone * light * 0.72)[wallq]
         # top of the quay: cobbles, only seen from above
         if side > 0:
@@ -808,9 +825,9 @@ def harbour():
             gx, gz = across * dz, dz
             n = (gx - start[0]) * -along_[1] + (gz - start[1]) * along_[0]
             t = (gx - start[0]) * along_[0] + (gz - start[1]) * along_[1]
-            d, own = cells(t / 0.28, n / 0.28, 50)
-            cob = (0.35 + 0.5 * own) * smooth(0.62, 0.35, d)
-            flag = (n > 0) & (n < off) & (t > -12) & (t < 85) & (dz < 200)
+            d, own = cells(np.clip(t, -20, 100) / 0.28, np.clip(n, -1, 5) / 0.28, 50)
+            cob = (0.55 + 0.45 * own) * (0.35 + 0.65 * smooth(0.75, 0.35, d))
+            flag = (n > 0) & (n < off) & (t > -9) & (t < 95) & (dz < 200)
             warm = smooth(2.6, 0, n)[..., None] * np.array((0.9, 0.5, 0.18), F32)
             out[flag] = (lin("#8a7c6c") * cob[..., None] * (light * 0.8 + warm))[flag]
         return out
@@ -846,7 +863,7 @@ def harbour():
     direct = np.where(basin[..., None], water, direct)
     img = np.concatenate([above[::-1], direct])
     _boats(img, boats, focal, light, lambda y, z: horizon - (y - eye) / z * focal)
-    img = film(img, 0.70)
+    img = film(img, 0.56)
     halo = blur(np.clip(img - 0.80, 0, 1), 14)
     img = resize(img + 0.55 * halo * np.array((1, 0.8, 0.5), F32), (h, w), Image.Resampling.LANCZOS)
     return grade(img, 0.25, 1.08, 0.25, 0.010, 6)

@@ -37,10 +37,10 @@ def along(psi):
 def starts(mask, spacing, rng):
     """Jittered lattice of points within a mask, in random order."""
     h, w = mask.shape
-    y, x = np.mgrid[0 : h : spacing, 0 : w : spacing].astype(F32)
+    out = 72  # some begin beyond the edge, so that the canvas is covered to its border
+    y, x = np.mgrid[-out : h + out : spacing, -out : w + out : spacing].astype(F32)
     pts = np.stack([x, y], -1).reshape(-1, 2) + rng.uniform(0, spacing, (x.size, 2)).astype(F32)
-    pts = pts[(pts[:, 0] < w) & (pts[:, 1] < h)]
-    pts = pts[mask[pts[:, 1].astype(int), pts[:, 0].astype(int)]]
+    pts = pts[mask[np.clip(pts[:, 1], 0, h - 1).astype(int), np.clip(pts[:, 0], 0, w - 1).astype(int)]]
     return pts[rng.permutation(len(pts))]
 
 
@@ -117,7 +117,7 @@ def swirls():
     wall = (abs(x - hx) < 0.040) & (abs(y - hy) < 0.024)
     roof = (y < hy - 0.020) & (y > hy - 0.066 + 0.75 * abs(x - hx)) & (abs(x - hx) < 0.054)
     flat, steep = np.zeros_like(x), np.where(x < hx, -0.75, 0.75).astype(F32)
-    lay(wall, mix(rgb("#c9b98e"), rgb("#5a5470"), smooth(-0.04, 0.04, x - hx)[..., None]), flat + 1.57, 8, 26, 8)
+    lay(wall, mix(rgb("#c9b98e"), rgb("#5a5470"), smooth(-0.04, 0.04, x - hx)[..., None]), flat + 1.57, 7, 15, 8)
     lay(roof, mix(rgb("#a8502c"), rgb("#50263a"), smooth(-0.03, 0.03, x - hx)[..., None]), steep, 8, 30, 8)
     for wx in (-0.02, 0.018):
         lay((abs(x - hx - wx) < 0.008) & (abs(y - hy - 0.001) < 0.011), 0 * sky + rgb("#ffd24a"), flat + 1.57, 6, 14, 7)
@@ -144,6 +144,10 @@ def swirls():
             draw.ellipse([px[i] * size - r, py[i] * size - r, px[i] * size + r, py[i] * size + r], fill=a)
     limb = np.array(limbs)
     wood = limb > -8
+    # strokes that leave a limb keep its direction
+    near = blur(wood.astype(F32), 5)
+    limb = np.where(wood, limb, blur(np.where(wood, limb, 0), 5) / np.maximum(near, 1e-4))
+    limb = np.where(near > 1e-3, limb, -np.pi / 2).astype(F32)
     soft = blur(wood.astype(F32), 9)
     rim = np.clip(-np.gradient(soft)[1] * -28, -1, 1)  # bright on the moon's side, dark on the other
     bark = ramp(palette("#1b1230", "#4a2436", "#8a4a2c", "#e0a24a"), 0.36 + 0.55 * rim + 0.12 * perlin(x * 30, y * 30, 6))
@@ -167,6 +171,9 @@ def swirls():
         lay(d < edge, leaf, turn, 17, 46, 17, body=1.1)
         lay(d < edge * 1.04, leaf, turn, 13, 40, 11, body=1.4)
         lay((d < edge) & (tone > 0.62), leaf * 1.08, turn, 19, 30, 8, body=1.9)
+        # single leaves stand out from the rim, so that it is a crown and not a ball
+        tuft = (d > edge * 0.80) & (d < edge * 1.16)
+        lay(tuft, leaf * 1.05, (turn + 0.9 * perlin(x * 40, y * 40, 50 + i)).astype(F32), 15, 21, 9, vary=0.10, body=1.7)
     # leaves carried off by the wind
     blown = rng.random((size, size)) < 0
     drift = rng.uniform(0, 1, (70, 2)) * (0.55, 0.55) + (0.02, 0.08)
@@ -238,7 +245,7 @@ def stained_glass():
     # the lake mirrors the sun: wavy bands, warm in the middle
     shore = 0.655 + 0.012 * np.cos((x - 0.5) * 9)
     wave = y + 0.010 * np.sin(x * 16 + y * 40)
-    row = np.floor((wave - 0.64) ** 0.8 * 19 if False else np.sqrt(np.clip(wave - 0.63, 0, 1)) * 15).astype(int)
+    row = np.floor(np.sqrt(np.clip(wave - 0.63, 0, 1)) * 15).astype(int)
     col = np.floor(x * 6.0 + 0.5 * (row % 2) + 0.25 * np.sin(y * 20)).astype(int)
     path = np.abs(x - 0.5) < 0.055 + 0.05 * (y - 0.65) + 0.022 * np.sin(row * 2.4)
     put(y > shore, row * 50 + col, palette("#1c7fb4", "#2aa0b8", "#1a5fa4", "#48b8b4", "#2470b8"))
@@ -295,7 +302,7 @@ def stained_glass():
     through *= 0.62 + 0.38 * smooth(3, 24, gap)
     through *= 0.86 + 0.5 * np.exp(-d / 0.26)
     seeds, _ = cells(x * 70, y * 70, 4)
-    through += 0.5 * smooth(0.10, 0.05, seeds) * (hue > 0.3) - 0.14 * smooth(0.06, 0.10, seeds) * smooth(0.15, 0.10, seeds)
+    through += 0.22 * smooth(0.09, 0.05, seeds) * (hue > 0.7) - 0.05 * smooth(0.06, 0.10, seeds) * smooth(0.15, 0.10, seeds)
     bump = 10 * streak + 16 * wavy
     _, shine = relief(bump, (-0.5, -0.8, 0.7), 0.35)
     light = np.clip(through, 0.12, None)[..., None]
@@ -381,12 +388,13 @@ def woodcut():
 
     # a headland with a lighthouse
     land = 0.545 - 0.085 * smooth(0.80, 1.0, x) - 0.03 * smooth(0.86, 0.90, x) - 0.012 * perlin(x * 26, 0 * x + 3, 11)
-    tower = (np.abs(x - 0.925) < 0.011 - 0.05 * (y - 0.42)) & (y > 0.335) & (y < 0.45)
+    girth = 0.0125 + 0.035 * (y - 0.40) - np.abs(x - 0.925)
+    tower = (girth > 0) & (y > 0.335) & (y < 0.46)
     lamp = (np.abs(x - 0.925) < 0.012) & (y > 0.315) & (y < 0.336)
     cap = (y < 0.316) & (y > 0.296 + 1.3 * np.abs(x - 0.925))
     clear(((y > land) & (x > 0.76)) | (np.abs(x - 0.925) < 0.022) & (y > 0.29) & (y < 0.46))
-    key[tower & ((x > 0.929) | hatch(y * 22, 0.42, 12))] = 1
-    red[tower & (hatch(y * 22, 0.5, 12))] = 1
+    red[tower & (y * 22 % 1 < 0.5)] = 1
+    key[tower & ((x > 0.931) | (girth < 0.0022))] = 1
     key[cap | (lamp & (np.abs(x - 0.925) > 0.004)) | ((np.abs(y - 0.338) < 0.003) & (np.abs(x - 0.925) < 0.017))] = 1
     ground = (y > land) & (x > 0.76)
     key[ground & ((y < land + 0.006) | hatch((x * 0.9 + y * 0.6) * 70, 0.45 + 0.5 * smooth(0.8, 1.0, x), 13))] = 1
@@ -429,7 +437,6 @@ def woodcut():
         swell(*row, i)
         if i == 1:  # the boat rides behind the third row
             bx, by = 0.475, 0.592
-            sail = polygon(size, size, spline([(bx - 0.004, by - 0.150), (bx + 0.052, by - 0.085), (bx + 0.062, by - 0.022)], 30) * size,) > 9
             main = [(bx, by - 0.158), *spline([(bx, by - 0.158), (bx + 0.050, by - 0.095), (bx + 0.070, by - 0.026)], 24), (bx, by - 0.022)]
             jib = [(bx - 0.008, by - 0.140), (bx - 0.010, by - 0.024), *spline([(bx - 0.062, by - 0.022), (bx - 0.030, by - 0.075), (bx - 0.008, by - 0.140)], 24)]
             hull = [(bx - 0.070, by - 0.018), (bx + 0.076, by - 0.020), (bx + 0.052, by + 0.016), (bx - 0.048, by + 0.018)]
@@ -478,7 +485,7 @@ def woodcut():
         for _ in range(3):
             r = (0.010 + 0.020 * t) * rng.uniform(0.6, 1.25)
             rounds.append((fx + rng.normal(0, 0.012) + 0.004, fy + rng.normal(0, 0.010) + 0.010 * t, r))
-    for _ in range(34):
+    for _ in range(26):
         t = rng.random()
         rounds.append((0.325 + 0.055 * rng.normal() * (0.4 + t * 0.5), 0.40 + 0.085 * t + 0.012 * rng.normal(), rng.uniform(0.008, 0.024) * (1.1 - 0.6 * t)))
     foam = np.full_like(x, 9)
@@ -486,10 +493,10 @@ def woodcut():
         foam = np.minimum(foam, np.hypot(x - fx, y - fy) - r)
     clear(foam < 0.003)
     key[np.abs(foam) < 0.0026] = 1
-    inner = (foam < -0.006) & hatch(foam * 110, 0.42 * smooth(0.30, 0.46, y + 0.3 * (x - 0.2)) - 0.02, 16)
+    inner = (foam < -0.006) & hatch((x * 0.5 + y + 0.01 * np.sin(x * 90)) * 85, 0.50 * smooth(0.33, 0.46, y + 0.25 * (x - 0.2)), 16)
     blue[inner] = 1
-    for _ in range(60):  # spray
-        fx, fy, r = 0.36 + abs(rng.normal(0, 0.07)), 0.40 + rng.normal(0, 0.075), rng.uniform(0.0016, 0.0055)
+    for _ in range(34):  # spray
+        fx, fy, r = 0.37 + abs(rng.normal(0, 0.05)), 0.40 + rng.normal(0, 0.06), rng.uniform(0.0014, 0.0045)
         drop = np.hypot(x - fx, y - fy)
         if fy < 0.55:
             clear(drop < r + 0.002)
@@ -602,7 +609,7 @@ def watercolour():
     size, rng = 1280, np.random.default_rng(21)
     paper = Paper(size, 40)
     x, y = paper.x, paper.y
-    red, orange, crimson = rgb("#ee3a22"), rgb("#fb8a30"), rgb("#b81636")
+    red, orange, crimson = rgb("#f2301f"), rgb("#ff8038"), rgb("#c4122e")
     leaf, moss, dark = rgb("#7fa448"), rgb("#4f7a34"), rgb("#2b2440")
     cobalt, violet = rgb("#3f62c8"), rgb("#6a4cb0")
 
@@ -616,11 +623,13 @@ def watercolour():
     for cx, cy, r in ((220, 420, 120), (1040, 590, 130), (860, 200, 90), (420, 1080, 110), (640, 130, 70)):
         paper.bloom(cx, cy, r, 0.55)
 
+    fade = smooth(1225, 990, y + 70 * fbm(x / 60, y / 160, 3, 6))  # stalks dissolve in clean water at the foot
+
     def stem(points, width, pigment, strength=0.9):
         line = spline(points, 90)
         w = width * (0.7 + 0.5 * np.abs(perlin(np.linspace(0, 7, 90), np.zeros(90), int(width * 9 + points[0][0]))))
         cover = blur(gouge((size, size), [(line, w)]), 0.9)
-        tilt = 0.75 + 0.5 * paper.drift[0]
+        tilt = (0.75 + 0.5 * paper.drift[0]) * fade
         paper.wash(cover, pigment, strength, rim=0.5, reach=3, tilt=tilt)
 
     def blade(points, width, pigment, strength=0.8):
@@ -628,13 +637,13 @@ def watercolour():
         t = np.linspace(0, 1, 70)
         cover = gouge((size, size), [(line, width * np.sin(np.pi * t**0.8) ** 0.8)])
         cover = smooth(0.25, 0.75, blur(cover, 1.1))
-        tilt = 0.65 + 0.6 * smooth(points[-1][1], points[0][1], y) + 0.3 * paper.drift[1]
+        tilt = (0.45 + 0.5 * smooth(points[-1][1], points[0][1], y) + 0.3 * paper.drift[1]) * fade
         paper.wash(cover, pigment, strength, rim=0.7, reach=4, tilt=tilt)
 
     # grasses and feathered leaves
     for k in range(26):
-        x0 = 640 + rng.normal(0, 190)
-        lean = rng.normal(0, 150) + 0.5 * (x0 - 640)
+        x0 = 640 + np.clip(rng.normal(0, 150), -250, 250)
+        lean = np.clip(rng.normal(0, 110), -170, 170) + 0.3 * (x0 - 640)
         tall = rng.uniform(250, 600)
         pts = [(x0, 1220 + rng.normal(0, 20)), (x0 + 0.25 * lean, 1220 - tall * 0.55), (x0 + lean, 1220 - tall)]
         blade(pts, rng.uniform(7, 22), mix(leaf, moss, rng.random()) if k % 5 else rgb("#c9a84c"), rng.uniform(0.4, 0.95))
@@ -680,6 +689,8 @@ def watercolour():
 
     # poppies: petals behind, then in front; light comes through where only one lies
     for fx, fy, r, lean in flowers:
+        # lift the damp ground first, or the reds go brown
+        paper.density *= 1 - 0.85 * smooth(1.02, 0.80, np.hypot(x - fx, (y - fy) / 0.86) / r + 0.25 * paper.drift[0])[..., None]
         for i, (mid, open_, long) in enumerate(((-1.57, 1.15, 1.02), (-2.75, 0.95, 0.98), (-0.40, 0.95, 0.98), (1.45, 1.15, 0.80), (-1.75, 0.80, 0.66))):
             mid = mid + lean + rng.normal(0, 0.12)
             t = np.linspace(-1, 1, 70)
@@ -694,7 +705,7 @@ def watercolour():
             vein = fbm(a * 9 + i, d * 1.4, 3, 70 + i)
             hue = ramp(np.stack([mix(crimson, red, 0.35), red, mix(red, orange, 0.55), orange]), d * 0.85 + 0.35 * fbm(x / 120, y / 120, 4, int(fx) + i))
             tilt = np.clip(0.80 + 0.35 * vein - 0.35 * smooth(0.5, 0.9, d) + 0.25 * np.sin(a * 1 + 2.2), 0.2, 1.5)
-            paper.wash(cover, hue, 0.62 if i < 4 else 0.45, rim=0.75, reach=7, grain=0.30, flow=0.55, tilt=tilt)
+            paper.wash(cover, hue, 0.85 if i < 4 else 0.55, rim=0.75, reach=7, grain=0.30, flow=0.55, tilt=tilt)
         for _ in range(2):
             a = rng.uniform(-2.6, -0.5)
             paper.bloom(fx + 0.55 * r * np.cos(a), fy + 0.5 * r * np.sin(a), r * rng.uniform(0.20, 0.32), 0.38)

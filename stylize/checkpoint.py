@@ -7,6 +7,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +23,13 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
     """Write `checkpoint` as one .npz file, beside the target and then renamed. Raises ImageError if it can't be."""
     target = Path(path)
     scalars = {
-        "fingerprint": checkpoint.fingerprint,
+        "context": checkpoint.context,
         "level": checkpoint.level,
         "level_step": checkpoint.level_step,
         "elapsed_s": checkpoint.elapsed_s,
         "history": [dataclasses.asdict(entry) for entry in checkpoint.history],
     }
-    arrays = {_STATE + name: array for name, array in checkpoint.state.items()}
+    arrays: dict[str, Any] = {_STATE + name: array for name, array in checkpoint.state.items()}
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:

@@ -95,19 +95,19 @@ class PerceptualLossConfig:
     `normalization` says what the squares are divided by, so that recipes are repeated exactly:
 
     - `relative`: |F - F*|^2 / |F*|^2 and |G - G*|^2 / |G*|^2 a layer, and the mean squared difference of neighbouring
-      pixels. Weights then mean the same for every picture, size and network.
+      pixels, where chroma counts more than luma. Weights then mean the same for every picture, size and network.
     - `mean`: means of squares of activations and of Gram matrices (each divided by its number of positions), and the
       sum of absolute differences of neighbouring pixels, as in TensorFlow's tutorial.
     - `sum`: as `mean`, but the content term is the plain sum of squares, as in the 2015 paper.
     """
 
-    content_layers: LayerWeights = (("relu4_2", 1.0),)
+    content_layers: LayerWeights = (("relu3_3", 0.5), ("relu4_2", 0.5))
     style_layers: LayerWeights = tuple((name, 0.2) for name in GATYS_STYLE_LAYERS)
-    content_weight: float = 0.3
+    content_weight: float = 0.5
     style_weight: float = 1.0
-    total_variation_weight: float = 0.0
+    total_variation_weight: float = 3.0
     normalization: Literal["relative", "mean", "sum"] = "relative"
-    octaves: int = 1
+    octaves: int = 3
     """The style loss is averaged over the picture at full size, half, quarter, ...: this many sizes."""
 
     def __post_init__(self) -> None:
@@ -168,7 +168,7 @@ class RefineConfig:
     features: str = "auto"
     """A feature network of the registry (vgg19, vgg19-slim), or auto."""
     size: int = 512
-    steps: int = 330
+    steps: int = 300
     """Evaluations of loss and gradient over all levels of the pyramid."""
     time_budget: float | None = None
     """Seconds for the whole refinement; replaces `steps`."""
@@ -202,7 +202,7 @@ class RefineConfig:
 
         Raises OptionError for a name that no part has, or a value out of range.
         """
-        parts = {"loss": self.loss, "optimization": self.optimization, "pyramid": self.pyramid}
+        parts: dict[str, Any] = {"loss": self.loss, "optimization": self.optimization, "pyramid": self.pyramid}
         own = {field.name for field in dataclasses.fields(self)}
         mine: dict[str, Any] = {}
         theirs: dict[str, dict[str, Any]] = {name: {} for name in parts}
@@ -228,6 +228,8 @@ class Recipe:
 
 
 _SINGLE_LEVEL = PyramidConfig(coarsest_px=None)
+# What no recipe but ours has, switched off.
+_PLAIN_LOSS = PerceptualLossConfig(total_variation_weight=0.0, octaves=1)
 
 
 def _style(*weights: float) -> LayerWeights:
@@ -246,7 +248,8 @@ RECIPES: Mapping[str, Recipe] = {
             steps=500,
             init="noise",
             # The paper's 1/2 (content) and 1/4 (style) stand in the layer weights.
-            loss=PerceptualLossConfig(
+            loss=dataclasses.replace(
+                _PLAIN_LOSS,
                 content_layers=(("relu4_2", 0.5),),
                 style_layers=_style(*[0.2 / 4] * 5),
                 content_weight=1e-3,
@@ -263,7 +266,8 @@ RECIPES: Mapping[str, Recipe] = {
         RefineConfig(
             steps=1000,
             init="content",
-            loss=PerceptualLossConfig(
+            loss=dataclasses.replace(
+                _PLAIN_LOSS,
                 content_layers=(("relu5_2", 1.0),),
                 style_layers=_style(*[0.2] * 5),
                 content_weight=1e4,
@@ -284,7 +288,8 @@ RECIPES: Mapping[str, Recipe] = {
             steps=2500,
             init="content+noise",
             # Both formulas are means of squares over 4; the 1/4 stands in the layer weights.
-            loss=PerceptualLossConfig(
+            loss=dataclasses.replace(
+                _PLAIN_LOSS,
                 content_layers=(("relu5_4", 1 / 4),),
                 style_layers=_style(0.1 / 4, 0.2 / 4, 0.4 / 4, 0.2 / 4, 0.1 / 4),
                 content_weight=10.0,
@@ -302,7 +307,8 @@ RECIPES: Mapping[str, Recipe] = {
         RefineConfig(
             steps=500,
             init="content",
-            loss=PerceptualLossConfig(
+            loss=dataclasses.replace(
+                _PLAIN_LOSS,
                 content_layers=(("relu5_2", 1.0),),
                 style_layers=_style(*[0.2] * 5),
                 content_weight=1e3,

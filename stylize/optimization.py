@@ -56,8 +56,8 @@ class HistoryEntry:
 class Checkpoint:
     """Everything that a run needs to go on: where it was, its pixels, its optimiser's state."""
 
-    fingerprint: str
-    """Of the inputs and options; a checkpoint serves only the run that wrote it."""
+    context: Mapping[str, Any]
+    """JSON-serialisable: what the caller needs to know the run again."""
     level: int
     level_step: int
     elapsed_s: float
@@ -325,7 +325,7 @@ def optimize(
     loss_at: Callable[[int, int], LevelLoss],
     config: RefineConfig,
     *,
-    fingerprint: str = "",
+    context: Mapping[str, Any] | None = None,
     resume_from: Checkpoint | None = None,
     on_iterate: Callable[[Iterate], None] | None = None,
     on_message: Callable[[str], None] | None = None,
@@ -372,7 +372,7 @@ def optimize(
         for level_step in range(first + 1, level.max_steps + 1):
             now = time.perf_counter()
             if should_stop is not None and should_stop():
-                checkpoint = _checkpoint(fingerprint, index + 1, level_step - 1, now - began, optimizer, history)
+                checkpoint = _checkpoint(context or {}, index + 1, level_step - 1, now - began, optimizer, history)
                 return _at_size(optimizer.best, height, width), tuple(history), checkpoint
             if deadline is not None and level_step > first + 1:
                 # Stop where one more step would miss the deadline by more than stopping does.
@@ -410,7 +410,7 @@ def optimize(
                     at: float = now - began,
                     optimizer: Optimizer = optimizer,
                 ) -> Checkpoint:
-                    return _checkpoint(fingerprint, level_number, count, at, optimizer, history)
+                    return _checkpoint(context or {}, level_number, count, at, optimizer, history)
 
                 on_iterate(
                     Iterate(
@@ -439,11 +439,11 @@ def _at_size(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _checkpoint(
-    fingerprint: str,
+    context: Mapping[str, Any],
     level: int,
     level_step: int,
     elapsed_s: float,
     optimizer: Optimizer,
     history: Sequence[HistoryEntry],
 ) -> Checkpoint:
-    return Checkpoint(fingerprint, level, level_step, elapsed_s, optimizer.best, optimizer.state(), tuple(history))
+    return Checkpoint(context, level, level_step, elapsed_s, optimizer.best, optimizer.state(), tuple(history))

@@ -394,12 +394,13 @@ def _refine(
 
     fingerprint = _fingerprint(inputs, config, found)
     if resume_from is not None:
-        if resume_from.fingerprint != fingerprint:
+        if resume_from.context["fingerprint"] != fingerprint:
             raise OptionError(
                 "resume: expected the inputs, options and networks of the interrupted run, received different ones: "
                 "repeat its options, or run without --resume"
             )
         start = resume_from.pixels
+        networks = [NetworkUse(**network) for network in resume_from.context["networks"]]
     elif config.init == "preview":
         if preview is None:
             preview = _preview(inputs, config, surroundings)
@@ -425,7 +426,7 @@ def _refine(
         levels,
         loss_at,
         config,
-        fingerprint=fingerprint,
+        context={"fingerprint": fingerprint, "networks": [dataclasses.asdict(network) for network in networks]},
         resume_from=resume_from,
         on_iterate=on_iterate,
         on_message=surroundings.say,
@@ -535,7 +536,9 @@ class _Yardstick:
         from stylize.networks.vgg import FeatureEncoder, load_encoder_weights
 
         config = PerceptualLossConfig(
-            content_layers=(("relu4_2", 1.0),), style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS)
+            content_layers=(("relu4_2", 1.0),),
+            style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS),
+            octaves=1,
         )
         encoder = FeatureEncoder(
             load_encoder_weights(found), ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32"

@@ -45,7 +45,9 @@ def test_total_variation_by_hand():
     image[0, 0, 0, 0] = 0.5  # one channel of one pixel: one vertical and one horizontal difference of .5
     image = tf.constant(image)
     assert float(total_variation(image, "mean")) == 1.0
-    assert float(total_variation(image, "relative")) == pytest.approx(2 * 0.25 / 12)
+    # Of red .5: luma .299 / 2, chroma .596 / 2 and .211 / 2, weighing 64; two differences over four pixels.
+    energy = 0.25 * (0.299**2 + 64 * (0.596**2 + 0.211**2))
+    assert float(total_variation(image, "relative")) == pytest.approx(2 * energy / 4)
     assert float(tf.image.total_variation(image)[0]) == 1.0
 
 
@@ -91,7 +93,7 @@ def _loss(config: PerceptualLossConfig, **options) -> PerceptualLoss:
 @pytest.mark.parametrize("octaves", [1, 3])
 @pytest.mark.parametrize("normalization", ["relative", "mean", "sum"])
 def test_loss_is_zero_at_the_target(normalization, octaves):
-    loss = _loss(PerceptualLossConfig(normalization=normalization, octaves=octaves))
+    loss = _loss(PerceptualLossConfig(normalization=normalization, octaves=octaves, total_variation_weight=0.0))
     picture = painting(64, 72, 0)[None]
     terms = loss(tf.constant(picture), loss.targets(picture, [(picture, 1.0)]))
     assert float(terms["total"]) == pytest.approx(0, abs=1e-9)
@@ -113,7 +115,7 @@ def test_gradient_agrees_with_finite_differences(seed, octaves, edge):
     )
     assert (ahead - behind) / (2 * step) == pytest.approx(float((gradient * direction).sum()), rel=0.03)
     assert terms["total"] == pytest.approx(
-        0.3 * terms["content"] + terms["style"] + 0.1 * terms["total_variation"], rel=1e-5
+        0.5 * terms["content"] + terms["style"] + 0.1 * terms["total_variation"], rel=1e-5
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from stylize.errors import WeightsError
 from stylize.images import resized
-from stylize.networks import available_cores
+from stylize.networks import available_cores, native_stderr_silenced
 
 __all__ = ["Int8Stylizer", "MagentaStylizer"]
 
@@ -76,10 +76,11 @@ class Int8Stylizer:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            self._predict = Interpreter(str(predict), num_threads=available_cores())
-            self._transfer = Interpreter(str(transfer), num_threads=available_cores())
-            self._predict.allocate_tensors()
-            self._transfer.allocate_tensors()
+            with native_stderr_silenced():
+                self._predict = Interpreter(str(predict), num_threads=available_cores())
+                self._transfer = Interpreter(str(transfer), num_threads=available_cores())
+                self._predict.allocate_tensors()
+                self._transfer.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise WeightsError(
                 f"magenta-int8: expected two TFLite networks, received one that does not load "
@@ -105,7 +106,7 @@ class Int8Stylizer:
         ):
             square = small[top : top + _STYLE_PX, left : left + _STYLE_PX]
             codes.append(_run(self._predict, square[None]).ravel())
-        return np.mean(codes, axis=0, dtype=np.float32)
+        return np.stack(codes).mean(axis=0, dtype=np.float32)
 
     def transfer(self, content: np.ndarray, code: np.ndarray) -> np.ndarray:
         """Paint `content` (H, W, 3) with a bottleneck (100,): fitted into 384 px, its border mirrored, cut out again."""

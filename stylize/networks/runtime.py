@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-from stylize.networks import available_cores
+from stylize.networks import available_cores, native_stderr_silenced
 
 __all__ = ["has_native_bfloat16", "tf"]
 
@@ -22,23 +21,9 @@ def has_native_bfloat16() -> bool:
 
 
 def _import_tensorflow() -> Any:
-    # TensorFlow's C++ start-up lines go straight to file descriptor 2, before any logging setting is read.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    try:
-        saved = os.dup(2)
-    except OSError:  # no standard error at all, as under pythonw
+    with native_stderr_silenced():
         import tensorflow as tf
-
-        return tf
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        import tensorflow as tf
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)
     try:
         tf.config.threading.set_intra_op_parallelism_threads(available_cores())
     except RuntimeError:
