@@ -48,6 +48,23 @@ def grid(h, w):
     return np.meshgrid(np.arange(h, dtype=F32) + 0.5, np.arange(w, dtype=F32) + 0.5, indexing="ij")
 
 
+def film(light, exposure=1.0):
+    """Linear light to display values, with the shoulder of film."""
+    v = np.clip(light * exposure, 0, None)
+    v = v * (2.51 * v + 0.03) / (v * (2.43 * v + 0.59) + 0.14)
+    return np.clip(v, 0, 1) ** (1 / 2.2)
+
+
+def lin(code):
+    """A display colour as linear light."""
+    return rgb(code) ** F32(2.2)
+
+
+def unit(*v):
+    v = np.array(v, F32)
+    return v / np.linalg.norm(v)
+
+
 # ---------------------------------------------------------------- noise
 
 
@@ -207,7 +224,20 @@ class Canvas:
         h, w = self.height.shape
         for a in range(0, len(start), 400):  # in batches, to bound the memory
             part = slice(a, a + 400)
-            self._batch(start[part], length[part], width[part], colours[part], angle, rng, body, dry, streak, step, h, w)
+            self._batch(
+                start[part],
+                length[part],
+                width[part],
+                colours[part],
+                angle,
+                rng,
+                body,
+                dry,
+                streak,
+                step,
+                h,
+                w,
+            )
 
     def _batch(self, start, length, width, colours, angle, rng, body, dry, streak, step, h, w):
         n, points = len(start), int(length.max() / step) + 2

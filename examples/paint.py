@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 
 import scenes
+import still_life
 import styles
 from brush import save_jpeg, to_image
 
 PICTURES = {
     "scene_lake": scenes.lake,
-    "scene_still_life": scenes.still_life,
+    "scene_still_life": still_life.still_life,
     "scene_harbour": scenes.harbour,
     "style_swirls": styles.swirls,
     "style_stained_glass": styles.stained_glass,

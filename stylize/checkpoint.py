@@ -50,9 +50,13 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             pixels = file["pixels"]
             state = {name.removeprefix(_STATE): file[name] for name in file.files if name.startswith(_STATE)}
     except FileNotFoundError as error:
-        raise ImageError(f"{path}: expected the checkpoint of an unfinished refine, found none: run without --resume") from error
+        raise ImageError(
+            f"{path}: expected the checkpoint of an unfinished refine, found none: run without --resume"
+        ) from error
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ImageError(f"{path}: expected a checkpoint of refine, received an unreadable file: run without --resume") from error
+        raise ImageError(
+            f"{path}: expected a checkpoint of refine, received an unreadable file: run without --resume"
+        ) from error
     history = tuple(
         HistoryEntry(**{**entry, "losses": LossTerms(**entry["losses"])}) for entry in scalars.pop("history")
     )

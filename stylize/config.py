@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from stylize.errors import OptionError
 
@@ -27,9 +27,11 @@ __all__ = [
     "Recipe",
     "RefineConfig",
     "canonical_layer",
+    "config_from_dict",
 ]
 
 LayerWeights = tuple[tuple[str, float], ...]
+Config = TypeVar("Config")
 
 _CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
 
@@ -46,7 +48,7 @@ SMALLEST_PX = 16
 
 
 def canonical_layer(name: str) -> str:
-    """Return the papers' name (`relu4_2`) of a VGG-19 layer; Keras' `block4_conv2` and Caffe's `conv4_2` are understood.
+    """Return the papers' name (`relu4_2`) of a VGG-19 layer; Keras' `block4_conv2` and Caffe's `conv4_2` will do.
 
     Frameworks and papers number the layers alike; all three names mean the activation after the ReLU, which is what
     Keras' `block4_conv2` returns. Raises OptionError for a name that VGG-19 does not have.
@@ -55,9 +57,7 @@ def canonical_layer(name: str) -> str:
     if plain.startswith("conv"):
         plain = "relu" + plain[len("conv") :]
     if plain not in VGG19_LAYERS:
-        raise OptionError(
-            f"layer {name!r}: expected one of VGG-19's activations, relu1_1 to relu5_4 (such as relu4_2)"
-        )
+        raise OptionError(f"layer {name!r}: expected one of VGG-19's activations, relu1_1 to relu5_4 (such as relu4_2)")
     return plain
 
 
@@ -103,12 +103,13 @@ class PerceptualLossConfig:
 
     content_layers: LayerWeights = (("relu3_3", 0.5), ("relu4_2", 0.5))
     style_layers: LayerWeights = tuple((name, 0.2) for name in GATYS_STYLE_LAYERS)
-    content_weight: float = 0.5
+    content_weight: float = 0.4
     style_weight: float = 1.0
-    total_variation_weight: float = 3.0
+    total_variation_weight: float = 4.0
     normalization: Literal["relative", "mean", "sum"] = "relative"
     octaves: int = 3
-    """The style loss is averaged over the picture at full size, half, quarter, ...: this many sizes."""
+    """The style loss is a mean over the picture at full size, half, quarter, ...: this many sizes, each weighing half
+    as much as the one before."""
 
     def __post_init__(self) -> None:
         for field in ("content_layers", "style_layers"):
@@ -141,11 +142,12 @@ class OptimizationConfig:
     beta_2: float = 0.999
     epsilon: float = 1e-1
     keep_best: bool = False
-    """Return the iterate with the lowest loss rather than the last (L-BFGS never gets worse, so there it is the same)."""
+    """Return the iterate of the lowest loss rather than the last (for L-BFGS they are the same)."""
 
     def __post_init__(self) -> None:
         _check(self.optimizer in ("lbfgs", "adam"), f"optimizer: expected lbfgs or adam, received {self.optimizer}")
-        _check(0 < self.learning_rate <= 1, f"learning rate: expected over 0 and up to 1, received {self.learning_rate}")
+        rate = self.learning_rate
+        _check(0 < rate <= 1, f"learning rate: expected over 0 and up to 1, received {rate}")
 
 
 @dataclass(frozen=True)
@@ -215,8 +217,26 @@ class RefineConfig:
             theirs[homes[0]][key] = value
         for name, part in parts.items():
             if theirs[name]:
-                mine[name] = dataclasses.replace(part, **theirs[name])
+                mine[name] = dataclasses.replace(mine.get(name, part), **theirs[name])
         return dataclasses.replace(self, **mine)
+
+
+def config_from_dict(kind: type[Config], options: Mapping[str, Any]) -> Config:
+    """Return the config of which `options` are the `dataclasses.asdict`, also after a way through JSON.
+
+    What is not named keeps its default. Raises OptionError for a name that `kind` does not have, or a value out
+    of range.
+    """
+    fields, values = get_type_hints(kind), {}
+    for name, value in options.items():
+        _check(name in fields, f"option {name!r}: not an option of {kind.__name__}")
+        is_part = dataclasses.is_dataclass(fields[name])
+        values[name] = config_from_dict(fields[name], value) if is_part else _tuples(value)
+    return kind(**values)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -238,7 +258,8 @@ def _style(*weights: float) -> LayerWeights:
 
 RECIPES: Mapping[str, Recipe] = {
     "default": Recipe(
-        "Ours: from the preview, coarse to fine, bounded L-BFGS, losses relative to their targets; the best picture for the time.",
+        "Ours: from the preview, coarse to fine, bounded L-BFGS, style in three octaves, losses relative to their "
+        "targets; the best picture for the time.",
         RefineConfig(),
     ),
     "gatys": Recipe(
@@ -261,8 +282,8 @@ RECIPES: Mapping[str, Recipe] = {
         ),
     ),
     "tf-tutorial": Recipe(
-        "TensorFlow's style transfer tutorial, also the Streamlit project's: content block5_conv2, Adam .02 (beta1 .99, "
-        "eps .1), weights 1e4 and 1e-2, total variation 30, 1000 steps from the content.",
+        "TensorFlow's style transfer tutorial, also the Streamlit project's: content block5_conv2, Adam .02 (beta1 "
+        ".99, eps .1), weights 1e4 and 1e-2, total variation 30, 1000 steps from the content.",
         RefineConfig(
             steps=1000,
             init="content",
@@ -302,8 +323,8 @@ RECIPES: Mapping[str, Recipe] = {
         ),
     ),
     "nst-notebook": Recipe(
-        "teyang-lau's notebook: content block5_conv2, weights 1e3 and 1e-3, Adam 5 on 0 to 255 (beta1 .99, eps .1), 500 "
-        "steps from the content, best iterate kept.",
+        "teyang-lau's notebook: content block5_conv2, weights 1e3 and 1e-3, Adam 5 on 0 to 255 (beta1 .99, eps .1), "
+        "500 steps from the content, best iterate kept.",
         RefineConfig(
             steps=500,
             init="content",

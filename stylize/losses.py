@@ -67,7 +67,7 @@ def total_variation(image: Any, normalization: str) -> Any:
 
 # Speckle in colour is what the style loss likes and the eye does not: painters' strokes differ in light and dark, and
 # colour changes slowly. Squared differences of chroma weigh this much more than those of luma.
-_CHROMA_ROUGHNESS = 64.0
+_CHROMA_ROUGHNESS = 16.0
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 
@@ -128,7 +128,7 @@ class PerceptualLoss:
     def __call__(self, image: Any, targets: PerceptualTargets) -> dict[str, Any]:
         """Return scalars for `image` (1, H, W, 3): `total` (weighted), the plain terms, and each layer's own loss.
 
-        The style term, and each layer's, is the mean over the octaves.
+        The style term, and each layer's, is the mean over the octaves, each weighing half as much as the next larger.
         """
         config = self._config
         features = self._encoder(image)
@@ -148,7 +148,11 @@ class PerceptualLoss:
                     for name in self._style_layers
                 }
             )
-        style = {name: tf.add_n([losses[name] for losses in octaves]) / len(octaves) for name in self._style_layers}
+        shares = [0.5**octave for octave in range(len(octaves))]
+        style = {
+            name: tf.add_n([share * losses[name] for share, losses in zip(shares, octaves, strict=True)]) / sum(shares)
+            for name in self._style_layers
+        }
         terms = {
             "content": _weighted(content, config.content_layers),
             "style": _weighted(style, config.style_layers),
@@ -162,7 +166,7 @@ class PerceptualLoss:
         return {**terms, "content_per_layer": content, "style_per_layer": style}
 
     def value_and_gradient(self, image: Any, targets: PerceptualTargets) -> tuple[dict[str, Any], Any]:
-        """Return the terms of `__call__` as floats, and the gradient of `total`, float32 of the image's shape (numpy)."""
+        """Return the terms of `__call__` as floats, and the gradient of `total`: numpy float32 of the image's shape."""
         octaves = len(targets.style)
         if octaves not in self._evaluate:
             self._evaluate[octaves] = tf.function(

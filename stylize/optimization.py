@@ -74,10 +74,12 @@ class Iterate:
     levels: int
     size: tuple[int, int]
     step: int
-    steps: int
+    steps: int | None
+    """Of all levels; None under a time budget, where nobody knows."""
     losses: LossTerms
     elapsed_s: float
-    remaining_s: float | None
+    remaining_s: float
+    """An estimate."""
     pixels: np.ndarray
     """Float32 (H, W, 3), the best picture of this level so far; a view: copy it to keep it."""
     checkpoint: Callable[[], Checkpoint]
@@ -88,7 +90,7 @@ class Iterate:
 
 
 class Optimizer(Protocol):
-    """Ask for a point, tell its loss and gradient; all state is in plain arrays, so a run can be put down and taken up."""
+    """Ask for a point, tell its loss and gradient; all state is in plain arrays, so a run can be taken up again."""
 
     @property
     def best(self) -> np.ndarray:
@@ -278,7 +280,10 @@ def _dot(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.dot(a.ravel(), b.ravel()))
 
 
-_OPTIMIZERS: Mapping[str, Callable[[np.ndarray, OptimizationConfig], Optimizer]] = {"lbfgs": LBFGS, "adam": Adam}
+_OPTIMIZERS: Mapping[str, Callable[[np.ndarray, OptimizationConfig], Optimizer]] = {
+    "lbfgs": LBFGS,
+    "adam": Adam,
+}
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -294,7 +299,7 @@ class PyramidLevel:
 
 
 def pyramid_levels(long_side_px: int, steps: int, config: PyramidConfig) -> tuple[PyramidLevel, ...]:
-    """Divide `steps` over sizes from `coarsest_px` to `long_side_px`, each `ratio` larger, each with `share` of the steps.
+    """Divide `steps` over sizes from `coarsest_px` to `long_side_px`, each `ratio` larger with `share` of the steps.
 
     Every level gets at least one step; a picture smaller than the coarsest level, or fewer steps than levels, leaves
     out the coarsest ones.
@@ -340,43 +345,43 @@ def optimize(
     """
     height, width = size
     began = time.perf_counter() if started_at is None else started_at
-    steps = sum(level.max_steps for level in levels)
+    budget = config.time_budget
+    # A level's share of the time, under a budget; an estimate of the time to come, without.
     work = [level.max_steps * level.long_side_px**2 for level in levels]
-    done_before = 0
     history: list[HistoryEntry] = []
     pixels = start
-    failures = 0
+    first_level = first_step = failures = 0
     if resume_from is not None:
         began -= resume_from.elapsed_s
         history = list(resume_from.history)
         pixels = resume_from.pixels
+        first_level, first_step = resume_from.level - 1, resume_from.level_step
 
-    for index, level in enumerate(levels):
-        if resume_from is not None and index < resume_from.level - 1:
-            done_before += level.max_steps
-            continue
-        level_height, level_width = (max(SMALLEST_PX, side) for side in size_for_long_side(height, width, level.long_side_px))
-        optimizer = _OPTIMIZERS[config.optimization.optimizer](
-            resized(pixels, level_height, level_width), config.optimization
-        )
-        first = 0
-        if resume_from is not None and index == resume_from.level - 1:
+    for index, level in enumerate(levels[first_level:], start=first_level):
+        level_size = tuple(max(SMALLEST_PX, side) for side in size_for_long_side(height, width, level.long_side_px))
+        optimizer = _OPTIMIZERS[config.optimization.optimizer](resized(pixels, *level_size), config.optimization)
+        taken_before = first_step if index == first_level else 0
+        if resume_from is not None and index == first_level:
             optimizer.restore(resume_from.state)
-            first = resume_from.level_step
-        loss = loss_at(level_height, level_width)
+        loss = loss_at(*level_size)
         level_began = time.perf_counter()
-        deadline = None
-        if config.time_budget is not None:
-            left = began + config.time_budget - level_began
-            deadline = level_began + left * work[index] / sum(work[index:])
-        for level_step in range(first + 1, level.max_steps + 1):
+        deadline = math.inf
+        if budget is not None:
+            deadline = level_began + (began + budget - level_began) * work[index] / sum(work[index:])
+
+        def checkpoint(level: int = index + 1, optimizer: Optimizer = optimizer) -> Checkpoint:
+            taken = sum(entry.level == level for entry in history)
+            elapsed_s = time.perf_counter() - began
+            return Checkpoint(context or {}, level, taken, elapsed_s, optimizer.best, optimizer.state(), tuple(history))
+
+        level_step = taken_before
+        while level_step < level.max_steps or budget is not None:
             now = time.perf_counter()
             if should_stop is not None and should_stop():
-                checkpoint = _checkpoint(context or {}, index + 1, level_step - 1, now - began, optimizer, history)
-                return _at_size(optimizer.best, height, width), tuple(history), checkpoint
-            if deadline is not None and level_step > first + 1:
-                # Stop where one more step would miss the deadline by more than stopping does.
-                per_step = (now - level_began) / (level_step - first - 1)
+                return _at_size(optimizer.best, height, width), tuple(history), checkpoint()
+            if level_step > taken_before:
+                per_step = (now - level_began) / (level_step - taken_before)
+                # Stop where one more step would miss the deadline by more than stopping here does.
                 if now + per_step / 2 > deadline:
                     break
             terms, gradient = loss(optimizer.ask())
@@ -392,42 +397,30 @@ def optimize(
                         "weights, or a smaller --learning-rate"
                     )
             now = time.perf_counter()
-            step = done_before + level_step
-            history.append(HistoryEntry(index + 1, step, now - began, terms))
+            level_step += 1
+            history.append(HistoryEntry(index + 1, len(history) + 1, now - began, terms))
             if on_iterate is not None:
-                spent = now - level_began
-                per_work = spent / (level_step - first) / level.long_side_px**2
-                if deadline is not None and config.time_budget is not None:
-                    remaining = max(0.0, began + config.time_budget - now)
+                if budget is None:
+                    per_pixel = (now - level_began) / (level_step - taken_before) / level.long_side_px**2
+                    to_come = sum(work[index:]) - level_step * level.long_side_px**2
+                    remaining_s = per_pixel * to_come
                 else:
-                    remaining = per_work * (
-                        sum(work[index + 1 :]) + (level.max_steps - level_step) * level.long_side_px**2
-                    )
-
-                def checkpoint_here(
-                    level_number: int = index + 1,
-                    count: int = level_step,
-                    at: float = now - began,
-                    optimizer: Optimizer = optimizer,
-                ) -> Checkpoint:
-                    return _checkpoint(context or {}, level_number, count, at, optimizer, history)
-
+                    remaining_s = max(0.0, began + budget - now)
                 on_iterate(
                     Iterate(
-                        index + 1,
-                        len(levels),
-                        (level_height, level_width),
-                        step,
-                        steps,
-                        terms,
-                        now - began,
-                        remaining,
-                        optimizer.best,
-                        checkpoint_here,
+                        level=index + 1,
+                        levels=len(levels),
+                        size=(level_size[0], level_size[1]),
+                        step=len(history),
+                        steps=sum(level.max_steps for level in levels) if budget is None else None,
+                        losses=terms,
+                        elapsed_s=now - began,
+                        remaining_s=remaining_s,
+                        pixels=optimizer.best,
+                        checkpoint=checkpoint,
                     )
                 )
         pixels = optimizer.best
-        done_before += level.max_steps
     return _at_size(pixels, height, width), tuple(history), None
 
 
@@ -436,14 +429,3 @@ _MAX_FAILURES = 10
 
 def _at_size(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     return pixels if pixels.shape[:2] == (height, width) else resized(pixels, height, width)
-
-
-def _checkpoint(
-    context: Mapping[str, Any],
-    level: int,
-    level_step: int,
-    elapsed_s: float,
-    optimizer: Optimizer,
-    history: Sequence[HistoryEntry],
-) -> Checkpoint:
-    return Checkpoint(context, level, level_step, elapsed_s, optimizer.best, optimizer.state(), tuple(history))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Union, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -43,9 +43,9 @@ __all__ = [
     "refine_config",
 ]
 
-StyleSource = Union[ImageSource, Sequence[ImageSource], Sequence[tuple[ImageSource, float]]]
+StyleSource = ImageSource | Sequence[ImageSource] | Sequence[tuple[ImageSource, float]]
 OnMessage = Callable[[str], None]
-OnDownload = Callable[[str, int, Union[int, None]], None]
+OnDownload = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,11 @@ class Comparison:
             "content": self.content.path,
             "styles": [{"path": style.path, "weight": weight} for style, weight in self.styles],
             "pictures": [
-                {field.name: _plain(getattr(score, field.name)) for field in dataclasses.fields(Scored) if field.name != "image"}
+                {
+                    field.name: _plain(getattr(score, field.name))
+                    for field in dataclasses.fields(Scored)
+                    if field.name != "image"
+                }
                 for score in self.scores
             ],
         }
@@ -209,11 +213,11 @@ def compare(
             candidates.append((label, resized(picture.pixels, *inputs.size), None, None))
     else:
         began = time.perf_counter()
-        preview = _fast(inputs, fast_config or FastConfig(network=config.network, size=config.size), surroundings, began)
-        candidates.append(("fast", preview.image, preview, _peak_memory_bytes()))
-        refined = _refine(
-            inputs, config, surroundings, time.perf_counter(), preview, on_iterate, should_stop, None
+        preview = _fast(
+            inputs, fast_config or FastConfig(network=config.network, size=config.size), surroundings, began
         )
+        candidates.append(("fast", preview.image, preview, _peak_memory_bytes()))
+        refined = _refine(inputs, config, surroundings, time.perf_counter(), preview, on_iterate, should_stop, None)
         candidates.append(("refined", refined.image, refined, _peak_memory_bytes()))
         results = (preview, refined)
     found = surroundings.network(config.features, "features")
@@ -261,9 +265,7 @@ class _Inputs:
             "command": mode,
             "version": __version__,
             "content": {"path": self.content.path, "sha256": self.content.sha256},
-            "styles": [
-                {"path": style.path, "sha256": style.sha256, "weight": weight} for style, weight in self.styles
-            ],
+            "styles": [{"path": style.path, "sha256": style.sha256, "weight": weight} for style, weight in self.styles],
             "options": dataclasses.asdict(config),
             "seed": getattr(config, "seed", None),
             "networks": [dataclasses.asdict(network) for network in networks],
@@ -299,13 +301,13 @@ class _Surroundings:
 
     def _resolve(self, name: str, role: weights.Role) -> LocalWeights:
         if name == "auto":
-            return weights.resolve_auto(
-                role, offline=self._offline, on_progress=self._on_download, on_message=self.say
-            )
+            return weights.resolve_auto(role, offline=self._offline, on_progress=self._on_download, on_message=self.say)
         spec = weights.REGISTRY.get(name)
         if spec is None or spec.role != role:
             known = ", ".join(["auto", *(n for n, s in weights.REGISTRY.items() if s.role == role)])
-            raise OptionError(f"{'network' if role == 'stylizer' else role}: expected one of {known}, received {name!r}")
+            raise OptionError(
+                f"{'network' if role == 'stylizer' else role}: expected one of {known}, received {name!r}"
+            )
         return weights.resolve(name, offline=self._offline, on_progress=self._on_download)
 
 
@@ -451,9 +453,7 @@ def _refine(
 
 def _preview(inputs: _Inputs, config: RefineConfig, surroundings: _Surroundings) -> TransferResult | None:
     try:
-        return _fast(
-            inputs, FastConfig(network=config.network, size=config.size), surroundings, time.perf_counter()
-        )
+        return _fast(inputs, FastConfig(network=config.network, size=config.size), surroundings, time.perf_counter())
     except WeightsError as error:
         if config.network != "auto":
             raise
@@ -473,9 +473,7 @@ def _start(inputs: _Inputs, config: RefineConfig) -> np.ndarray:
     return random.random((*size_for_long_side(*inputs.size, coarsest.long_side_px), 3), np.float32)
 
 
-def _losses(
-    inputs: _Inputs, config: RefineConfig, found: LocalWeights
-) -> tuple[Callable[[int, int], LevelLoss], str]:
+def _losses(inputs: _Inputs, config: RefineConfig, found: LocalWeights) -> tuple[Callable[[int, int], LevelLoss], str]:
     from stylize.losses import PerceptualLoss
     from stylize.networks.vgg import FeatureEncoder, load_encoder_weights
 
@@ -490,7 +488,9 @@ def _losses(
     loss = PerceptualLoss(encoder, config.loss)
 
     def at(height: int, width: int) -> LevelLoss:
-        styles = [(_style_at(style, max(height, width) * config.style_scale), weight) for style, weight in inputs.styles]
+        styles = [
+            (_style_at(style, max(height, width) * config.style_scale), weight) for style, weight in inputs.styles
+        ]
         targets = loss.targets(resized(inputs.content_pixels, height, width)[None], styles)
 
         def evaluate(pixels: np.ndarray) -> tuple[LossTerms, np.ndarray]:
@@ -540,9 +540,7 @@ class _Yardstick:
             style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS),
             octaves=1,
         )
-        encoder = FeatureEncoder(
-            load_encoder_weights(found), ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32"
-        )
+        encoder = FeatureEncoder(load_encoder_weights(found), ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32")
         self._loss = PerceptualLoss(encoder, config)
         self._content = self._enlarged(inputs.content_pixels)
         styles = [(_style_at(style, max(inputs.size)), weight) for style, weight in inputs.styles]

@@ -1,4 +1,4 @@
-"""Tiny random networks and made-up pictures for the fast tests; real ones, where they are at hand, for the marked tests."""
+"""Tiny random networks and made-up pictures for the fast tests; real ones, where at hand, for the marked tests."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "5" *
 STYLIZER = NetworkUse("mini", "embedded", {"mini.tflite": "7" * 64})
 LOSSES = LossTerms(3.0, 1.0, 2.0, 0.5, {"relu4_2": 1.0}, {"relu1_1": 2.0})
 CHECKPOINT = Checkpoint(
-    "fingerprint", 1, 2, 0.5, np.full((4, 6, 3), 0.5, np.float32), {"x": np.zeros(3)},
+    {"fingerprint": "0" * 64, "networks": []}, 1, 2, 0.5, np.full((4, 6, 3), 0.5, np.float32), {"x": np.zeros(3)},
     (HistoryEntry(1, 1, 0.1, LOSSES),),
 )  # fmt: skip
 
@@ -113,9 +113,7 @@ class Pipelines:
             pixels = np.full((4, 6, 3), step / 10, np.float32)
             remaining = (self.steps - step) / 10
             on_iterate(
-                Iterate(
-                    1, 1, (4, 6), step, self.steps, LOSSES, step / 10, remaining, pixels, lambda: CHECKPOINT
-                )
+                Iterate(1, 1, (4, 6), step, self.steps, LOSSES, step / 10, remaining, pixels, lambda: CHECKPOINT)
             )
             self.on_step(step)
         stopped = len(history) < self.steps
@@ -498,7 +496,7 @@ def test_what_ctrl_c_left_is_resumed_or_started_anew_but_never_lost(inputs, fake
     assert "--resume goes on from it, --overwrite starts anew" in message
     assert fake.calls == []
     run("refine", *inputs, "-o", output, "--resume")
-    assert fake.resumed_from.fingerprint == CHECKPOINT.fingerprint
+    assert fake.resumed_from.context == CHECKPOINT.context
     assert not checkpoint.exists()
     assert read_recipe(output)["command"] == "refine"
 
@@ -614,11 +612,9 @@ def test_demo_compares_the_projects_own_pictures(fake, pictures, tmp_path, monke
 
 
 def test_info_prints_the_recipe(inputs, fake, pictures, tmp_path):
-    run("refine", *inputs, "-o", tmp_path / "out.jpg", "--steps", "9")
+    run("refine", *inputs, "-o", tmp_path / "out.jpg", "--steps", "9", "--content-layer", "relu4_2:1")
     output = tmp_path / "out.jpg"
-    lines = dict(
-        line.split(maxsplit=1) for line in run("info", output).stdout.splitlines() if " " in line.strip()
-    )
+    lines = dict(line.split(maxsplit=1) for line in run("info", output).stdout.splitlines() if " " in line.strip())
     assert lines["command"] == "refine"
     assert lines["steps"] == "9"
     assert lines["loss.content_layers"] == "relu4_2:1.0"
@@ -647,7 +643,7 @@ def test_an_interrupted_rerun_is_resumed_by_rerun(inputs, fake, tmp_path):
     assert (tmp_path / "out-rerun.png").exists()
     fake.on_step = lambda step: None
     run("rerun", tmp_path / "out.png", "--resume")
-    assert fake.resumed_from.fingerprint == CHECKPOINT.fingerprint
+    assert fake.resumed_from.context == CHECKPOINT.context
 
 
 def test_rerun_finds_inputs_beside_the_picture(inputs, fake, pictures, tmp_path, monkeypatch):

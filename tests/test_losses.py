@@ -87,7 +87,9 @@ def test_gatys_formulas_by_hand():
 @functools.cache  # tracing a graph costs more than all the arithmetic here
 def _loss(config: PerceptualLossConfig, **options) -> PerceptualLoss:
     layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
-    return PerceptualLoss(FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32", **options), config)
+    return PerceptualLoss(
+        FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32", **options), config
+    )
 
 
 @pytest.mark.parametrize("octaves", [1, 3])
@@ -110,9 +112,7 @@ def test_gradient_agrees_with_finite_differences(seed, octaves, edge):
     direction = gradient / np.abs(gradient).max() + np.random.default_rng(seed).normal(0, 0.1, image.shape)
     direction = direction.astype(np.float32)
     step = 2e-4  # small enough to cross few kinks of ReLU and max pooling, large enough for float32
-    ahead, behind = (
-        loss.value_and_gradient(image + sign * step * direction, targets)[0]["total"] for sign in (1, -1)
-    )
+    ahead, behind = (loss.value_and_gradient(image + sign * step * direction, targets)[0]["total"] for sign in (1, -1))
     assert (ahead - behind) / (2 * step) == pytest.approx(float((gradient * direction).sum()), rel=0.03)
     assert terms["total"] == pytest.approx(
         0.5 * terms["content"] + terms["style"] + 0.1 * terms["total_variation"], rel=1e-5

@@ -55,9 +55,13 @@ def test_average_pooling_averages():
 def test_lift_turns_the_activation():
     lift = np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
     plain = FeatureEncoder(TINY, ["relu1_1"], precision="float32")
-    lifted = FeatureEncoder(EncoderWeights(TINY.convolutions, lifts={"relu1_1": lift}), ["relu1_1"], precision="float32")
+    lifted = FeatureEncoder(
+        EncoderWeights(TINY.convolutions, lifts={"relu1_1": lift}), ["relu1_1"], precision="float32"
+    )
     picture = painting(16, 16, 3)[None]
-    np.testing.assert_allclose(lifted(picture)["relu1_1"], plain(picture)["relu1_1"].numpy() @ lift, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        lifted(picture)["relu1_1"], plain(picture)["relu1_1"].numpy() @ lift, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_bfloat16_is_close_to_float32():

@@ -44,7 +44,7 @@ class SlimConfig:
     fresh_fraction: float = 0.5  # of all steps; the others draw a kept batch
     float32_fraction: float = 0.1  # of all steps, the last ones
     checkpoint_every: int = 250  # steps
-    steps: int = 3300
+    steps: int = 2500
     learning_rate: float = 2e-3
     seed: int = 0
 
@@ -73,17 +73,18 @@ class MiniConfig:
     blocks_after: int = 2
 
     style_weight: float = 1.0
-    content_weight: float = 0.15
+    content_weight: float = 0.1
     identity_weight: float = 1.0
     total_variation_weight: float = 0.1
     range_weight: float = 10.0
+    fresh: int = 1  # new contents and styles a step; the others of a batch are drawn from those kept
+    kept: int = 96
     identities: int = 1  # pictures a batch painted in their own style
 
     phases: tuple[Phase, ...] = (
-        Phase(1000, 128, 6, "slim"),
-        Phase(2300, 128, 6, "vgg19"),
-        Phase(2900, 256, 2, "vgg19"),
+        Phase(1500, 128, 4, "vgg19"),
+        Phase(2000, 192, 2, "vgg19"),
     )
-    learning_rate: float = 2e-3
-    checkpoint_every: int = 200
+    learning_rate: float = 3e-3
+    checkpoint_every: int = 100
     seed: int = 0

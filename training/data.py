@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-
 from config import HELD_OUT_EVERY
+from PIL import Image
 
 
 def read_folder(folder: Path, long_side_px: int = 320) -> tuple[list[Image.Image], list[Image.Image]]:

@@ -14,11 +14,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import ops
-from PIL import Image
-
-from config import STYLE_TAPS, TAPS, MiniConfig, Schedule
+from config import STYLE_TAPS, TAPS, MiniConfig, Phase, Schedule
 from data import Crops, read_folder
+from keras import ops
 from networks import (
     INPUT_MEAN,
     INPUT_STD,
@@ -26,10 +24,10 @@ from networks import (
     Slim,
     Vgg19,
     mean_and_covariance,
-    pad_edges,
     positions,
     relative_error,
 )
+from PIL import Image
 
 # Luma first, so that the triangular colour map below makes luma from luma alone and the drawing survives.
 OPPONENT = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32) / np.sqrt([[3], [2], [6]]).astype(np.float32)
@@ -79,6 +77,7 @@ class StyleEncoder(keras.Model):
         super().__init__()  # itself in float32: pictures are not rounded, only activations
         self.features = Slim(slim, last="conv4_1", lifted=False, dtype=dtype)
         self.projections = [keras.layers.Dense(k, use_bias=False, dtype=dtype) for k in config.projections]
+        self.scale = keras.layers.LayerNormalization(dtype="float32")
         self.hidden = keras.layers.Dense(config.hidden, activation="gelu", dtype="float32")
         self.code = keras.layers.Dense(config.code, dtype="float32")
 
@@ -89,8 +88,12 @@ class StyleEncoder(keras.Model):
             centred = ops.cast(activation, "float32") - mean
             deviation = ops.sqrt(ops.mean(ops.square(centred), (1, 2)) + 1e-4)
             _, covariance = mean_and_covariance(positions(projection(centred)))
-            descriptor += [mean[:, 0, 0], ops.log(deviation), ops.reshape(covariance, (-1, projection.units**2))]
-        code = self.code(self.hidden(ops.concatenate(descriptor, 1)))
+            descriptor += [
+                mean[:, 0, 0],
+                ops.log(deviation),
+                ops.arcsinh(ops.reshape(covariance, (-1, projection.units**2))),
+            ]
+        code = self.code(self.hidden(self.scale(ops.concatenate(descriptor, 1))))
         return ops.concatenate([colour_statistics(images), code], 1)
 
 
@@ -99,7 +102,9 @@ class ConditionalInstanceNorm(keras.layers.Layer):
 
     def __init__(self, channels: int, dtype: str) -> None:
         super().__init__(dtype=dtype)
-        self.parameters = keras.layers.Dense(2 * channels, dtype="float32")
+        # Small at first: a painter that starts with wild scales learns to stay silent.
+        small = keras.initializers.RandomNormal(stddev=0.03)
+        self.parameters = keras.layers.Dense(2 * channels, kernel_initializer=small, dtype="float32")
 
     def call(self, x, code):
         x32 = ops.cast(x, "float32")
@@ -145,7 +150,7 @@ class Painter(keras.Model):
         self.bottom = [block(eighth) for _ in range(config.blocks_at_bottom)]
         self.after = [block(quarter) for _ in range(config.blocks_after)]
         self.up = [convolution(c) for c in (quarter, half, config.painted)]
-        self.last = Convolution(3, edges=True, dtype=dtype)
+        self.last = Convolution(3, edges=True, initializer="zeros", dtype=dtype)
 
     def encode(self, styles):
         return self.encoder(styles)
@@ -180,37 +185,70 @@ def residual(blocks, x, code):
     return x
 
 
-def perceptual_losses(network, outputs, contents, styles, detail=False):
-    """Style and content loss under a loss network; per style and layer, so that none dominates."""
-    targets = [ops.stop_gradient(a) for a in network(ops.concatenate([contents, styles], 0))]
-    count = outputs.shape[0]
-    style = content = 0.0
-    for tap, ours, target in zip(TAPS, network(outputs), targets, strict=True):
-        if tap in STYLE_TAPS:
-            ours_mean, ours_covariance = mean_and_covariance(positions(ours))
-            mean, covariance = mean_and_covariance(positions(target[count:]))
-            ours_gram = ours_covariance + ours_mean[:, :, None] * ours_mean[:, None]
-            gram = covariance + mean[:, :, None] * mean[:, None]
-            gram_error = relative_error(ours_gram, gram, (1, 2))
-            if detail:
-                style += ops.mean(gram_error) / len(STYLE_TAPS)
-                continue
-            covariance_error = relative_error(ours_covariance, covariance, (1, 2))
-            # log1p, not a clamp: a hard style keeps a gradient and yet does not drown the others.
-            style += ops.mean(ops.log1p(gram_error) + 0.5 * ops.log1p(covariance_error)) / len(STYLE_TAPS)
-        elif tap == "relu4_2":
-            content = ops.mean(relative_error(positions(ours), positions(target[:count]), (1, 2)))
-    return style, content
+class Targets(keras.Model):
+    """What a loss network asks of an output: relu4_2 of its content, mean and covariance per tap of its style."""
+
+    def __init__(self, network: keras.Model) -> None:
+        super().__init__()
+        self.network = network
+
+    def call(self, images):
+        taps = dict(zip(TAPS, self.network(images), strict=True))
+        return positions(taps["relu4_2"]), [mean_and_covariance(positions(taps[tap])) for tap in STYLE_TAPS]
+
+
+def perceptual_losses(outputs, contents, styles):
+    """Per picture: relative Gram and covariance errors, both (N, layers), and relative content error (N,).
+
+    Relative, so that no layer dominates. Arguments are as `Targets` gives them, of outputs, contents and styles.
+    """
+    grams, covariances = [], []
+    for (ours_mean, ours), (mean, target) in zip(outputs[1], styles, strict=True):
+        ours_gram, gram = (c + m[:, :, None] * m[:, None] for c, m in ((ours, ours_mean), (target, mean)))
+        grams.append(relative_error(ours_gram, gram, (1, 2)))
+        covariances.append(relative_error(ours, target, (1, 2)))
+    return ops.stack(grams, 1), ops.stack(covariances, 1), relative_error(outputs[0], contents, (1, 2))
+
+
+class Pool:
+    """Crops kept with their targets; each batch takes in a few new ones and draws from all."""
+
+    def __init__(self, targets: Targets, crops: tuple[Crops, Crops], phase: Phase, config: MiniConfig) -> None:
+        self._targets, self._crops, self._phase, self._config = targets, crops, phase, config
+        self._contents: list = []
+        self._styles: list = []
+        self._rng = np.random.default_rng(config.seed)
+
+    def batch(self):
+        """Return ((contents, styles), (content targets, style targets))."""
+        phase, config = self._phase, self._config
+        fresh = config.fresh if self._contents else phase.batch_size
+        smallest = 0.35 * phase.size_px / 128  # strokes keep their scale from phase to phase
+        pictures = [crops.batch(fresh, phase.size_px, smallest) for crops in self._crops]
+        features, statistics = self._targets.predict_on_batch(np.concatenate(pictures))
+        for i in range(fresh):
+            self._contents.append((pictures[0][i], features[i]))
+            self._styles.append((pictures[1][i], [tuple(part[fresh + i] for part in tap) for tap in statistics]))
+        self._contents, self._styles = self._contents[-config.kept :], self._styles[-config.kept :]
+        contents, content_targets = zip(*self._draw(self._contents), strict=True)
+        styles, style_targets = zip(*self._draw(self._styles), strict=True)
+        style_targets = [
+            tuple(np.stack(part) for part in zip(*tap, strict=True)) for tap in zip(*style_targets, strict=True)
+        ]
+        return (np.stack(contents), np.stack(styles)), (np.stack(content_targets), style_targets)
+
+    def _draw(self, items: list) -> list:
+        return [items[i] for i in self._rng.choice(len(items), self._phase.batch_size, replace=False)]
 
 
 class PainterTraining(keras.Model):
-    """Trains a painter on (contents, styles) under a loss network."""
+    """Trains a painter on (contents, styles) with their targets."""
 
-    def __init__(self, painter: Painter, network: keras.Model, config: MiniConfig) -> None:
+    def __init__(self, painter: Painter, targets: Targets, config: MiniConfig) -> None:
         super().__init__()
         self.painter, self.config = painter, config
         # Behind a closure, so that the loss network is no part of the checkpoint.
-        self.losses_of = lambda *pictures: perceptual_losses(network, *pictures)
+        self.targets_of = lambda images: targets(images)
         self.built = True
 
     def call(self, inputs):
@@ -219,18 +257,21 @@ class PainterTraining(keras.Model):
         return self.painter.paint(ops.concatenate([contents, contents[: self.config.identities]], 0), vectors)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        contents, styles = x
-        count, c = contents.shape[0], self.config
+        contents, c = x[0], self.config
+        count = contents.shape[0]
         outputs, identities = y_pred[:count], y_pred[count:]
         clipped = ops.clip(outputs, 0.0, 1.0)
         # Straight through: the loss sees the picture as shown, the gradient passes where it was cut off.
-        style, content = self.losses_of(outputs + ops.stop_gradient(clipped - outputs), contents, styles)
+        shown = self.targets_of(outputs + ops.stop_gradient(clipped - outputs))
+        gram, covariance, content = perceptual_losses(shown, *y)
+        # log1p, not a clamp: a hard style keeps a gradient and yet does not drown the others.
+        style = ops.mean(ops.log1p(gram) + 0.5 * ops.log1p(covariance))
         variation = ops.mean(ops.abs(outputs[:, 1:] - outputs[:, :-1])) + ops.mean(
             ops.abs(outputs[:, :, 1:] - outputs[:, :, :-1])
         )
         return (
             c.style_weight * style
-            + c.content_weight * content
+            + c.content_weight * ops.mean(content)
             + c.identity_weight * ops.mean(ops.abs(identities - contents[: c.identities]))
             + c.total_variation_weight * variation
             + c.range_weight * ops.mean(ops.square(outputs - clipped))
@@ -305,7 +346,7 @@ def main() -> None:
     style_crops = Crops(paintings, config.seed + 1 + state["step"])
     held_contents = Crops(held_photos, 0).batch(8, 192, smallest=0.6)
     held_styles = Crops(held_paintings, 1).batch(8, 192, smallest=0.6)
-    networks = {"slim": Slim(args.slim), "vgg19": Vgg19(args.teacher)}
+    targets = {"slim": Targets(Slim(args.slim)), "vgg19": Targets(Vgg19(args.teacher))}
 
     schedule = Schedule(config.phases[-1].until, config.learning_rate)
     started = time.monotonic() - state["seconds"]
@@ -313,25 +354,21 @@ def main() -> None:
     for phase in config.phases:
         if step >= phase.until:
             continue
-        training = PainterTraining(painter, networks[phase.loss_network], config)
-        training.compile(
-            optimizer=keras.optimizers.Muon(config.learning_rate, weight_decay=0.0, adam_weight_decay=0.0)
-        )
+        training = PainterTraining(painter, targets[phase.loss_network], config)
+        training.compile(optimizer=keras.optimizers.Muon(config.learning_rate, weight_decay=0.0, adam_weight_decay=0.0))
+        pool = Pool(targets[phase.loss_network], (content_crops, style_crops), phase, config)
         recent, resumed = [], step
-        smallest = 0.35 * phase.size_px / 128
         while step < phase.until:
-            contents = content_crops.batch(phase.batch_size, phase.size_px, smallest)
-            styles = style_crops.batch(phase.batch_size, phase.size_px, smallest)
             # A new phase begins with empty momenta.
             training.optimizer.learning_rate = schedule.at(step) * min(1.0, (step - resumed + 1) / 50)
-            recent.append(float(training.train_on_batch((contents, styles))))
+            recent.append(float(training.train_on_batch(*pool.batch())))
             step += 1
             if step % config.checkpoint_every == 0 or step == phase.until:
                 seconds = round(time.monotonic() - started, 1)
                 painter.save_weights(weights)
                 state_file.write_text(json.dumps({"step": step, "seconds": seconds}))
                 line = {"step": step, "seconds": seconds, "loss": round(float(np.mean(recent)), 4)}
-                line |= evaluate(painter, networks["vgg19"], held_contents, held_styles)
+                line |= evaluate(painter, targets["vgg19"], held_contents, held_styles)
                 with (args.run / "log.jsonl").open("a") as log:
                     print(json.dumps(line), file=log)
                 print(json.dumps(line), flush=True)
@@ -343,15 +380,12 @@ def main() -> None:
         export(painter, args.export)
 
 
-def evaluate(painter: Painter, network: keras.Model, contents: np.ndarray, styles: np.ndarray) -> dict[str, float]:
-    """Balanced Gram loss and content loss on held-out pairs, as Gatys' loss under the given network."""
-    losses = []
-    for content, style in zip(np.split(contents, 2), np.split(styles, 2), strict=True):
-        outputs = ops.clip(painter(content, style), 0.0, 1.0)
-        pair = perceptual_losses(network, outputs, ops.convert_to_tensor(content), ops.convert_to_tensor(style), True)
-        losses.append([float(x) for x in pair])
-    style_loss, content_loss = np.mean(losses, 0)
-    return {"style": round(float(style_loss), 4), "content": round(float(content_loss), 4)}
+def evaluate(painter: Painter, targets: Targets, contents: np.ndarray, styles: np.ndarray) -> dict[str, float]:
+    """Balanced Gram loss and content loss on held-out pairs."""
+    outputs = ops.convert_to_numpy(ops.clip(painter(contents, styles), 0.0, 1.0))
+    ours, content, style = (targets.predict_on_batch(images) for images in (outputs, contents, styles))
+    gram, _, content_error = perceptual_losses(ours, content[0], style[1])
+    return {"style": round(float(ops.mean(gram)), 4), "content": round(float(ops.mean(content_error)), 4)}
 
 
 if __name__ == "__main__":

@@ -4,41 +4,39 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from config import CONVOLUTIONS, TAPS
 from keras import ops
 from safetensors.numpy import load_file
-
-from config import CONVOLUTIONS, TAPS
 
 INPUT_MEAN, INPUT_STD = 0.45, 0.25
 VGG19_WIDTHS = (64, 128, 256, 512, 512)
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
-def pad_edges(images, pixels: int = 1):
-    """Repeat the border pixels: no dark frame, unlike zeros."""
-    for _ in range(pixels):
-        images = ops.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
-    return images
-
-
 class Convolution(keras.layers.Layer):
-    """Convolution whose kernel is one matrix (size * size * in, out), since Muon takes matrices only."""
+    """3x3 convolution whose kernel is one matrix (9 * in, out), since Muon takes matrices only."""
 
-    def __init__(self, channels: int, size: int = 3, strides: int = 1, edges: bool = False, **kwargs) -> None:
+    def __init__(
+        self,
+        channels: int,
+        strides: int = 1,
+        edges: bool = False,
+        initializer: str = "he_normal",
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
-        self.channels, self.size, self.strides, self.edges = channels, size, strides, edges
+        self.channels, self.strides, self.edges = channels, strides, edges
+        self.initializer = initializer
 
     def build(self, shape) -> None:
-        self.kernel_shape = (self.size, self.size, shape[-1], self.channels)
-        self.kernel = self.add_weight(
-            shape=(self.size * self.size * shape[-1], self.channels), initializer="he_normal", name="kernel"
-        )
+        self.kernel_shape = (3, 3, shape[-1], self.channels)
+        self.kernel = self.add_weight(shape=(9 * shape[-1], self.channels), initializer=self.initializer, name="kernel")
         self.bias = self.add_weight(shape=(self.channels,), initializer="zeros", name="bias")
 
     def call(self, images):
         padding = "same"
-        if self.edges:
-            images, padding = pad_edges(images, self.size // 2), "valid"
+        if self.edges:  # repeated: no dark frame, unlike zeros
+            images, padding = ops.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric"), "valid"
         kernel = ops.reshape(self.kernel, self.kernel_shape)
         return ops.conv(images, kernel, self.strides, padding) + self.bias
 
@@ -89,7 +87,9 @@ class Vgg19(VggEncoder):
 class Slim(VggEncoder):
     """An exported vgg19-slim, whose first convolution holds the input's normalisation; gives lifted activations."""
 
-    def __init__(self, weights: Path, last: str = "conv5_1", lifted: bool = True, dtype: str = "mixed_bfloat16") -> None:
+    def __init__(
+        self, weights: Path, last: str = "conv5_1", lifted: bool = True, dtype: str = "mixed_bfloat16"
+    ) -> None:
         tensors = {name: value.astype(np.float32) for name, value in load_file(weights).items()}
         widths = tuple(tensors[f"{names[0]}/bias"].size for names in CONVOLUTIONS)
         super().__init__(widths, last, dtype)

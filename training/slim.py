@@ -15,20 +15,20 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import ops
-from safetensors.numpy import save_file
-
 from config import TAPS, Schedule, SlimConfig
 from data import Crops, read_folder
+from keras import ops
 from networks import (
     INPUT_MEAN,
     INPUT_STD,
+    VGG19_WIDTHS,
     Vgg19,
     VggEncoder,
     mean_and_covariance,
     positions,
     relative_error,
 )
+from safetensors.numpy import save
 
 
 class Distiller(keras.Model):
@@ -40,11 +40,13 @@ class Distiller(keras.Model):
         self.encoder = VggEncoder(config.widths, dtype=dtype)
         self.built = True
 
-    def add_lifts(self, widths: list[int], teacher_widths: list[int]) -> None:
-        self.lifts = [
-            self.add_weight(shape=shape, initializer="zeros", dtype="float32", autocast=False, name=f"{tap}_lift")
-            for tap, *shape in zip(TAPS, widths, teacher_widths, strict=True)
-        ]
+    def add_lifts(self) -> None:
+        self.lifts = []
+        for tap in TAPS:
+            block = int(tap[len("relu")]) - 1
+            shape = (self.config.widths[block], VGG19_WIDTHS[block])
+            lift = self.add_weight(shape=shape, initializer="zeros", autocast=False, name=f"{tap}_lift")
+            self.lifts.append(lift)
 
     def call(self, images):
         return self.encoder(images)
@@ -121,7 +123,10 @@ def evaluate(model: Distiller, teacher: Teacher, pictures: np.ndarray) -> dict[s
         activations = [ops.convert_to_tensor(a) for a in model.predict_on_batch(batch)]
         losses.append(model.layer_losses(activations, targets))
     unexplained, covariances, _ = np.mean(np.asarray(losses, np.float32), 0)
-    return {"explained": [round(float(v), 3) for v in 1 - unexplained], "covariance": [round(float(v), 3) for v in covariances]}
+    return {
+        "explained": [round(float(v), 3) for v in 1 - unexplained],
+        "covariance": [round(float(v), 3) for v in covariances],
+    }
 
 
 def export(model: Distiller, scales: list[float], path: Path) -> None:
@@ -142,19 +147,20 @@ def export(model: Distiller, scales: list[float], path: Path) -> None:
         tensors[f"{tap}/lift"] = np.linalg.cholesky(product)
     tensors = {name: np.ascontiguousarray(value, np.float16) for name, value in tensors.items()}
     assert all(np.isfinite(value).all() for value in tensors.values()), "float16 overflow"
-    save_file(tensors, path, {"input": "RGB in [0, 1]", "padding": "conv1_1 edge, others zero", "pool": "max 2x2"})
+    path.write_bytes(
+        save(tensors, {"input": "RGB in [0, 1]", "padding": "conv1_1 edge, others zero", "pool": "max 2x2"})
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--photos", "--paintings", "--teacher", "--run"):
         parser.add_argument(name, type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=SlimConfig.steps)
-    parser.add_argument("--learning-rate", type=float, default=SlimConfig.learning_rate)
+    parser.add_argument("--steps", type=int, default=SlimConfig.steps, help="brings the end forward")
     parser.add_argument("--export", type=Path, help="where to write the float16 weights at the end")
     parser.add_argument("--export-only", action="store_true", help="export the last checkpoint without training")
     args = parser.parse_args()
-    config = replace(SlimConfig(), steps=args.steps, learning_rate=args.learning_rate)
+    config = replace(SlimConfig(), steps=args.steps)
     schedule = Schedule(config.steps, config.learning_rate)
     args.run.mkdir(parents=True, exist_ok=True)
     weights, state_file = args.run / "slim.weights.h5", args.run / "state.json"
@@ -169,7 +175,7 @@ def main() -> None:
     def build(dtype: str) -> Distiller:
         model = Distiller(config, dtype)
         model(held_out[:1])
-        model.add_lifts([16, 32, 64, 128, 128, 256], [64, 128, 256, 512, 512, 512])
+        model.add_lifts()
         model.compile(optimizer=keras.optimizers.Muon(config.learning_rate, weight_decay=0.0, adam_weight_decay=0.0))
         model.optimizer.build(model.trainable_variables)
         return model

@@ -41,13 +41,12 @@ class MagentaStylizer:
             # Each of these was seen from a damaged folder: no graph, no variables, cut-off variables.
             raise WeightsError(
                 f"magenta: expected a SavedModel in {folder}, received one that does not load "
-                f"({str(error).splitlines()[0]}): run `stylize models remove magenta`, then `stylize models pull magenta`"
+                f"({str(error).splitlines()[0]}): run `stylize models remove magenta`, then `stylize models pull "
+                "magenta`"
             ) from error
         self._tf = tf
 
-    def stylize(
-        self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float
-    ) -> np.ndarray:
+    def stylize(self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float) -> np.ndarray:
         """Stylize `content`; see the module."""
         result = (1 - strength) * content
         for style, weight in styles if strength > 0 else ():
@@ -109,7 +108,7 @@ class Int8Stylizer:
         return np.stack(codes).mean(axis=0, dtype=np.float32)
 
     def transfer(self, content: np.ndarray, code: np.ndarray) -> np.ndarray:
-        """Paint `content` (H, W, 3) with a bottleneck (100,): fitted into 384 px, its border mirrored, cut out again."""
+        """Paint `content` (H, W, 3) with a bottleneck (100,): fitted into 384 px, its border mirrored, cut out."""
         height, width = content.shape[:2]
         shrink = _TRANSFER_PX / max(height, width)
         inner_height, inner_width = (max(1, round(side * shrink)) for side in (height, width))
@@ -127,9 +126,7 @@ class Int8Stylizer:
         painted = _run(self._transfer, square[None], code.reshape(1, 1, 1, -1))[0]
         return resized(painted[top : top + inner_height, left : left + inner_width], height, width)
 
-    def stylize(
-        self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float
-    ) -> np.ndarray:
+    def stylize(self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float) -> np.ndarray:
         """Stylize `content`; see the module."""
         if strength == 0:
             return content

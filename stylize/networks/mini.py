@@ -16,6 +16,8 @@ __all__ = ["MiniStylizer"]
 
 # A style's statistics say no more at larger sizes, and its activations would fill the memory.
 _MAX_STYLE_PX = 512
+# Beyond it the painting's change is enlarged instead: strokes have a fixed size in pixels, and memory has an end.
+_MAX_CONTENT_PX = 2048
 # Three poolings lie before the last style statistics.
 _MIN_STYLE_PX = 16
 
@@ -66,12 +68,14 @@ class MiniStylizer:
         Returns:
             (H, W, 3) float32 in [0, 1].
         """
+        small = _shrink(content, _MAX_CONTENT_PX)
         with self._lock:
-            return _run(self._painter, content[None], code[None])[0]
+            painted = _run(self._painter, small[None], code[None])[0]
+        if small is content:
+            return painted
+        return np.clip(content + _enlarge(painted - small, content.shape[:2]), 0.0, 1.0)
 
-    def stylize(
-        self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float
-    ) -> np.ndarray:
+    def stylize(self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float) -> np.ndarray:
         """Paint a content picture with a blend of styles.
 
         Args:
@@ -85,7 +89,8 @@ class MiniStylizer:
         """
         if strength == 0.0:
             return content.copy()
-        code = np.sum([weight * self.encode_style(style) for style, weight in styles], axis=0, dtype=np.float32)
+        weights = np.array([weight for _, weight in styles], np.float32)
+        code = weights @ np.stack([self.encode_style(style) for style, _ in styles])
         if strength == 1.0:
             return self.transfer(content, code)
         own = self.encode_style(content)
@@ -101,9 +106,17 @@ def _shrink(image: np.ndarray, long_side: int) -> np.ndarray:
     scale = long_side / max(height, width)
     if scale >= 1.0:
         return image
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    channels = [Image.fromarray(np.ascontiguousarray(image[..., c])) for c in range(3)]
-    return np.stack([np.asarray(c.resize(size, Image.Resampling.BOX)) for c in channels], axis=-1)
+    return _resize(image, (max(1, round(height * scale)), max(1, round(width * scale))), Image.Resampling.BOX)
+
+
+def _enlarge(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Interpolate (h, w, 3) linearly to (height, width)."""
+    return _resize(image, size, Image.Resampling.BILINEAR)
+
+
+def _resize(image: np.ndarray, size: tuple[int, int], resampling: Image.Resampling) -> np.ndarray:
+    channels = [Image.fromarray(np.ascontiguousarray(image[..., c], dtype=np.float32)) for c in range(3)]
+    return np.stack([np.asarray(c.resize(size[::-1], resampling)) for c in channels], axis=-1)
 
 
 def _run(interpreter: Interpreter, *inputs: np.ndarray) -> np.ndarray:

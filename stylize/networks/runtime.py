@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,9 @@ def _import_tensorflow() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with native_stderr_silenced():
         import tensorflow as tf
-    try:
+    # A host program that has used TensorFlow already chose its own threads.
+    with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(available_cores())
-    except RuntimeError:
-        pass  # the host program has used TensorFlow already, and chose its own threads
     return tf
 
 

@@ -71,7 +71,9 @@ def _safetensors(path: Path) -> EncoderWeights:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key).astype(np.float32) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path.name}: expected a safetensors file, received something unreadable ({error})") from error
+        raise WeightsError(
+            f"{path.name}: expected a safetensors file, received something unreadable ({error})"
+        ) from error
     convolutions = {
         key.removesuffix("/kernel"): (value, tensors[key.replace("/kernel", "/bias")])
         for key, value in tensors.items()

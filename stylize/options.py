@@ -1,0 +1,224 @@
+"""The options of the command line, each declared once, and the configs that they make.
+
+Defaults, types and choices are read off the fields of `stylize.config`; nothing is said twice.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import click
+
+from stylize import weights
+from stylize.config import RECIPES, FastConfig, LayerWeights, RefineConfig, canonical_layer
+from stylize.errors import OptionError
+
+__all__ = [
+    "FILE",
+    "StyleFile",
+    "Styles",
+    "common_options",
+    "content_option",
+    "fast_options",
+    "given",
+    "output_option",
+    "overwrite_option",
+    "refine_config_of",
+    "refine_options",
+    "resume_option",
+    "styles_option",
+]
+
+Styles = Sequence[tuple[Path, float]]
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FILE = click.Path(path_type=Path)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Types
+
+
+class StyleFile(click.ParamType):
+    """FILE[:WEIGHT], split at the last colon unless a file has the whole name or the rest is no number."""
+
+    name = "FILE[:WEIGHT]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return (path, weight)."""
+        if isinstance(value, tuple):
+            return value
+        path, _, number = value.rpartition(":")
+        weight = _number(number)
+        if not path or weight is None or Path(value).exists():
+            return Path(value), 1.0
+        if not (math.isfinite(weight) and weight > 0):
+            self.fail(f"{path}: expected a weight over 0, received {number}", param, ctx)
+        return Path(path), weight
+
+
+class _Layer(click.ParamType):
+    """NAME[:WEIGHT]; the name becomes the papers'."""
+
+    name = "NAME[:WEIGHT]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return (name, weight or None)."""
+        if isinstance(value, tuple):
+            return value
+        name, colon, number = value.partition(":")
+        weight = _number(number)
+        if colon and weight is None:
+            self.fail(f"{name}: expected a number after the colon, received {number!r}", param, ctx)
+        try:
+            return canonical_layer(name), weight
+        except OptionError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _networks(role: str) -> click.Choice:
+    return click.Choice(["auto", *(spec.name for spec in weights.REGISTRY.values() if spec.role == role)])
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Options
+
+
+def _joined(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Join options into one decorator; `--help` shows them in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _field_option(
+    config: FastConfig | RefineConfig, *names: str, help: str, **settings: Any
+) -> Callable[[Command], Command]:
+    """Return the option that sets the field of `config` which it is named after.
+
+    Type, choices and the default in the help are read off the field. Not given, the option is None, and the
+    recipe's value stands.
+    """
+    field = names[-1].lstrip("-").replace("-", "_")
+    home = next(part for part in (config, *vars(config).values()) if hasattr(part, field))
+    default, kind = getattr(home, field), get_type_hints(type(home))[field]
+    if isinstance(default, bool):
+        names = (f"{names[0]}/--no-{names[0].lstrip('-')}", *names[1:])
+    elif get_origin(kind) is Literal:
+        settings.setdefault("type", click.Choice(get_args(kind)))
+    elif default is not None:
+        settings.setdefault("type", type(default))
+    if default is not None and not isinstance(default, (bool, tuple)):
+        help += f"  [default: {default:g}]" if isinstance(default, float) else f"  [default: {default}]"
+    return click.option(*names, default=None, help=help, **settings)
+
+
+_fast = functools.partial(_field_option, FastConfig())
+_refine = functools.partial(_field_option, RefineConfig())
+
+content_option = click.option("-c", "--content", required=True, type=FILE, help="The photograph to paint.")
+styles_option = click.option(
+    "-s", "--style", "styles", required=True, multiple=True, type=StyleFile(),
+    help="The picture whose style to take; several are blended by their weights.",
+)  # fmt: skip
+output_option = click.option(
+    "-o", "--output", type=FILE,
+    help="The picture to write; its suffix chooses the format.  [default: beside the content, such as "
+    "photo-painting-fast.png]",
+)  # fmt: skip
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace output that is there already.")
+resume_option = click.option("--resume", is_flag=True, help="Go on from the output's checkpoint.")
+
+fast_options = _joined(
+    _fast("--network", type=_networks("stylizer"), help="The network that paints."),
+    _fast("--size", help="Long side of the output, px."),
+    _fast("--strength", help="0 keeps the content, 1 is the full style."),
+    _fast("--keep-colors", help="Take only light and dark from the style."),
+)
+
+refine_options = _joined(
+    click.option(
+        "--recipe", type=click.Choice(list(RECIPES)), default="default", show_default=True,
+        help="A named set of all options below; those given explicitly win over it.",
+    ),
+    _refine("--features", type=_networks("features"), help="The network whose features are compared."),
+    _refine("--network", type=_networks("stylizer"), help="The network that paints the preview."),
+    _refine("--init", metavar="preview|content|noise|content+noise|FILE", help="What to start from."),
+    _refine("--size", help="Long side of the output, px."),
+    _refine("--steps", help="Evaluations of the loss, over all sizes from coarse to fine."),
+    _refine("--time-budget", type=float, metavar="SECONDS", help="Take so long, whatever --steps says."),
+    _refine("--optimizer", help="How pixels are moved."),
+    _refine("--learning-rate", help="Adam's step on pixels in [0, 1]; of L-BFGS only the first step."),
+    _refine("--content-weight", help="How much the scene counts."),
+    _refine("--style-weight", help="How much the style counts."),
+    _refine("--tv-weight", "total_variation_weight", help="How much smoothness (total variation) counts."),
+    _refine(
+        "--content-layer", "content_layers", type=_Layer(), multiple=True,
+        help="A VGG-19 layer that holds the scene, such as relu4_2; repeatable. Layers named without weights "
+        "share the recipe's equally.",
+    ),
+    _refine(
+        "--style-layer", "style_layers", type=_Layer(), multiple=True,
+        help="A VGG-19 layer that holds the style, as above.",
+    ),
+    _refine("--pooling", help="Of the feature network."),
+    _refine("--style-scale", help="Long side of the style relative to the output's; larger: larger strokes."),
+    _refine("--keep-colors", help="Take only light and dark from the style."),
+    _refine("--precision", help="Of the convolutions."),
+    _refine("--seed", help="Of the noise; the same seed gives the same picture."),
+)  # fmt: skip
+
+common_options = _joined(
+    click.option("--json", "as_json", is_flag=True, help="Print one machine-readable result on stdout."),
+    click.option(
+        "--progress", type=click.Choice(["auto", "bar", "json", "none"]), default="auto",
+        help="On stderr: a bar, one JSON line an iterate, or nothing; auto is the bar on a terminal.",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing but the result and errors."),
+    click.option("-v", "--verbose", is_flag=True, help="Print more about networks, sizes and times."),
+    click.option("--offline", is_flag=True, help="Never use the internet; also STYLIZE_OFFLINE=1."),
+)  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Configs
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that stand on the command line."""
+    return {name: value for name, value in options.items() if value not in (None, ())}
+
+
+def refine_config_of(recipe: str, options: Mapping[str, Any]) -> RefineConfig:
+    """Return the recipe's config, those of the `refine_options` over it that were given."""
+    config, explicit = RECIPES[recipe].config, given(options)
+    for field in ("content_layers", "style_layers"):
+        if field in explicit:
+            explicit[field] = _layer_weights(field, explicit[field], getattr(config.loss, field))
+    return config.replace(**explicit)
+
+
+def _layer_weights(field: str, layers: Sequence[tuple[str, float | None]], recipe: LayerWeights) -> LayerWeights:
+    """Return the layers with their weights; without, they share the recipe's, which keeps its balance."""
+    weighted = [(name, weight) for name, weight in layers if weight is not None]
+    if not weighted:
+        share = sum(weight for _, weight in recipe) / len(layers)
+        return tuple((name, share) for name, _ in layers)
+    if len(weighted) < len(layers):
+        raise OptionError(f"{field}: expected a weight for every layer or for none")
+    return tuple(weighted)

@@ -1,0 +1,105 @@
+"""Configs: recipes through JSON and back, layers by any name, and one line for what has no meaning."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from stylize.config import (
+    RECIPES,
+    VGG19_LAYERS,
+    FastConfig,
+    OptimizationConfig,
+    PerceptualLossConfig,
+    RefineConfig,
+    canonical_layer,
+    config_from_dict,
+)
+from stylize.errors import OptionError
+
+CONFIGS = {
+    **{name: recipe.config for name, recipe in RECIPES.items()},
+    "fast": FastConfig(network="mini", size=99, strength=0.5, keep_colors=True),
+    "budget": RefineConfig(time_budget=2.5, init="photo.jpg", seed=3),
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
+def test_a_config_comes_back_from_json(config):
+    text = json.dumps(dataclasses.asdict(config))
+    again = config_from_dict(type(config), json.loads(text))
+    assert again == config
+    assert hash(again) == hash(config)  # tuples all the way down
+
+
+def test_what_json_does_not_name_keeps_its_default():
+    assert config_from_dict(FastConfig, {"size": 64}) == FastConfig(size=64)
+    loss = {"octaves": 2, "style_layers": [["relu1_1", 1.0]]}
+    expected = RefineConfig().replace(octaves=2, style_layers=(("relu1_1", 1.0),))
+    assert config_from_dict(RefineConfig, {"loss": loss}) == expected
+
+
+@pytest.mark.parametrize("name", ["relu4_2", "conv4_2", "block4_conv2", " ReLU4_2 "])
+def test_a_layer_has_one_name(name):
+    assert canonical_layer(name) == "relu4_2"
+
+
+def test_every_layer_of_vgg19_keeps_its_name():
+    assert len(VGG19_LAYERS) == 16
+    assert [canonical_layer(name) for name in VGG19_LAYERS] == list(VGG19_LAYERS)
+
+
+@pytest.mark.parametrize("name", ["", "relu", "relu1_3", "relu6_1", "block4_pool", "conv4_2:1", "relu4_2_1"])
+def test_no_other_layer_is_taken(name):
+    with pytest.raises(OptionError, match="expected one of VGG-19's activations") as caught:
+        canonical_layer(name)
+    assert repr(name) in str(caught.value)
+
+
+def test_replace_reaches_every_part():
+    config = RefineConfig().replace(size=64, content_weight=2.0, optimizer="adam", coarsest_px=None)
+    assert (config.size, config.loss.content_weight) == (64, 2.0)
+    assert (config.optimization.optimizer, config.pyramid.coarsest_px) == ("adam", None)
+    assert RefineConfig().replace() == RefineConfig()
+
+
+def test_replace_takes_a_part_and_fields_of_it_together():
+    adam = OptimizationConfig(optimizer="adam", beta_1=0.5)
+    config = RefineConfig().replace(optimization=adam, learning_rate=0.5)
+    assert config.optimization == dataclasses.replace(adam, learning_rate=0.5)
+
+
+NONSENSE = {
+    "an unknown option": lambda: RefineConfig().replace(brush=3),
+    "an unknown option in a dict": lambda: config_from_dict(FastConfig, {"brush": 3}),
+    "an unknown option in a part": lambda: config_from_dict(RefineConfig, {"loss": {"brush": 3}}),
+    "an option of refine for fast": lambda: config_from_dict(FastConfig, {"steps": 3}),
+    "no size": lambda: FastConfig(size=0),
+    "a size beyond JPEG's": lambda: RefineConfig().replace(size=70_000),
+    "a strength over 1": lambda: FastConfig(strength=1.5),
+    "a strength that is no number": lambda: FastConfig(strength=float("nan")),
+    "no steps": lambda: RefineConfig(steps=0),
+    "no time": lambda: RefineConfig().replace(time_budget=0.0),
+    "a pooling": lambda: RefineConfig().replace(pooling="median"),
+    "a style scale": lambda: RefineConfig().replace(style_scale=0.0),
+    "an optimizer": lambda: OptimizationConfig(optimizer="sgd"),
+    "a learning rate": lambda: OptimizationConfig(learning_rate=0.0),
+    "a weight below 0": lambda: RefineConfig().replace(total_variation_weight=-1.0),
+    "a weight without end": lambda: RefineConfig().replace(style_weight=float("inf")),
+    "nothing to optimise": lambda: RefineConfig().replace(content_weight=0.0, style_weight=0.0),
+    "a layer twice": lambda: PerceptualLossConfig(style_layers=(("relu1_1", 1.0), ("relu1_1", 2.0))),
+    "a layer by another name": lambda: PerceptualLossConfig(content_layers=(("conv4_2", 1.0),)),
+    "a layer's weight below 0": lambda: PerceptualLossConfig(content_layers=(("relu4_2", -1.0),)),
+    "no layers": lambda: PerceptualLossConfig(style_layers=()),
+}
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE.keys())
+def test_what_has_no_meaning_is_one_line(nonsense):
+    with pytest.raises(OptionError) as caught:
+        nonsense()
+    message = str(caught.value)
+    assert message
+    assert "\n" not in message
