@@ -1,8 +1,6 @@
 """Outdoor scenes to be painted, made to look like photographs: one clear light, depth, fine texture."""
 
 import numpy as np
-from PIL import Image
-
 from brush import (
     F32,
     blur,
@@ -22,6 +20,7 @@ from brush import (
     smooth,
     unit,
 )
+from PIL import Image
 from still_life import march, normal, shadow
 
 # ---------------------------------------------------------------- a mountain lake

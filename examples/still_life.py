@@ -1,9 +1,8 @@
 """A photo-like still life, seen by a small sphere tracer (which serves the lake, too)."""
 
 import numpy as np
-from PIL import Image
-
 from brush import F32, blur, cells, fbm, film, grade, grid, lin, mix, perlin, ramp, resize, smooth, unit
+from PIL import Image
 
 # ---------------------------------------------------------------- still life: a small sphere tracer
 

@@ -1,8 +1,6 @@
 """Pictures in a manner of their own, to take a style from."""
 
 import numpy as np
-from PIL import Image, ImageDraw
-
 from brush import (
     F32,
     Canvas,
@@ -23,6 +21,7 @@ from brush import (
     shrink,
     smooth,
 )
+from PIL import Image, ImageDraw
 
 # ---------------------------------------------------------------- oil: a tree in the night wind
 

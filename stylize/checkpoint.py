@@ -25,7 +25,6 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
     scalars = {
         "context": checkpoint.context,
         "level": checkpoint.level,
-        "level_step": checkpoint.level_step,
         "elapsed_s": checkpoint.elapsed_s,
         "history": [dataclasses.asdict(entry) for entry in checkpoint.history],
     }

@@ -105,7 +105,7 @@ class PerceptualLossConfig:
     style_layers: LayerWeights = tuple((name, 0.2) for name in GATYS_STYLE_LAYERS)
     content_weight: float = 0.4
     style_weight: float = 1.0
-    total_variation_weight: float = 4.0
+    total_variation_weight: float = 6.0
     normalization: Literal["relative", "mean", "sum"] = "relative"
     octaves: int = 3
     """The style loss is a mean over the picture at full size, half, quarter, ...: this many sizes, each weighing half

@@ -91,14 +91,13 @@ class Run:
             losses = dataclasses.asdict(iterate.losses)
             click.echo(_event("iterate", **numbers, width=width, height=height, losses=losses), err=True)
         elif self._progress == "bar":
-            left = iterate.remaining_s
+            of_all = "" if iterate.steps is None else f"/{iterate.steps}"
             self._draw(
                 f"level {iterate.level}/{iterate.levels}, {width} x {height} px",
                 # By time, as the steps of a fine level take longer.
                 iterate.elapsed_s,
-                None if left is None else iterate.elapsed_s + left,
-                f"step {iterate.step}/{iterate.steps}  loss {iterate.losses.total:.4g}"
-                + ("" if left is None else f"  {_clock(left)} left"),
+                iterate.elapsed_s + iterate.remaining_s,
+                f"step {iterate.step}{of_all}  loss {iterate.losses.total:.4g}  {_clock(iterate.remaining_s)} left",
             )
 
     def on_download(self, name: str, done: int, total: int | None) -> None:

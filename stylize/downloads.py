@@ -69,9 +69,7 @@ def fetch(
             try:
                 chunk = response.read1(_CHUNK_BYTES)
             except (OSError, http.client.HTTPException, ValueError) as error:
-                raise WeightsError(
-                    f"{url}: broke off after {done} bytes: {_network_reason(error)}"
-                ) from error
+                raise WeightsError(f"{url}: broke off after {done} bytes: {_network_reason(error)}") from error
             if not chunk:
                 break
             done += len(chunk)
@@ -104,9 +102,7 @@ def unpack(archive: Path, folder: Path) -> None:
                 if path.is_absolute() or ".." in path.parts or "\\" in member.name or ":" in member.name:
                     raise WeightsError(f"the archive is unsafe: {member.name!r} leaves the folder")
                 if not (member.isfile() or member.isdir()):
-                    raise WeightsError(
-                        f"the archive is unsafe: {member.name!r} is neither a file nor a folder"
-                    )
+                    raise WeightsError(f"the archive is unsafe: {member.name!r} is neither a file nor a folder")
                 total += member.size
                 if total > _MAX_BYTES:
                     raise WeightsError(f"the archive unpacks to more than {_MAX_BYTES} bytes")

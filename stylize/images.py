@@ -172,8 +172,7 @@ def _decoding(label: str) -> Iterator[None]:
             raise
         except Image.DecompressionBombError:
             raise ImageError(
-                f"{label}: expected at most {MAX_PIXELS // 10**6} megapixels, received far more; "
-                "make it smaller first"
+                f"{label}: expected at most {MAX_PIXELS // 10**6} megapixels, received far more; make it smaller first"
             ) from None
         except MemoryError:
             raise ImageError(f"{label}: too large for this machine's memory; make it smaller first") from None
@@ -389,8 +388,7 @@ def _checked_samples(array: np.ndarray, name: str) -> np.ndarray:
         raise ImageError(f"{name}: expected finite values in [0, 1], received NaN or infinity")
     if low < -1e-4 or high > 1 + 1e-4:
         raise ImageError(
-            f"{name}: expected float values in [0, 1], received {low:.4g} to {high:.4g}; "
-            "divide by the full scale"
+            f"{name}: expected float values in [0, 1], received {low:.4g} to {high:.4g}; divide by the full scale"
         )
     return np.clip(array.astype(np.float32), 0, 1)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -59,7 +60,6 @@ class Checkpoint:
     context: Mapping[str, Any]
     """JSON-serialisable: what the caller needs to know the run again."""
     level: int
-    level_step: int
     elapsed_s: float
     pixels: np.ndarray
     state: Mapping[str, np.ndarray]
@@ -343,89 +343,123 @@ def optimize(
     checkpoint if `should_stop` ended the run early. `started_at` (of `time.perf_counter`) is where a time budget
     starts to count. Raises StylizeError if no finite loss can be had.
     """
-    height, width = size
-    began = time.perf_counter() if started_at is None else started_at
-    budget = config.time_budget
-    # A level's share of the time, under a budget; an estimate of the time to come, without.
-    work = [level.max_steps * level.long_side_px**2 for level in levels]
-    history: list[HistoryEntry] = []
-    pixels = start
-    first_level = first_step = failures = 0
-    if resume_from is not None:
-        began -= resume_from.elapsed_s
-        history = list(resume_from.history)
-        pixels = resume_from.pixels
-        first_level, first_step = resume_from.level - 1, resume_from.level_step
-
+    run = _Run(levels, config, context or {}, resume_from, on_iterate, on_message, started_at)
+    pixels = start if resume_from is None else resume_from.pixels
+    first_level = 0 if resume_from is None else resume_from.level - 1
     for index, level in enumerate(levels[first_level:], start=first_level):
-        level_size = tuple(max(SMALLEST_PX, side) for side in size_for_long_side(height, width, level.long_side_px))
-        optimizer = _OPTIMIZERS[config.optimization.optimizer](resized(pixels, *level_size), config.optimization)
-        taken_before = first_step if index == first_level else 0
+        height, width = (max(SMALLEST_PX, side) for side in size_for_long_side(*size, level.long_side_px))
+        optimizer = _OPTIMIZERS[config.optimization.optimizer](resized(pixels, height, width), config.optimization)
         if resume_from is not None and index == first_level:
             optimizer.restore(resume_from.state)
-        loss = loss_at(*level_size)
-        level_began = time.perf_counter()
-        deadline = math.inf
-        if budget is not None:
-            deadline = level_began + (began + budget - level_began) * work[index] / sum(work[index:])
-
-        def checkpoint(level: int = index + 1, optimizer: Optimizer = optimizer) -> Checkpoint:
-            taken = sum(entry.level == level for entry in history)
-            elapsed_s = time.perf_counter() - began
-            return Checkpoint(context or {}, level, taken, elapsed_s, optimizer.best, optimizer.state(), tuple(history))
-
-        level_step = taken_before
-        while level_step < level.max_steps or budget is not None:
-            now = time.perf_counter()
+        loss = loss_at(height, width)
+        for _ in run.steps(index):
             if should_stop is not None and should_stop():
-                return _at_size(optimizer.best, height, width), tuple(history), checkpoint()
-            if level_step > taken_before:
-                per_step = (now - level_began) / (level_step - taken_before)
-                # Stop where one more step would miss the deadline by more than stopping here does.
-                if now + per_step / 2 > deadline:
-                    break
-            terms, gradient = loss(optimizer.ask())
-            if optimizer.tell(terms.total, gradient):
-                failures = 0
-            else:
-                failures += 1
-                if on_message is not None and failures == 1:
-                    on_message("the loss was not finite: back to the last good picture, with a smaller step")
-                if failures >= _MAX_FAILURES:
-                    raise StylizeError(
-                        f"expected a finite loss, received none in {failures} tries: use --precision float32, smaller "
-                        "weights, or a smaller --learning-rate"
-                    )
-            now = time.perf_counter()
-            level_step += 1
-            history.append(HistoryEntry(index + 1, len(history) + 1, now - began, terms))
-            if on_iterate is not None:
-                if budget is None:
-                    per_pixel = (now - level_began) / (level_step - taken_before) / level.long_side_px**2
-                    to_come = sum(work[index:]) - level_step * level.long_side_px**2
-                    remaining_s = per_pixel * to_come
-                else:
-                    remaining_s = max(0.0, began + budget - now)
-                on_iterate(
-                    Iterate(
-                        level=index + 1,
-                        levels=len(levels),
-                        size=(level_size[0], level_size[1]),
-                        step=len(history),
-                        steps=sum(level.max_steps for level in levels) if budget is None else None,
-                        losses=terms,
-                        elapsed_s=now - began,
-                        remaining_s=remaining_s,
-                        pixels=optimizer.best,
-                        checkpoint=checkpoint,
-                    )
-                )
+                return resized(optimizer.best, *size), tuple(run.history), run.checkpoint(index, optimizer)
+            run.take_step(index, optimizer, loss)
         pixels = optimizer.best
-    return _at_size(pixels, height, width), tuple(history), None
+    return resized(pixels, *size), tuple(run.history), None
+
+
+class _Run:
+    """The bookkeeping of one run: its clock, its history, and what it tells."""
+
+    def __init__(
+        self,
+        levels: Sequence[PyramidLevel],
+        config: RefineConfig,
+        context: Mapping[str, Any],
+        resume_from: Checkpoint | None,
+        on_iterate: Callable[[Iterate], None] | None,
+        on_message: Callable[[str], None] | None,
+        started_at: float | None,
+    ) -> None:
+        self.history = [] if resume_from is None else list(resume_from.history)
+        self._levels = levels
+        self._context = context
+        self._on_iterate = on_iterate
+        self._on_message = on_message
+        self._began = time.perf_counter() if started_at is None else started_at
+        if resume_from is not None:
+            self._began -= resume_from.elapsed_s
+        self._ends = None if config.time_budget is None else self._began + config.time_budget
+        # A level's share of the time, under a budget; an estimate of the time to come, without.
+        self._work = [level.max_steps * level.long_side_px**2 for level in levels]
+        self._seconds_per_step = 0.0
+        self._failures = 0
+
+    def steps(self, index: int) -> Iterator[int]:
+        """Count a level's steps: as many as it may spend, or under a time budget until its share of the time is out."""
+        taken_before = self._taken(index)
+        if self._ends is None:
+            share_ends, steps = math.inf, iter(range(taken_before, self._levels[index].max_steps))
+        else:
+            now = time.perf_counter()
+            share_ends = now + (self._ends - now) * self._work[index] / sum(self._work[index:])
+            steps = itertools.count(taken_before)
+        level_began = time.perf_counter()
+        for step in steps:
+            now = time.perf_counter()
+            if step > taken_before:
+                self._seconds_per_step = (now - level_began) / (step - taken_before)
+                # Stop where one more step would miss the end by more than stopping here does.
+                if now + self._seconds_per_step / 2 > share_ends:
+                    return
+            yield step
+
+    def take_step(self, index: int, optimizer: Optimizer, loss: LevelLoss) -> None:
+        """Evaluate the loss once, hand it to the optimiser, and tell what came of it."""
+        began = time.perf_counter()
+        terms, gradient = loss(optimizer.ask())
+        self._count_failure(finite=optimizer.tell(terms.total, gradient))
+        now = time.perf_counter()
+        self.history.append(HistoryEntry(index + 1, len(self.history) + 1, now - self._began, terms))
+        if self._on_iterate is None:
+            return
+        self._on_iterate(
+            Iterate(
+                level=index + 1,
+                levels=len(self._levels),
+                size=(optimizer.best.shape[0], optimizer.best.shape[1]),
+                step=len(self.history),
+                steps=sum(level.max_steps for level in self._levels) if self._ends is None else None,
+                losses=terms,
+                elapsed_s=now - self._began,
+                remaining_s=self._remaining_s(index, self._seconds_per_step or now - began, now),
+                pixels=optimizer.best,
+                checkpoint=lambda: self.checkpoint(index, optimizer),
+            )
+        )
+
+    def checkpoint(self, index: int, optimizer: Optimizer) -> Checkpoint:
+        """Return where the run is."""
+        return Checkpoint(
+            context=self._context,
+            level=index + 1,
+            elapsed_s=time.perf_counter() - self._began,
+            pixels=optimizer.best,
+            state=optimizer.state(),
+            history=tuple(self.history),
+        )
+
+    def _taken(self, index: int) -> int:
+        return sum(entry.level == index + 1 for entry in self.history)
+
+    def _remaining_s(self, index: int, seconds_per_step: float, now: float) -> float:
+        if self._ends is not None:
+            return max(0.0, self._ends - now)
+        pixels_per_step = self._levels[index].long_side_px ** 2
+        to_come = sum(self._work[index:]) - self._taken(index) * pixels_per_step
+        return seconds_per_step / pixels_per_step * to_come
+
+    def _count_failure(self, *, finite: bool) -> None:
+        self._failures = 0 if finite else self._failures + 1
+        if self._failures == 1 and self._on_message is not None:
+            self._on_message("the loss was not finite: back to the last good picture, with a smaller step")
+        if self._failures >= _MAX_FAILURES:
+            raise StylizeError(
+                f"expected a finite loss, received none in {self._failures} tries: use --precision float32, smaller "
+                "weights, or a smaller --learning-rate"
+            )
 
 
 _MAX_FAILURES = 10
-
-
-def _at_size(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    return pixels if pixels.shape[:2] == (height, width) else resized(pixels, height, width)

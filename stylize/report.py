@@ -169,8 +169,7 @@ class _Layout:
         caption_width = max(width, _NARROWEST_CAPTION_PX)
         text = min(max(round(caption_width / 22), 14), 34)
         layouts = [
-            cls(caption_width, height, tuple(numbered), columns, text)
-            for columns in range(1, len(numbered) + 1)
+            cls(caption_width, height, tuple(numbered), columns, text) for columns in range(1, len(numbered) + 1)
         ]
 
         def misfit(layout: _Layout) -> float:

@@ -166,16 +166,10 @@ _SPECS = (
     WeightsSpec(
         "vgg19",  # as Keras applications publishes it
         "features",
-        (
-            WeightsFile(
-                _VGG19, _KERAS + _VGG19, md5="253f8cb515780f3b799900260a226db6", size_bytes=80_134_624
-            ),
-        ),
+        (WeightsFile(_VGG19, _KERAS + _VGG19, md5="253f8cb515780f3b799900260a226db6", size_bytes=80_134_624),),
         "CC BY 4.0",
     ),
-    WeightsSpec(
-        "vgg19-slim", "features", (WeightsFile("vgg19_slim.safetensors"),), "Apache-2.0", embedded=True
-    ),
+    WeightsSpec("vgg19-slim", "features", (WeightsFile("vgg19_slim.safetensors"),), "Apache-2.0", embedded=True),
 )
 REGISTRY: Mapping[str, WeightsSpec] = {spec.name: spec for spec in _SPECS}
 
@@ -352,9 +346,7 @@ def status() -> list[WeightsStatus]:
         state: State = "ready" if found else "damaged" if detail else "absent"
         origin, published = (found.origin, found.published) if found else (None, False)
         size = sum(path.stat().st_size for path in found.files) if found else _download_bytes(spec)
-        entries.append(
-            WeightsStatus(spec.name, spec.role, state, origin, size, spec.licence, published, detail)
-        )
+        entries.append(WeightsStatus(spec.name, spec.role, state, origin, size, spec.licence, published, detail))
     return entries
 
 
@@ -548,9 +540,7 @@ def _install(
     return installed
 
 
-def _download(
-    spec: WeightsSpec, offline: bool, on_progress: OnProgress | None, automatic: bool
-) -> LocalWeights:
+def _download(spec: WeightsSpec, offline: bool, on_progress: OnProgress | None, automatic: bool) -> LocalWeights:
     """Fetch, check and install. An automatic attempt heeds the last failure and leaves word of its own."""
     if offline or os.environ.get("STYLIZE_OFFLINE", "").lower() not in ("", "0", "false", "no"):
         raise _error("not on this machine, and offline")

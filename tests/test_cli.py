@@ -35,7 +35,7 @@ FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "5" *
 STYLIZER = NetworkUse("mini", "embedded", {"mini.tflite": "7" * 64})
 LOSSES = LossTerms(3.0, 1.0, 2.0, 0.5, {"relu4_2": 1.0}, {"relu1_1": 2.0})
 CHECKPOINT = Checkpoint(
-    {"fingerprint": "0" * 64, "networks": []}, 1, 2, 0.5, np.full((4, 6, 3), 0.5, np.float32), {"x": np.zeros(3)},
+    {"fingerprint": "0" * 64, "networks": []}, 1, 0.5, np.full((4, 6, 3), 0.5, np.float32), {"x": np.zeros(3)},
     (HistoryEntry(1, 1, 0.1, LOSSES),),
 )  # fmt: skip
 

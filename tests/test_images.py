@@ -71,9 +71,7 @@ def test_import_is_light() -> None:
     assert done.stdout.strip() == "set()"
 
 
-@pytest.mark.parametrize(
-    "mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"]
-)
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"])
 def test_modes(mode: str) -> None:
     source = Image.fromarray(scene())
     source = source.convert(mode) if mode not in ("PA", "LAB") else source
@@ -91,9 +89,7 @@ def test_modes(mode: str) -> None:
     if mode in ("RGB", "RGBA", "RGBX", "CMYK"):
         np.testing.assert_array_equal(picture.pixels, scene().astype(np.float32) / 255)
     elif mode not in ("1", "L", "LA"):
-        assert np.abs(picture.pixels - scene() / 255).mean() < (
-            0.1 if mode in ("P", "PA") else 0.03
-        )  # dithered
+        assert np.abs(picture.pixels - scene() / 255).mean() < (0.1 if mode in ("P", "PA") else 0.03)  # dithered
     else:
         assert np.ptp(picture.pixels, axis=2).max() == 0
 
@@ -206,9 +202,7 @@ def test_16_bit_rgb_png(tmp_path: Path) -> None:
         (16, 2, b"\0\x11\x22\x33\x44\x55\x66" + bytes(6), b"\x11\x22\x33\x44\x55\x66"),
     ],
 )
-def test_png_transparent_sample(
-    tmp_path: Path, depth: int, color: int, rows: bytes, transparent: bytes
-) -> None:
+def test_png_transparent_sample(tmp_path: Path, depth: int, color: int, rows: bytes, transparent: bytes) -> None:
     path = tmp_path / "in.png"
     path.write_bytes(png(depth, color, (2, 1), rows, (b"tRNS", transparent)))
     picture = read_image(path)
@@ -312,9 +306,7 @@ def test_wide_gamut_profile_is_converted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bits", [8, 16])
 def test_gray_profile_is_a_curve(tmp_path: Path, bits: int) -> None:
-    samples = (
-        np.arange(256, dtype=np.uint8)[None] if bits == 8 else np.arange(0, 65536, 16, dtype=np.uint16)[None]
-    )
+    samples = np.arange(256, dtype=np.uint8)[None] if bits == 8 else np.arange(0, 65536, 16, dtype=np.uint16)[None]
     Image.fromarray(samples).save(tmp_path / "in.png", icc_profile=wide_gamut_profile(b"GRAY", 1.0))
     picture = read_image(tmp_path / "in.png")
     assert picture.notes == ()
@@ -340,9 +332,7 @@ def test_cmyk(tmp_path: Path) -> None:
     picture = read_image(tmp_path / "in.jpg")
     assert "approximate" in picture.notes[0]
     np.testing.assert_allclose(picture.pixels * 255, scene(), atol=6)
-    Image.fromarray(scene()).convert("CMYK").save(
-        tmp_path / "in.jpg", quality=100, icc_profile=wide_gamut_profile()
-    )
+    Image.fromarray(scene()).convert("CMYK").save(tmp_path / "in.jpg", quality=100, icc_profile=wide_gamut_profile())
     assert "profile ignored" in read_image(tmp_path / "in.jpg").notes[0]
 
 
@@ -358,11 +348,7 @@ def test_draft_only_on_a_hint(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float16, np.float32, np.float64])
 def test_arrays(shape: tuple[int, ...], dtype: type) -> None:
     unit = rng.uniform(0.2, 1, shape)
-    array = (
-        unit.astype(dtype)
-        if np.issubdtype(dtype, np.floating)
-        else (unit * np.iinfo(dtype).max).astype(dtype)
-    )
+    array = unit.astype(dtype) if np.issubdtype(dtype, np.floating) else (unit * np.iinfo(dtype).max).astype(dtype)
     picture = read_image(array)
     assert picture.pixels.shape == (5, 7, 3)
     assert picture.pixels.dtype == np.float32
@@ -450,9 +436,7 @@ def test_size_limit_is_ours_and_pillows_is_restored(tmp_path: Path, monkeypatch:
 
 @settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=200), st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP"]), st.data())
-def test_damaged_files_decode_or_say_so(
-    tmp_path_factory: pytest.TempPathFactory, junk: bytes, kind: str, data
-) -> None:
+def test_damaged_files_decode_or_say_so(tmp_path_factory: pytest.TempPathFactory, junk: bytes, kind: str, data) -> None:
     buffer = io.BytesIO()
     Image.fromarray(scene()).save(buffer, kind)
     whole = bytearray(buffer.getvalue())
@@ -487,9 +471,7 @@ def test_no_halo(tmp_path: Path, suffix: str | None, size: int) -> None:
     source: np.ndarray | Path = disc()
     if suffix:
         source = tmp_path / f"in.{suffix}"
-        Image.fromarray(disc()).save(
-            source, **({"lossless": True, "exact": True} if suffix == "webp" else {})
-        )
+        Image.fromarray(disc()).save(source, **({"lossless": True, "exact": True} if suffix == "webp" else {}))
     picture = read_image(source)
     np.testing.assert_allclose(picture.pixels, np.broadcast_to([1, 0, 0], (64, 64, 3)), atol=1e-5)
     small = resized(picture, size, size)
@@ -756,9 +738,7 @@ def test_encode_refuses_sizes_that_the_format_cannot_hold() -> None:
 
 
 @pytest.mark.parametrize("broken", ["save", "write", "replace", "interrupt"])
-def test_interrupted_write_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
-) -> None:
+def test_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     path = tmp_path / "out.png"
     path.write_bytes(b"old")
 
@@ -952,8 +932,6 @@ def test_exported_names_exist() -> None:
     for name in images.__all__:
         assert getattr(images, name, None) is not None
     public = {
-        n
-        for n, v in vars(images).items()
-        if not n.startswith("_") and getattr(v, "__module__", "") == images.__name__
+        n for n, v in vars(images).items() if not n.startswith("_") and getattr(v, "__module__", "") == images.__name__
     }
     assert public <= set(images.__all__)

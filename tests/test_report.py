@@ -21,9 +21,7 @@ def noise(height, width, seed=0):
     return np.random.default_rng(seed).uniform(0.3, 0.7, (height, width, 3)).astype(np.float32)
 
 
-def comparison(
-    height, width, *, styles=((40, 50),), labels=("fast", "refined"), alpha=None, networks=(FEATURES,)
-):
+def comparison(height, width, *, styles=((40, 50),), labels=("fast", "refined"), alpha=None, networks=(FEATURES,)):
     return Comparison(
         content=Picture(noise(height, width), alpha=alpha),
         styles=tuple((Picture(noise(*size, seed=9)), 1 / len(styles)) for size in styles),

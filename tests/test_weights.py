@@ -48,9 +48,7 @@ def registry(base: str) -> dict[str, WeightsSpec]:
     )
     h5 = (WeightsFile("features.h5", f"{base}/features.h5", md5="0" * 32),)
     specs = (
-        WeightsSpec(
-            "hub", "stylizer", (WeightsFile("hub.tar.gz", f"{base}/hub"),), "Apache-2.0", archive=True
-        ),
+        WeightsSpec("hub", "stylizer", (WeightsFile("hub.tar.gz", f"{base}/hub"),), "Apache-2.0", archive=True),
         WeightsSpec("pair", "stylizer", pair, "Apache-2.0"),
         WeightsSpec("tiny", "stylizer", (WeightsFile("tiny.tflite"),), "Apache-2.0", embedded=True),
         WeightsSpec("vgg", "features", h5, "Apache-2.0"),
@@ -259,9 +257,7 @@ print(json.dumps([str(found.folder), dict(found.sha256)]))
 
 def puller(base: str) -> subprocess.Popen[str]:
     code = PULLER.format(root=str(ROOT), tests=str(ROOT / "tests"), base=base)
-    return subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait_until(true, seconds: float = 30) -> None:

@@ -82,9 +82,9 @@ class MiniConfig:
     identities: int = 1  # pictures a batch painted in their own style
 
     phases: tuple[Phase, ...] = (
-        Phase(1500, 128, 4, "vgg19"),
-        Phase(2000, 192, 2, "vgg19"),
+        Phase(1200, 128, 4, "vgg19"),
+        Phase(1600, 192, 2, "vgg19"),
     )
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     checkpoint_every: int = 100
     seed: int = 0

@@ -70,6 +70,12 @@ def recolour(images, style_colours):
     return ops.clip(ops.matmul(mapped, OPPONENT), 0.0, 1.0)
 
 
+def compress(x):
+    """Inverse hyperbolic sine, written out since LiteRT has none: covariances span orders of magnitude."""
+    size = ops.abs(x)
+    return ops.sign(x) * ops.log(size + ops.sqrt(ops.square(size) + 1.0))
+
+
 class StyleEncoder(keras.Model):
     """A style picture to its vector: colour statistics, then a code made from feature statistics."""
 
@@ -91,7 +97,7 @@ class StyleEncoder(keras.Model):
             descriptor += [
                 mean[:, 0, 0],
                 ops.log(deviation),
-                ops.arcsinh(ops.reshape(covariance, (-1, projection.units**2))),
+                compress(ops.reshape(covariance, (-1, projection.units**2))),
             ]
         code = self.code(self.hidden(self.scale(ops.concatenate(descriptor, 1))))
         return ops.concatenate([colour_statistics(images), code], 1)
@@ -218,18 +224,23 @@ class Pool:
         self._contents: list = []
         self._styles: list = []
         self._rng = np.random.default_rng(config.seed)
+        # Half full at first: a painter that goes on from a checkpoint would otherwise forget all but a few styles.
+        while len(self._styles) < config.kept // 2:
+            self._take_in(phase.batch_size)
 
-    def batch(self):
-        """Return ((contents, styles), (content targets, style targets))."""
-        phase, config = self._phase, self._config
-        fresh = config.fresh if self._contents else phase.batch_size
+    def _take_in(self, fresh: int) -> None:
+        phase, kept = self._phase, self._config.kept
         smallest = 0.35 * phase.size_px / 128  # strokes keep their scale from phase to phase
         pictures = [crops.batch(fresh, phase.size_px, smallest) for crops in self._crops]
         features, statistics = self._targets.predict_on_batch(np.concatenate(pictures))
         for i in range(fresh):
             self._contents.append((pictures[0][i], features[i]))
             self._styles.append((pictures[1][i], [tuple(part[fresh + i] for part in tap) for tap in statistics]))
-        self._contents, self._styles = self._contents[-config.kept :], self._styles[-config.kept :]
+        self._contents, self._styles = self._contents[-kept:], self._styles[-kept:]
+
+    def batch(self):
+        """Return ((contents, styles), (content targets, style targets))."""
+        self._take_in(self._config.fresh)
         contents, content_targets = zip(*self._draw(self._contents), strict=True)
         styles, style_targets = zip(*self._draw(self._styles), strict=True)
         style_targets = [
