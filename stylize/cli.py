@@ -444,13 +444,15 @@ def _score_table(comparison: Comparison) -> Table:
 @click.option("--scene", default="lake", show_default=True, help="Which of the project's own scenes.")
 @click.option("--style", default="swirls", show_default=True, help="Which of the project's own styles.")
 @click.option("--size", type=int, default=256, show_default=True, help="Long side of the output, px.")
+@click.option("--steps", type=int, help="Fewer are quicker.  [default: as refine]")
 @overwrite_option
 @_common
-def demo(run: Run, output: Path, scene: str, style: str, size: int, overwrite: bool) -> None:
-    """Compare on pictures that come with the package: nothing else is needed."""
+def demo(run: Run, output: Path, scene: str, style: str, size: int, steps: int | None, overwrite: bool) -> None:
+    """Compare on pictures that come with the package: nothing else is needed, and nothing is downloaded."""
     from importlib import resources
 
-    config = RefineConfig().replace(size=size)
+    run.offline = True
+    config = RefineConfig().replace(**given({"size": size, "steps": steps}))
     examples = resources.files("stylize.examples")
     with resources.as_file(examples) as folder:
         content, painting = _example(folder, "scene", scene), _example(folder, "style", style)

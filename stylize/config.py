@@ -101,7 +101,7 @@ class PerceptualLossConfig:
     - `sum`: as `mean`, but the content term is the plain sum of squares, as in the 2015 paper.
     """
 
-    content_layers: LayerWeights = (("relu3_3", 0.5), ("relu4_2", 0.5))
+    content_layers: LayerWeights = (("relu3_1", 0.5), ("relu4_2", 0.5))
     style_layers: LayerWeights = tuple((name, 0.2) for name in GATYS_STYLE_LAYERS)
     content_weight: float = 0.4
     style_weight: float = 1.0

@@ -143,8 +143,8 @@ def test_compare_scores_both_under_one_network(tiny_networks, pictures):
     json.dumps(comparison.metrics())
     # A picture against itself: nothing is lost.
     own = stylize.compare(pictures[0], pictures[1], images=[pictures[0]], refine_config=config).scores[0]
-    assert own.content_loss == pytest.approx(0, abs=1e-6)
-    assert own.ssim == pytest.approx(1, abs=1e-5)
+    assert own.content_loss == pytest.approx(0, abs=1e-4)  # but for the rounding to eight bits
+    assert own.ssim == pytest.approx(1, abs=1e-3)
 
 
 def test_auto_says_what_it_takes(tiny_networks, pictures):

@@ -73,7 +73,7 @@ class MiniConfig:
     blocks_after: int = 2
 
     style_weight: float = 1.0
-    content_weight: float = 0.1
+    content_weight: float = 0.05
     identity_weight: float = 1.0
     total_variation_weight: float = 0.1
     range_weight: float = 10.0
@@ -82,8 +82,8 @@ class MiniConfig:
     identities: int = 1  # pictures a batch painted in their own style
 
     phases: tuple[Phase, ...] = (
-        Phase(1200, 128, 4, "vgg19"),
-        Phase(1600, 192, 2, "vgg19"),
+        Phase(800, 128, 4, "vgg19"),
+        Phase(1500, 256, 2, "vgg19"),
     )
     learning_rate: float = 2e-3
     checkpoint_every: int = 100
