@@ -73,6 +73,18 @@ def shared():
 
 
 @pytest.fixture
+def real_networks(shared, tmp_path, monkeypatch):
+    """A home with the published VGG-19 and the int8 stylizer, added as a user would."""
+    from stylize import weights
+
+    monkeypatch.setenv("STYLIZE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("STYLIZE_OFFLINE", "1")
+    weights.add("vgg19", shared / "models" / "vgg19_imagenet_notop.h5")
+    weights.add("magenta-int8", shared / "models")
+    return shared
+
+
+@pytest.fixture
 def pictures(tmp_path):
     """Two picture files: a content of 96 x 64 px and a style of 80 x 80 px."""
     from PIL import Image

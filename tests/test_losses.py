@@ -145,3 +145,24 @@ def test_octaves_that_would_vanish_are_left_out():
     content = painting(40, 40, 0)[None]
     assert len(loss.targets(content, [(painting(200, 200, 1)[None], 1.0)]).style) == 2
     assert len(loss.targets(content, [(painting(16, 200, 1)[None], 1.0)]).style) == 1
+
+
+@pytest.mark.real
+def test_tf_tutorial_recipe_is_the_yardsticks_objective(shared, tmp_path, monkeypatch):
+    """Our recipe `tf-tutorial` against the tutorial's objective J, written apart from this project."""
+    monkeypatch.syspath_prepend(str(shared / "bench"))
+    import vgg_objective
+
+    from stylize import weights
+    from stylize.networks.vgg import load_encoder_weights
+
+    monkeypatch.setenv("STYLIZE_HOME", str(tmp_path))
+    found = weights.add("vgg19", shared / "models" / "vgg19_imagenet_notop.h5")
+    config = RECIPES["tf-tutorial"].config.loss
+    layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
+    loss = PerceptualLoss(FeatureEncoder(load_encoder_weights(found), layers, precision="float32"), config)
+    content, style, image = (painting(96, 128, seed)[None] for seed in range(3))
+    ours = float(loss(tf.constant(image), loss.targets(content, [(style, 1.0)]))["total"])
+    network = vgg_objective.build_vgg19()
+    theirs = float(vgg_objective.losses(network, image, vgg_objective.Targets(network, content, style))[2])
+    assert ours == pytest.approx(theirs, rel=1e-3)

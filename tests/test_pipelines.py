@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import painting
+from conftest import REPOSITORY, painting
 
 import stylize
 from stylize.errors import OptionError, StylizeError, WeightsError
@@ -210,3 +210,45 @@ def test_style_weights_must_make_sense(tiny_networks, pictures):
 def test_pictures_pass_through_unread(tiny_networks):
     picture = Picture(painting(32, 32, 0))
     assert stylize.fast(picture, picture, size=32).recipe["content"]["path"] is None
+
+
+GOLDEN = REPOSITORY / "tests" / "golden"
+
+
+def test_refine_repeats_the_golden_picture(tiny_networks):
+    """Made by this very call; eight bits, a few steps in float32: machines differ by rounding alone."""
+    result = stylize.refine(
+        painting(48, 64, 1), painting(56, 56, 2), size=64, steps=10, init="content", precision="float32"
+    )
+    golden = stylize.read_image(GOLDEN / "refine_tiny.png").pixels
+    assert np.abs(result.image - golden).mean() < 2 / 255
+
+
+@pytest.mark.real
+def test_refine_under_vgg19_beats_the_preview_at_every_scale(real_networks):
+    """The yardstick, written apart from this project, agrees that refining brings the picture nearer to the style."""
+    from stylize.images import resized
+
+    bench = real_networks / "images" / "bench"
+    content, style = bench / "c03_city_tubingen.jpg", bench / "s01_starry_night.jpg"
+    config = stylize.refine_config(size=160, steps=80, features="vgg19", network="magenta-int8")
+    comparison = stylize.compare(content, style, refine_config=config)
+    preview, refined = comparison.scores
+    assert refined.style_loss < 0.8 * preview.style_loss
+    assert refined.content_loss < preview.content_loss
+    # The large strokes: both pictures at half size.
+    halves = [resized(result.image, 60, 80) for result in comparison.results]
+    smaller = stylize.refine_config(size=80, features="vgg19")
+    half_preview, half_refined = stylize.compare(content, style, images=halves, refine_config=smaller).scores
+    assert half_refined.style_loss < 0.8 * half_preview.style_loss
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("recipe", ["gatys", "tf-tutorial", "ml-art-combine", "nst-notebook"])
+def test_recipes_of_others_go_down_on_vgg19(real_networks, recipe):
+    bench = real_networks / "images" / "bench"
+    result = stylize.refine(
+        bench / "c11_still_coffee.png", bench / "s03_kandinsky_composition_vii.jpg", recipe=recipe, size=96, steps=12
+    )
+    totals = [entry.losses.total for entry in result.history]
+    assert min(totals) < 0.7 * totals[0]
