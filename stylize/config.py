@@ -104,7 +104,7 @@ class PerceptualLossConfig:
     # The papers' relu4_2 alone lets eyes and mouths go at 256 px; relu3_1 holds them, at little cost in style.
     content_layers: LayerWeights = (("relu3_1", 0.5), ("relu4_2", 0.5))
     style_layers: LayerWeights = tuple((name, 0.2) for name in GATYS_STYLE_LAYERS)
-    content_weight: float = 0.4
+    content_weight: float = 0.3
     style_weight: float = 1.0
     # Below 4 a weave of single pixels shows in flat areas; above 10 the strokes go soft.
     total_variation_weight: float = 6.0
@@ -184,6 +184,9 @@ class RefineConfig:
     optimization: OptimizationConfig = OptimizationConfig()
     pyramid: PyramidConfig = PyramidConfig()
     pooling: Literal["max", "avg"] = "max"
+    # A red coat stays red in a blue picture, as relu3_1 sees colour, unless the scene to hold on to is blue itself.
+    recolor: bool = True
+    """Hold on to the content as it looks in the style's colours: moved to their mean and covariance."""
     style_scale: float = 1.0
     """Long side of the style picture, relative to the output's: larger gives larger strokes."""
     keep_colors: bool = False
@@ -282,6 +285,7 @@ RECIPES: Mapping[str, Recipe] = {
                 normalization="sum",
             ),
             pyramid=_SINGLE_LEVEL,
+            recolor=False,
             pooling="avg",
         ),
     ),
@@ -302,6 +306,7 @@ RECIPES: Mapping[str, Recipe] = {
             ),
             optimization=OptimizationConfig(optimizer="adam", learning_rate=0.02, beta_1=0.99, epsilon=1e-1),
             pyramid=_SINGLE_LEVEL,
+            recolor=False,
             precision="float32",
         ),
     ),
@@ -323,6 +328,7 @@ RECIPES: Mapping[str, Recipe] = {
             ),
             optimization=OptimizationConfig(optimizer="adam", learning_rate=0.01, beta_1=0.9, epsilon=1e-7),
             pyramid=_SINGLE_LEVEL,
+            recolor=False,
             precision="float32",
         ),
     ),
@@ -345,6 +351,7 @@ RECIPES: Mapping[str, Recipe] = {
                 optimizer="adam", learning_rate=5 / 255, beta_1=0.99, epsilon=0.1 * 255, keep_best=True
             ),
             pyramid=_SINGLE_LEVEL,
+            recolor=False,
             precision="float32",
         ),
     ),

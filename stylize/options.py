@@ -177,6 +177,7 @@ refine_options = _joined(
         help="A VGG-19 layer that holds the style, as above.",
     ),
     _refine("--pooling", help="Of the feature network."),
+    _refine("--recolor", help="Hold on to the scene as it looks in the style's colours."),
     _refine("--style-scale", help="Long side of the style relative to the output's; larger: larger strokes."),
     _refine("--keep-colors", help="Take only light and dark from the style."),
     _refine("--precision", help="Of the convolutions."),

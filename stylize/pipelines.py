@@ -19,7 +19,16 @@ from stylize import weights
 from stylize._version import __version__
 from stylize.config import GATYS_STYLE_LAYERS, RECIPES, SMALLEST_PX, FastConfig, PerceptualLossConfig, RefineConfig
 from stylize.errors import OptionError, WeightsError
-from stylize.images import ImageSource, Picture, read_image, resized, size_for_long_side, with_colors_of, write_image
+from stylize.images import (
+    ImageSource,
+    Picture,
+    read_image,
+    resized,
+    size_for_long_side,
+    with_colors_of,
+    with_palette_of,
+    write_image,
+)
 from stylize.optimization import (
     Checkpoint,
     HistoryEntry,
@@ -486,12 +495,15 @@ def _losses(inputs: _Inputs, config: RefineConfig, found: LocalWeights) -> tuple
         edge_padding=config.loss.normalization == "relative",
     )
     loss = PerceptualLoss(encoder, config.loss)
+    content = inputs.content_pixels
+    if config.recolor and not config.keep_colors:
+        content = with_palette_of(content, [(style.pixels, weight) for style, weight in inputs.styles])
 
     def at(height: int, width: int) -> LevelLoss:
         styles = [
             (_style_at(style, max(height, width) * config.style_scale), weight) for style, weight in inputs.styles
         ]
-        targets = loss.targets(resized(inputs.content_pixels, height, width)[None], styles)
+        targets = loss.targets(resized(content, height, width)[None], styles)
 
         def evaluate(pixels: np.ndarray) -> tuple[LossTerms, np.ndarray]:
             terms, gradient = loss.value_and_gradient(pixels[None], targets)

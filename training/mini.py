@@ -292,11 +292,10 @@ class PainterTraining(keras.Model):
 def picture_grid(painter: Painter, contents: np.ndarray, styles: np.ndarray, path: Path) -> None:
     """Write a grid: styles across the top, contents down the left."""
     pictures = [np.concatenate([np.ones_like(styles[:1]), styles], 0)]
+    vectors = painter.encode(styles)
     for content in contents:
-        vectors = painter.encode(np.concatenate([styles, content[None]], 0))
-        painted = painter.paint(np.repeat(content[None], len(styles) + 1, 0), vectors)
-        painted = np.clip(ops.convert_to_numpy(painted), 0, 1)
-        pictures.append(np.concatenate([content[None], painted[:-1]], 0))
+        painted = painter.paint(np.repeat(content[None], len(styles), 0), vectors)
+        pictures.append(np.concatenate([content[None], np.clip(ops.convert_to_numpy(painted), 0, 1)], 0))
     grid = np.concatenate([np.concatenate(list(row), 1) for row in pictures], 0)
     Image.fromarray((grid * 255).round().astype(np.uint8)).save(path)
 
