@@ -487,14 +487,16 @@ def _losses(inputs: _Inputs, config: RefineConfig, found: LocalWeights) -> tuple
     from stylize.networks.vgg import FeatureEncoder, load_encoder_weights
 
     layers = [name for name, _ in (*config.loss.content_layers, *config.loss.style_layers)]
+    encoder_weights = load_encoder_weights(found)
     encoder = FeatureEncoder(
-        load_encoder_weights(found),
+        encoder_weights,
         layers,
         pooling=config.pooling,
         precision=config.precision,
         edge_padding=config.loss.normalization == "relative",
     )
-    loss = PerceptualLoss(encoder, config.loss)
+    smoothing = config.loss.total_variation_weight * encoder_weights.grain
+    loss = PerceptualLoss(encoder, dataclasses.replace(config.loss, total_variation_weight=smoothing))
     content = inputs.content_pixels
     if config.recolor and not config.keep_colors:
         content = with_palette_of(content, [(style.pixels, weight) for style, weight in inputs.styles])

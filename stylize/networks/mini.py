@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from stylize.networks import available_cores
+from stylize.networks import available_cores, native_stderr_silenced
 
 __all__ = ["MiniStylizer"]
 
@@ -90,7 +90,9 @@ class MiniStylizer:
         if strength == 0.0:
             return content.copy()
         weights = np.array([weight for _, weight in styles], np.float32)
-        code = weights @ np.stack([self.encode_style(style) for style, _ in styles])
+        # Strokes are measured in pixels: a style is seen at the scale of the picture that it is to paint.
+        scaled = [_shrink(style, max(content.shape[:2])) for style, _ in styles]
+        code = weights @ np.stack([self.encode_style(style) for style in scaled])
         if strength == 1.0:
             return self.transfer(content, code)
         own = self.encode_style(content)
@@ -125,7 +127,8 @@ def _run(interpreter: Interpreter, *inputs: np.ndarray) -> np.ndarray:
     details = interpreter.get_input_details()
     for detail in details:
         interpreter.resize_tensor_input(detail["index"], by_rank[len(detail["shape_signature"])].shape)
-    interpreter.allocate_tensors()
+    with native_stderr_silenced():
+        interpreter.allocate_tensors()
     for detail in details:
         interpreter.set_tensor(detail["index"], by_rank[len(detail["shape_signature"])])
     interpreter.invoke()
