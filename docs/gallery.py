@@ -1,6 +1,6 @@
 """Paint the README's gallery: two of the project's own scenes in four of its own styles, by `refine`.
 
-    python docs/gallery.py --features vgg19 --network magenta-int8
+python docs/gallery.py --features vgg19 --network magenta-int8
 """
 
 from __future__ import annotations
