@@ -142,7 +142,7 @@ def _check_free(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> Non
 def _beside(content: Path, styles: Styles, ending: str) -> Path:
     """Return the default output: `photo-painting-fast.png` beside the content."""
     names = "+".join(path.stem for path, _ in styles)
-    return content.with_name(f"{content.stem}-{names}-{ending}")
+    return content.parent / f"{content.stem}-{names}-{ending}"
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ class _Painting:
 
         if isinstance(self.config, FastConfig):
             result = pipelines.fast(self.content, self.styles, config=self.config, **run.surroundings)
-            self._write(result)
+            self._write(run, result)
             return result
 
         from stylize.checkpoint import read_checkpoint, write_checkpoint
@@ -251,30 +251,38 @@ class _Painting:
                 interrupt.started = True
                 run.on_iterate(iterate)
                 if self.save_every and iterate.step % self.save_every == 0:
-                    self._save(iterate)
+                    self._save(run, iterate)
 
             result = pipelines.refine(
                 self.content, self.styles, config=self.config,
                 resume_from=read_checkpoint(self.checkpoint) if self.resume else None,
                 on_iterate=on_iterate, should_stop=interrupt.asked, **run.surroundings,
             )  # fmt: skip
-            self._write(result)
+            self._write(run, result)
             if result.checkpoint is not None:
                 write_checkpoint(self.checkpoint, result.checkpoint)
             else:
                 self.checkpoint.unlink(missing_ok=True)
         return result
 
-    def _write(self, result: TransferResult) -> None:
+    def _write(self, run: Run, result: TransferResult) -> None:
+        if result.alpha is not None and self.output.suffix.lower() in (".jpg", ".jpeg"):
+            run.say("JPEG has no transparency: white stands behind the picture")
         result.save(self.output, overwrite=self.overwrite or self.resume)
 
-    def _save(self, iterate: Iterate) -> None:
+    def _save(self, run: Run, iterate: Iterate) -> None:
         from stylize.checkpoint import write_checkpoint
-        from stylize.images import write_image
+        from stylize.images import resized, write_image
 
+        checkpoint = iterate.checkpoint()
+        recipe = {**checkpoint.context["recipe"], "steps_taken": iterate.step}
         picture = self.output.with_name(f"{self.output.stem}-step-{iterate.step:04d}{self.output.suffix}")
-        write_image(picture, iterate.pixels, overwrite=True)
-        write_checkpoint(self.checkpoint, iterate.checkpoint())
+        try:
+            write_image(picture, resized(iterate.pixels, *checkpoint.context["size"]), recipe=recipe, overwrite=True)
+            write_checkpoint(self.checkpoint, checkpoint)
+        except StylizeError as error:
+            # A full disk now is no reason to lose the picture that is still to come.
+            run.say(f"step {iterate.step} is not kept: {error}")
 
 
 class _Interrupt:
@@ -391,7 +399,12 @@ def _compare(
         return
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        _write_comparison(comparison, metrics, folder, overwrite=overwrite)
+        try:
+            _write_comparison(comparison, metrics, folder, overwrite=overwrite)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # only if nothing is in it
+            raise
     run.show(_score_table(comparison))
     run.result({"output": folder, **metrics}, str(folder))
 
@@ -617,7 +630,9 @@ def list_models(run: Run) -> None:
         if entry.state == "ready" and not entry.published and origin != "embedded":
             origin += ", not the published file"
         size = "" if entry.size_bytes is None else megabytes(entry.size_bytes)
-        rows.add_row(entry.name, entry.role, entry.detail or entry.state, origin, size, entry.licence)
+        rows.add_row(entry.name, entry.role, entry.state, origin, size, entry.licence)
+        if entry.detail:
+            run.say(f"{entry.name}: {entry.detail}")
     run.result([dataclasses.asdict(entry) for entry in entries], rows)
 
 
@@ -654,7 +669,8 @@ def verify(run: Run, name: str | None) -> None:
     )
     damaged = dict.fromkeys(name for name, _, ok, _ in checks if not ok)
     if damaged:
-        raise StylizeError(f"damaged: {', '.join(damaged)}; `stylize models remove NAME`, then get it anew")
+        advice = ", ".join(f"`stylize models remove {name}`" for name in damaged)
+        raise StylizeError(f"damaged: {', '.join(damaged)}; {advice}, then get it anew")
 
 
 @models.command()
@@ -664,7 +680,10 @@ def path(run: Run, name: str) -> None:
     """Print where a network's file, or the folder of its files, is."""
     local = weights.find(name)
     if local is None:
-        raise StylizeError(f"{name}: not on this machine; `stylize models pull {name}` gets it")
+        raise StylizeError(
+            f"{name}: not on this machine; `stylize models pull {name}` downloads it, `stylize models add {name} PATH` "
+            "takes a copy that you have"
+        )
     _tell_weights(run, local)
 
 

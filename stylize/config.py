@@ -67,7 +67,8 @@ def _check(condition: bool, message: str) -> None:
 
 
 def _check_size(size: int) -> None:
-    _check(1 <= size <= 65535, f"size: expected a long side of 1 to 65535 px, received {size}")
+    whole = isinstance(size, int)
+    _check(whole and 1 <= size <= 65535, f"size: expected a long side of 1 to 65535 px, received {size!r}")
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,7 @@ class RefineConfig:
             self.time_budget is None or self.time_budget > 0,
             f"time budget: expected more than 0 seconds, received {self.time_budget}",
         )
+        _check(self.seed >= 0, f"seed: expected 0 or more, received {self.seed}")
         _check(self.pooling in ("max", "avg"), f"pooling: expected max or avg, received {self.pooling}")
         _check(0.05 <= self.style_scale <= 20, f"style scale: expected 0.05 to 20, received {self.style_scale}")
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stylize.errors import StylizeError
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
@@ -32,7 +34,7 @@ class Run:
 
     def __init__(self, *, as_json: bool, progress: str, quiet: bool, verbose: bool, offline: bool) -> None:
         if progress == "auto":
-            progress = "bar" if sys.stderr.isatty() and not quiet else "none"
+            progress = "bar" if sys.stderr is not None and sys.stderr.isatty() and not quiet else "none"
         self.offline = offline
         self._as_json = as_json
         self._progress = progress
@@ -49,12 +51,17 @@ class Run:
     def result(self, data: Any, lines: str | Table) -> None:
         """Print the command's result: `data` with --json, else the line(s) or the table."""
         self.close()
-        if self._as_json:
-            click.echo(json_text(data))
-        elif isinstance(lines, str):
-            click.echo(lines)
-        else:
-            _console().print(lines)
+        try:
+            if self._as_json:
+                click.echo(json_text(data))
+            elif isinstance(lines, str):
+                click.echo(lines)
+            else:
+                _console().print(lines)
+        except BrokenPipeError:
+            raise  # click ends quietly: whoever reads has seen enough
+        except OSError as error:
+            raise StylizeError(f"standard output: could not be written: {error.strerror or error}") from error
 
     def say(self, message: str) -> None:
         """Tell the user one line on stderr, unless --quiet."""
@@ -69,7 +76,8 @@ class Run:
         """As `say`, from a signal handler: past buffers, which may be in use."""
         if not self._quiet:
             with contextlib.suppress(OSError):
-                os.write(2, f"{self._line(message)}\n".encode())
+                start = "" if self._bar is None else "\n"
+                os.write(2, f"{start}{self._line(message)}\n".encode())
 
     def detail(self, message: str) -> None:
         """Tell one line more, with --verbose."""

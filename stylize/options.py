@@ -36,7 +36,8 @@ __all__ = [
 Styles = Sequence[tuple[Path, float]]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FILE = click.Path(path_type=Path)
+# Whether it can be read is not misuse: who reads it says so in one line, with exit 1.
+FILE = click.Path(path_type=Path, readable=False)
 
 
 # --------------------------------------------------------------------------------------------------------------------

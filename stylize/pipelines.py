@@ -142,6 +142,10 @@ class Comparison:
 
 def refine_config(recipe: str = "default", **options: Any) -> RefineConfig:
     """Return a recipe's configuration with explicit options over it. Raises OptionError for unknown names."""
+    return _recipe_config(recipe, options)
+
+
+def _recipe_config(recipe: str, options: Mapping[str, Any]) -> RefineConfig:
     if recipe not in RECIPES:
         raise OptionError(f"recipe: expected one of {', '.join(RECIPES)}, received {recipe!r}")
     return RECIPES[recipe].config.replace(**options)
@@ -164,8 +168,9 @@ def fast(
     """
     config = _fast_config(config, options)
     began = time.perf_counter()
-    inputs = _Inputs.read(content, style, config.size)
-    return _fast(inputs, config, _Surroundings(offline, on_message, on_download), began)
+    surroundings = _Surroundings(offline, on_message, on_download)
+    inputs = _Inputs.read(content, style, config.size, surroundings)
+    return _fast(inputs, config, surroundings, began)
 
 
 def refine(
@@ -189,9 +194,9 @@ def refine(
     Raises ImageError, WeightsError, OptionError.
     """
     began = time.perf_counter()
-    config = config.replace(**options) if config is not None else refine_config(recipe, **options)
-    inputs = _Inputs.read(content, style, config.size)
+    config = config.replace(**options) if config is not None else _recipe_config(recipe, options)
     surroundings = _Surroundings(offline, on_message, on_download)
+    inputs = _Inputs.read(content, style, config.size, surroundings)
     return _refine(inputs, config, surroundings, began, None, on_iterate, should_stop, resume_from)
 
 
@@ -208,11 +213,15 @@ def compare(
     should_stop: Callable[[], bool] | None = None,
     on_message: OnMessage | None = None,
     on_download: OnDownload | None = None,
+    **options: Any,
 ) -> Comparison:
-    """Run `fast` and `refine` on one pair (or take finished `images`) and score all under the same features."""
-    config = refine_config if refine_config is not None else RECIPES[recipe].config
+    """Run `fast` and `refine` on one pair (or take finished `images`) and score all under the same features.
+
+    `options` are as of `refine`. Raises ImageError, WeightsError, OptionError.
+    """
+    config = refine_config.replace(**options) if refine_config is not None else _recipe_config(recipe, options)
     surroundings = _Surroundings(offline, on_message, on_download)
-    inputs = _Inputs.read(content, style, config.size)
+    inputs = _Inputs.read(content, style, config.size, surroundings)
     candidates: list[tuple[str, np.ndarray, TransferResult | None, int | None]] = []
     results: tuple[TransferResult, ...] = ()
     if images is not None:
@@ -258,16 +267,15 @@ class _Inputs:
     alpha: np.ndarray | None
 
     @staticmethod
-    def read(content: ImageSource, style: StyleSource, long_side_px: int) -> _Inputs:
+    def read(content: ImageSource, style: StyleSource, long_side_px: int, surroundings: _Surroundings) -> _Inputs:
         picture = read_image(content, name="content")
         styles = _weighted_styles(style)
+        for role, each in (("content", picture), *(("style", each) for each, _ in styles)):
+            for note in each.notes:
+                surroundings.say(f"{role}: {note}")
         size = size_for_long_side(picture.height, picture.width, long_side_px)
         alpha = None if picture.alpha is None else resized(picture.alpha, *size)
         return _Inputs(picture, styles, size, resized(picture.pixels, *size), alpha)
-
-    def messages(self) -> list[str]:
-        pictures = [("content", self.content), *(("style", style) for style, _ in self.styles)]
-        return [f"{role}: {note}" for role, picture in pictures for note in picture.notes]
 
     def recipe(self, mode: str, config: Any, networks: Sequence[NetworkUse], **more: Any) -> dict[str, Any]:
         return {
@@ -350,17 +358,15 @@ def _load_stylizer(found: LocalWeights) -> _Stylizer:
 
 
 def _fast_config(config: FastConfig | None, options: Mapping[str, Any]) -> FastConfig:
-    try:
-        return dataclasses.replace(config or FastConfig(), **options)
-    except TypeError as error:
-        known = ", ".join(field.name for field in dataclasses.fields(FastConfig))
-        raise OptionError(f"fast: expected options among {known}, received {', '.join(options)}") from error
+    known = [field.name for field in dataclasses.fields(FastConfig)]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise OptionError(f"fast: expected options among {', '.join(known)}; received {', '.join(unknown)}")
+    return dataclasses.replace(config or FastConfig(), **options)
 
 
 def _fast(inputs: _Inputs, config: FastConfig, surroundings: _Surroundings, began: float) -> TransferResult:
     found = surroundings.network(config.network, "stylizer")
-    for message in inputs.messages():
-        surroundings.say(message)
     stylizer = _load_stylizer(found)
     styles = [(style.pixels, weight) for style, weight in inputs.styles]
     image = stylizer.stylize(inputs.content_pixels, styles, config.strength)
@@ -399,10 +405,6 @@ def _refine(
     found = surroundings.network(config.features, "features")
     networks = [_use(found)]
     extra: dict[str, Any] = {}
-    if preview is None:
-        for message in inputs.messages():
-            surroundings.say(message)
-
     fingerprint = _fingerprint(inputs, config, found)
     if resume_from is not None:
         if resume_from.context["fingerprint"] != fingerprint:
@@ -411,7 +413,9 @@ def _refine(
                 "repeat its options, or run without --resume"
             )
         start = resume_from.pixels
-        networks = [NetworkUse(**network) for network in resume_from.context["networks"]]
+        before = resume_from.context["recipe"]
+        networks = [NetworkUse(**network) for network in before["networks"]]
+        extra = {"init": before["init"]} if "init" in before else {}
     elif config.init == "preview":
         if preview is None:
             preview = _preview(inputs, config, surroundings)
@@ -431,13 +435,14 @@ def _refine(
         + (f"{config.steps} steps" if config.time_budget is None else f"{config.time_budget:g} s")
         + f" over {', '.join(str(level.long_side_px) for level in levels)} px"
     )
+    recipe = inputs.recipe("refine", config, networks, **extra)
     image, history, checkpoint = optimize(
         start,
         inputs.size,
         levels,
         loss_at,
         config,
-        context={"fingerprint": fingerprint, "networks": [dataclasses.asdict(network) for network in networks]},
+        context={"fingerprint": fingerprint, "size": inputs.size, "recipe": recipe},
         resume_from=resume_from,
         on_iterate=on_iterate,
         on_message=surroundings.say,
@@ -453,7 +458,7 @@ def _refine(
         config=config,
         networks=tuple(networks),
         seconds=time.perf_counter() - began,
-        recipe=inputs.recipe("refine", config, networks, steps_taken=len(history), **extra),
+        recipe={**recipe, "steps_taken": len(history)},
         history=history,
         stopped=None if checkpoint is None else "interrupted",
         checkpoint=checkpoint,

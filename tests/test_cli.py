@@ -35,7 +35,8 @@ FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "5" *
 STYLIZER = NetworkUse("mini", "embedded", {"mini.tflite": "7" * 64})
 LOSSES = LossTerms(3.0, 1.0, 2.0, 0.5, {"relu4_2": 1.0}, {"relu1_1": 2.0})
 CHECKPOINT = Checkpoint(
-    {"fingerprint": "0" * 64, "networks": []}, 1, 0.5, np.full((4, 6, 3), 0.5, np.float32), {"x": np.zeros(3)},
+    {"fingerprint": "0" * 64, "size": [4, 6], "recipe": {"networks": []}}, 1, 0.5,
+    np.full((4, 6, 3), 0.5, np.float32), {"x": np.zeros(3)},
     (HistoryEntry(1, 1, 0.1, LOSSES),),
 )  # fmt: skip
 
@@ -484,7 +485,7 @@ def test_ctrl_c_keeps_the_best_picture_and_a_checkpoint(inputs, fake, tmp_path):
     assert str(output) in result.stderr
     assert "--resume" in result.stderr
     assert read_recipe(output)["command"] == "refine"
-    assert read_checkpoint(f"{output}.checkpoint.npz").level_step == CHECKPOINT.level_step
+    assert read_checkpoint(f"{output}.checkpoint.npz").elapsed_s == CHECKPOINT.elapsed_s
 
 
 def test_what_ctrl_c_left_is_resumed_or_started_anew_but_never_lost(inputs, fake, tmp_path):
@@ -869,3 +870,33 @@ def test_ctrl_c_resume_and_rerun_for_real(tiny, inputs, tmp_path):
     # The interruption costs the optimiser nothing, so that the uninterrupted run ends at the same picture.
     assert np.abs(difference).max() <= 2 / 255
     assert not [path.name for path in tmp_path.iterdir() if "part" in path.name.split(".")[-1]]
+
+
+@pytest.mark.parametrize("content", ["", ".", "/"])
+def test_a_folder_as_content_is_one_line(content, inputs):
+    assert "Traceback" not in run("fast", "-c", content, *inputs[2:], exit_code=1).output
+
+
+def test_whether_an_input_can_be_read_is_left_to_its_reader(inputs, fake, tmp_path, monkeypatch):
+    # Click would call it misuse, in four lines; images.read_image has one line for it.
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode, **more: mode != os.R_OK and allowed(path, mode, **more))
+    run("fast", *inputs, "-o", tmp_path / "out.png")
+    assert len(fake.calls) == 1
+
+
+def test_a_full_disk_on_the_way_does_not_end_the_run(inputs, fake, tmp_path, monkeypatch):
+    def full(path, checkpoint):
+        raise StylizeError("no space left")
+
+    monkeypatch.setattr("stylize.checkpoint.write_checkpoint", full)
+    output = tmp_path / "out.png"
+    result = run("refine", *inputs, "-o", output, "--save-every", "2")
+    assert output.exists()
+    assert "step 2 is not kept: no space left" in result.stderr
+
+
+def test_pictures_on_the_way_carry_their_recipe(inputs, fake, tmp_path):
+    output = tmp_path / "out.png"
+    run("refine", *inputs, "-o", output, "--save-every", "2")
+    assert read_recipe(tmp_path / "out-step-0002.png")["steps_taken"] == 2

@@ -190,6 +190,8 @@ def test_misuse_of_fast_is_one_line(tiny_networks, pictures, options):
         {"features": "mini"},
         {"steps": 0},
         {"nonsense": 1},
+        {"seed": -1},
+        {"size": "a"},
         {"style_layers": (("relu9_9", 1.0),)},
         {"content_weight": 0.0, "style_weight": 0.0},
         {"content_weight": float("nan")},
@@ -260,3 +262,10 @@ def test_fast_repeats_the_golden_picture(tiny_networks):
     result = stylize.fast(examples / "scene_lake.jpg", examples / "style_swirls.jpg", size=128)
     golden = stylize.read_image(GOLDEN / "fast_mini.png").pixels
     assert np.abs(result.image - golden).mean() < 2 / 255
+
+
+def test_what_is_odd_about_an_input_is_said_once(tiny_networks, pictures):
+    blank = np.dstack([painting(40, 60, 0), np.zeros((40, 60), np.float32)])
+    messages = []
+    stylize.refine(blank, pictures[1], **QUICK, on_message=messages.append)
+    assert sum("content:" in message for message in messages) == 1

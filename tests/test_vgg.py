@@ -74,7 +74,7 @@ def test_bfloat16_is_close_to_float32():
 
 
 def test_layer_beyond_the_network_is_one_line():
-    with pytest.raises(WeightsError, match=r"reaches relu5_4.*--features vgg19") as caught:
+    with pytest.raises(WeightsError, match=r"reaches relu5_4.*ends at relu5_1.*--features vgg19") as caught:
         FeatureEncoder(TINY, ["relu5_4"])
     assert "\n" not in str(caught.value)
 

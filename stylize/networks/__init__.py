@@ -20,8 +20,9 @@ def available_cores() -> int:
 @contextlib.contextmanager
 def native_stderr_silenced() -> Iterator[None]:
     """Turn file descriptor 2 to the null device: the frameworks' C++ start-up lines heed no logging setting."""
-    sys.stderr.flush()
     try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
         saved = os.dup(2)
     except OSError:  # no standard error at all, as under pythonw
         yield

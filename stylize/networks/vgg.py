@@ -110,10 +110,11 @@ class FeatureEncoder:
         depth = 1 + max(VGG19_LAYERS.index(layer) for layer in layers)
         missing = [name for name in names[:depth] if name not in weights.convolutions]
         if missing:
-            has = ", ".join(n.replace("conv", "relu") for n in names if n in weights.convolutions)
+            ends = [layer for layer, name in zip(VGG19_LAYERS, names, strict=True) if name in weights.convolutions][-1]
             raise WeightsError(
-                f"expected a feature network that reaches {VGG19_LAYERS[depth - 1]}, received one with {has}: choose "
-                "other layers, or --features vgg19"
+                f"expected a feature network that reaches {VGG19_LAYERS[depth - 1]}, received one that ends at {ends}: "
+                "choose other layers, or --features vgg19 (`stylize models pull vgg19` downloads it, `stylize models "
+                "add vgg19 PATH` takes a copy that you have)"
             )
         if precision == "auto":
             precision = "bfloat16" if has_native_bfloat16() else "float32"
