@@ -107,8 +107,8 @@ class PerceptualLossConfig:
     style_layers: LayerWeights = tuple((name, 0.2) for name in GATYS_STYLE_LAYERS)
     content_weight: float = 0.3
     style_weight: float = 1.0
-    # Below 4 a weave of single pixels shows in flat areas; above 10 the strokes go soft.
-    total_variation_weight: float = 6.0
+    # Below 4 a weave of single pixels shows in flat areas; from 6 the finest strokes suffer, from 10 all go soft.
+    total_variation_weight: float = 5.0
     normalization: Literal["relative", "mean", "sum"] = "relative"
     # At full size alone, grain over a photograph meets the loss; smaller sizes ask for long strokes and the palette.
     octaves: int = 3
