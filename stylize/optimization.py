@@ -94,7 +94,11 @@ class Optimizer(Protocol):
 
     @property
     def best(self) -> np.ndarray:
-        """The point to return if the run ended now."""
+        """The point of the lowest loss so far: what is kept if the run is broken off."""
+
+    @property
+    def result(self) -> np.ndarray:
+        """The point to return when all steps are taken."""
 
     def ask(self) -> np.ndarray:
         """Return the next point to evaluate."""
@@ -134,7 +138,12 @@ class LBFGS:
 
     @property
     def best(self) -> np.ndarray:
-        """The last accepted point, also the best one."""
+        """The last accepted point: no worse one is accepted."""
+        return self._x
+
+    @property
+    def result(self) -> np.ndarray:
+        """The best."""
         return self._x
 
     def ask(self) -> np.ndarray:
@@ -231,7 +240,12 @@ class Adam:
 
     @property
     def best(self) -> np.ndarray:
-        """The last iterate, or with `keep_best` the one of the lowest loss."""
+        """The iterate of the lowest loss; the newest, whose loss is not known yet, does not count."""
+        return self._best
+
+    @property
+    def result(self) -> np.ndarray:
+        """The last iterate, or with `keep_best` the best."""
         return self._best if self._config.keep_best else self._x
 
     def ask(self) -> np.ndarray:
@@ -356,7 +370,7 @@ def optimize(
             if should_stop is not None and should_stop():
                 return resized(optimizer.best, *size), tuple(run.history), run.checkpoint(index, optimizer)
             run.take_step(index, optimizer, loss)
-        pixels = optimizer.best
+        pixels = optimizer.result
     return resized(pixels, *size), tuple(run.history), None
 
 

@@ -29,7 +29,7 @@ def _quadratic(x):
 def _run(optimizer, function, steps):
     for _ in range(steps):
         optimizer.tell(*function(optimizer.ask()))
-    return optimizer.best
+    return optimizer.result
 
 
 def test_lbfgs_finds_the_constrained_minimum():
@@ -81,7 +81,8 @@ def test_adam_keeps_the_best_if_asked():
         optimizer = Adam(np.full((1, 1, 3), 0.5, np.float32), OptimizationConfig(optimizer="adam", keep_best=keep_best))
         optimizer.tell(1.0, np.full((1, 1, 3), 1e6, np.float32))
         optimizer.tell(2.0, np.zeros((1, 1, 3), np.float32))
-        assert optimizer.best.mean() == pytest.approx(expected, abs=0.03)
+        assert optimizer.result.mean() == pytest.approx(expected, abs=0.03)
+        assert optimizer.best.mean() == 0.5
 
 
 @pytest.mark.parametrize("kind", [LBFGS, Adam])
@@ -89,14 +90,14 @@ def test_adam_keeps_the_best_if_asked():
 def test_a_loss_that_is_not_finite_is_taken_back(kind, bad):
     optimizer = kind(np.full(TARGET.shape, 0.5, np.float32), OptimizationConfig())
     _run(optimizer, _quadratic, 5)
-    before = optimizer.best.copy()
+    before = optimizer.result.copy()
     step = np.abs(optimizer.ask() - before).max()
     assert optimizer.tell(bad, np.full(TARGET.shape, bad, np.float32)) is False
     assert np.isfinite(optimizer.ask()).all()
     if kind is LBFGS:
         assert np.abs(optimizer.ask() - before).max() < step
     _run(optimizer, _quadratic, 60)
-    assert _quadratic(optimizer.best)[0] < _quadratic(before)[0]
+    assert _quadratic(optimizer.result)[0] < _quadratic(before)[0]
 
 
 @pytest.mark.parametrize("kind", [LBFGS, Adam])
@@ -219,3 +220,14 @@ def test_never_finite_is_an_error_not_a_picture():
 
     with pytest.raises(StylizeError, match="finite"):
         _optimize(loss_at=nan_at)
+
+
+def test_a_run_broken_off_keeps_its_best_picture():
+    # A rate far too large: Adam's later iterates are worse than its first ones.
+    options = OptimizationConfig(optimizer="adam", learning_rate=1.0, epsilon=1e-7)
+    config = dataclasses.replace(CONFIG, optimization=options, pyramid=PyramidConfig(coarsest_px=None))
+    seen = []
+    pixels, history, _ = _optimize(config, on_iterate=seen.append, should_stop=lambda: len(seen) >= 9)
+    losses = [entry.losses.total for entry in history]
+    assert min(losses) < losses[-1]
+    assert _distance_at(24, 32)(pixels)[0].total == pytest.approx(min(losses), rel=1e-5)

@@ -72,7 +72,6 @@ def _safetensors(path: Path) -> EncoderWeights:
 
     try:
         with safe_open(str(path), framework="numpy") as file:
-            metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key).astype(np.float32) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise WeightsError(
@@ -84,8 +83,7 @@ def _safetensors(path: Path) -> EncoderWeights:
         if key.endswith("/kernel")
     }
     lifts = {key.removesuffix("/lift"): value for key, value in tensors.items() if key.endswith("/lift")}
-    numbers = {key: tuple(float(v) for v in metadata[key].split(",")) for key in ("scale", "offset") if key in metadata}
-    return EncoderWeights(convolutions, lifts=lifts, grain=_SLIM_GRAIN, **numbers)  # type: ignore[arg-type]
+    return EncoderWeights(convolutions, lifts=lifts, grain=_SLIM_GRAIN)
 
 
 class FeatureEncoder:
