@@ -677,7 +677,7 @@ def test_rerun_refuses_inputs_that_are_gone_or_changed_unless_told_to_take_other
 
 def test_rerun_says_what_is_not_as_it_was(inputs, fake, tmp_path, monkeypatch):
     run("fast", *inputs, "-o", tmp_path / "out.png")
-    monkeypatch.setattr("stylize.cli.__version__", "9.9")
+    monkeypatch.setattr("stylize.commands.recipes.__version__", "9.9")
     monkeypatch.setitem(globals(), "STYLIZER", NetworkUse("mini", "embedded", {"mini.tflite": "8" * 64}))
     told = run("rerun", tmp_path / "out.png").stderr.splitlines()
     assert told == [

@@ -31,7 +31,14 @@ FLOORS = {
     "report": 7,
     "console": 7,
     "options": 7,
-    "cli": 8,
+    "commands": 8,
+    "commands.painting": 8,
+    "commands.fast": 9,
+    "commands.refine": 9,
+    "commands.compare": 9,
+    "commands.recipes": 9,
+    "commands.models": 9,
+    "cli": 10,
 }
 
 

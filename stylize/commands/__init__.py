@@ -1,0 +1,1 @@
+"""The commands, one file each; what a picture needs is imported inside them."""

@@ -1,0 +1,169 @@
+"""`stylize compare` and `stylize demo`."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stylize._version import __version__
+from stylize.commands.painting import beside, check_folder, check_inputs, with_run, writing
+from stylize.config import FastConfig, RefineConfig
+from stylize.console import Run, json_text, table
+from stylize.errors import OptionError
+from stylize.options import (
+    FILE,
+    Styles,
+    content_option,
+    given,
+    overwrite_option,
+    refine_config_of,
+    refine_options,
+    styles_option,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from stylize.pipelines import Comparison
+
+__all__ = ["compare", "demo"]
+
+
+@click.command()
+@content_option
+@styles_option
+@click.option(
+    "-o", "--output", type=FILE, metavar="FOLDER",
+    help="The folder to write.  [default: beside the content, such as photo-painting-compare]",
+)  # fmt: skip
+@click.option(
+    "--image", "pictures", multiple=True, type=FILE,
+    help="Score this finished picture instead of painting; repeatable.",
+)  # fmt: skip
+@refine_options
+@overwrite_option
+@with_run
+def compare(
+    run: Run, content: Path, styles: Styles, output: Path | None, pictures: Sequence[Path], recipe: str,
+    overwrite: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Paint both ways and show them side by side, with numbers; or score finished pictures.
+
+    The folder receives fast.png, refined.png, sheet.png and metrics.json. With --image, only the numbers are
+    printed, unless a folder is named for sheet.png and metrics.json.
+    """
+    config = refine_config_of(recipe, options)
+    idle = given(options).keys() - {"features", "size"}
+    if pictures and idle:
+        raise OptionError(f"--image: nothing is painted, so that {', '.join(sorted(idle))} would do nothing")
+    inputs = check_inputs(content, styles, config.init, pictures)
+    if not pictures:
+        output = output or beside(content, styles, "compare")
+    if output is not None:
+        check_folder(output, _files_of_comparison(painted=not pictures), inputs, overwrite=overwrite)
+    _compare(run, content, styles, pictures, config, output, overwrite=overwrite)
+
+
+def _files_of_comparison(*, painted: bool) -> list[str]:
+    return [*(["fast.png", "refined.png"] if painted else []), "sheet.png", "metrics.json"]
+
+
+def _compare(
+    run: Run, content: Path, styles: Styles, pictures: Sequence[Path], config: RefineConfig,
+    folder: Path | None, *, overwrite: bool,
+) -> None:  # fmt: skip
+    from stylize import pipelines
+
+    comparison = pipelines.compare(
+        content, styles, images=list(pictures) or None,
+        fast_config=FastConfig(network=config.network, size=config.size, keep_colors=config.keep_colors),
+        refine_config=config, on_iterate=run.on_iterate, **run.surroundings,
+    )  # fmt: skip
+    metrics = comparison.metrics()
+    if folder is None:
+        run.result(metrics, _score_table(comparison))
+        return
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            _write_comparison(comparison, metrics, folder, overwrite=overwrite)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # only if nothing is in it
+            raise
+    run.show(_score_table(comparison))
+    run.result({"output": folder, **metrics}, str(folder))
+
+
+def _write_comparison(comparison: Comparison, metrics: Mapping[str, Any], folder: Path, *, overwrite: bool) -> None:
+    from stylize import images, report
+
+    recipes = {}
+    for name, result in zip(("fast", "refined"), comparison.results, strict=False):
+        path = folder / f"{name}.png"
+        result.save(path, overwrite=overwrite)
+        recipes[path.name] = result.recipe
+    images.write_image(
+        folder / "sheet.png", report.contact_sheet(comparison),
+        recipe={"command": "compare", "version": __version__, "pictures": recipes}, overwrite=overwrite,
+    )  # fmt: skip
+    temporary = folder / f".stylize-{secrets.token_hex(8)}.part"
+    try:
+        temporary.write_text(json_text(metrics) + "\n", "utf-8")
+        temporary.replace(folder / "metrics.json")
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _score_table(comparison: Comparison) -> Table:
+    numbers = ("style loss", "content loss", "SSIM", "seconds")
+    scores = table("picture", *numbers, "networks", right=numbers)
+    for score in comparison.scores:
+        seconds = "" if score.seconds is None else f"{score.seconds:.1f}"
+        networks = ", ".join(network.name for network in score.networks)
+        losses = f"{score.style_loss:.4g}", f"{score.content_loss:.4g}"
+        scores.add_row(score.label, *losses, f"{score.ssim:.3f}", seconds, networks)
+    return scores
+
+
+@click.command()
+@click.option(
+    "-o", "--output", type=FILE, metavar="FOLDER", default="stylize-demo", show_default=True,
+    help="The folder to write.",
+)  # fmt: skip
+@click.option("--scene", default="lake", show_default=True, help="Which of the project's own scenes.")
+@click.option("--style", default="swirls", show_default=True, help="Which of the project's own styles.")
+@click.option("--size", type=int, default=256, show_default=True, help="Long side of the output, px.")
+@click.option("--steps", type=int, help="Fewer are quicker.  [default: as refine]")
+@overwrite_option
+@with_run
+def demo(run: Run, output: Path, scene: str, style: str, size: int, steps: int | None, overwrite: bool) -> None:
+    """Compare on pictures that come with the package: nothing else is needed, and nothing is downloaded."""
+    from importlib import resources
+
+    run.offline = True
+    config = RefineConfig().replace(**given({"size": size, "steps": steps}))
+    examples = resources.files("stylize.examples")
+    with resources.as_file(examples) as folder:
+        content, painting = _example(folder, "scene", scene), _example(folder, "style", style)
+        names = [content.name, painting.name, *_files_of_comparison(painted=True)]
+        check_folder(output, names, [content, painting], overwrite=overwrite)
+        run.say(f"painting {content.stem} in the style of {painting.stem}, {size} px, into {output}")
+        _compare(run, content, [(painting, 1.0)], [], config, output, overwrite=overwrite)
+        with writing(output):
+            for path in (content, painting):
+                shutil.copyfile(path, output / path.name)
+
+
+def _example(folder: Path, kind: str, name: str) -> Path:
+    path = folder / f"{kind}_{name.removeprefix(f'{kind}_').removesuffix('.jpg')}.jpg"
+    if not path.exists():
+        names = ", ".join(sorted(p.stem.removeprefix(f"{kind}_") for p in folder.glob(f"{kind}_*.jpg")))
+        raise OptionError(f"--{kind}: expected one of {names}, received {name}")
+    return path

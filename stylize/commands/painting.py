@@ -1,0 +1,260 @@
+"""What the commands that write pictures share: checks before any work, one picture painted, what is told of it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import glob
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stylize.config import FastConfig, RefineConfig
+from stylize.console import Run
+from stylize.errors import OptionError, StylizeError
+from stylize.options import Styles, common_options
+
+if TYPE_CHECKING:
+    from stylize.optimization import Iterate
+    from stylize.pipelines import TransferResult
+
+__all__ = [
+    "INTERRUPTED",
+    "Painting",
+    "beside",
+    "check_folder",
+    "check_inputs",
+    "check_output",
+    "tell",
+    "with_run",
+    "writing",
+]
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def with_run(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that all share; it receives the `Run` that they describe."""
+
+    @common_options
+    @functools.wraps(command)
+    def command_with_run(
+        *, as_json: bool, progress: str, quiet: bool, verbose: bool, offline: bool, **options: Any
+    ) -> None:
+        run = Run(as_json=as_json, progress=progress, quiet=quiet, verbose=verbose, offline=offline)
+        with contextlib.closing(run):
+            command(run, **options)
+
+    return command_with_run
+
+
+def check_inputs(content: Path, styles: Styles, init: str = "content", pictures: Sequence[Path] = ()) -> list[Path]:
+    """Return the files to read. Raises StylizeError for one that is not there."""
+    named = [("content", content), *(("style", path) for path, _ in styles)]
+    named += [("image", path) for path in pictures]
+    if init not in ("preview", "content", "noise", "content+noise"):
+        named.append(("init", Path(init)))
+    for name, path in named:
+        if not path.exists():
+            raise StylizeError(f"{name} {path}: no such file")
+    return [path for _, path in named]
+
+
+def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
+    """Refuse an output that can't be written, that is there already, or that is an input."""
+    from stylize import images
+
+    suffix = output.suffix.lower().removeprefix(".")
+    if suffix not in images.SUFFIXES:
+        known = ", ".join(images.SUFFIXES)
+        raise OptionError(f"output {output}: expected a suffix out of {known}; received {suffix or 'none'}")
+    _check_free(output, inputs, overwrite=overwrite)
+    images.check_output(output, overwrite=overwrite)
+
+
+def check_folder(folder: Path, names: Sequence[str], inputs: Sequence[Path], *, overwrite: bool) -> None:
+    """As `check_output`, for files in a folder that may not be there yet."""
+    if folder.exists() and not folder.is_dir():
+        raise StylizeError(f"output {folder}: expected a folder, received a file")
+    for name in names:
+        _check_free(folder / name, inputs, overwrite=overwrite)
+    parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise StylizeError(f"output {folder}: no permission to write in {parent}")
+
+
+def _check_free(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
+    if not output.exists():
+        return
+    if any(output.samefile(path) for path in inputs):
+        raise OptionError(f"output {output}: expected another file than the input")
+    if not overwrite:
+        raise StylizeError(f"output {output}: is there already; choose another with -o, or use --overwrite")
+
+
+def beside(content: Path, styles: Styles, ending: str) -> Path:
+    """Return the default output: `photo-painting-fast.png` beside the content."""
+    names = "+".join(path.stem for path, _ in styles)
+    return content.parent / f"{content.stem}-{names}-{ending}"
+
+
+@contextlib.contextmanager
+def writing(output: Path) -> Iterator[None]:
+    """Turn what the system refuses (disk full) into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise StylizeError(f"output {output}: could not be written: {error.strerror or error}") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Painting:
+    """One picture to paint, by `fast` or `refine` as the config is of one or the other.
+
+    Beside its output, an interrupted refinement leaves a checkpoint; with `save_every`, pictures and
+    checkpoints on the way, too.
+    """
+
+    content: Path
+    styles: Styles
+    config: FastConfig | RefineConfig
+    output: Path
+    _: dataclasses.KW_ONLY
+    overwrite: bool
+    resume: bool = False
+    save_every: int | None = None
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where an interrupted refinement is kept."""
+        return self.output.with_name(f"{self.output.name}.checkpoint.npz")
+
+    def check(self, *read: Path) -> None:
+        """Raise StylizeError unless all can be read and written; `read` are more files to keep as they are."""
+        inputs = check_inputs(self.content, self.styles, getattr(self.config, "init", "content"))
+        if isinstance(self.config, RefineConfig):
+            self._check_traces()
+        check_output(self.output, [*read, *inputs], overwrite=self.overwrite or self.resume)
+
+    def _check_traces(self) -> None:
+        """Raise StylizeError if files of an earlier run are in the way, or not there to go on from."""
+        if self.resume:
+            if not self.checkpoint.exists():
+                raise StylizeError(f"--resume: no checkpoint {self.checkpoint}; start without --resume")
+            return
+        in_the_way = [self.checkpoint] if self.checkpoint.exists() else []
+        if self.save_every:
+            stem, suffix = glob.escape(self.output.stem), self.output.suffix
+            in_the_way += sorted(self.output.parent.glob(f"{stem}-step-*{suffix}"))
+        if in_the_way and not self.overwrite:
+            advice = "--resume goes on from it, " if self.checkpoint in in_the_way else ""
+            raise StylizeError(f"{in_the_way[0]}: left by an earlier run; {advice}--overwrite starts anew")
+
+    def paint(self, run: Run) -> TransferResult:
+        """Paint the picture and write it, its recipe inside."""
+        from stylize import pipelines
+
+        if isinstance(self.config, FastConfig):
+            result = pipelines.fast(self.content, self.styles, config=self.config, **run.surroundings)
+            self._write(run, result)
+            return result
+
+        from stylize.checkpoint import read_checkpoint, write_checkpoint
+
+        with _Interrupt(run) as interrupt:
+
+            def on_iterate(iterate: Iterate) -> None:
+                interrupt.started = True
+                run.on_iterate(iterate)
+                if self.save_every and iterate.step % self.save_every == 0:
+                    self._save(run, iterate)
+
+            result = pipelines.refine(
+                self.content, self.styles, config=self.config,
+                resume_from=read_checkpoint(self.checkpoint) if self.resume else None,
+                on_iterate=on_iterate, should_stop=interrupt.asked, **run.surroundings,
+            )  # fmt: skip
+            self._write(run, result)
+            if result.checkpoint is not None:
+                write_checkpoint(self.checkpoint, result.checkpoint)
+            else:
+                self.checkpoint.unlink(missing_ok=True)
+        return result
+
+    def _write(self, run: Run, result: TransferResult) -> None:
+        if result.alpha is not None and self.output.suffix.lower() in (".jpg", ".jpeg"):
+            run.say("JPEG has no transparency: white stands behind the picture")
+        result.save(self.output, overwrite=self.overwrite or self.resume)
+
+    def _save(self, run: Run, iterate: Iterate) -> None:
+        from stylize.checkpoint import write_checkpoint
+        from stylize.images import resized, write_image
+
+        checkpoint = iterate.checkpoint()
+        recipe = {**checkpoint.context["recipe"], "steps_taken": iterate.step}
+        picture = self.output.with_name(f"{self.output.stem}-step-{iterate.step:04d}{self.output.suffix}")
+        try:
+            write_image(picture, resized(iterate.pixels, *checkpoint.context["size"]), recipe=recipe, overwrite=True)
+            write_checkpoint(self.checkpoint, checkpoint)
+        except StylizeError as error:
+            # A full disk now is no reason to lose the picture that is still to come.
+            run.say(f"step {iterate.step} is not kept: {error}")
+
+
+class _Interrupt:
+    """Ctrl-C during an optimisation: the first ends it after the step at hand, the second aborts.
+
+    Before the first step there is no picture to keep, so that the first aborts, too.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.started = False
+        self._asked = False
+
+    def __enter__(self) -> _Interrupt:
+        self._before = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def asked(self) -> bool:
+        """Return whether the run is to end."""
+        return self._asked
+
+    def _handle(self, *signal_and_frame: object) -> None:
+        if self._asked or not self.started:
+            raise KeyboardInterrupt
+        self._asked = True
+        self._run.say_at_once("stopping after this step; Ctrl-C again aborts")
+
+
+def tell(run: Run, result: TransferResult, output: Path) -> None:
+    """Print what was painted; exit 130 if Ctrl-C ended it."""
+    height, width = result.image.shape[:2]
+    data = {
+        "command": result.mode,
+        "output": output,
+        "width": width,
+        "height": height,
+        "seconds": result.seconds,
+        "stopped": result.stopped,
+        "steps": len(result.history),
+        "losses": dataclasses.asdict(result.history[-1].losses) if result.history else None,
+        "networks": [dataclasses.asdict(network) for network in result.networks],
+    }
+    for network in result.networks:
+        hashes = ", ".join(f"{name} {sha256[:12]}" for name, sha256 in network.sha256.items())
+        run.detail(f"used {network.name} ({network.origin}): {hashes}")
+    run.detail(f"painted {width} x {height} px in {result.seconds:.1f} s")
+    if result.stopped is not None:
+        run.say(f"{result.stopped}: {output} is the best so far; the same command with --resume goes on")
+    run.result(data, str(output))
+    if result.stopped is not None:
+        click.get_current_context().exit(INTERRUPTED)

@@ -1,0 +1,51 @@
+"""`stylize refine`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stylize.commands.painting import Painting, beside, tell, with_run
+from stylize.config import RECIPES
+from stylize.console import Run
+from stylize.options import (
+    Styles,
+    content_option,
+    output_option,
+    overwrite_option,
+    refine_config_of,
+    refine_options,
+    resume_option,
+    styles_option,
+)
+
+__all__ = ["refine"]
+
+
+@click.command(epilog="\n\n".join(f"Recipe {name}: {recipe.description}" for name, recipe in RECIPES.items()))
+@content_option
+@styles_option
+@output_option
+@refine_options
+@click.option(
+    "--save-every", type=click.IntRange(min=1), metavar="N",
+    help="Every N steps, write the picture so far and a checkpoint beside the output.",
+)  # fmt: skip
+@resume_option
+@overwrite_option
+@with_run
+def refine(
+    run: Run, content: Path, styles: Styles, output: Path | None, recipe: str, save_every: int | None,
+    resume: bool, overwrite: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Paint well, by Gatys' optimisation of the pixels under a feature network.
+
+    Ctrl-C ends early and keeps the best picture so far; --resume goes on from there.
+    """
+    config = refine_config_of(recipe, options)
+    output = output or beside(content, styles, "refine.png")
+    painting = Painting(content, styles, config, output, overwrite=overwrite, resume=resume, save_every=save_every)
+    painting.check()
+    tell(run, painting.paint(run), output)
