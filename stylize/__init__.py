@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stylize.config import RECIPES, FastConfig, RefineConfig
     from stylize.errors import ImageError, OptionError, StylizeError, WeightsError
     from stylize.images import Picture, read_image, write_image
+    from stylize.loaded import Networks
     from stylize.optimization import Iterate
     from stylize.pipelines import Comparison, TransferResult, compare, fast, refine, refine_config
 
@@ -25,6 +26,7 @@ _HOMES = {
     "stylize.config": ("RECIPES", "FastConfig", "RefineConfig"),
     "stylize.errors": ("ImageError", "OptionError", "StylizeError", "WeightsError"),
     "stylize.images": ("Picture", "read_image", "write_image"),
+    "stylize.loaded": ("Networks",),
     "stylize.optimization": ("Iterate",),
     "stylize.pipelines": ("Comparison", "TransferResult", "compare", "fast", "refine", "refine_config"),
 }
@@ -35,6 +37,7 @@ __all__ = [
     "FastConfig",
     "ImageError",
     "Iterate",
+    "Networks",
     "OptionError",
     "Picture",
     "RefineConfig",

@@ -94,6 +94,7 @@ class PerceptualLoss:
     """The weighted sum of content, style and total variation losses under one feature encoder."""
 
     def __init__(self, encoder: FeatureEncoder, config: PerceptualLossConfig) -> None:
+        self.precision = encoder.precision
         self._encoder = encoder
         self._config = config
         self._content_layers = [name for name, _ in config.content_layers]

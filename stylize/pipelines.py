@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from stylize.images import (
     with_palette_of,
     write_image,
 )
+from stylize.loaded import Networks, OnDownload, OnMessage
 from stylize.optimization import (
     Checkpoint,
     HistoryEntry,
@@ -39,6 +40,9 @@ from stylize.optimization import (
     pyramid_levels,
 )
 from stylize.weights import LocalWeights
+
+if TYPE_CHECKING:
+    from stylize.losses import PerceptualLoss
 
 __all__ = [
     "Comparison",
@@ -53,8 +57,6 @@ __all__ = [
 ]
 
 StyleSource = ImageSource | Sequence[ImageSource] | Sequence[tuple[ImageSource, float]]
-OnMessage = Callable[[str], None]
-OnDownload = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ def fast(
     style: StyleSource,
     *,
     config: FastConfig | None = None,
+    networks: Networks | None = None,
     offline: bool = False,
     on_message: OnMessage | None = None,
     on_download: OnDownload | None = None,
@@ -164,11 +167,12 @@ def fast(
     """Paint `content` in the style of `style` by one pass of a feed-forward network.
 
     Both are paths, PIL images, arrays or Pictures; `style` may be a sequence of them, or of pairs with a weight.
-    `options` are the fields of FastConfig. Raises ImageError, WeightsError, OptionError.
+    `options` are the fields of FastConfig; `networks` keeps what is loaded for the next call.
+    Raises ImageError, WeightsError, OptionError.
     """
     config = _fast_config(config, options)
     began = time.perf_counter()
-    surroundings = _Surroundings(offline, on_message, on_download)
+    surroundings = _Surroundings(networks or Networks(), offline, on_message, on_download)
     inputs = _Inputs.read(content, style, config.size, surroundings)
     return _fast(inputs, config, surroundings, began)
 
@@ -183,6 +187,7 @@ def refine(
     on_iterate: Callable[[Iterate], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     resume_from: Checkpoint | None = None,
+    networks: Networks | None = None,
     on_message: OnMessage | None = None,
     on_download: OnDownload | None = None,
     **options: Any,
@@ -195,7 +200,7 @@ def refine(
     """
     began = time.perf_counter()
     config = config.replace(**options) if config is not None else _recipe_config(recipe, options)
-    surroundings = _Surroundings(offline, on_message, on_download)
+    surroundings = _Surroundings(networks or Networks(), offline, on_message, on_download)
     inputs = _Inputs.read(content, style, config.size, surroundings)
     return _refine(inputs, config, surroundings, began, None, on_iterate, should_stop, resume_from)
 
@@ -211,6 +216,7 @@ def compare(
     offline: bool = False,
     on_iterate: Callable[[Iterate], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    networks: Networks | None = None,
     on_message: OnMessage | None = None,
     on_download: OnDownload | None = None,
     **options: Any,
@@ -220,7 +226,7 @@ def compare(
     `options` are as of `refine`. Raises ImageError, WeightsError, OptionError.
     """
     config = refine_config.replace(**options) if refine_config is not None else _recipe_config(recipe, options)
-    surroundings = _Surroundings(offline, on_message, on_download)
+    surroundings = _Surroundings(networks or Networks(), offline, on_message, on_download)
     inputs = _Inputs.read(content, style, config.size, surroundings)
     candidates: list[tuple[str, np.ndarray, TransferResult | None, int | None]] = []
     results: tuple[TransferResult, ...] = ()
@@ -239,7 +245,7 @@ def compare(
         candidates.append(("refined", refined.image, refined, _peak_memory_bytes()))
         results = (preview, refined)
     found = surroundings.network(config.features, "features")
-    score = _Yardstick(inputs, found)
+    score = _Yardstick(inputs, surroundings.networks, found)
     return Comparison(
         content=dataclasses.replace(inputs.content, pixels=inputs.content_pixels, alpha=inputs.alpha),
         styles=inputs.styles,
@@ -304,28 +310,17 @@ def _weighted_styles(style: StyleSource) -> tuple[tuple[Picture, float], ...]:
 class _Surroundings:
     """How a run reaches networks and tells its user things."""
 
-    def __init__(self, offline: bool, on_message: OnMessage | None, on_download: OnDownload | None) -> None:
+    def __init__(
+        self, networks: Networks, offline: bool, on_message: OnMessage | None, on_download: OnDownload | None
+    ) -> None:
+        self.networks = networks
         self._offline = offline
         self._on_download = on_download
         self.say: OnMessage = on_message or (lambda message: None)
-        self._resolved: dict[tuple[str, str], LocalWeights] = {}
 
     def network(self, name: str, role: weights.Role) -> LocalWeights:
-        """Resolve a network once a run, so that `auto` says what it took only once."""
-        if (name, role) not in self._resolved:
-            self._resolved[name, role] = self._resolve(name, role)
-        return self._resolved[name, role]
-
-    def _resolve(self, name: str, role: weights.Role) -> LocalWeights:
-        if name == "auto":
-            return weights.resolve_auto(role, offline=self._offline, on_progress=self._on_download, on_message=self.say)
-        spec = weights.REGISTRY.get(name)
-        if spec is None or spec.role != role:
-            known = ", ".join(["auto", *(n for n, s in weights.REGISTRY.items() if s.role == role)])
-            raise OptionError(
-                f"{'network' if role == 'stylizer' else role}: expected one of {known}, received {name!r}"
-            )
-        return weights.resolve(name, offline=self._offline, on_progress=self._on_download)
+        """Return a network's files."""
+        return self.networks.find(name, role, offline=self._offline, on_message=self.say, on_download=self._on_download)
 
 
 def _use(found: LocalWeights) -> NetworkUse:
@@ -334,27 +329,6 @@ def _use(found: LocalWeights) -> NetworkUse:
 
 # --------------------------------------------------------------------------------------------------------------------
 # fast
-
-
-class _Stylizer(Protocol):
-    def stylize(
-        self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float
-    ) -> np.ndarray: ...
-
-
-def _load_stylizer(found: LocalWeights) -> _Stylizer:
-    # Each branch imports its own framework only: mini and int8 need no TensorFlow.
-    if found.name == "mini":
-        from stylize.networks.mini import MiniStylizer
-
-        return MiniStylizer(*found.files)
-    if found.name == "magenta-int8":
-        from stylize.networks.magenta import Int8Stylizer
-
-        return Int8Stylizer(*found.files)
-    from stylize.networks.magenta import MagentaStylizer
-
-    return MagentaStylizer(found.folder)
 
 
 def _fast_config(config: FastConfig | None, options: Mapping[str, Any]) -> FastConfig:
@@ -367,7 +341,7 @@ def _fast_config(config: FastConfig | None, options: Mapping[str, Any]) -> FastC
 
 def _fast(inputs: _Inputs, config: FastConfig, surroundings: _Surroundings, began: float) -> TransferResult:
     found = surroundings.network(config.network, "stylizer")
-    stylizer = _load_stylizer(found)
+    stylizer = surroundings.networks.stylizer(found)
     styles = [(style.pixels, weight) for style, weight in inputs.styles]
     image = stylizer.stylize(inputs.content_pixels, styles, config.strength)
     if config.keep_colors:
@@ -429,9 +403,9 @@ def _refine(
         start = picture.pixels
 
     levels = pyramid_levels(max(inputs.size), config.steps, config.pyramid)
-    loss_at, precision = _losses(inputs, config, found)
+    loss = surroundings.networks.loss(found, config)
     surroundings.say(
-        f"{found.name} in {precision}, {config.optimization.optimizer}, "
+        f"{found.name} in {loss.precision}, {config.optimization.optimizer}, "
         + (f"{config.steps} steps" if config.time_budget is None else f"{config.time_budget:g} s")
         + f" over {', '.join(str(level.long_side_px) for level in levels)} px"
     )
@@ -440,7 +414,7 @@ def _refine(
         start,
         inputs.size,
         levels,
-        loss_at,
+        _losses(inputs, config, loss),
         config,
         context={"fingerprint": fingerprint, "size": inputs.size, "recipe": recipe},
         resume_from=resume_from,
@@ -487,21 +461,7 @@ def _start(inputs: _Inputs, config: RefineConfig) -> np.ndarray:
     return random.random((*size_for_long_side(*inputs.size, coarsest.long_side_px), 3), np.float32)
 
 
-def _losses(inputs: _Inputs, config: RefineConfig, found: LocalWeights) -> tuple[Callable[[int, int], LevelLoss], str]:
-    from stylize.losses import PerceptualLoss
-    from stylize.networks.vgg import FeatureEncoder, load_encoder_weights
-
-    layers = [name for name, _ in (*config.loss.content_layers, *config.loss.style_layers)]
-    encoder_weights = load_encoder_weights(found)
-    encoder = FeatureEncoder(
-        encoder_weights,
-        layers,
-        pooling=config.pooling,
-        precision=config.precision,
-        edge_padding=config.loss.normalization == "relative",
-    )
-    smoothing = config.loss.total_variation_weight * encoder_weights.grain
-    loss = PerceptualLoss(encoder, dataclasses.replace(config.loss, total_variation_weight=smoothing))
+def _losses(inputs: _Inputs, config: RefineConfig, loss: PerceptualLoss) -> Callable[[int, int], LevelLoss]:
     content = inputs.content_pixels
     if config.recolor and not config.keep_colors:
         content = with_palette_of(content, [(style.pixels, weight) for style, weight in inputs.styles])
@@ -518,7 +478,7 @@ def _losses(inputs: _Inputs, config: RefineConfig, found: LocalWeights) -> tuple
 
         return evaluate
 
-    return at, encoder.precision
+    return at
 
 
 def _style_at(style: Picture, long_side_px: float) -> np.ndarray:
@@ -550,16 +510,15 @@ _SSIM_WINDOW_PX = 11
 class _Yardstick:
     """Scores pictures of one pair: relative losses at relu1_1 to relu5_1 and relu4_2, in float32, and SSIM."""
 
-    def __init__(self, inputs: _Inputs, found: LocalWeights) -> None:
+    def __init__(self, inputs: _Inputs, networks: Networks, found: LocalWeights) -> None:
         from stylize.losses import PerceptualLoss
-        from stylize.networks.vgg import FeatureEncoder, load_encoder_weights
 
         config = PerceptualLossConfig(
             content_layers=(("relu4_2", 1.0),),
             style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS),
             octaves=1,
         )
-        encoder = FeatureEncoder(load_encoder_weights(found), ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32")
+        encoder = networks.encoder(found, ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32")
         self._loss = PerceptualLoss(encoder, config)
         self._content = self._enlarged(inputs.content_pixels)
         styles = [(_style_at(style, max(inputs.size)), weight) for style, weight in inputs.styles]

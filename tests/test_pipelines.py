@@ -269,3 +269,19 @@ def test_what_is_odd_about_an_input_is_said_once(tiny_networks, pictures):
     messages = []
     stylize.refine(blank, pictures[1], **QUICK, on_message=messages.append)
     assert sum("content:" in message for message in messages) == 1
+
+
+def test_networks_load_once_for_many_runs(tiny_networks, monkeypatch):
+    import stylize.loaded
+
+    loads = []
+    load = stylize.loaded._load_stylizer
+    monkeypatch.setattr(stylize.loaded, "_load_stylizer", lambda found: loads.append(found.name) or load(found))
+    networks = stylize.Networks()
+    content, style = painting(40, 48, 0), painting(48, 48, 1)
+    first = stylize.fast(content, style, size=48, networks=networks)
+    again = stylize.fast(content, style, size=48, networks=networks)
+    refined = [stylize.refine(content, style, size=32, steps=4, networks=networks).image for _ in range(2)]
+    assert loads == ["mini"]
+    np.testing.assert_array_equal(first.image, again.image)
+    np.testing.assert_array_equal(*refined)

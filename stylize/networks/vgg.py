@@ -118,6 +118,7 @@ class FeatureEncoder:
             precision = "bfloat16" if has_native_bfloat16() else "float32"
         self.layers = tuple(layer for layer in VGG19_LAYERS if layer in layers)
         self.precision = precision
+        self.grain = weights.grain
         self._dtype = tf.as_dtype(precision)
         self._pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
         self._edge_padding = edge_padding

@@ -1,0 +1,116 @@
+"""Networks that stay loaded between runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+
+from stylize import weights
+from stylize.errors import OptionError
+from stylize.weights import LocalWeights
+
+if TYPE_CHECKING:
+    from stylize.config import RefineConfig
+    from stylize.losses import PerceptualLoss
+    from stylize.networks.vgg import FeatureEncoder
+
+__all__ = ["Networks", "OnDownload", "OnMessage", "Stylizer"]
+
+_T = TypeVar("_T")
+OnMessage = Callable[[str], None]
+OnDownload = Callable[[str, int, int | None], None]
+
+
+class Stylizer(Protocol):
+    """What every feed-forward network can do."""
+
+    def stylize(self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float) -> np.ndarray:
+        """Paint float32 (H, W, 3) in [0, 1] with weighted styles of the same kind; 0 gives the content back."""
+        ...
+
+
+class Networks:
+    """Finds networks by name and keeps them loaded; give one to many calls of `fast`, `refine` and `compare`.
+
+    What `auto` stands for is settled at the first call that asks. May be used from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], LocalWeights] = {}
+        self._loaded: dict[Any, Any] = {}
+        self._lock = threading.RLock()
+
+    def find(
+        self,
+        name: str,
+        role: weights.Role,
+        *,
+        offline: bool = False,
+        on_message: OnMessage | None = None,
+        on_download: OnDownload | None = None,
+    ) -> LocalWeights:
+        """Return a network's files; `auto` chooses among those of its role. Raises OptionError, WeightsError."""
+        with self._lock:
+            if (name, role) not in self._found:
+                if name == "auto":
+                    say = on_message or (lambda message: None)
+                    found = weights.resolve_auto(role, offline=offline, on_progress=on_download, on_message=say)
+                else:
+                    spec = weights.REGISTRY.get(name)
+                    if spec is None or spec.role != role:
+                        known = ", ".join(["auto", *(n for n, s in weights.REGISTRY.items() if s.role == role)])
+                        option = "network" if role == "stylizer" else role
+                        raise OptionError(f"{option}: expected one of {known}, received {name!r}")
+                    found = weights.resolve(name, offline=offline, on_progress=on_download)
+                self._found[name, role] = found
+            return self._found[name, role]
+
+    def stylizer(self, found: LocalWeights) -> Stylizer:
+        """Return a feed-forward network, loaded."""
+        return self._kept(("stylizer", found.name), lambda: _load_stylizer(found))
+
+    def encoder(self, found: LocalWeights, layers: Sequence[str], **options: Any) -> FeatureEncoder:
+        """Return a `FeatureEncoder` of these layers and options."""
+        from stylize.networks.vgg import FeatureEncoder, load_encoder_weights
+
+        key = ("encoder", found.name, tuple(layers), tuple(sorted(options.items())))
+        return self._kept(key, lambda: FeatureEncoder(load_encoder_weights(found), layers, **options))
+
+    def loss(self, found: LocalWeights, config: RefineConfig) -> PerceptualLoss:
+        """Return the loss that `config` describes, under the features of `found`, with its graph."""
+        from stylize.losses import PerceptualLoss
+
+        layers = [name for name, _ in (*config.loss.content_layers, *config.loss.style_layers)]
+        edge_padding = config.loss.normalization == "relative"
+        encoder = self.encoder(
+            found, layers, pooling=config.pooling, precision=config.precision, edge_padding=edge_padding
+        )
+        smoothing = config.loss.total_variation_weight * encoder.grain
+        loss_config = dataclasses.replace(config.loss, total_variation_weight=smoothing)
+        return self._kept(("loss", encoder, loss_config), lambda: PerceptualLoss(encoder, loss_config))
+
+    def _kept(self, key: Any, load: Callable[[], _T]) -> _T:
+        with self._lock:
+            if key not in self._loaded:
+                self._loaded[key] = load()
+            loaded: _T = self._loaded[key]
+            return loaded
+
+
+def _load_stylizer(found: LocalWeights) -> Stylizer:
+    # Each branch imports its own framework only: mini and int8 need no TensorFlow.
+    if found.name == "mini":
+        from stylize.networks.mini import MiniStylizer
+
+        return MiniStylizer(*found.files)
+    if found.name == "magenta-int8":
+        from stylize.networks.magenta import Int8Stylizer
+
+        return Int8Stylizer(*found.files)
+    from stylize.networks.magenta import MagentaStylizer
+
+    return MagentaStylizer(found.folder)
