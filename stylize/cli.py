@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from stylize._version import __version__
+from stylize.commands.app import app
 from stylize.commands.compare import compare, demo
 from stylize.commands.fast import fast
 from stylize.commands.models import models
@@ -44,8 +45,9 @@ def main() -> None:
     """Paint a photograph in the style of a picture.
 
     `fast` gives a preview at once, `refine` a high quality picture, `compare` both side by side with numbers.
+    `app` opens a web page that does it all.
     """
 
 
-for command in (fast, refine, compare, demo, info, rerun, models):
+for command in (fast, refine, compare, demo, info, rerun, models, app):
     main.add_command(command)

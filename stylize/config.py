@@ -19,6 +19,7 @@ __all__ = [
     "RECIPES",
     "SMALLEST_PX",
     "VGG19_LAYERS",
+    "AppConfig",
     "FastConfig",
     "LayerWeights",
     "OptimizationConfig",
@@ -228,6 +229,31 @@ class RefineConfig:
             if theirs[name]:
                 mine[name] = dataclasses.replace(mine.get(name, part), **theirs[name])
         return dataclasses.replace(self, **mine)
+
+
+@dataclass(frozen=True)
+class AppConfig:
+    """What `app`, the web page, is asked for."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on; the default is reached from this machine alone."""
+    port: int = 8501
+    max_refinements: int = 1
+    """That run at a time, of all visitors."""
+    max_queue: int = 8
+    """Refinements that may wait for their turn."""
+    max_upload_mb: int = 20
+    max_megapixels: int = 40
+    """Of an uploaded picture, checked before it is decoded."""
+    grace_s: float = 20.0
+    """A visitor whose connection is gone for longer has left: phones drop it for moments."""
+
+    def __post_init__(self) -> None:
+        _check(1 <= self.port <= 65535, f"port: expected 1 to 65535, received {self.port}")
+        _check(self.max_refinements >= 1, f"max refinements: expected 1 or more, received {self.max_refinements}")
+        _check(self.max_queue >= 0, f"max queue: expected 0 or more, received {self.max_queue}")
+        _check(self.max_upload_mb >= 1, f"max upload: expected 1 MB or more, received {self.max_upload_mb}")
+        _check(self.max_megapixels >= 1, f"max megapixels: expected 1 or more, received {self.max_megapixels}")
 
 
 def config_from_dict(kind: type[Config], options: Mapping[str, Any]) -> Config:

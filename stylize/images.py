@@ -74,7 +74,7 @@ class Picture:
         return int(self.pixels.shape[1])
 
 
-ImageSource = str | os.PathLike[str] | Image.Image | np.ndarray | Picture
+ImageSource = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Picture
 
 
 # ---------------------------------------------------------------------------------------------------- reading
@@ -88,21 +88,24 @@ _EXPECTED = "a picture (JPEG, PNG, WebP, TIFF, AVIF, GIF, BMP, JPEG 2000, PSD)"
 _PILLOW_LOCK = threading.RLock()
 
 
-def read_image(source: ImageSource, *, name: str = "image", long_side_px: int | None = None) -> Picture:
+def read_image(
+    source: ImageSource, *, name: str = "image", long_side_px: int | None = None, max_pixels: int = MAX_PIXELS
+) -> Picture:
     """Decode a picture upright, in sRGB, with its transparency.
 
     EXIF orientation is applied and colour profiles are converted to sRGB (relative colorimetric, black point
     compensation). 16-bit and float gray keep their precision. Of an animation, the first frame is used.
 
     Args:
-        source: a path; a PIL image; an array, uint8, uint16 or float in [0, 1], shaped (H, W), (H, W, 1),
-            (H, W, 3) or (H, W, 4), taken as sRGB; or a `Picture`, which is returned unchanged.
+        source: a path; a file's bytes; a PIL image; an array, uint8, uint16 or float in [0, 1], shaped (H, W),
+            (H, W, 1), (H, W, 3) or (H, W, 4), taken as sRGB; or a `Picture`, which is returned unchanged.
         name: what error messages call it, such as "content".
         long_side_px: a hint that no more than this is wanted. A JPEG may then be decoded at a reduced size,
             whose long side still is at least twice the hint.
+        max_pixels: a larger file is refused before it is decoded.
 
     Raises:
-        ImageError: the source is missing, unreadable, damaged, no picture, or larger than `MAX_PIXELS`.
+        ImageError: the source is missing, unreadable, damaged, no picture, or larger than `max_pixels`.
     """
     if isinstance(source, Picture):
         return source
@@ -115,15 +118,16 @@ def read_image(source: ImageSource, *, name: str = "image", long_side_px: int | 
             palette = source.palette.tobytes() if source.palette else b""
             digest = hashlib.sha256(source.tobytes() + palette).hexdigest()
         return _picture(decoded, sha256=digest)
-    if not isinstance(source, (str, os.PathLike)):
+    if not isinstance(source, (str, os.PathLike, bytes)):
         raise ImageError(
-            f"{name}: expected a path, a PIL image, an array or a Picture, received {type(source).__name__}"
+            f"{name}: expected a path, bytes, a PIL image, an array or a Picture, received {type(source).__name__}"
         )
 
-    path = os.fsdecode(source)
-    label = _one_line(f"{name} {path}")
-    with _opened(path, label) as file, _decoding(label):
-        image = _identified(file, label)
+    file_or_bytes = source if isinstance(source, bytes) else os.fsdecode(source)
+    path = None if isinstance(file_or_bytes, bytes) else file_or_bytes
+    label = _one_line(name if path is None else f"{name} {path}")
+    with _opened(file_or_bytes, label) as file, _decoding(label):
+        image = _identified(file, label, max_pixels)
         if long_side_px is not None and image.format in ("JPEG", "MPO"):
             # Twice the size: the last halving is left to Lanczos, which is better than the decoder's own.
             height, width = size_for_long_side(image.height, image.width, 2 * long_side_px)
@@ -144,8 +148,11 @@ class _Decoded:
 
 
 @contextlib.contextmanager
-def _opened(path: str, label: str) -> Iterator[BinaryIO]:
-    """The file as a seekable stream; what the system refuses becomes one line."""
+def _opened(path: str | bytes, label: str) -> Iterator[BinaryIO]:
+    """The file, or its bytes, as a seekable stream; what the system refuses becomes one line."""
+    if isinstance(path, bytes):
+        yield io.BytesIO(path)
+        return
     try:
         if os.path.isdir(path):
             raise ImageError(f"{label}: expected {_EXPECTED}, received a folder; name a file in it")
@@ -187,7 +194,7 @@ def _decoding(label: str) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _identified(file: BinaryIO, label: str) -> Image.Image:
+def _identified(file: BinaryIO, label: str, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """The picture in `file`, its header read and its size checked, not decoded yet."""
     try:
         image = Image.open(file, formats=_FORMATS)
@@ -202,15 +209,15 @@ def _identified(file: BinaryIO, label: str) -> Image.Image:
             received = f"an unknown or damaged format (it begins {head[:8]!r})"
             advice = "export it as PNG or JPEG"
         raise ImageError(f"{label}: expected {_EXPECTED}, received {received}; {advice}") from None
-    _check_size(image.size, label)
+    _check_size(image.size, label, max_pixels)
     return image
 
 
-def _check_size(size: tuple[int, int], label: str) -> None:
+def _check_size(size: tuple[int, int], label: str, max_pixels: int = MAX_PIXELS) -> None:
     width, height = size
-    if not 0 < width * height <= MAX_PIXELS:
+    if not 0 < width * height <= max_pixels:
         raise ImageError(
-            f"{label}: expected 1 pixel to {MAX_PIXELS // 10**6} megapixels, received {width} x {height} px "
+            f"{label}: expected 1 pixel to {max_pixels / 1e6:g} megapixels, received {width} x {height} px "
             f"({width * height / 1e6:.0f} megapixels); make it smaller first"
         )
 

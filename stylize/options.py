@@ -14,13 +14,14 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import click
 
 from stylize import weights
-from stylize.config import RECIPES, FastConfig, LayerWeights, RefineConfig, canonical_layer
+from stylize.config import RECIPES, AppConfig, FastConfig, LayerWeights, RefineConfig, canonical_layer
 from stylize.errors import OptionError
 
 __all__ = [
     "FILE",
     "StyleFile",
     "Styles",
+    "app_options",
     "common_options",
     "content_option",
     "fast_options",
@@ -108,7 +109,7 @@ def _joined(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
 
 
 def _field_option(
-    config: FastConfig | RefineConfig, *names: str, help: str, **settings: Any
+    config: AppConfig | FastConfig | RefineConfig, *names: str, help: str, **settings: Any
 ) -> Callable[[Command], Command]:
     """Return the option that sets the field of `config` which it is named after.
 
@@ -131,6 +132,7 @@ def _field_option(
 
 _fast = functools.partial(_field_option, FastConfig())
 _refine = functools.partial(_field_option, RefineConfig())
+_app = functools.partial(_field_option, AppConfig())
 
 content_option = click.option("-c", "--content", required=True, type=FILE, help="The photograph to paint.")
 styles_option = click.option(
@@ -184,6 +186,15 @@ refine_options = _joined(
     _refine("--precision", help="Of the convolutions."),
     _refine("--seed", help="Of the noise; the same seed gives the same picture."),
 )  # fmt: skip
+
+app_options = _joined(
+    _app("--host", help="The address to listen on; 0.0.0.0 lets the whole network in."),
+    _app("--port", help="The port to listen on."),
+    _app("--max-refinements", help="Refinements at a time, of all visitors."),
+    _app("--max-queue", help="Refinements that may wait beyond those."),
+    _app("--max-upload-mb", help="The largest file that is taken."),
+    _app("--max-megapixels", help="The largest picture that is decoded."),
+)
 
 common_options = _joined(
     click.option("--json", "as_json", is_flag=True, help="Print one machine-readable result on stdout."),

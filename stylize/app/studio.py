@@ -1,0 +1,163 @@
+"""Where the page's pictures are made: uploads read within limits, previews, refinements in the queue. No Streamlit."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import PurePath
+
+import numpy as np
+from PIL import Image
+
+from stylize import pipelines, weights
+from stylize.app.jobs import Job, Queue
+from stylize.config import AppConfig, FastConfig, RefineConfig
+from stylize.images import Picture, encode, read_image, resized, size_for_long_side
+from stylize.loaded import Networks
+from stylize.optimization import HistoryEntry, Iterate
+
+__all__ = ["MOST_PX", "Painted", "Progress", "Studio", "examples", "for_eyes", "thumbnail"]
+
+#: The largest long side that the page paints, px; uploads are kept no larger, as many visitors share the memory.
+MOST_PX = 1024
+_THUMBNAIL_PX = 240
+
+Styles = Sequence[tuple[Picture, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """A refinement on its way."""
+
+    step: int
+    steps: int | None
+    remaining_s: float
+    picture: np.ndarray
+    """Float32 (h, w, 3) in [0, 1], of the level's size."""
+    history: Sequence[HistoryEntry]
+
+
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """A finished refinement, as the files that its visitor may take home."""
+
+    name: str
+    """Of the files, without suffix."""
+    picture: bytes
+    """PNG, the recipe inside."""
+    recipe: str
+    """JSON."""
+    photo: bytes
+    """JPEG of the content, for eyes; so are the next two."""
+    preview: bytes
+    refined: bytes
+    thumbnail: bytes
+    config: RefineConfig
+    history: tuple[HistoryEntry, ...]
+    seconds: float
+    stopped: bool
+
+
+class Studio:
+    """What all visitors share: networks that stay loaded, and the queue. Nobody's pictures."""
+
+    def __init__(
+        self,
+        config: AppConfig | None = None,
+        networks: Networks | None = None,
+        present: Callable[[str], bool] = lambda visitor: True,
+    ) -> None:
+        self.config = config or AppConfig()
+        self._networks = networks or Networks()
+        self.queue = Queue(
+            self.config.max_refinements, self.config.max_queue, present=present, grace_s=self.config.grace_s
+        )
+
+    def read(self, data: bytes, name: str) -> Picture:
+        """Decode an upload, shrunk to `MOST_PX`; of its name only the last part is kept. Raises ImageError."""
+        name = PurePath(name.replace("\\", "/")).name or "picture"
+        picture = read_image(data, name=name, long_side_px=MOST_PX, max_pixels=self.config.max_megapixels * 10**6)
+        if max(picture.height, picture.width) > MOST_PX:
+            picture = resized(picture, *size_for_long_side(picture.height, picture.width, MOST_PX))
+        return dataclasses.replace(picture, path=name)
+
+    def feature_networks(self) -> list[str]:
+        """Return the names that a visitor may choose among: auto, and what is on this machine."""
+        names = [spec.name for spec in weights.REGISTRY.values() if spec.role == "features"]
+        return ["auto", *(name for name in names if weights.find(name) is not None)]
+
+    def preview(self, content: Picture, styles: Styles, config: FastConfig) -> pipelines.TransferResult:
+        """Paint at once. Raises StylizeError."""
+        return pipelines.fast(content, list(styles), config=config, networks=self._networks, offline=True)
+
+    def refine(self, visitor: str, content: Picture, styles: Styles, config: RefineConfig) -> Job:
+        """Put a refinement in line; its `progress` is a `Progress`, its `result` a `Painted`.
+
+        The result is None if it was stopped before the first step. Raises StylizeError as `Queue.submit`.
+        """
+        return self.queue.submit(visitor, lambda job: self._refine(job, content, styles, config))
+
+    def _refine(self, job: Job, content: Picture, styles: Styles, config: RefineConfig) -> Painted | None:
+        preview = self.preview(content, styles, FastConfig(config.network, config.size, keep_colors=config.keep_colors))
+        history: list[HistoryEntry] = []
+
+        def on_iterate(iterate: Iterate) -> None:
+            history.append(HistoryEntry(iterate.level, iterate.step, iterate.elapsed_s, iterate.losses))
+            job.progress = Progress(iterate.step, iterate.steps, iterate.remaining_s, iterate.pixels.copy(), history)
+
+        result = pipelines.refine(
+            content, list(styles), config=config, networks=self._networks, offline=True, on_iterate=on_iterate,
+            should_stop=job.should_stop,
+        )  # fmt: skip
+        return _painted(result, content, preview.image) if result.history else None
+
+
+def _painted(result: pipelines.TransferResult, content: Picture, preview: np.ndarray) -> Painted:
+    assert isinstance(result.config, RefineConfig)
+    alpha = result.alpha
+    names = [result.recipe["content"]["path"], *(style["path"] for style in result.recipe["styles"])]
+    return Painted(
+        name="-".join(PurePath(name).stem for name in names),
+        picture=encode(result.image, "png", alpha, recipe=result.recipe),
+        recipe=json.dumps(result.recipe, indent=1),
+        photo=for_eyes(resized(content.pixels, *result.image.shape[:2]), alpha),
+        preview=for_eyes(preview, alpha),
+        refined=for_eyes(result.image, alpha),
+        thumbnail=thumbnail(result.image),
+        config=result.config,
+        history=result.history,
+        seconds=result.seconds,
+        stopped=result.stopped is not None,
+    )
+
+
+def for_eyes(pixels: np.ndarray, alpha: np.ndarray | None = None, quality: int = 90) -> bytes:
+    """Return a JPEG to look at; white stands behind what is transparent."""
+    seen = pixels if alpha is None else pixels * alpha[..., None] + (1 - alpha[..., None])
+    buffer = io.BytesIO()
+    Image.fromarray(np.rint(seen * 255).astype(np.uint8)).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def thumbnail(pixels: np.ndarray) -> bytes:
+    """Return a small JPEG."""
+    height, width = pixels.shape[:2]
+    size = size_for_long_side(height, width, min(_THUMBNAIL_PX, max(height, width)))
+    return for_eyes(resized(pixels, *size), quality=80)
+
+
+@functools.cache
+def examples(kind: str) -> Mapping[str, tuple[Picture, bytes]]:
+    """Return the project's own pictures of a kind, scene or style: label to picture and thumbnail."""
+    found = {}
+    for file in sorted(resources.files("stylize.examples").iterdir(), key=lambda file: file.name):
+        if file.name.startswith(f"{kind}_") and file.name.endswith(".jpg"):
+            picture = dataclasses.replace(read_image(file.read_bytes()), path=file.name)
+            label = file.name.removeprefix(f"{kind}_").removesuffix(".jpg").replace("_", " ").capitalize()
+            found[label] = (picture, thumbnail(picture.pixels))
+    return found
