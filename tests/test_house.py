@@ -18,6 +18,7 @@ FLOORS = {
     "config": 1,
     "images": 1,
     "downloads": 1,
+    "film": 2,
     "weights": 2,
     "networks": 2,
     "networks.runtime": 3,
