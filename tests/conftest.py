@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,6 @@ def painting(height: int, width: int, seed: int) -> np.ndarray:
 @pytest.fixture
 def tiny_networks(tmp_path, monkeypatch):
     """Make the embedded feature network a tiny random one, keep the shipped stylizer, and cut the network off."""
-    import shutil
-
     from safetensors.numpy import save_file
 
     from stylize import weights
@@ -95,3 +94,65 @@ def pictures(tmp_path):
         Image.fromarray((painting(*shape, seed) * 255).round().astype(np.uint8)).save(path)
         paths.append(path)
     return tuple(paths)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# A browser
+
+_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_CHROMIUM_OPTIONS = (
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium, as Playwright's `Browser`; of a module's own, as its event loop is in others' way."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    executable = next(filter(None, map(shutil.which, _CHROMIUMS)), None)
+    if executable is None:
+        pytest.skip(f"no browser: none of {', '.join(_CHROMIUMS)} is installed")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=executable, args=_CHROMIUM_OPTIONS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a page: `visit(url, width=375, dark=True, ...)`. In the end, fail on errors and on outside requests.
+
+    Outside is all but the pages visited themselves: the very file, or for http whatever the same host and port has.
+    """
+    from urllib.parse import urlsplit
+
+    contexts, errors, requests, inside = [], [], [], set()
+
+    def place(url):
+        parts = urlsplit(url)
+        return (
+            (parts.scheme, parts.path) if parts.scheme == "file" else (parts.scheme.replace("ws", "http"), parts.netloc)
+        )
+
+    def visit(url, *, width=1280, height=900, dark=False, still=False, **options):
+        inside.add(place(url))
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light",
+            reduced_motion="reduce" if still else "no-preference", **options,
+        )  # fmt: skip
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: message.type in ("error", "warning") and errors.append(message.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("websocket", lambda socket: requests.append(socket.url))
+        page.goto(url)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    outside = [url for url in requests if urlsplit(url).scheme not in ("data", "blob") and place(url) not in inside]
+    assert not outside
+    assert not errors

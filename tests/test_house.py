@@ -18,6 +18,8 @@ FLOORS = {
     "config": 1,
     "images": 1,
     "downloads": 1,
+    "film": 2,
+    "page": 8,
     "weights": 2,
     "networks": 2,
     "networks.runtime": 3,
