@@ -1,6 +1,6 @@
 """The page that Streamlit shows: one visitor's photo, style, preview, refinement and history.
 
-Streamlit runs this file anew for every visitor and at every change; what a visitor has lies in the session's state,
+Streamlit runs this file anew for every visitor and at every change. What a visitor has lies in the session's state,
 what all share in the `Studio`.
 """
 
@@ -9,20 +9,22 @@ from __future__ import annotations
 import base64
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import altair
+import numpy as np
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from stylize.app import server
 from stylize.app import studio as studios
 from stylize.app.jobs import Job
-from stylize.app.studio import MOST_PX, Painted, Progress, Studio
-from stylize.config import RECIPES, VGG19_LAYERS, FastConfig, RefineConfig
+from stylize.app.studio import MOST_PX, Painted, Progress, Studio, Styles
+from stylize.config import RECIPES, VGG19_LAYERS, FastConfig, LayerWeights, RefineConfig
 from stylize.errors import StylizeError
 from stylize.images import Picture, encode
+from stylize.optimization import HistoryEntry
 from stylize.options import refine_config_of
 
 __all__ = ["main"]
@@ -30,20 +32,21 @@ __all__ = ["main"]
 _SUFFIXES = ["jpg", "jpeg", "png", "webp", "avif", "tif", "tiff", "gif", "bmp", "jp2", "psd"]
 _SIZES = (256, 320, 384, 448, 512, 640, 768, 896, MOST_PX)
 _MOST_STEPS = 2000
-_HISTORY = 12
+_MOST_KEPT = 12
 _LIVE_S = 1.0
+_TALLEST = "64vh"
 
 ss = st.session_state
 
 
 def main() -> None:
     """Show the page."""
-    swirls = studios.examples("style")["Swirls"][1]
-    st.set_page_config(page_title="stylize", page_icon=swirls, layout="wide", menu_items={})
+    icon = studios.examples("style")["Swirls"][1]
+    st.set_page_config(page_title="stylize", page_icon=icon, layout="wide", menu_items={})
     studio = _studio()
     ss.setdefault("history", [])
     ss.setdefault("view", "Preview")
-    st.html(f"<style>{_CSS}{_thumbnail_css()}</style>")
+    st.html(f"<style>{_CSS}{_example_css()}</style>")
     st.html("<header><h1>stylize</h1><p>Paint a photograph in the style of a picture.</p></header>")
     left, right = st.columns([2, 5], gap="large")
     with left:
@@ -75,30 +78,20 @@ def _choose(studio: Studio, role: str, title: str, kind: str, default: str) -> P
     """Let the visitor drop a picture or choose an example; return it, or None after an error was shown."""
     examples = studios.examples(kind)
     chosen = ss.setdefault(f"{role}_chosen", default)
-    st.html(f"<h2>{title}</h2>")
     upload = st.file_uploader(
-        f"Drop a {title.lower()}",
-        type=_SUFFIXES,
-        max_upload_size=studio.config.max_upload_mb,
+        f"**{title}**: drop yours, or choose one of ours", type=_SUFFIXES, on_change=_look_at_preview,
         key=f"{role}_upload_{ss.setdefault(f'{role}_round', 0)}",
-        label_visibility="collapsed",
-        on_change=_look_at_preview,
-    )
-    own = None
-    if upload is not None:
-        own = _read(studio, role, upload)
-    with st.container(key=f"{role}_grid", horizontal=True, gap="small"):
+    )  # fmt: skip
+    own = None if upload is None else _read(studio, role, upload)
+    with st.container(key=f"{role}_grid"):
         if isinstance(own, Picture):
-            _own_css(role, own)
+            _background(f"{role}_own", ss[f"{role}_read"][2])
             st.button(f"Your {title.lower()}", key=f"{role}_own", type="primary")
         for label in examples:
             st.button(
-                label,
-                key=f"{role}_example_{_slug(label)}",
+                label, key=f"{role}_example_{_slug(label)}", on_click=_choose_example, args=(role, label),
                 type="primary" if upload is None and label == chosen else "secondary",
-                on_click=_choose_example,
-                args=(role, label),
-            )
+            )  # fmt: skip
     if isinstance(own, str):
         st.error(_plain(own))
         return None
@@ -118,12 +111,11 @@ def _look_at_preview() -> None:
 def _read(studio: Studio, role: str, upload: Any) -> Picture | str:
     """Return the uploaded picture, decoded once, or what is wrong with it."""
     if ss.get(f"{role}_read", (None,))[0] != upload.file_id:
-        outcome: Picture | str
         try:
-            outcome = studio.read(upload.getvalue(), upload.name)
+            picture = studio.read(upload.getvalue(), upload.name)
+            ss[f"{role}_read"] = (upload.file_id, picture, studios.thumbnail(picture.pixels))
         except StylizeError as error:
-            outcome = str(error)
-        ss[f"{role}_read"] = (upload.file_id, outcome)
+            ss[f"{role}_read"] = (upload.file_id, str(error), b"")
     read: Picture | str = ss[f"{role}_read"][1]
     return read
 
@@ -139,49 +131,52 @@ def _canvas_and_controls(
     with st.container(key="controls"):
         columns = st.columns(3 if second is not None else 2, gap="medium")
         size = columns[0].select_slider(
-            "Size", _SIZES, 512, format_func=lambda px: f"{px} px", key="size", on_change=_look_at_preview,
-            help="Long side of the picture.",
-        )  # fmt: skip
+            "Size", _SIZES, 512, format_func=lambda px: f"{px} px", key="size", on_change=_look_at_preview
+        )
         strength = columns[1].slider(
             "Strength of the preview", 0, 100, 100, 5, format="%d %%", key="strength", on_change=_look_at_preview
         )
         share = 0
         if second is not None:
             share = columns[2].slider(
-                "Blend", 0, 100, 50, 5, format="%d %%", key="blend", on_change=_look_at_preview,
-                help="How much of the second style.",
-            )  # fmt: skip
+                "Share of the second style", 0, 100, 50, 5, format="%d %%", key="blend", on_change=_look_at_preview
+            )
         keep_colors = st.checkbox("Keep the photo's own colours", key="keep_colors", on_change=_look_at_preview)
-        config = _refine_panel(studio, size, keep_colors)
-        job: Job | None = ss.get("job")
-        generate = st.button(
-            "Generate", type="primary", key="generate", width="stretch", icon=":material/brush:",
-            disabled=job is not None or content is None or style is None or config is None,
-            help="Refine the picture by optimisation: minutes, not moments, for a much better one.",
-        )  # fmt: skip
-    styles = [] if style is None else [(style, 1.0 - share / 100)]
-    if second is not None and share:
-        styles.append((second, share / 100))
-    styles = [(picture, weight) for picture, weight in styles if weight > 0]
-    if generate and content is not None and config is not None:
-        try:
-            ss.job = studio.refine(_visitor(), content, styles, config)
-            ss.wanted_view = "Refined"
-        except StylizeError as error:
-            ss.notice = str(error)
-        st.rerun()
+        button = st.empty()
+        recipe, config = _refine_panel(studio, size, keep_colors)
+    weighted = [(style, 100 - share), (second, share)]
+    styles = [(picture, weight / 100) for picture, weight in weighted if picture is not None and weight]
+    ready = content is not None and bool(styles) and config is not None
+    if button.button(
+        "Generate", type="primary", key="generate", width="stretch", icon=":material/brush:",
+        disabled=not ready or ss.get("job") is not None,
+        help="Refines the picture by optimisation: minutes, not moments, for a much better one.",
+    ):  # fmt: skip
+        assert content is not None and config is not None
+        _generate(studio, content, styles, config, recipe)
     with canvas:
         _canvas(studio, content, styles, FastConfig(size=size, strength=strength / 100, keep_colors=keep_colors))
     _history()
 
 
-def _canvas(studio: Studio, content: Picture | None, styles: Any, config: FastConfig) -> None:
-    if "wanted_view" in ss:
-        ss.view = ss.pop("wanted_view")
+def _generate(studio: Studio, content: Picture, styles: Styles, config: RefineConfig, recipe: str) -> None:
+    try:
+        ss.job = studio.refine(_visitor(), content, styles, config, recipe)
+        ss.next_view = "Refined"
+    except StylizeError as error:
+        ss.notice = str(error)
+    st.rerun()
+
+
+def _canvas(studio: Studio, content: Picture | None, styles: Styles, config: FastConfig) -> None:
     job: Job | None = ss.get("job")
     shown: Painted | None = ss.get("shown")
+    if "next_view" in ss:
+        ss.view = ss.pop("next_view")
     if "notice" in ss:
         st.error(_plain(ss.pop("notice")))
+    if "news" in ss:
+        st.toast(ss.pop("news"))
     if job is not None or shown is not None:
         st.segmented_control("View", ["Preview", "Refined"], key="view", label_visibility="collapsed", required=True)
     if job is not None:
@@ -193,7 +188,7 @@ def _canvas(studio: Studio, content: Picture | None, styles: Any, config: FastCo
         _result(shown)
 
 
-def _preview(studio: Studio, content: Picture, styles: Any, config: FastConfig) -> None:
+def _preview(studio: Studio, content: Picture, styles: Styles, config: FastConfig) -> None:
     key = (content.sha256, tuple((style.sha256, weight) for style, weight in styles), config)
     if ss.get("preview", (None,))[0] != key:
         try:
@@ -202,27 +197,31 @@ def _preview(studio: Studio, content: Picture, styles: Any, config: FastConfig) 
             st.error(_plain(str(error)))
             return
         ss.preview = (key, studios.for_eyes(result.image, result.alpha), result)
-    _, picture, result = ss.preview
-    st.image(picture, width="stretch")
-    with st.container(horizontal=True, vertical_alignment="center"):
+    _, jpeg, result = ss.preview
+    _image(jpeg, result.image)
+    with st.container(key="under_preview", horizontal=True, vertical_alignment="center"):
         st.caption(f"Preview by {result.networks[0].name}, {result.seconds:.1f} s")
         st.download_button(
-            "Picture",
-            functools.partial(encode, result.image, "png", result.alpha, recipe=result.recipe),
-            "preview.png",
-            "image/png",
-            on_click="ignore",
-            icon=":material/download:",
-            type="tertiary",
-        )
+            "Picture", functools.partial(encode, result.image, "png", result.alpha, recipe=result.recipe),
+            f"{studios.name_of(result)}.png", "image/png", key="download_preview", on_click="ignore",
+            icon=":material/download:", type="tertiary",
+        )  # fmt: skip
+
+
+def _image(jpeg: bytes, pixels: np.ndarray) -> None:
+    """Show a picture as large as the screen has room for, whatever its own size and shape."""
+    height, width = pixels.shape[:2]
+    fit = f"min(100%, calc({_TALLEST} * {width} / {height}))"
+    st.html(f"<style>.st-key-canvas img {{ width: {fit} !important }}</style>")
+    st.image(jpeg, width="stretch")
 
 
 # --------------------------------------------------------------------------------------------------------------------
 # Refinement
 
 
-def _refine_panel(studio: Studio, size: int, keep_colors: bool) -> RefineConfig | None:
-    """Return what the panel says, or None after an error was shown."""
+def _refine_panel(studio: Studio, size: int, keep_colors: bool) -> tuple[str, RefineConfig | None]:
+    """Return the recipe's name and what the panel says, or None after an error was shown."""
     with st.expander("Refinement settings", icon=":material/tune:"):
         recipe = st.selectbox("Recipe", list(RECIPES), key="recipe") or "default"
         st.caption(_plain(RECIPES[recipe].description))
@@ -241,89 +240,95 @@ def _refine_panel(studio: Studio, size: int, keep_colors: bool) -> RefineConfig 
             "Learning rate", 0.0001, 1.0, config.optimization.learning_rate, 0.01, "%.4g", key=key("rate"),
             help="Adam's step on pixels from 0 to 1; of L-BFGS only the first step.",
         )  # fmt: skip
-        weight = functools.partial(_weight, key=key)
-        content_weight = weight(one, "Content weight", config.loss.content_weight)
-        style_weight = weight(two, "Style weight", config.loss.style_weight)
-        smoothness = weight(three, "Smoothness", config.loss.total_variation_weight)
+        content_weight = _weight(one, "Content weight", config.loss.content_weight, key)
+        style_weight = _weight(two, "Style weight", config.loss.style_weight, key)
+        smoothness = _weight(three, "Smoothness", config.loss.total_variation_weight, key)
         content_layers = _layers("Content layers", config.loss.content_layers, key)
         style_layers = _layers("Style layers", config.loss.style_layers, key)
         one, two, _ = st.columns(3)
         features = one.selectbox("Features", studio.feature_networks(), key="features")
         seed = two.number_input("Seed", 0, 2**31 - 1, 0, 1, key="seed")
+        options = {
+            "size": size, "keep_colors": keep_colors or None, "steps": steps, "optimizer": optimizer,
+            "learning_rate": rate, "content_weight": content_weight, "style_weight": style_weight,
+            "total_variation_weight": smoothness, "content_layers": content_layers, "style_layers": style_layers,
+            "features": features, "seed": seed,
+        }  # fmt: skip
         try:
-            return refine_config_of(
-                recipe,
-                {
-                    "size": size, "keep_colors": keep_colors or None, "steps": steps, "optimizer": optimizer,
-                    "learning_rate": rate, "content_weight": content_weight, "style_weight": style_weight,
-                    "total_variation_weight": smoothness, "content_layers": content_layers,
-                    "style_layers": style_layers, "features": features, "seed": seed,
-                },
-            )  # fmt: skip
+            return recipe, refine_config_of(recipe, options)
         except StylizeError as error:
             st.error(_plain(str(error)))
-            return None
+            return recipe, None
 
 
 def _weight(column: Any, label: str, default: float, key: Callable[[str], str]) -> float:
-    value: float = column.number_input(label, 0.0, None, float(default), max(default / 4, 0.01), "%.4g", key=key(label))
+    step = max(default / 4, 0.0001)
+    value: float = column.number_input(label, 0.0, None, float(default), step, "%.4g", key=key(label))
     return value
 
 
-def _layers(label: str, recipe: Any, key: Callable[[str], str]) -> Any:
-    """Return the layers as the command line has them: the recipe's weights, unless others are chosen."""
+def _layers(label: str, recipe: LayerWeights, key: Callable[[str], str]) -> LayerWeights | tuple[tuple[str, None], ...]:
+    """Return the layers as the command line has them: with the recipe's weights, or others without."""
     default = [name for name, _ in recipe]
     names = st.multiselect(label, VGG19_LAYERS, default, key=key(label))
     return recipe if names == default else tuple((name, None) for name in names)
 
 
 def _live(studio: Studio, job: Job) -> None:
-    """Show a job under way; run again and again until it has ended."""
+    """Show a job under way; runs again and again until it has ended."""
     if not job.active:
-        ss.job = None
-        if job.state == "done" and job.result is not None:
-            ss.shown = job.result
-            ss.history = [job.result, *ss.history][:_HISTORY]
-            ss.wanted_view = "Refined"
-        elif job.state == "failed":
-            ss.notice = job.error
+        _take_home(job)
         st.rerun()
     place = studio.queue.place(job)
     progress: Progress | None = job.progress
+    if place:
+        share, text = 0.0, f"In the queue: number {place}"
+    elif progress is None or progress.steps is None:
+        share, text = 0.0, "Starting"
+    elif progress.step == progress.steps:
+        share, text = 1.0, "Finishing"
+    else:
+        share, text = progress.step / progress.steps, f"Step {progress.step} of {progress.steps}"
+        text += "" if job.stopping else f", {_duration(progress.remaining_s)} left"
     with st.container(key="live", horizontal=True, vertical_alignment="center"):
-        if place:
-            st.progress(0.0, f"Waiting for others: number {place} in the queue")
-        elif progress is None:
-            st.progress(0.0, "Starting")
-        else:
-            share = progress.step / progress.steps if progress.steps else 0.0
-            left = "stopping" if job.stopping else f"{_duration(progress.remaining_s)} left"
-            st.progress(min(1.0, share), f"Step {progress.step} of {progress.steps}, {left}")
+        st.progress(share, f"{text}, stopping" if job.stopping else text)
         st.button(
             "Stop", key="stop", icon=":material/stop:", on_click=studio.queue.stop, args=(job,), disabled=job.stopping,
-            help="Ends now; the best picture so far is kept.",
+            help="Ends now and keeps the best so far.",
         )  # fmt: skip
     if ss.view == "Refined" and progress is not None:
-        st.image(studios.for_eyes(progress.picture), width="stretch")
+        _image(studios.for_eyes(progress.picture), progress.picture)
         _curve(progress.history)
 
 
-def _curve(history: Any) -> None:
+def _take_home(job: Job) -> None:
+    """Keep what has become of a job."""
+    ss.job = None
+    if job.state == "failed":
+        ss.notice = job.error
+    elif job.result is not None:
+        ss.shown = job.result
+        ss.history = [job.result, *ss.history][:_MOST_KEPT]
+        ss.news = "Your picture is ready"
+    elif job.state == "done":
+        ss.news = "Stopped before there was a picture to keep"
+
+
+def _curve(history: Sequence[HistoryEntry]) -> None:
+    terms = ("total", "content", "style")
     points = [
-        {"step": entry.step, "loss": value, "term": term}
+        {"Step": entry.step, "Loss": getattr(entry.losses, term), "Term": term}
         for entry in list(history)
-        for term, value in (
-            ("total", entry.losses.total), ("content", entry.losses.content), ("style", entry.losses.style)
-        )
-        if value > 0
-    ]  # fmt: skip
+        for term in terms
+        if getattr(entry.losses, term) > 0
+    ]
     chart = (
         altair.Chart(altair.Data(values=points))
         .mark_line()
         .encode(
-            altair.X("step:Q", title="Step"),
-            altair.Y("loss:Q", title="Loss", scale=altair.Scale(type="log")),
-            altair.Color("term:N", title=None),
+            altair.X("Step:Q"),
+            altair.Y("Loss:Q", scale=altair.Scale(type="log")),
+            altair.Color("Term:N", title=None, sort=terms),
         )
         .properties(height=180)
     )
@@ -331,30 +336,48 @@ def _curve(history: Any) -> None:
 
 
 def _result(painted: Painted) -> None:
-    st.image(painted.refined, width="stretch")
-    ended = f"stopped after {len(painted.history)} steps" if painted.stopped else f"{len(painted.history)} steps"
-    st.caption(f"{ended}, {_duration(painted.seconds)}")
-    with st.container(horizontal=True):
-        st.download_button(
-            "Picture", painted.picture, f"{painted.name}.png", "image/png", on_click="ignore",
-            icon=":material/download:", key="download_picture",
-        )  # fmt: skip
-        st.download_button(
-            "Recipe", painted.recipe, f"{painted.name}.json", "application/json", on_click="ignore",
-            icon=":material/description:", key="download_recipe",
-        )  # fmt: skip
+    st.html(painted.slider, unsafe_allow_javascript=True)
+    with st.container(key="under_result", horizontal=True, vertical_alignment="center"):
+        st.caption(_plain(_settings(painted)))
+        for label, data, suffix, mime, icon in (
+            ("Picture", painted.picture, "png", "image/png", "image"),
+            ("Film", painted.film, "webp", "image/webp", "movie"),
+            ("Recipe", painted.recipe, "json", "application/json", "description"),
+        ):
+            st.download_button(
+                label, data, f"{painted.name}.{suffix}", mime, key=f"download_{suffix}", on_click="ignore",
+                icon=f":material/{icon}:",
+            )  # fmt: skip
     _curve(painted.history)
+
+
+def _settings(painted: Painted) -> str:
+    config, loss = painted.config, painted.config.loss
+    parts = [
+        f"{config.size} px",
+        f"recipe {painted.recipe_name}",
+        f"{len(painted.history)} steps of {config.optimization.optimizer}" + (" (stopped)" if painted.stopped else ""),
+        f"content {loss.content_weight:g}, style {loss.style_weight:g}, smoothness {loss.total_variation_weight:g}",
+        *(["own colours"] if config.keep_colors else []),
+        f"seed {config.seed}",
+        _duration(painted.seconds),
+    ]
+    return ", ".join(parts)
 
 
 def _history() -> None:
     if not ss.history:
         return
     st.html("<h2>This visit</h2>")
-    columns = st.columns(6)
-    for index, painted in enumerate(ss.history):
-        with columns[index % 6]:
-            st.image(painted.thumbnail, width="stretch")
-            st.button("Show", key=f"history_{index}", on_click=_show, args=(painted,), type="tertiary")
+    with st.container(key="history_grid"):
+        for index, painted in enumerate(ss.history):
+            with st.container():
+                _background(f"history_{index}", painted.thumbnail)
+                st.button(
+                    f"Show {painted.name}", key=f"history_{index}", on_click=_show, args=(painted,),
+                    type="primary" if painted is ss.get("shown") else "secondary",
+                )  # fmt: skip
+                st.caption(f"{painted.config.size} px, {len(painted.history)} steps")
 
 
 def _show(painted: Painted) -> None:
@@ -380,37 +403,43 @@ def _slug(label: str) -> str:
 
 
 @functools.cache
-def _thumbnail_css() -> str:
+def _example_css() -> str:
     return "".join(
-        f'[class*="_example_{_slug(label)}"] button {{ background-image: url({_data_url(thumbnail)}) }}'
+        _button_css(f'[class*="_example_{_slug(label)}"]', thumbnail)
         for kind in ("scene", "style")
         for label, (_, thumbnail) in studios.examples(kind).items()
     )
 
 
-def _own_css(role: str, picture: Picture) -> None:
-    if ss.get(f"{role}_thumbnail", (None,))[0] != picture.sha256:
-        ss[f"{role}_thumbnail"] = (picture.sha256, _data_url(studios.thumbnail(picture.pixels)))
-    st.html(f"<style>.st-key-{role}_own button {{ background-image: url({ss[f'{role}_thumbnail'][1]}) }}</style>")
+def _background(key: str, jpeg: bytes) -> None:
+    """Show a picture on the button of that key."""
+    st.html(f"<style>{_button_css(f'.st-key-{key}', jpeg)}</style>")
 
 
-def _data_url(jpeg: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+def _button_css(selector: str, jpeg: bytes) -> str:
+    return f"{selector} button {{ background-image: url(data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}) }}"
 
 
 _CSS = """
-.stMainBlockContainer { max-width: 80rem; padding-top: 2rem; padding-bottom: 4rem }
-header h1 { font-size: 1.75rem; font-weight: 650; letter-spacing: -0.02em; padding: 0; margin: 0 }
-header p { opacity: .7; margin: .1rem 0 0 }
-h2 { font-size: .95rem !important; font-weight: 600; padding: 0; margin: 0 }
+.stMainBlockContainer { max-width: 84rem; padding-top: 1.5rem; padding-bottom: 4rem }
+header { display: flex; flex-wrap: wrap; align-items: baseline; column-gap: 1rem }
+header h1 { font-size: 1.6rem; font-weight: 650; letter-spacing: -0.02em; padding: 0; margin: 0 }
+header p { opacity: .7; margin: 0 }
+h2 { font-size: 1rem !important; font-weight: 600; padding: 0; margin: 0 }
 [class*="_grid"] button {
-  width: 5rem; height: 5rem; padding: 0; border-radius: .5rem; background-size: cover; background-position: center;
-  color: transparent; overflow: hidden;
+  width: 100%; aspect-ratio: 1; padding: 0; border-radius: .5rem; overflow: hidden;
+  background-size: cover; background-position: center; color: transparent !important;
 }
-[class*="_grid"] button p { color: transparent; font-size: .7rem }
-[class*="_grid"] button[kind="primary"] { outline: 3px solid var(--st-primary-color); outline-offset: 2px }
-[data-testid="stImage"] img { border-radius: .5rem }
-"""
+[class*="_grid"] button p { font-size: .1rem }
+[class*="_grid"] button[kind="primary"] { border-color: transparent; outline: 3px solid #2f8f8a; outline-offset: 2px }
+[class*="_grid"] button:hover { opacity: .85 }
+[class*="_grid"] button:focus-visible { box-shadow: 0 0 0 5px #e0a030 }
+[class*="_grid"] { display: grid !important; grid-template-columns: repeat(4, 1fr); gap: .75rem }
+.st-key-history_grid { grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)) }
+.st-key-canvas img { display: block; margin: 0 auto; border-radius: .5rem }
+.before-after { max-width: calc(TALLEST * (var(--ba-ratio))); margin: 0 auto }
+.before-after .stage { border-radius: .5rem }
+""".replace("TALLEST", _TALLEST)
 
 if __name__ == "__main__":
     main()

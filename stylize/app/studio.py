@@ -17,11 +17,13 @@ from PIL import Image
 from stylize import pipelines, weights
 from stylize.app.jobs import Job, Queue
 from stylize.config import AppConfig, FastConfig, RefineConfig
+from stylize.film import Film
 from stylize.images import Picture, encode, read_image, resized, size_for_long_side
 from stylize.loaded import Networks
 from stylize.optimization import HistoryEntry, Iterate
+from stylize.page import slider
 
-__all__ = ["MOST_PX", "Painted", "Progress", "Studio", "examples", "for_eyes", "thumbnail"]
+__all__ = ["MOST_PX", "Painted", "Progress", "Studio", "examples", "for_eyes", "name_of", "thumbnail"]
 
 #: The largest long side that the page paints, px; uploads are kept no larger, as many visitors share the memory.
 MOST_PX = 1024
@@ -38,7 +40,7 @@ class Progress:
     steps: int | None
     remaining_s: float
     picture: np.ndarray
-    """Float32 (h, w, 3) in [0, 1], of the level's size."""
+    """Float32 (H, W, 3) in [0, 1], of the output's size: the levels' are small at first."""
     history: Sequence[HistoryEntry]
 
 
@@ -50,14 +52,15 @@ class Painted:
     """Of the files, without suffix."""
     picture: bytes
     """PNG, the recipe inside."""
+    film: bytes
+    """WebP."""
     recipe: str
     """JSON."""
-    photo: bytes
-    """JPEG of the content, for eyes; so are the next two."""
-    preview: bytes
-    refined: bytes
+    slider: str
+    """HTML that shows any two of photo, preview and refined picture."""
     thumbnail: bytes
     config: RefineConfig
+    recipe_name: str
     history: tuple[HistoryEntry, ...]
     seconds: float
     stopped: bool
@@ -95,45 +98,57 @@ class Studio:
         """Paint at once. Raises StylizeError."""
         return pipelines.fast(content, list(styles), config=config, networks=self._networks, offline=True)
 
-    def refine(self, visitor: str, content: Picture, styles: Styles, config: RefineConfig) -> Job:
+    def refine(
+        self, visitor: str, content: Picture, styles: Styles, config: RefineConfig, recipe: str = "default"
+    ) -> Job:
         """Put a refinement in line; its `progress` is a `Progress`, its `result` a `Painted`.
 
-        The result is None if it was stopped before the first step. Raises StylizeError as `Queue.submit`.
+        `recipe` is the name that `config` goes by. The result is None if it was stopped before the first step.
+        Raises StylizeError as `Queue.submit`.
         """
-        return self.queue.submit(visitor, lambda job: self._refine(job, content, styles, config))
+        return self.queue.submit(visitor, lambda job: self._refine(job, content, styles, config, recipe))
 
-    def _refine(self, job: Job, content: Picture, styles: Styles, config: RefineConfig) -> Painted | None:
+    def _refine(self, job: Job, content: Picture, styles: Styles, config: RefineConfig, recipe: str) -> Painted | None:
         preview = self.preview(content, styles, FastConfig(config.network, config.size, keep_colors=config.keep_colors))
+        film = Film()
+        film.add(preview.image)
         history: list[HistoryEntry] = []
 
-        def on_iterate(iterate: Iterate) -> None:
-            history.append(HistoryEntry(iterate.level, iterate.step, iterate.elapsed_s, iterate.losses))
-            job.progress = Progress(iterate.step, iterate.steps, iterate.remaining_s, iterate.pixels.copy(), history)
+        def on_iterate(it: Iterate) -> None:
+            history.append(HistoryEntry(it.level, it.step, it.elapsed_s, it.losses))
+            film.add(it.pixels, step=it.step, elapsed_s=it.elapsed_s)
+            picture = resized(it.pixels, *preview.image.shape[:2])
+            job.progress = Progress(it.step, it.steps, it.remaining_s, picture, history)
 
         result = pipelines.refine(
             content, list(styles), config=config, networks=self._networks, offline=True, on_iterate=on_iterate,
             should_stop=job.should_stop,
         )  # fmt: skip
-        return _painted(result, content, preview.image) if result.history else None
+        if not history:
+            return None
+        film.add(result.image, step=len(history), elapsed_s=result.seconds)
+        size, alpha = result.image.shape[:2], result.alpha
+        views = (("Photo", content.pixels), ("Preview", preview.image), ("Refined", result.image))
+        return Painted(
+            name=name_of(result),
+            picture=encode(result.image, "png", alpha, recipe=result.recipe),
+            film=b"",  # TODO film.encode(".webp", alpha=alpha)
+            recipe=json.dumps(result.recipe, indent=1),
+            slider=slider([(name, Picture(resized(pixels, *size), alpha)) for name, pixels in views], left=1),
+            thumbnail=thumbnail(result.image),
+            config=config,
+            recipe_name=recipe,
+            history=result.history,
+            seconds=result.seconds,
+            stopped=result.stopped is not None,
+        )
 
 
-def _painted(result: pipelines.TransferResult, content: Picture, preview: np.ndarray) -> Painted:
-    assert isinstance(result.config, RefineConfig)
-    alpha = result.alpha
-    names = [result.recipe["content"]["path"], *(style["path"] for style in result.recipe["styles"])]
-    return Painted(
-        name="-".join(PurePath(name).stem for name in names),
-        picture=encode(result.image, "png", alpha, recipe=result.recipe),
-        recipe=json.dumps(result.recipe, indent=1),
-        photo=for_eyes(resized(content.pixels, *result.image.shape[:2]), alpha),
-        preview=for_eyes(preview, alpha),
-        refined=for_eyes(result.image, alpha),
-        thumbnail=thumbnail(result.image),
-        config=result.config,
-        history=result.history,
-        seconds=result.seconds,
-        stopped=result.stopped is not None,
-    )
+def name_of(result: pipelines.TransferResult) -> str:
+    """Return what the command line would call the picture, without suffix: photo-painting-fast."""
+    content, styles = result.recipe["content"], result.recipe["styles"]
+    stems = [PurePath(picture["path"]).stem for picture in (content, *styles)]
+    return f"{stems[0]}-{'+'.join(stems[1:])}-{result.mode}"
 
 
 def for_eyes(pixels: np.ndarray, alpha: np.ndarray | None = None, quality: int = 90) -> bytes:
