@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -108,6 +109,8 @@ class Scored:
     peak_memory_bytes: int | None = None
     """The process' high-water mark when the picture was done."""
     networks: tuple[NetworkUse, ...] = ()
+    losses: LossTerms | None = None
+    """Under the loss that the refinement minimised, at the output's size; None for a finished picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +187,7 @@ def refine(
     recipe: str = "default",
     config: RefineConfig | None = None,
     offline: bool = False,
+    on_start: Callable[[np.ndarray], None] | None = None,
     on_iterate: Callable[[Iterate], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     resume_from: Checkpoint | None = None,
@@ -194,15 +198,16 @@ def refine(
 ) -> TransferResult:
     """Paint `content` in the style of `style` by optimising its pixels under a VGG network, from the preview of `fast`.
 
-    `options` are the fields of RefineConfig and of its parts, over those of `recipe`. `on_iterate` sees every step;
-    when `should_stop` returns True the best picture so far is returned, with a checkpoint to go on from.
+    `options` are the fields of RefineConfig and of its parts, over those of `recipe`. `on_start` sees what the
+    optimisation starts from, float32 (h, w, 3), such as the preview, and `on_iterate` every step; when `should_stop`
+    returns True the best picture so far is returned, with a checkpoint to go on from.
     Raises ImageError, WeightsError, OptionError.
     """
     began = time.perf_counter()
     config = config.replace(**options) if config is not None else _recipe_config(recipe, options)
     surroundings = _Surroundings(networks or Networks(), offline, on_message, on_download)
     inputs = _Inputs.read(content, style, config.size, surroundings)
-    return _refine(inputs, config, surroundings, began, None, on_iterate, should_stop, resume_from)
+    return _refine(inputs, config, surroundings, began, None, on_start, on_iterate, should_stop, resume_from)
 
 
 def compare(
@@ -214,6 +219,7 @@ def compare(
     recipe: str = "default",
     refine_config: RefineConfig | None = None,
     offline: bool = False,
+    on_start: Callable[[np.ndarray], None] | None = None,
     on_iterate: Callable[[Iterate], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     networks: Networks | None = None,
@@ -241,17 +247,25 @@ def compare(
             inputs, fast_config or FastConfig(network=config.network, size=config.size), surroundings, began
         )
         candidates.append(("fast", preview.image, preview, _peak_memory_bytes()))
-        refined = _refine(inputs, config, surroundings, time.perf_counter(), preview, on_iterate, should_stop, None)
+        refined = _refine(
+            inputs, config, surroundings, time.perf_counter(), preview, on_start, on_iterate, should_stop, None
+        )
         candidates.append(("refined", refined.image, refined, _peak_memory_bytes()))
         results = (preview, refined)
     found = surroundings.network(config.features, "features")
     score = _Yardstick(inputs, surroundings.networks, found)
+    losses: list[LossTerms | None] = [None] * len(candidates)
+    if results:
+        height, width = (max(SMALLEST_PX, side) for side in inputs.size)
+        evaluate = _losses(inputs, config, surroundings.networks.loss(found, config))(height, width)
+        losses = [evaluate(resized(image, height, width))[0] for _, image, _, _ in candidates]
     return Comparison(
         content=dataclasses.replace(inputs.content, pixels=inputs.content_pixels, alpha=inputs.alpha),
         styles=inputs.styles,
         features=_use(found),
         scores=tuple(
-            score(label, resized(image, *inputs.size), result, memory) for label, image, result, memory in candidates
+            dataclasses.replace(score(label, resized(image, *inputs.size), result, memory), losses=terms)
+            for (label, image, result, memory), terms in zip(candidates, losses, strict=True)
         ),
         results=results,
     )
@@ -371,6 +385,7 @@ def _refine(
     surroundings: _Surroundings,
     began: float,
     preview: TransferResult | None,
+    on_start: Callable[[np.ndarray], None] | None,
     on_iterate: Callable[[Iterate], None] | None,
     should_stop: Callable[[], bool] | None,
     resume_from: Checkpoint | None,
@@ -410,6 +425,10 @@ def _refine(
         + f" over {', '.join(str(level.long_side_px) for level in levels)} px"
     )
     recipe = inputs.recipe("refine", config, networks, **extra)
+    if config.keep_colors:
+        on_start, on_iterate = _in_own_colors(inputs, on_start, on_iterate)
+    if on_start is not None:
+        on_start(start)
     image, history, checkpoint = optimize(
         start,
         inputs.size,
@@ -447,6 +466,24 @@ def _preview(inputs: _Inputs, config: RefineConfig, surroundings: _Surroundings)
             raise
         surroundings.say(f"no preview to start from, starting from the content instead ({error})")
         return None
+
+
+def _in_own_colors(
+    inputs: _Inputs, on_start: Callable[[np.ndarray], None] | None, on_iterate: Callable[[Iterate], None] | None
+) -> tuple[Callable[[np.ndarray], None] | None, Callable[[Iterate], None] | None]:
+    """Return callbacks that see pictures on the way as the result will be: in the content's colours."""
+
+    @functools.lru_cache(maxsize=1)
+    def content_at(height: int, width: int) -> np.ndarray:
+        return resized(inputs.content_pixels, height, width)
+
+    def seen(pixels: np.ndarray) -> np.ndarray:
+        return with_colors_of(pixels, content_at(*pixels.shape[:2]))
+
+    return (
+        on_start and (lambda pixels: on_start(seen(pixels))),
+        on_iterate and (lambda iterate: on_iterate(dataclasses.replace(iterate, pixels=seen(iterate.pixels)))),
+    )
 
 
 def _start(inputs: _Inputs, config: RefineConfig) -> np.ndarray:
