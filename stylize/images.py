@@ -55,6 +55,7 @@ class Picture:
         path: the file's path as given, or None.
         sha256: hash of the file's bytes; of the sample bytes for an array or a PIL image.
         notes: what the user should know, each one line ("animated: the first of 24 frames is used").
+        full_size: height and width in px of the file, where it was decoded at a reduced size.
     """
 
     pixels: np.ndarray
@@ -62,6 +63,7 @@ class Picture:
     path: str | None = None
     sha256: str | None = None
     notes: tuple[str, ...] = ()
+    full_size: tuple[int, int] | None = None
 
     @property
     def height(self) -> int:
@@ -74,7 +76,7 @@ class Picture:
         return int(self.pixels.shape[1])
 
 
-ImageSource = str | os.PathLike[str] | Image.Image | np.ndarray | Picture
+ImageSource = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Picture
 
 
 # ---------------------------------------------------------------------------------------------------- reading
@@ -95,7 +97,7 @@ def read_image(source: ImageSource, *, name: str = "image", long_side_px: int | 
     compensation). 16-bit and float gray keep their precision. Of an animation, the first frame is used.
 
     Args:
-        source: a path; a PIL image; an array, uint8, uint16 or float in [0, 1], shaped (H, W), (H, W, 1),
+        source: a path; the bytes of a file; a PIL image; an array, uint8, uint16 or float in [0, 1], shaped (H, W), (H, W, 1),
             (H, W, 3) or (H, W, 4), taken as sRGB; or a `Picture`, which is returned unchanged.
         name: what error messages call it, such as "content".
         long_side_px: a hint that no more than this is wanted. A JPEG may then be decoded at a reduced size,
@@ -115,22 +117,30 @@ def read_image(source: ImageSource, *, name: str = "image", long_side_px: int | 
             palette = source.palette.tobytes() if source.palette else b""
             digest = hashlib.sha256(source.tobytes() + palette).hexdigest()
         return _picture(decoded, sha256=digest)
-    if not isinstance(source, (str, os.PathLike)):
+    if not isinstance(source, (str, os.PathLike, bytes)):
         raise ImageError(
-            f"{name}: expected a path, a PIL image, an array or a Picture, received {type(source).__name__}"
+            f"{name}: expected a path, bytes, a PIL image, an array or a Picture, received {type(source).__name__}"
         )
 
-    path = os.fsdecode(source)
-    label = _one_line(f"{name} {path}")
-    with _opened(path, label) as file, _decoding(label):
+    path = None if isinstance(source, bytes) else os.fsdecode(source)
+    label = name if path is None else _one_line(f"{name} {path}")
+    opened: contextlib.AbstractContextManager[BinaryIO]
+    opened = io.BytesIO(source) if isinstance(source, bytes) else _opened(os.fsdecode(source), label)
+    with opened as file, _decoding(label):
         image = _identified(file, label)
+        width, height = image.size
         if long_side_px is not None and image.format in ("JPEG", "MPO"):
             # Twice the size: the last halving is left to Lanczos, which is better than the decoder's own.
-            height, width = size_for_long_side(image.height, image.width, 2 * long_side_px)
-            image.draft(None, (width, height))  # None keeps the mode
+            at_least = size_for_long_side(height, width, 2 * long_side_px)
+            image.draft(None, at_least[::-1])  # None keeps the mode
+        reduced = image.size != (width, height)
         decoded = _decoded(image)
         digest = _sha256(file)
-    return _picture(decoded, path=path, sha256=digest)
+    picture = _picture(decoded, path=path, sha256=digest)
+    if not reduced:
+        return picture
+    turned = decoded.orientation >= 5
+    return replace(picture, full_size=(width, height) if turned else (height, width))
 
 
 @dataclass(frozen=True)
@@ -581,7 +591,8 @@ class _Encoder:
     alpha: bool = True
 
 
-_PNG = _Encoder("PNG", {}, 2**31 - 1)
+# A twentieth more bytes than by the default level, in half the time.
+_PNG = _Encoder("PNG", {"compress_level": 1}, 2**31 - 1)
 _JPEG = _Encoder("JPEG", {"quality": 95, "subsampling": "4:4:4"}, 65500, alpha=False)
 _TIFF = _Encoder("TIFF", {"compression": "tiff_adobe_deflate"}, 2**31 - 1)
 _ENCODERS = {
