@@ -6,25 +6,45 @@ after Ctrl-C. Any other exception keeps its traceback. Results go to stdout, eve
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import click
 
 from stylize._version import __version__
-from stylize.commands.app import app
-from stylize.commands.compare import compare, demo
-from stylize.commands.fast import fast
-from stylize.commands.models import models
-from stylize.commands.painting import INTERRUPTED
-from stylize.commands.recipes import info, rerun
-from stylize.commands.refine import refine
 from stylize.errors import OptionError, StylizeError
 
 __all__ = ["main"]
 
+# Name: the module in `commands`, and the line in the list of commands. A module is imported when its command is run.
+_COMMANDS = {
+    "fast": ("fast", "Paint at once, by a feed-forward network."),
+    "refine": ("refine", "Paint well, by Gatys' optimisation of the pixels under a feature network."),
+    "compare": ("compare", "Paint both ways and show them side by side, with numbers."),
+    "demo": ("compare", "Compare on pictures that come with the package."),
+    "info": ("recipes", "Print how a picture was made."),
+    "rerun": ("recipes", "Paint a picture again, by the recipe inside it."),
+    "models": ("models", "List, get and check the networks."),
+    "app": ("app", "Open the web page: drop a photo, choose a style, preview, refine."),
+}
+
 
 class _Program(click.Group):
-    """Turns what the user can mend into one line and an exit code."""
+    """Imports commands when they are run, and turns what the user can mend into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"stylize.commands.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -35,6 +55,8 @@ class _Program(click.Group):
             click.echo(f"stylize: {error}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
+            from stylize.commands.painting import INTERRUPTED
+
             click.echo("stylize: interrupted", err=True)
             ctx.exit(INTERRUPTED)
 
@@ -45,9 +67,4 @@ def main() -> None:
     """Paint a photograph in the style of a picture.
 
     `fast` gives a preview at once, `refine` a high quality picture, `compare` both side by side with numbers.
-    `app` opens a web page that does it all.
     """
-
-
-for command in (fast, refine, compare, demo, info, rerun, models, app):
-    main.add_command(command)

@@ -11,6 +11,7 @@ import numpy as np
 
 from stylize import weights
 from stylize.errors import OptionError
+from stylize.vectors import StyleVectors
 from stylize.weights import LocalWeights
 
 if TYPE_CHECKING:
@@ -103,14 +104,16 @@ class Networks:
 
 def _load_stylizer(found: LocalWeights) -> Stylizer:
     # Each branch imports its own framework only: mini and int8 need no TensorFlow.
-    if found.name == "mini":
-        from stylize.networks.mini import MiniStylizer
+    if found.name in ("mini", "magenta-int8"):
+        encoder, painter = found.files
+        recall = StyleVectors(found.sha256[encoder.name]).of
+        if found.name == "mini":
+            from stylize.networks.mini import MiniStylizer
 
-        return MiniStylizer(*found.files)
-    if found.name == "magenta-int8":
+            return MiniStylizer(encoder, painter, recall)
         from stylize.networks.magenta import Int8Stylizer
 
-        return Int8Stylizer(*found.files)
+        return Int8Stylizer(encoder, painter, recall)
     from stylize.networks.magenta import MagentaStylizer
 
     return MagentaStylizer(found.folder)

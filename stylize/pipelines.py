@@ -176,7 +176,7 @@ def fast(
     config = _fast_config(config, options)
     began = time.perf_counter()
     surroundings = _Surroundings(networks or Networks(), offline, on_message, on_download)
-    inputs = _Inputs.read(content, style, config.size, surroundings)
+    inputs = _Inputs.read(content, style, config.size, surroundings, reduced=True)
     return _fast(inputs, config, surroundings, began)
 
 
@@ -287,13 +287,21 @@ class _Inputs:
     alpha: np.ndarray | None
 
     @staticmethod
-    def read(content: ImageSource, style: StyleSource, long_side_px: int, surroundings: _Surroundings) -> _Inputs:
-        picture = read_image(content, name="content")
-        styles = _weighted_styles(style)
+    def read(
+        content: ImageSource,
+        style: StyleSource,
+        long_side_px: int,
+        surroundings: _Surroundings,
+        *,
+        reduced: bool = False,
+    ) -> _Inputs:
+        """Read all pictures; `reduced` lets JPEGs be decoded smaller, as far as a preview does not show it."""
+        picture = read_image(content, name="content", long_side_px=long_side_px if reduced else None)
+        styles = _weighted_styles(style, max(long_side_px, _STYLE_PX) if reduced else None)
         for role, each in (("content", picture), *(("style", each) for each, _ in styles)):
             for note in each.notes:
                 surroundings.say(f"{role}: {note}")
-        size = size_for_long_side(picture.height, picture.width, long_side_px)
+        size = size_for_long_side(*(picture.full_size or (picture.height, picture.width)), long_side_px)
         alpha = None if picture.alpha is None else resized(picture.alpha, *size)
         return _Inputs(picture, styles, size, resized(picture.pixels, *size), alpha)
 
@@ -310,7 +318,11 @@ class _Inputs:
         }
 
 
-def _weighted_styles(style: StyleSource) -> tuple[tuple[Picture, float], ...]:
+# Stylizers look at a style at 256 px (short side) or at up to 512 px (long side).
+_STYLE_PX = 512
+
+
+def _weighted_styles(style: StyleSource, long_side_px: int | None) -> tuple[tuple[Picture, float], ...]:
     items: Sequence[Any] = style if isinstance(style, (list, tuple)) else [style]
     if not items:
         raise OptionError("style: expected at least one picture, received none")
@@ -318,7 +330,8 @@ def _weighted_styles(style: StyleSource) -> tuple[tuple[Picture, float], ...]:
     total = sum(weight for _, weight in pairs)
     if not (all(weight >= 0 for _, weight in pairs) and 0 < total < float("inf")):
         raise OptionError(f"style weights: expected 0 or more, not all 0, received {[weight for _, weight in pairs]}")
-    return tuple((read_image(source, name="style"), weight / total) for source, weight in pairs)
+    pictures = (read_image(source, name="style", long_side_px=long_side_px) for source, _ in pairs)
+    return tuple((picture, weight / total) for picture, (_, weight) in zip(pictures, pairs, strict=True))
 
 
 class _Surroundings:

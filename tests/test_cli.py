@@ -169,8 +169,10 @@ def fake(monkeypatch):
 
 def commands(command=main, names=()):
     yield names, command
-    for name, child in getattr(command, "commands", {}).items():
-        yield from commands(child, (*names, name))
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from commands(command.get_command(context, name), (*names, name))
 
 
 @pytest.mark.parametrize(("names", "command"), list(commands()))
@@ -181,6 +183,16 @@ def test_help_of_every_command(names, command):
     if not isinstance(command, click.Group):
         for option in ("--json", "--progress", "--quiet", "--verbose", "--offline"):
             assert option in output
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself():
+    from stylize.cli import _COMMANDS
+
+    context = click.Context(main)
+    for name, (_, line) in _COMMANDS.items():
+        own = " ".join(main.get_command(context, name).help.split())
+        assert own.startswith(line.rstrip(".")), name
+        assert f"  {name} " in run("--help").stdout
 
 
 def test_help_shows_the_defaults_of_the_config():

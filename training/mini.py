@@ -24,6 +24,7 @@ from networks import (
     Slim,
     Vgg19,
     mean_and_covariance,
+    per_pixel,
     positions,
     relative_error,
 )
@@ -37,7 +38,7 @@ COLOUR_NUMBERS = 9
 
 def colour_statistics(images):
     """Mean (3) and covariance (6: yy, yu, yv, uu, uv, vv) of opponent colours: (N, H, W, 3) to (N, 9)."""
-    mean, c = mean_and_covariance(positions(ops.matmul(images, OPPONENT.T)))
+    mean, c = mean_and_covariance(positions(per_pixel(images, OPPONENT.T)))
     covariance = [c[:, 0, 0], c[:, 0, 1], c[:, 0, 2], c[:, 1, 1], c[:, 1, 2], c[:, 2, 2]]
     return ops.concatenate([mean, ops.stack(covariance, 1)], 1)
 
@@ -59,7 +60,7 @@ def cholesky(covariance):
 def recolour(images, style_colours):
     """Give pictures (N, H, W, 3) the colour mean and covariance (N, 9) of a style."""
     own = colour_statistics(images)
-    opponent = ops.matmul(images, OPPONENT.T) - ops.reshape(own[:, :3], (-1, 1, 1, 3))
+    opponent = per_pixel(images, OPPONENT.T) - ops.reshape(own[:, :3], (-1, 1, 1, 3))
     c11, c21, c31, c22, c32, c33 = cholesky(own[:, 3:])
     s11, s21, s31, s22, s32, s33 = cholesky(style_colours[:, 3:])
     y = opponent[..., 0:1] / c11
@@ -67,7 +68,7 @@ def recolour(images, style_colours):
     v = (opponent[..., 2:3] - c31 * y - c32 * u) / c33
     mapped = ops.concatenate([s11 * y, s21 * y + s22 * u, s31 * y + s32 * u + s33 * v], -1)
     mapped = mapped + ops.reshape(style_colours[:, :3], (-1, 1, 1, 3))
-    return ops.clip(ops.matmul(mapped, OPPONENT), 0.0, 1.0)
+    return ops.clip(per_pixel(mapped, OPPONENT), 0.0, 1.0)
 
 
 def compress(x):
@@ -93,7 +94,12 @@ class StyleEncoder(keras.Model):
             mean = ops.mean(ops.cast(activation, "float32"), (1, 2), keepdims=True)
             centred = ops.cast(activation, "float32") - mean
             deviation = ops.sqrt(ops.mean(ops.square(centred), (1, 2)) + 1e-4)
-            _, covariance = mean_and_covariance(positions(projection(centred)))
+            channels = centred.shape[-1]
+            # A plain matrix product, for the reason of `per_pixel`.
+            projected = projection(ops.reshape(centred, (-1, channels)))
+            _, covariance = mean_and_covariance(
+                ops.cast(ops.reshape(projected, (ops.shape(images)[0], -1, projection.units)), "float32")
+            )
             descriptor += [
                 mean[:, 0, 0],
                 ops.log(deviation),
@@ -178,8 +184,7 @@ class Painter(keras.Model):
 
     def enlarge(self, x, like):
         """Nearest resize to the height and width of `like`: no checkerboard, and odd sizes come out right."""
-        shape = ops.shape(like)
-        return self.resize(x, (shape[1], shape[2]), "nearest")
+        return self.resize(x, ops.shape(like)[1:3], "nearest")
 
     def call(self, contents, styles):
         return self.paint(contents, self.encode(styles))

@@ -36,7 +36,7 @@ class Convolution(keras.layers.Layer):
     def call(self, images):
         padding = "same"
         if self.edges:  # repeated: no dark frame, unlike zeros
-            images, padding = ops.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric"), "valid"
+            images, padding = repeat_edges(images), "valid"
         kernel = ops.reshape(self.kernel, self.kernel_shape)
         return ops.conv(images, kernel, self.strides, padding) + self.bias
 
@@ -109,10 +109,24 @@ class Slim(VggEncoder):
         return [ops.matmul(a, ops.convert_to_tensor(r, a.dtype)) for a, r in zip(taps, self.lifts, strict=True)]
 
 
+def repeat_edges(images):
+    """(N, H, W, C) to (N, H + 2, W + 2, C); LiteRT's own symmetric padding takes longer than the convolution after it."""
+    images = ops.concatenate([images[:, :1], images, images[:, -1:]], 1)
+    return ops.concatenate([images[:, :, :1], images, images[:, :, -1:]], 2)
+
+
+def per_pixel(images, matrix):
+    """Multiply each pixel, (N, H, W, C), by a matrix (C, D).
+
+    A convolution, as a matrix product's reshaping would leave LiteRT without the shapes of all that follows.
+    """
+    return ops.conv(images, ops.cast(matrix, images.dtype)[None, None])
+
+
 def positions(activation):
     """(N, H, W, C) to (N, H * W, C) in float32."""
     shape = ops.shape(activation)
-    return ops.cast(ops.reshape(activation, (shape[0], shape[1] * shape[2], shape[3])), "float32")
+    return ops.cast(ops.reshape(activation, (shape[0], -1, shape[3])), "float32")
 
 
 def mean_and_covariance(flat):

@@ -6,7 +6,9 @@ returns float32 (H, W, 3). The weights of the styles sum to 1; strength 0 gives 
 
 from __future__ import annotations
 
+import functools
 import math
+import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ import numpy as np
 from stylize.errors import WeightsError
 from stylize.images import resized
 from stylize.networks import available_cores, native_stderr_silenced
+from stylize.vectors import Recall
 
 __all__ = ["Int8Stylizer", "MagentaStylizer"]
 
@@ -70,21 +73,19 @@ class Int8Stylizer:
     content's own bottleneck to the style's, as the paper does.
     """
 
-    def __init__(self, predict: Path, transfer: Path) -> None:
-        """Load both parts; raises WeightsError for a file that LiteRT can't run."""
-        from ai_edge_litert.interpreter import Interpreter
+    def __init__(self, predict: Path, transfer: Path, recall: Recall | None = None) -> None:
+        """Load the part that paints, the other at the first style whose bottleneck `recall` does not know.
 
-        try:
-            with native_stderr_silenced():
-                self._predict = Interpreter(str(predict), num_threads=available_cores())
-                self._transfer = Interpreter(str(transfer), num_threads=available_cores())
-                self._predict.allocate_tensors()
-                self._transfer.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise WeightsError(
-                f"magenta-int8: expected two TFLite networks, received one that does not load "
-                f"({str(error).splitlines()[0]}): run `stylize models verify magenta-int8`"
-            ) from error
+        Raises WeightsError, then too, for a file that LiteRT can't run.
+        """
+        self._predict_path = predict
+        self._transfer = _int8_interpreter(transfer)
+        self._recall = recall or (lambda square, encode: encode(square))
+        self._lock = threading.Lock()
+
+    @functools.cached_property
+    def _predict(self) -> Any:
+        return _int8_interpreter(self._predict_path)
 
     def encode_style(self, style: np.ndarray) -> np.ndarray:
         """Return the style bottleneck (100,) of a picture (H, W, 3).
@@ -104,8 +105,12 @@ class Int8Stylizer:
             strict=True,
         ):
             square = small[top : top + _STYLE_PX, left : left + _STYLE_PX]
-            codes.append(_run(self._predict, square[None]).ravel())
+            codes.append(self._recall(square, self._encoded))
         return np.stack(codes).mean(axis=0, dtype=np.float32)
+
+    def _encoded(self, square: np.ndarray) -> np.ndarray:
+        with self._lock:
+            return _run(self._predict, square[None]).ravel()
 
     def transfer(self, content: np.ndarray, code: np.ndarray) -> np.ndarray:
         """Paint `content` (H, W, 3) with a bottleneck (100,): fitted into 384 px, its border mirrored, cut out."""
@@ -123,7 +128,8 @@ class Int8Stylizer:
             ),
             mode="symmetric",
         )
-        painted = _run(self._transfer, square[None], code.reshape(1, 1, 1, -1))[0]
+        with self._lock:
+            painted = _run(self._transfer, square[None], code.reshape(1, 1, 1, -1))[0]
         return resized(painted[top : top + inner_height, left : left + inner_width], height, width)
 
     def stylize(self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float) -> np.ndarray:
@@ -140,6 +146,21 @@ class Int8Stylizer:
 
 
 _MAX_SQUARES = 4
+
+
+def _int8_interpreter(path: Path) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        with native_stderr_silenced():
+            interpreter = Interpreter(str(path), num_threads=available_cores())
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise WeightsError(
+            f"magenta-int8: expected two TFLite networks, received one that does not load "
+            f"({str(error).splitlines()[0]}): run `stylize models verify magenta-int8`"
+        ) from error
+    return interpreter
 
 
 def _run(interpreter: Any, *inputs: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from stylize.networks import available_cores, native_stderr_silenced
+from stylize.vectors import Recall
 
 __all__ = ["MiniStylizer"]
 
@@ -32,13 +34,18 @@ class MiniStylizer:
     Args:
         style_path: LiteRT file of the style encoder, (1, H, W, 3) to (1, D).
         transfer_path: LiteRT file of the painter, (1, H, W, 3) and (1, D) to (1, H, W, 3).
+        recall: returns the vector of what the encoder is to see, if it is known, else calls the encoder for it.
     """
 
-    def __init__(self, style_path: Path, transfer_path: Path) -> None:
-        threads = available_cores()
-        self._encoder = Interpreter(model_path=str(style_path), num_threads=threads)
-        self._painter = Interpreter(model_path=str(transfer_path), num_threads=threads)
+    def __init__(self, style_path: Path, transfer_path: Path, recall: Recall | None = None) -> None:
+        self._style_path = style_path
+        self._painter = Interpreter(model_path=str(transfer_path), num_threads=available_cores())
+        self._recall = recall or (lambda style, encode: encode(style))
         self._lock = threading.Lock()
+
+    @functools.cached_property
+    def _encoder(self) -> Interpreter:
+        return Interpreter(model_path=str(self._style_path), num_threads=available_cores())
 
     def encode_style(self, style: np.ndarray) -> np.ndarray:
         """Describe a style.
@@ -55,8 +62,12 @@ class MiniStylizer:
         style = _shrink(style, _MAX_STYLE_PX)
         height, width = style.shape[:2]
         missing = ((0, max(0, _MIN_STYLE_PX - height)), (0, max(0, _MIN_STYLE_PX - width)), (0, 0))
+        return self._recall(np.pad(style, missing, mode="edge"), self._encoded)
+
+    def _encoded(self, style: np.ndarray) -> np.ndarray:
         with self._lock:
-            return _run(self._encoder, np.pad(style, missing, mode="edge")[None])[0]
+            code: np.ndarray = _run(self._encoder, style[None])[0]
+            return code
 
     def transfer(self, content: np.ndarray, code: np.ndarray) -> np.ndarray:
         """Paint a content picture with a style vector.
