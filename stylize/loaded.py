@@ -38,9 +38,13 @@ class Networks:
     """Finds networks by name and keeps them loaded; give one to many calls of `fast`, `refine` and `compare`.
 
     What `auto` stands for is settled at the first call that asks. May be used from several threads.
+
+    Args:
+        leave_traces: whether style vectors are kept in files, too, for other processes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, leave_traces: bool = True) -> None:
+        self._leave_traces = leave_traces
         self._found: dict[tuple[str, str], LocalWeights] = {}
         self._loaded: dict[Any, Any] = {}
         self._lock = threading.RLock()
@@ -72,7 +76,7 @@ class Networks:
 
     def stylizer(self, found: LocalWeights) -> Stylizer:
         """Return a feed-forward network, loaded."""
-        return self._kept(("stylizer", found.name), lambda: _load_stylizer(found))
+        return self._kept(("stylizer", found.name), lambda: _load_stylizer(found, self._leave_traces))
 
     def encoder(self, found: LocalWeights, layers: Sequence[str], **options: Any) -> FeatureEncoder:
         """Return a `FeatureEncoder` of these layers and options."""
@@ -102,11 +106,11 @@ class Networks:
             return loaded
 
 
-def _load_stylizer(found: LocalWeights) -> Stylizer:
+def _load_stylizer(found: LocalWeights, leave_traces: bool) -> Stylizer:
     # Each branch imports its own framework only: mini and int8 need no TensorFlow.
     if found.name in ("mini", "magenta-int8"):
         encoder, painter = found.files
-        recall = StyleVectors(found.sha256[encoder.name]).of
+        recall = StyleVectors(found.sha256[encoder.name], in_files=leave_traces).of
         if found.name == "mini":
             from stylize.networks.mini import MiniStylizer
 

@@ -32,10 +32,12 @@ class StyleVectors:
 
     Args:
         network_sha256: of the file that makes them.
+        in_files: whether they are read from files, and left in them.
     """
 
-    def __init__(self, network_sha256: str) -> None:
+    def __init__(self, network_sha256: str, *, in_files: bool = True) -> None:
         self._network = network_sha256
+        self._in_files = in_files
         self._known: dict[str, np.ndarray] = {}
         self._lock = threading.Lock()
 
@@ -46,12 +48,13 @@ class StyleVectors:
         key = digest.hexdigest()
         vector = self._known.get(key)
         if vector is None:
-            vector = _read(_folder() / key)
+            vector = _read(_folder() / key) if self._in_files else None
             if vector is None:
                 vector = encode(picture)
                 # A folder that is not there, full or write-protected: the next run makes the vector again.
                 with contextlib.suppress(OSError):
-                    _write(_folder() / key, vector)
+                    if self._in_files:
+                        _write(_folder() / key, vector)
             with self._lock:
                 if len(self._known) >= _KEPT_IN_MEMORY:
                     del self._known[next(iter(self._known))]

@@ -86,11 +86,11 @@ def _choose(studio: Studio, role: str, title: str, kind: str, default: str) -> P
     with st.container(key=f"{role}_grid"):
         if isinstance(own, Picture):
             _background(f"{role}_own", ss[f"{role}_read"][2])
-            st.button(f"Your {title.lower()}", key=f"{role}_own", type="primary")
+            st.button(f"Your {title.lower()}", key=f"{role}_own", type="primary", width="stretch")
         for label in examples:
             st.button(
                 label, key=f"{role}_example_{_slug(label)}", on_click=_choose_example, args=(role, label),
-                type="primary" if upload is None and label == chosen else "secondary",
+                type="primary" if upload is None and label == chosen else "secondary", width="stretch",
             )  # fmt: skip
     if isinstance(own, str):
         st.error(_plain(own))
@@ -152,7 +152,8 @@ def _canvas_and_controls(
         disabled=not ready or ss.get("job") is not None,
         help="Refines the picture by optimisation: minutes, not moments, for a much better one.",
     ):  # fmt: skip
-        assert content is not None and config is not None
+        assert content is not None
+        assert config is not None
         _generate(studio, content, styles, config, recipe)
     with canvas:
         _canvas(studio, content, styles, FastConfig(size=size, strength=strength / 100, keep_colors=keep_colors))
@@ -289,7 +290,8 @@ def _live(studio: Studio, job: Job) -> None:
         share, text = 1.0, "Finishing"
     else:
         share, text = progress.step / progress.steps, f"Step {progress.step} of {progress.steps}"
-        text += "" if job.stopping else f", {_duration(progress.remaining_s)} left"
+        # The first steps also build the network's graph: they say little about those to come.
+        text += f", {_duration(progress.remaining_s)} left" if progress.step > 5 and not job.stopping else ""
     with st.container(key="live", horizontal=True, vertical_alignment="center"):
         st.progress(share, f"{text}, stopping" if job.stopping else text)
         st.button(
@@ -375,7 +377,7 @@ def _history() -> None:
                 _background(f"history_{index}", painted.thumbnail)
                 st.button(
                     f"Show {painted.name}", key=f"history_{index}", on_click=_show, args=(painted,),
-                    type="primary" if painted is ss.get("shown") else "secondary",
+                    type="primary" if painted is ss.get("shown") else "secondary", width="stretch",
                 )  # fmt: skip
                 st.caption(f"{painted.config.size} px, {len(painted.history)} steps")
 

@@ -76,7 +76,7 @@ class Studio:
         present: Callable[[str], bool] = lambda visitor: True,
     ) -> None:
         self.config = config or AppConfig()
-        self._networks = networks or Networks()
+        self._networks = networks or Networks(leave_traces=False)
         self.queue = Queue(
             self.config.max_refinements, self.config.max_queue, present=present, grace_s=self.config.grace_s
         )
@@ -85,8 +85,10 @@ class Studio:
         """Decode an upload, shrunk to `MOST_PX`; of its name only the last part is kept. Raises ImageError."""
         name = PurePath(name.replace("\\", "/")).name or "picture"
         picture = read_image(data, name=name, long_side_px=MOST_PX, max_pixels=self.config.max_megapixels * 10**6)
-        if max(picture.height, picture.width) > MOST_PX:
-            picture = resized(picture, *size_for_long_side(picture.height, picture.width, MOST_PX))
+        size = picture.height, picture.width
+        if max(size) > MOST_PX:
+            small = resized(picture, *size_for_long_side(*size, MOST_PX))
+            picture = dataclasses.replace(small, full_size=picture.full_size or size)
         return dataclasses.replace(picture, path=name)
 
     def feature_networks(self) -> list[str]:

@@ -35,7 +35,7 @@ def app(run: Run, no_browser: bool, **options: Any) -> None:
     from stylize.loaded import Networks
 
     # Here, where the download shows and can be waited for; visitors never wait for one.
-    networks = Networks()
+    networks = Networks(leave_traces=False)
     for role in ("stylizer", "features"):
         networks.find("auto", role, **run.surroundings)
     url = f"http://{f'[{config.host}]' if ':' in config.host else config.host}:{config.port}"
