@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -107,12 +108,11 @@ class Film:
         smaller. Raises StylizeError as `check_film` does, and if the system refuses.
         """
         check_film(path, overwrite=overwrite)
-        if not self._frames:
-            raise StylizeError(f"film {path}: expected at least one picture, received none")
         target = Path(os.path.realpath(path))
+        data = self.encode(Path(path).suffix, alpha=alpha)
         temporary = target.with_name(f".stylize-{secrets.token_hex(8)}.part")
         try:
-            self._encode(temporary, _FORMATS[Path(path).suffix.lower()], alpha)
+            temporary.write_bytes(data)
             temporary.replace(target)
         except OSError as error:
             raise ImageError(f"film {path}: could not be written: {error.strerror or error}") from error
@@ -120,18 +120,22 @@ class Film:
             with contextlib.suppress(OSError):
                 temporary.unlink()
 
-    def _encode(self, path: Path, form: _Format, alpha: np.ndarray | None) -> None:
-        size = self._frames[-1].size
+    def encode(self, suffix: str, *, alpha: np.ndarray | None = None) -> bytes:
+        """Return the film as the bytes of a file with one of `SUFFIXES`; see `write`. Raises StylizeError."""
+        if not self._frames:
+            raise StylizeError("film: expected at least one picture, received none")
+        form, size = _FORMATS[suffix.lower()], self._frames[-1].size
         long_side_px = min(max(size), _LONG_SIDE_PX)
         while True:
             # Even, as H.264 wants them.
             height, width = (max(2, side // 2 * 2) for side in size_for_long_side(*size, long_side_px))
-            form.encode(path, list(self._shots(height, width, form.per_s, alpha)), form.per_s)
-            count = path.stat().st_size
-            if count <= form.most_bytes or long_side_px <= _SHORTEST_LONG_SIDE_PX:
-                return
+            file = io.BytesIO()
+            form.encode(file, list(self._shots(height, width, form.per_s, alpha)), form.per_s)
+            data = file.getvalue()
+            if len(data) <= form.most_bytes or long_side_px <= _SHORTEST_LONG_SIDE_PX:
+                return data
             # Bytes go with the area, nearly.
-            long_side_px = max(_SHORTEST_LONG_SIDE_PX, int(long_side_px * 0.95 * (form.most_bytes / count) ** 0.5))
+            long_side_px = max(_SHORTEST_LONG_SIDE_PX, int(long_side_px * 0.95 * (form.most_bytes / len(data)) ** 0.5))
 
     def _shots(self, height: int, width: int, per_s: int, alpha: np.ndarray | None) -> Iterator[_Shot]:
         """Yield the film: each picture dissolves into the next, in a time that goes with their change."""
@@ -150,7 +154,8 @@ class Film:
             index = min(int(np.searchsorted(way, place, side="right")), len(way) - 1) - 1
             if seconds and index != before:
                 before, pair = index, (shown(self._frames[index]), shown(self._frames[index + 1]))
-            share = (place - way[before]) / (way[before + 1] - way[before]) if seconds else 1.0
+            gap = way[before + 1] - way[before] if seconds else 0.0
+            share = (place - way[before]) / gap if gap > 0 else 1.0  # the last two may be the same
             mixed = pair[0] + np.float32(share) * (pair[1] - pair[0])
             held = _LAST_S if number == len(places) else _FIRST_S if number == 1 else 1 / per_s
             yield Image.fromarray(np.rint(mixed).astype(np.uint8)), held
@@ -167,32 +172,32 @@ class Film:
 _Shot = tuple[Image.Image, float]  # and the seconds that it stands
 
 
-_Encode = Callable[[Path, Sequence[_Shot], int], None]
+_Encode = Callable[[BinaryIO, Sequence[_Shot], int], None]
 
 
 def _pillow(name: str, **options: Any) -> _Encode:
-    def encode(path: Path, shots: Sequence[_Shot], per_s: int) -> None:
+    def encode(file: BinaryIO, shots: Sequence[_Shot], per_s: int) -> None:
         (first, *others), seconds = zip(*shots, strict=True)
         durations = [round(1000 * each) for each in seconds]
-        first.save(path, name, save_all=True, append_images=others, duration=durations, loop=0, **options)
+        first.save(file, name, save_all=True, append_images=others, duration=durations, loop=0, **options)
 
     return encode
 
 
-def _gif(path: Path, shots: Sequence[_Shot], per_s: int) -> None:
+def _gif(file: BinaryIO, shots: Sequence[_Shot], per_s: int) -> None:
     # One palette for all, of what the eye rests on: colours neither flicker nor take bytes in each frame.
     ends = Image.new("RGB", (shots[0][0].width, 2 * shots[0][0].height))
     ends.paste(shots[0][0], (0, 0))
     ends.paste(shots[-1][0], (0, shots[0][0].height))
     palette = ends.quantize(255, Image.Quantize.MEDIANCUT)
     dithered = [(image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG), held) for image, held in shots]
-    _pillow("GIF", optimize=False)(path, dithered, per_s)
+    _pillow("GIF", optimize=False)(file, dithered, per_s)
 
 
-def _mp4(path: Path, shots: Sequence[_Shot], per_s: int) -> None:
+def _mp4(file: BinaryIO, shots: Sequence[_Shot], per_s: int) -> None:
     import av
 
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with av.open(file, "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = container.add_stream("libx264", rate=per_s, options={"crf": "20", "preset": "medium"})
         video.width, video.height = shots[0][0].size
         video.pix_fmt = "yuv420p"

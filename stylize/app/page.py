@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import altair
 import numpy as np
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -199,7 +198,7 @@ def _preview(studio: Studio, content: Picture, styles: Styles, config: FastConfi
             return
         ss.preview = (key, studios.for_eyes(result.image, result.alpha), result)
     _, jpeg, result = ss.preview
-    _image(jpeg, result.image)
+    _image(jpeg, result.image, "Preview")
     with st.container(key="under_preview", horizontal=True, vertical_alignment="center"):
         st.caption(f"Preview by {result.networks[0].name}, {result.seconds:.1f} s")
         st.download_button(
@@ -209,12 +208,11 @@ def _preview(studio: Studio, content: Picture, styles: Styles, config: FastConfi
         )  # fmt: skip
 
 
-def _image(jpeg: bytes, pixels: np.ndarray) -> None:
+def _image(jpeg: bytes, pixels: np.ndarray, alt: str) -> None:
     """Show a picture as large as the screen has room for, whatever its own size and shape."""
     height, width = pixels.shape[:2]
-    fit = f"min(100%, calc({_TALLEST} * {width} / {height}))"
-    st.html(f"<style>.st-key-canvas img {{ width: {fit} !important }}</style>")
-    st.image(jpeg, width="stretch")
+    fit = f"width: min(100%, calc({_TALLEST} * {width} / {height})); aspect-ratio: {width} / {height}"
+    st.html(f'<img class="picture" style="{fit}" alt="{alt}" src="{_data_url(jpeg, "jpeg")}">')
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -299,7 +297,7 @@ def _live(studio: Studio, job: Job) -> None:
             help="Ends now and keeps the best so far.",
         )  # fmt: skip
     if ss.view == "Refined" and progress is not None:
-        _image(studios.for_eyes(progress.picture), progress.picture)
+        _image(studios.for_eyes(progress.picture), progress.picture, f"Step {progress.step}")
         _curve(progress.history)
 
 
@@ -317,30 +315,37 @@ def _take_home(job: Job) -> None:
 
 
 def _curve(history: Sequence[HistoryEntry]) -> None:
-    terms = ("total", "content", "style")
-    points = [
-        {"Step": entry.step, "Loss": getattr(entry.losses, term), "Term": term}
-        for entry in list(history)
-        for term in terms
-        if getattr(entry.losses, term) > 0
-    ]
-    chart = (
-        altair.Chart(altair.Data(values=points))
-        .mark_line()
-        .encode(
-            altair.X("Step:Q"),
-            altair.Y("Loss:Q", scale=altair.Scale(type="log")),
-            altair.Color("Term:N", title=None, sort=terms),
-        )
-        .properties(height=180)
+    """Show the losses of all steps on a logarithmic scale, and the last ones in numbers."""
+    losses = {
+        term: np.array([getattr(entry.losses, term) for entry in list(history)])
+        for term in ("total", "content", "style")
+    }
+    drawn = {term: np.log(values) for term, values in losses.items() if np.all(values > 0)}
+    if not drawn:
+        return
+    low, high = min(map(np.min, drawn.values())), max(map(np.max, drawn.values()))
+    lines, legend = [], []
+    for color, (term, values) in zip(("#2f8f8a", "#d98a2b", "#8067c8"), drawn.items(), strict=False):
+        x = np.linspace(0, 100, len(values))
+        y = 98 - 96 * (values - low) / max(high - low, 1e-9)
+        points = " ".join(f"{left:.2f},{top:.2f}" for left, top in zip(x, y, strict=True))
+        lines.append(f'<polyline points="{points}" stroke="{color}"/>')
+        legend.append(f'<span><b style="background:{color}"></b>{term} {losses[term][-1]:.3g}</span>')
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100" preserveAspectRatio="none" fill="none" '
+        f'stroke-width="2" stroke-linejoin="round"><style>*{{vector-effect:non-scaling-stroke}}</style>{"".join(lines)}'
+        "</svg>"
     )
-    st.altair_chart(chart, width="stretch")
+    st.html(
+        f'<figure class="losses"><figcaption><span>Losses</span>{"".join(legend)}</figcaption>'
+        f'<img alt="Losses over {len(history)} steps, logarithmic" src="{_data_url(svg.encode(), "svg+xml")}"></figure>'
+    )
 
 
 def _result(painted: Painted) -> None:
     st.html(painted.slider, unsafe_allow_javascript=True)
-    with st.container(key="under_result", horizontal=True, vertical_alignment="center"):
-        st.caption(_plain(_settings(painted)))
+    st.caption(_plain(_settings(painted)))
+    with st.container(key="under_result", horizontal=True):
         for label, data, suffix, mime, icon in (
             ("Picture", painted.picture, "png", "image/png", "image"),
             ("Film", painted.film, "webp", "image/webp", "movie"),
@@ -419,7 +424,11 @@ def _background(key: str, jpeg: bytes) -> None:
 
 
 def _button_css(selector: str, jpeg: bytes) -> str:
-    return f"{selector} button {{ background-image: url(data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}) }}"
+    return f"{selector} button {{ background-image: url({_data_url(jpeg, 'jpeg')}) }}"
+
+
+def _data_url(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 _CSS = """
@@ -438,8 +447,12 @@ h2 { font-size: 1rem !important; font-weight: 600; padding: 0; margin: 0 }
 [class*="_grid"] button:focus-visible { box-shadow: 0 0 0 5px #e0a030 }
 [class*="_grid"] { display: grid !important; grid-template-columns: repeat(4, 1fr); gap: .75rem }
 .st-key-history_grid { grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)) }
-.st-key-canvas img { display: block; margin: 0 auto; border-radius: .5rem }
-.before-after { max-width: calc(TALLEST * (var(--ba-ratio))); margin: 0 auto }
+.picture { display: block; margin: 0 auto; border-radius: .5rem }
+.losses { margin: 0 }
+.losses figcaption { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; font-size: .85rem }
+.losses b { display: inline-block; width: .7rem; height: .7rem; border-radius: 50%; margin-right: .4rem }
+.losses img { width: 100%; height: 6rem; margin-top: .4rem; border-bottom: 1px solid rgb(128 128 128 / .4) }
+.before-after { font-family: inherit !important; max-width: calc(TALLEST * (var(--ba-ratio))); margin: 0 auto }
 .before-after .stage { border-radius: .5rem }
 """.replace("TALLEST", _TALLEST)
 

@@ -113,7 +113,6 @@ class Studio:
     def _refine(self, job: Job, content: Picture, styles: Styles, config: RefineConfig, recipe: str) -> Painted | None:
         preview = self.preview(content, styles, FastConfig(config.network, config.size, keep_colors=config.keep_colors))
         film = Film()
-        film.add(preview.image)
         history: list[HistoryEntry] = []
 
         def on_iterate(it: Iterate) -> None:
@@ -123,8 +122,8 @@ class Studio:
             job.progress = Progress(it.step, it.steps, it.remaining_s, picture, history)
 
         result = pipelines.refine(
-            content, list(styles), config=config, networks=self._networks, offline=True, on_iterate=on_iterate,
-            should_stop=job.should_stop,
+            content, list(styles), config=config, networks=self._networks, offline=True, on_start=film.add,
+            on_iterate=on_iterate, should_stop=job.should_stop,
         )  # fmt: skip
         if not history:
             return None
@@ -134,7 +133,7 @@ class Studio:
         return Painted(
             name=name_of(result),
             picture=encode(result.image, "png", alpha, recipe=result.recipe),
-            film=b"",  # TODO film.encode(".webp", alpha=alpha)
+            film=film.encode(".webp", alpha=alpha),
             recipe=json.dumps(result.recipe, indent=1),
             slider=slider([(name, Picture(resized(pixels, *size), alpha)) for name, pixels in views], left=1),
             thumbnail=thumbnail(result.image),
