@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Networks", "OnDownload", "OnMessage", "Stylizer"]
 
 _T = TypeVar("_T")
+#: Of each kind: weights and layers that every visitor of a server sets anew are not to fill its memory.
+_MOST_KEPT = 4
+
 OnMessage = Callable[[str], None]
 OnDownload = Callable[[str, int, int | None], None]
 
@@ -100,9 +103,10 @@ class Networks:
 
     def _kept(self, key: Any, load: Callable[[], _T]) -> _T:
         with self._lock:
-            if key not in self._loaded:
-                self._loaded[key] = load()
-            loaded: _T = self._loaded[key]
+            loaded: _T = self._loaded.pop(key) if key in self._loaded else load()
+            self._loaded[key] = loaded  # the newest last
+            for old in [other for other in self._loaded if other[0] == key[0]][:-_MOST_KEPT]:
+                del self._loaded[old]
             return loaded
 
 

@@ -21,7 +21,7 @@ from stylize.app import studio as studios
 from stylize.app.jobs import Job
 from stylize.app.studio import MOST_PX, Painted, Progress, Studio, Styles
 from stylize.config import RECIPES, VGG19_LAYERS, FastConfig, LayerWeights, RefineConfig
-from stylize.errors import StylizeError
+from stylize.errors import OptionError, StylizeError
 from stylize.images import Picture, encode
 from stylize.optimization import HistoryEntry
 from stylize.options import refine_config_of
@@ -42,7 +42,7 @@ def main() -> None:
     """Show the page."""
     icon = studios.examples("style")["Swirls"][1]
     st.set_page_config(page_title="stylize", page_icon=icon, layout="wide", menu_items={})
-    studio = _studio()
+    studio = server.studio or _own_studio()
     ss.setdefault("history", [])
     ss.setdefault("view", "Preview")
     st.html(f"<style>{_CSS}{_example_css()}</style>")
@@ -59,8 +59,9 @@ def main() -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _studio() -> Studio:
-    return server.studio or Studio(present=server.present)
+def _own_studio() -> Studio:
+    # Streamlit was started by other hands than ours.
+    return Studio(present=server.present)
 
 
 def _visitor() -> str:
@@ -254,6 +255,9 @@ def _refine_panel(studio: Studio, size: int, keep_colors: bool) -> tuple[str, Re
             "features": features, "seed": seed,
         }  # fmt: skip
         try:
+            for label, layers in (("content layers", content_layers), ("style layers", style_layers)):
+                if not layers:
+                    raise OptionError(f"{label}: expected at least one")
             return recipe, refine_config_of(recipe, options)
         except StylizeError as error:
             st.error(_plain(str(error)))

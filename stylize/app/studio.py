@@ -28,6 +28,7 @@ __all__ = ["MOST_PX", "Painted", "Progress", "Studio", "examples", "for_eyes", "
 #: The largest long side that the page paints, px; uploads are kept no larger, as many visitors share the memory.
 MOST_PX = 1024
 _THUMBNAIL_PX = 240
+_LOOK_S = 0.1
 
 Styles = Sequence[tuple[Picture, float]]
 
@@ -115,11 +116,17 @@ class Studio:
         film = Film()
         history: list[HistoryEntry] = []
 
+        looked_s = -_LOOK_S
+
         def on_iterate(it: Iterate) -> None:
+            nonlocal looked_s
             history.append(HistoryEntry(it.level, it.step, it.elapsed_s, it.losses))
-            film.add(it.pixels, step=it.step, elapsed_s=it.elapsed_s)
-            picture = resized(it.pixels, *preview.image.shape[:2])
-            job.progress = Progress(it.step, it.steps, it.remaining_s, picture, history)
+            # Small pictures step quicker than anybody looks, and the machine is also for the others.
+            if it.elapsed_s - looked_s >= _LOOK_S or it.step == it.steps:
+                looked_s = it.elapsed_s
+                film.add(it.pixels, step=it.step, elapsed_s=it.elapsed_s)
+                picture = resized(it.pixels, *preview.image.shape[:2])
+                job.progress = Progress(it.step, it.steps, it.remaining_s, picture, history)
 
         result = pipelines.refine(
             content, list(styles), config=config, networks=self._networks, offline=True, on_start=film.add,
