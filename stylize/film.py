@@ -97,8 +97,9 @@ class Film:
         if len(self._frames) <= count:
             return self.frames
         way = self._way()
-        chosen = {int(np.abs(way - place).argmin()) for place in np.linspace(0, way[-1], count)}
-        return tuple(self._frames[index] for index in sorted({0, *chosen} - {len(way) - 1})) + self.frames[-1:]
+        # Of frames at one place, the latest: the newest is never missing.
+        latest = {int(len(way) - 1 - np.abs(way - place)[::-1].argmin()) for place in np.linspace(0, way[-1], count)}
+        return tuple(self._frames[index] for index in sorted(latest))
 
     def write(self, path: str | os.PathLike[str], *, alpha: np.ndarray | None = None, overwrite: bool = False) -> None:
         """Write the film in the format of its suffix, whole or not at all; it ends with the newest picture, held.
@@ -142,16 +143,21 @@ class Film:
             pixels = np.asarray(image, np.float32)
             return pixels if cover is None else pixels * cover + 255 * (1 - cover)
 
-        way = self._way()
-        seconds = min(_LONGEST_MOTION_S, _MOTION_S_PER_FRAME * len(way)) if way[-1] > 0 else 0
-        places = np.linspace(0, way[-1], max(2, round(seconds * per_s))) if seconds else way[-1:]
-        before, pair = -1, (shown(self._frames[-1]),) * 2
+        whole_way = self._way()
+        # Where nothing changes no time is spent, and of frames that are alike the last is shown.
+        kept = [i for i, place in enumerate(whole_way) if i + 1 == len(whole_way) or whole_way[i + 1] > place]
+        frames, way = [self._frames[i] for i in kept], whole_way[kept]
+        if len(frames) == 1:
+            yield Image.fromarray(np.rint(shown(frames[0])).astype(np.uint8)), _LAST_S
+            return
+        seconds = min(_LONGEST_MOTION_S, _MOTION_S_PER_FRAME * len(frames))
+        places = np.linspace(way[0], way[-1], max(2, round(seconds * per_s)))
+        index, pair = 0, (shown(frames[0]), shown(frames[1]))
         for number, place in enumerate(places, start=1):
-            index = min(int(np.searchsorted(way, place, side="right")), len(way) - 1) - 1
-            if seconds and index != before:
-                before, pair = index, (shown(self._frames[index]), shown(self._frames[index + 1]))
-            share = (place - way[before]) / (way[before + 1] - way[before]) if seconds else 1.0
-            mixed = pair[0] + np.float32(share) * (pair[1] - pair[0])
+            while place > way[index + 1] and index + 2 < len(frames):
+                index, pair = index + 1, (pair[1], shown(frames[index + 2]))
+            share = (place - way[index]) / (way[index + 1] - way[index])
+            mixed = pair[0] + np.float32(min(share, 1)) * (pair[1] - pair[0])
             held = _LAST_S if number == len(places) else _FIRST_S if number == 1 else 1 / per_s
             yield Image.fromarray(np.rint(mixed).astype(np.uint8)), held
 
