@@ -159,7 +159,10 @@ def _rows(scores: Sequence[Scored]) -> list[dict[str, Any]]:
         known = [value for value in values if value is not None and np.isfinite(value)]
         winner = best(known) if best and len(known) > 1 and min(known) < max(known) else None
         cells = [
-            {"text": "–" if value not in known else format(value, form), "best": value == winner and value is not None}
+            {
+                "text": format(value, form).rstrip(".") if value in known else "–",
+                "best": value == winner and value is not None,
+            }
             for value in values
         ]
         return {"name": name, "note": note, "cells": cells, "part": part}
@@ -169,14 +172,14 @@ def _rows(scores: Sequence[Scored]) -> list[dict[str, Any]]:
 
     layers = list(dict.fromkeys(name for score in scores for name in score.style_loss_per_layer))
     rows = [
-        row("Style loss", "lower is closer to the style", [s.style_loss for s in scores], ".4g", min),
-        *(row(name, "", [s.style_loss_per_layer.get(name) for s in scores], ".3g", min, part=True) for name in layers),
-        row("Content loss", "lower is closer to the scene", [s.content_loss for s in scores], ".4g", min),
+        row("Style loss", "lower is closer to the style", [s.style_loss for s in scores], "#.4g", min),
+        *(row(name, "", [s.style_loss_per_layer.get(name) for s in scores], "#.3g", min, part=True) for name in layers),
+        row("Content loss", "lower is closer to the scene", [s.content_loss for s in scores], "#.4g", min),
         row("SSIM", "structure shared with the photo; 1 is alike", [s.ssim for s in scores], ".3f", max),
     ]
     if any(score.losses for score in scores):
         totals = [score.losses.total if score.losses else None for score in scores]
-        rows.append(row("Total loss", "what the refinement lowered", totals, ".4g", min))
+        rows.append(row("Total loss", "what the refinement lowered", totals, "#.4g", min))
     if any(score.seconds is not None for score in scores):
         rows.append(text("Time", [_duration(score.seconds) for score in scores]))
     if any(score.peak_memory_bytes for score in scores):

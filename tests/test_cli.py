@@ -28,7 +28,7 @@ from stylize.cli import main
 from stylize.config import RECIPES, FastConfig, RefineConfig
 from stylize.errors import StylizeError
 from stylize.images import Picture, read_image, read_recipe
-from stylize.optimization import Checkpoint, HistoryEntry, Iterate, LossTerms
+from stylize.optimization import Checkpoint, HistoryEntry, Iterate, LossTerms, PyramidLevel
 from stylize.pipelines import Comparison, NetworkUse, Scored, TransferResult
 
 FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "5" * 64})
@@ -96,6 +96,7 @@ class Pipelines:
         *,
         config,
         resume_from,
+        on_start,
         on_iterate,
         should_stop,
         offline,
@@ -106,6 +107,8 @@ class Pipelines:
         self.resumed_from = resume_from
         history = []
         on_message("using vgg19-slim")
+        if on_start is not None:
+            on_start(np.full((4, 6, 3), 0.9, np.float32))
         self.on_step(0)
         for step in range(1, self.steps + 1):
             if should_stop():
@@ -121,6 +124,7 @@ class Pipelines:
         return self._result(
             "refine", content, styles, config, (FEATURES, STYLIZER), history=tuple(history),
             stopped="interrupted" if stopped else None, checkpoint=CHECKPOINT if stopped else None,
+            levels=(PyramidLevel(6, self.steps),),
         )  # fmt: skip
 
     def compare(
@@ -131,6 +135,7 @@ class Pipelines:
         images,
         fast_config,
         refine_config,
+        on_start,
         on_iterate,
         offline,
         on_message,
@@ -142,8 +147,13 @@ class Pipelines:
         if not images:
             results = (
                 self._result("fast", content, styles, fast_config, (STYLIZER,)),
-                self._result("refine", content, styles, refine_config, (FEATURES, STYLIZER)),
-            )
+                self._result(
+                    "refine", content, styles, refine_config, (FEATURES, STYLIZER),
+                    history=(HistoryEntry(1, 1, 0.1, LOSSES),), levels=(PyramidLevel(6, 1),),
+                ),
+            )  # fmt: skip
+            on_start(results[0].image)
+            on_iterate(Iterate(1, 1, (4, 6), 1, 1, LOSSES, 0.1, 0.0, results[1].image, lambda: CHECKPOINT))
             labels = ["fast", "refined"]
         image = np.full((4, 6, 3), 0.5, np.float32)
         return Comparison(
@@ -527,7 +537,7 @@ def test_ctrl_c_before_there_is_a_picture_or_twice_aborts_at_once(steps, inputs,
 # compare, demo
 
 
-def test_compare_writes_four_files(inputs, fake, pictures, tmp_path):
+def test_compare_writes_five_files(inputs, fake, pictures, tmp_path):
     result = run("compare", *inputs, "--size", "64", "--network", "mini", "--keep-colors")
     folder = tmp_path / "photo-painting-compare"
     assert result.stdout == f"{folder}\n"
@@ -536,8 +546,10 @@ def test_compare_writes_four_files(inputs, fake, pictures, tmp_path):
         "fast.png",
         "metrics.json",
         "refined.png",
+        "report.html",
         "sheet.png",
     ]
+    assert f"to look at it: {folder / 'report.html'}\n" in result.stderr
     assert read_recipe(folder / "fast.png")["command"] == "fast"
     assert read_recipe(folder / "refined.png")["command"] == "refine"
     assert read_recipe(folder / "sheet.png")["pictures"]["refined.png"]["command"] == "refine"
@@ -550,7 +562,7 @@ def test_compare_writes_four_files(inputs, fake, pictures, tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["fast.png", "refined.png", "sheet.png", "metrics.json"])
+@pytest.mark.parametrize("name", ["fast.png", "refined.png", "sheet.png", "metrics.json", "report.html"])
 def test_compare_refuses_each_existing_file_before_any_work(name, inputs, fake, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_bytes(b"mine")
@@ -587,7 +599,9 @@ def test_finished_pictures_are_scored(inputs, fake, pictures, tmp_path):
     data = json.loads(run("compare", *inputs, *scored, "--json").stdout)
     assert [picture["label"] for picture in data["pictures"]] == ["photo.png", "painting.png"]
     run("compare", *inputs, *scored, "-o", tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["metrics.json", "sheet.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "metrics.json", "report.html", "sheet.png",
+    ]  # fmt: skip
 
 
 def test_demo_compares_the_projects_own_pictures(fake, pictures, tmp_path, monkeypatch):
@@ -600,7 +614,7 @@ def test_demo_compares_the_projects_own_pictures(fake, pictures, tmp_path, monke
     result = run("demo")
     assert result.stdout == "stylize-demo\n"
     assert sorted(path.name for path in (tmp_path / "stylize-demo").iterdir()) == [
-        "fast.png", "metrics.json", "refined.png", "scene_lake.jpg", "sheet.png", "style_swirls.jpg",
+        "fast.png", "metrics.json", "refined.png", "report.html", "scene_lake.jpg", "sheet.png", "style_swirls.jpg",
     ]  # fmt: skip
     assert fake.calls[0][5].size == 256
     assert "is there already" in one_line(run("demo", exit_code=1).stderr)

@@ -135,15 +135,17 @@ def _write_report(
 ) -> None:
     from stylize import page
 
-    commands = [["stylize", *map(str, command)]]
+    # The networks by name: `auto` may stand for others elsewhere.
+    config = config.replace(features=comparison.features.name)
+    again = []
     if comparison.results:
         preview, refined = comparison.results
         film.add(refined.image, step=len(refined.history), elapsed_s=refined.seconds)
-        if command[0] == "compare":
-            # The networks by name: `auto` may stand for others elsewhere.
-            config = config.replace(features=comparison.features.name, network=preview.networks[0].name)
-            commands[0] += arguments_of(config)
-        commands.append(["stylize", "rerun", str(folder / "refined.png")])
+        config = config.replace(network=preview.networks[0].name)
+        again.append(["stylize", "rerun", str(folder / "refined.png")])
+    if command[0] == "compare":
+        command = [*command, *arguments_of(config)]
+    commands = [["stylize", *map(str, command)], *again]
     _write_text(folder / "report.html", page.report(comparison, film=film, commands=commands))
 
 
