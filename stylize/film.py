@@ -186,11 +186,9 @@ def _pillow(name: str, **options: Any) -> _Encode:
 
 
 def _gif(path: Path, shots: Sequence[_Shot], per_s: int) -> None:
-    # One palette for all, of what the eye rests on: colours neither flicker nor take bytes in each frame.
-    ends = Image.new("RGB", (shots[0][0].width, 2 * shots[0][0].height))
-    ends.paste(shots[0][0], (0, 0))
-    ends.paste(shots[-1][0], (0, shots[0][0].height))
-    palette = ends.quantize(255, Image.Quantize.MEDIANCUT)
+    # One palette for all: colours neither flicker nor take bytes in each frame.
+    samples = [np.asarray(shots[int(at)][0]) for at in np.linspace(0, len(shots) - 1, 6)]
+    palette = Image.fromarray(np.concatenate(samples)).quantize(255, Image.Quantize.MEDIANCUT)
     dithered = [(image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG), held) for image, held in shots]
     _pillow("GIF", optimize=False)(path, dithered, per_s)
 
