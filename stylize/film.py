@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stylize.errors import ImageError, OptionError, StylizeError
-from stylize.images import resized, size_for_long_side
+from stylize.errors import OptionError, StylizeError
+from stylize.images import check_place, resized, size_for_long_side, whole_file
 
 __all__ = ["SUFFIXES", "Film", "Frame", "check_film"]
 
@@ -101,27 +99,28 @@ class Film:
         latest = {int(len(way) - 1 - np.abs(way - place)[::-1].argmin()) for place in np.linspace(0, way[-1], count)}
         return tuple(self._frames[index] for index in sorted(latest))
 
-    def write(self, path: str | os.PathLike[str], *, alpha: np.ndarray | None = None, overwrite: bool = False) -> None:
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        alpha: np.ndarray | None = None,
+        most_bytes: int | None = None,
+        overwrite: bool = False,
+    ) -> None:
         """Write the film in the format of its suffix, whole or not at all; it ends with the newest picture, held.
 
-        White shows where `alpha`, float (H, W) in [0, 1], is transparent. A film of too many bytes is made again,
-        smaller. Raises StylizeError as `check_film` does, and if the system refuses.
+        White shows where `alpha`, float (H, W) in [0, 1], is transparent. A film of more than `most_bytes` (by
+        default, what is sensible for its format) is made again, smaller. Raises StylizeError as `check_film` does, and
+        if the system refuses.
         """
         check_film(path, overwrite=overwrite)
         if not self._frames:
             raise StylizeError(f"film {path}: expected at least one picture, received none")
-        target = Path(os.path.realpath(path))
-        temporary = target.with_name(f".stylize-{secrets.token_hex(8)}.part")
-        try:
-            self._encode(temporary, _FORMATS[Path(path).suffix.lower()], alpha)
-            temporary.replace(target)
-        except OSError as error:
-            raise ImageError(f"film {path}: could not be written: {error.strerror or error}") from error
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+        with whole_file(path, "film") as temporary:
+            self._encode(Path(temporary), _FORMATS[Path(path).suffix.lower()], alpha, most_bytes)
 
-    def _encode(self, path: Path, form: _Format, alpha: np.ndarray | None) -> None:
+    def _encode(self, path: Path, form: _Format, alpha: np.ndarray | None, most_bytes: int | None) -> None:
+        most_bytes = most_bytes or form.most_bytes
         size = self._frames[-1].size
         long_side_px = min(max(size), _LONG_SIDE_PX)
         while True:
@@ -129,10 +128,10 @@ class Film:
             height, width = (max(2, side // 2 * 2) for side in size_for_long_side(*size, long_side_px))
             form.encode(path, list(self._shots(height, width, form.per_s, alpha)), form.per_s)
             count = path.stat().st_size
-            if count <= form.most_bytes or long_side_px <= _SHORTEST_LONG_SIDE_PX:
+            if count <= most_bytes or long_side_px <= _SHORTEST_LONG_SIDE_PX:
                 return
             # Bytes go with the area, nearly.
-            long_side_px = max(_SHORTEST_LONG_SIDE_PX, int(long_side_px * 0.95 * (form.most_bytes / count) ** 0.5))
+            long_side_px = max(_SHORTEST_LONG_SIDE_PX, int(long_side_px * 0.95 * (most_bytes / count) ** 0.5))
 
     def _shots(self, height: int, width: int, per_s: int, alpha: np.ndarray | None) -> Iterator[_Shot]:
         """Yield the film: each picture dissolves into the next, in a time that goes with their change."""
@@ -230,7 +229,7 @@ def check_film(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Refuse at once a film that could not be written later.
 
     Raises OptionError for an unknown suffix, and StylizeError if what it needs is not installed, or if it is there
-    already and `overwrite` is false.
+    already and `overwrite` is false, or has no place.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -238,7 +237,4 @@ def check_film(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         raise OptionError(f"film {path}: expected a suffix out of {', '.join(SUFFIXES)}; received {suffix or 'none'}")
     if suffix == ".mp4" and importlib.util.find_spec("av") is None:
         raise StylizeError(f'film {path}: MP4 needs the package av: pip install "stylize[film]"; or write .webp')
-    if path.exists() and not overwrite:
-        raise StylizeError(f"film {path}: is there already; choose another name or overwrite it")
-    if not path.absolute().parent.is_dir():
-        raise StylizeError(f"film {path}: expected an existing folder, received {path.parent}; make it first")
+    check_place(path, "film", overwrite=overwrite)

@@ -68,9 +68,10 @@ def report(comparison: Comparison, *, film: Film | None = None, commands: Sequen
             refined=refined,
             verdict=_verdict(comparison) if refined is not None else None,
             rows=_rows(comparison.scores),
-            stages=[] if film is None or refined is None else [_stage(frame, number) for number, frame in enumerate(film.stages(_STAGES))],
+            stages=[]
+            if film is None or refined is None
+            else [_stage(frame, number) for number, frame in enumerate(film.stages(_STAGES))],
             charts=[_drawing(chart) for chart in drawn],
-            full_size_from=drawn[0].levels[-1] if drawn else None,
             commands=[shlex.join(command) for command in commands],
         )
     )
@@ -104,7 +105,7 @@ def _stage(frame: Frame, number: int) -> dict[str, Any]:
         "uri": _uri(Picture(pixels), _STAGE_PX, quality=80),
         "size": max(frame.size),
         "step": frame.step,
-        "elapsed": _duration(frame.elapsed_s),
+        "elapsed": f"{round(frame.elapsed_s) // 60}:{round(frame.elapsed_s) % 60:02d}",
         "start": number == 0 and frame.step == 0,
     }
 
@@ -147,7 +148,7 @@ def _ratio(before: float, after: float) -> dict[str, Any] | None:
     if not (0 < before < float("inf") and 0 < after < float("inf")):
         return None
     times = max(before / after, after / before)
-    return {"times": f"{times:.2g}" if times < 10 else f"{times:.0f}", "closer": after <= before, "same": times < 1.005}
+    return {"times": f"{times:.1f}" if times < 10 else f"{times:.0f}", "closer": after <= before, "same": times < 1.05}
 
 
 def _rows(scores: Sequence[Scored]) -> list[dict[str, Any]]:
@@ -195,10 +196,10 @@ def _duration(seconds: float | None) -> str:
         return "–"
     if seconds < 99.5:
         return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
-    minutes = round(seconds / 60) if seconds >= 5940 else None
-    if minutes is not None:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{round(seconds) // 60} min {round(seconds) % 60:02d} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 100:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import math
 import os
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from stylize.errors import ImageError, OptionError, StylizeError
+from stylize.errors import OptionError, StylizeError
+from stylize.images import check_place, whole_file
 from stylize.optimization import HistoryEntry, LossTerms, PyramidLevel
 
 __all__ = ["SUFFIXES", "Chart", "Curve", "Level", "charts", "check_plot", "write_plot"]
@@ -152,16 +151,8 @@ def write_plot(
         _draw(axes, chart)
     dashed = "" if fast is None else "; dashed: the preview's losses at the last size"
     all_axes[-1].set_xlabel(f"seconds since the start; at the top, the sizes of the pyramid{dashed}")
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".stylize-{secrets.token_hex(8)}.part")
-    try:
+    with whole_file(path, "plot") as temporary:
         figure.savefig(temporary, format=Path(path).suffix.lower().removeprefix("."))
-        temporary.replace(target)
-    except OSError as error:
-        raise ImageError(f"plot {path}: could not be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def _draw(axes: Any, chart: Chart) -> None:
@@ -196,7 +187,7 @@ def check_plot(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Refuse at once a plot that could not be written later.
 
     Raises OptionError for an unknown suffix, and StylizeError if matplotlib is not installed, or if the file is there
-    already and `overwrite` is false.
+    already and `overwrite` is false, or has no place.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -204,7 +195,4 @@ def check_plot(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         raise OptionError(f"plot {path}: expected a suffix out of {', '.join(SUFFIXES)}; received {suffix or 'none'}")
     if importlib.util.find_spec("matplotlib") is None:
         raise StylizeError(f'plot {path}: needs the package matplotlib: pip install "stylize[plot]"')
-    if path.exists() and not overwrite:
-        raise StylizeError(f"plot {path}: is there already; choose another name or overwrite it")
-    if not path.absolute().parent.is_dir():
-        raise StylizeError(f"plot {path}: expected an existing folder, received {path.parent}; make it first")
+    check_place(path, "plot", overwrite=overwrite)

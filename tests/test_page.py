@@ -276,7 +276,7 @@ def test_the_strip_plays_pauses_and_ends_with_the_result(open_report):
     play.click()
     page.clock.run_for(20_000)
     assert (current(page), play.text_content()) == (11, "Play")
-    assert page.locator(".stage-note").text_content() == "Step 11 · 300 px · after 33 s"
+    assert page.locator(".stage-note").text_content() == "Step 11 · 300 px · after 0:33"
     play.click()  # from the start again
     assert current(page) == 0
 
@@ -323,7 +323,7 @@ def test_the_numbers_stand_in_the_table(open_report):
     style = next(cells for name, cells in rows.items() if name.startswith("Style loss"))
     assert style == ["0.2500", "0.1250"]
     assert rows["Time"] == ["1.5 s", "3.0 s"]
-    assert "is 2 times closer to the style" in " ".join(page.locator(".lead").text_content().split())
+    assert "is 2.0 times closer to the style" in " ".join(page.locator(".lead").text_content().split())
     assert "overtook" not in page.locator(".lead").text_content()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -150,12 +149,10 @@ def _write_report(
 
 
 def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".stylize-{secrets.token_hex(8)}.part")
-    try:
-        temporary.write_text(text, "utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    from stylize.images import whole_file
+
+    with whole_file(path, "output") as temporary:
+        Path(temporary).write_text(text, "utf-8")
 
 
 def _score_table(comparison: Comparison) -> Table:
