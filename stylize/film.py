@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import io
 import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from stylize.errors import ImageError, OptionError, StylizeError
-from stylize.images import resized, size_for_long_side
+from stylize.errors import OptionError, StylizeError
+from stylize.images import check_place, resized, size_for_long_side, whole_file
 
 __all__ = ["SUFFIXES", "Film", "Frame", "check_film"]
 
@@ -98,33 +96,35 @@ class Film:
         if len(self._frames) <= count:
             return self.frames
         way = self._way()
-        chosen = {int(np.abs(way - place).argmin()) for place in np.linspace(0, way[-1], count)}
-        return tuple(self._frames[index] for index in sorted({0, *chosen} - {len(way) - 1})) + self.frames[-1:]
+        # Of frames at one place, the latest: the newest is never missing.
+        latest = {int(len(way) - 1 - np.abs(way - place)[::-1].argmin()) for place in np.linspace(0, way[-1], count)}
+        return tuple(self._frames[index] for index in sorted(latest))
 
-    def write(self, path: str | os.PathLike[str], *, alpha: np.ndarray | None = None, overwrite: bool = False) -> None:
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        alpha: np.ndarray | None = None,
+        most_bytes: int | None = None,
+        overwrite: bool = False,
+    ) -> None:
         """Write the film in the format of its suffix, whole or not at all; it ends with the newest picture, held.
 
-        White shows where `alpha`, float (H, W) in [0, 1], is transparent. A film of too many bytes is made again,
-        smaller. Raises StylizeError as `check_film` does, and if the system refuses.
+        White shows where `alpha`, float (H, W) in [0, 1], is transparent. A film of more than `most_bytes` (by
+        default, what is sensible for its format) is made again, smaller. Raises StylizeError as `check_film` does, and
+        if the system refuses.
         """
         check_film(path, overwrite=overwrite)
-        target = Path(os.path.realpath(path))
-        data = self.encode(Path(path).suffix, alpha=alpha)
-        temporary = target.with_name(f".stylize-{secrets.token_hex(8)}.part")
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(target)
-        except OSError as error:
-            raise ImageError(f"film {path}: could not be written: {error.strerror or error}") from error
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+        data = self.encode(Path(path).suffix, alpha=alpha, most_bytes=most_bytes)
+        with whole_file(path, "film") as temporary:
+            Path(temporary).write_bytes(data)
 
-    def encode(self, suffix: str, *, alpha: np.ndarray | None = None) -> bytes:
+    def encode(self, suffix: str, *, alpha: np.ndarray | None = None, most_bytes: int | None = None) -> bytes:
         """Return the film as the bytes of a file with one of `SUFFIXES`; see `write`. Raises StylizeError."""
         if not self._frames:
             raise StylizeError("film: expected at least one picture, received none")
         form, size = _FORMATS[suffix.lower()], self._frames[-1].size
+        most_bytes = most_bytes or form.most_bytes
         long_side_px = min(max(size), _LONG_SIDE_PX)
         while True:
             # Even, as H.264 wants them.
@@ -132,10 +132,10 @@ class Film:
             file = io.BytesIO()
             form.encode(file, list(self._shots(height, width, form.per_s, alpha)), form.per_s)
             data = file.getvalue()
-            if len(data) <= form.most_bytes or long_side_px <= _SHORTEST_LONG_SIDE_PX:
+            if len(data) <= most_bytes or long_side_px <= _SHORTEST_LONG_SIDE_PX:
                 return data
             # Bytes go with the area, nearly.
-            long_side_px = max(_SHORTEST_LONG_SIDE_PX, int(long_side_px * 0.95 * (form.most_bytes / len(data)) ** 0.5))
+            long_side_px = max(_SHORTEST_LONG_SIDE_PX, int(long_side_px * 0.95 * (most_bytes / len(data)) ** 0.5))
 
     def _shots(self, height: int, width: int, per_s: int, alpha: np.ndarray | None) -> Iterator[_Shot]:
         """Yield the film: each picture dissolves into the next, in a time that goes with their change."""
@@ -146,17 +146,21 @@ class Film:
             pixels = np.asarray(image, np.float32)
             return pixels if cover is None else pixels * cover + 255 * (1 - cover)
 
-        way = self._way()
-        seconds = min(_LONGEST_MOTION_S, _MOTION_S_PER_FRAME * len(way)) if way[-1] > 0 else 0
-        places = np.linspace(0, way[-1], max(2, round(seconds * per_s))) if seconds else way[-1:]
-        before, pair = -1, (shown(self._frames[-1]),) * 2
+        whole_way = self._way()
+        # Where nothing changes no time is spent, and of frames that are alike the last is shown.
+        kept = [i for i, place in enumerate(whole_way) if i + 1 == len(whole_way) or whole_way[i + 1] > place]
+        frames, way = [self._frames[i] for i in kept], whole_way[kept]
+        if len(frames) == 1:
+            yield Image.fromarray(np.rint(shown(frames[0])).astype(np.uint8)), _LAST_S
+            return
+        seconds = min(_LONGEST_MOTION_S, _MOTION_S_PER_FRAME * len(frames))
+        places = np.linspace(way[0], way[-1], max(2, round(seconds * per_s)))
+        index, pair = 0, (shown(frames[0]), shown(frames[1]))
         for number, place in enumerate(places, start=1):
-            index = min(int(np.searchsorted(way, place, side="right")), len(way) - 1) - 1
-            if seconds and index != before:
-                before, pair = index, (shown(self._frames[index]), shown(self._frames[index + 1]))
-            gap = way[before + 1] - way[before] if seconds else 0.0
-            share = (place - way[before]) / gap if gap > 0 else 1.0  # the last two may be the same
-            mixed = pair[0] + np.float32(share) * (pair[1] - pair[0])
+            while place > way[index + 1] and index + 2 < len(frames):
+                index, pair = index + 1, (pair[1], shown(frames[index + 2]))
+            share = (place - way[index]) / (way[index + 1] - way[index])
+            mixed = pair[0] + np.float32(min(share, 1)) * (pair[1] - pair[0])
             held = _LAST_S if number == len(places) else _FIRST_S if number == 1 else 1 / per_s
             yield Image.fromarray(np.rint(mixed).astype(np.uint8)), held
 
@@ -185,11 +189,9 @@ def _pillow(name: str, **options: Any) -> _Encode:
 
 
 def _gif(file: BinaryIO, shots: Sequence[_Shot], per_s: int) -> None:
-    # One palette for all, of what the eye rests on: colours neither flicker nor take bytes in each frame.
-    ends = Image.new("RGB", (shots[0][0].width, 2 * shots[0][0].height))
-    ends.paste(shots[0][0], (0, 0))
-    ends.paste(shots[-1][0], (0, shots[0][0].height))
-    palette = ends.quantize(255, Image.Quantize.MEDIANCUT)
+    # One palette for all: colours neither flicker nor take bytes in each frame.
+    samples = [np.asarray(shots[int(at)][0]) for at in np.linspace(0, len(shots) - 1, 6)]
+    palette = Image.fromarray(np.concatenate(samples)).quantize(255, Image.Quantize.MEDIANCUT)
     dithered = [(image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG), held) for image, held in shots]
     _pillow("GIF", optimize=False)(file, dithered, per_s)
 
@@ -231,7 +233,7 @@ def check_film(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Refuse at once a film that could not be written later.
 
     Raises OptionError for an unknown suffix, and StylizeError if what it needs is not installed, or if it is there
-    already and `overwrite` is false.
+    already and `overwrite` is false, or has no place.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -239,7 +241,4 @@ def check_film(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         raise OptionError(f"film {path}: expected a suffix out of {', '.join(SUFFIXES)}; received {suffix or 'none'}")
     if suffix == ".mp4" and importlib.util.find_spec("av") is None:
         raise StylizeError(f'film {path}: MP4 needs the package av: pip install "stylize[film]"; or write .webp')
-    if path.exists() and not overwrite:
-        raise StylizeError(f"film {path}: is there already; choose another name or overwrite it")
-    if not path.absolute().parent.is_dir():
-        raise StylizeError(f"film {path}: expected an existing folder, received {path.parent}; make it first")
+    check_place(path, "film", overwrite=overwrite)

@@ -30,11 +30,13 @@ __all__ = [
     "ImageSource",
     "Picture",
     "check_output",
+    "check_place",
     "encode",
     "read_image",
     "read_recipe",
     "resized",
     "size_for_long_side",
+    "whole_file",
     "with_colors_of",
     "with_palette_of",
     "write_image",
@@ -692,19 +694,29 @@ def write_image(
         ImageError: as `check_output` and `encode`; or the system refuses (disk full).
     """
     check_output(path, overwrite=overwrite)
-    target = os.path.realpath(path)  # a link stays a link, and what it points at is replaced
     data = encode(pixels, os.path.splitext(os.fspath(path))[1], alpha, recipe=recipe)
+    # open() rather than mkstemp(), which would make the picture private whatever the umask says.
+    with whole_file(path, "output") as temporary, open(temporary, "xb") as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike[str], name: str) -> Iterator[str]:
+    """Write to the path that is yielded: when all went well, it takes the place of `path`; else nothing is left.
+
+    Raises:
+        ImageError: the system refuses (disk full); `name` is what the message calls the file, such as "film".
+    """
+    target = os.path.realpath(path)  # a link stays a link, and what it points at is replaced
     temporary = os.path.join(os.path.dirname(target), f".stylize-{secrets.token_hex(8)}.part")
     try:
-        # open() rather than mkstemp(), which would make the picture private whatever the umask says.
-        with open(temporary, "xb") as file:
-            file.write(data)
+        yield temporary
         os.replace(temporary, target)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError):
-            label = _one_line(f"output {os.fspath(path)}")
+            label = _one_line(f"{name} {os.fspath(path)}")
             raise ImageError(f"{label}: could not be written: {error.strerror or error}") from error
         raise
 
@@ -716,9 +728,14 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         ImageError: the suffix is unknown or can't be encoded here, the folder is missing or not writable, or
             the file is there and `overwrite` is false.
     """
+    _encoder(os.path.splitext(os.fspath(path))[1].lower().removeprefix("."), _one_line(f"output {os.fspath(path)}"))
+    check_place(path, "output", overwrite=overwrite)
+
+
+def check_place(path: str | os.PathLike[str], name: str, *, overwrite: bool) -> None:
+    """As `check_output`, for a file of any kind; `name` is what the message calls it, such as "film"."""
     path = os.fspath(path)
-    label = _one_line(f"output {path}")
-    _encoder(os.path.splitext(path)[1].lower().removeprefix("."), label)
+    label = _one_line(f"{name} {path}")
     try:
         target = os.path.realpath(path)
     except (OSError, ValueError) as error:

@@ -22,6 +22,7 @@ __all__ = [
     "StyleFile",
     "Styles",
     "app_options",
+    "arguments_of",
     "common_options",
     "content_option",
     "fast_options",
@@ -224,6 +225,49 @@ def refine_config_of(recipe: str, options: Mapping[str, Any]) -> RefineConfig:
         if field in explicit:
             explicit[field] = _layer_weights(field, explicit[field], getattr(config.loss, field))
     return config.replace(**explicit)
+
+
+def arguments_of(config: RefineConfig) -> list[str]:
+    """Return the options that make `config`, over the recipe that leaves the fewest: `refine_config_of`, backwards.
+
+    Raises OptionError for a config that no options make.
+    """
+    declared = [each for each in click.Command("", params=_declared(refine_options)).params if each.name != "recipe"]
+    found = []
+    for name, recipe in RECIPES.items():
+        changed = {
+            str(option.name): (option, value)
+            for option in declared
+            if (value := _value(config, option.name)) != _value(recipe.config, option.name)
+        }
+        if recipe.config.replace(**{field: value for field, (_, value) in changed.items()}) == config:
+            words = [] if name == "default" else ["--recipe", name]
+            found.append(words + [word for pair in changed.values() for word in _words(*pair)])
+    if not found:
+        raise OptionError("expected a config that options of refine make, received one with values that have none")
+    return min(found, key=len)
+
+
+def _declared(options: Callable[[Command], Command]) -> list[click.Parameter]:
+    return click.command()(options(lambda: None)).params  # type: ignore[arg-type]
+
+
+def _value(config: RefineConfig, field: str | None) -> Any:
+    return next(getattr(part, str(field)) for part in (config, *vars(config).values()) if hasattr(part, str(field)))
+
+
+def _words(option: click.Parameter, value: Any) -> list[str]:
+    """Return an option as it is typed."""
+    if isinstance(value, bool):
+        return [(option.opts if value else option.secondary_opts)[0]]
+    if isinstance(value, tuple):
+        return [word for name, weight in value for word in (option.opts[0], f"{name}:{_number_text(weight)}")]
+    return [option.opts[0], _number_text(value) if isinstance(value, float) else str(value)]
+
+
+def _number_text(number: float) -> str:
+    """Return the shortest text that is read back as the number."""
+    return f"{number:g}" if float(f"{number:g}") == number else repr(number)
 
 
 def _layer_weights(field: str, layers: Sequence[tuple[str, float | None]], recipe: LayerWeights) -> LayerWeights:

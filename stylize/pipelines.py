@@ -37,6 +37,7 @@ from stylize.optimization import (
     Iterate,
     LevelLoss,
     LossTerms,
+    PyramidLevel,
     optimize,
     pyramid_levels,
 )
@@ -88,6 +89,8 @@ class TransferResult:
     stopped: str | None = None
     """`interrupted` if should_stop ended it; then `checkpoint` says where to go on."""
     checkpoint: Checkpoint | None = None
+    levels: tuple[PyramidLevel, ...] = ()
+    """The sizes that the refinement went through, coarse to fine."""
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the picture, its recipe inside; the suffix chooses the format. Raises ImageError."""
@@ -468,6 +471,7 @@ def _refine(
         history=history,
         stopped=None if checkpoint is None else "interrupted",
         checkpoint=checkpoint,
+        levels=levels,
     )
 
 

@@ -156,3 +156,15 @@ def visit(browser):
     outside = [url for url in requests if urlsplit(url).scheme not in ("data", "blob") and place(url) not in inside]
     assert not outside
     assert not errors
+
+
+@pytest.fixture
+def barriers():
+    """What axe, the accessibility checker, finds wrong on a Playwright page: one line each."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+
+    def barriers(page):
+        found = axe.Axe().run(page).response["violations"]
+        return [f"{each['id']}: {node['html']} ({node['failureSummary']})" for each in found for node in each["nodes"]]
+
+    return barriers

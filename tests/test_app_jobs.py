@@ -58,7 +58,7 @@ def test_jobs_run_one_after_the_other_in_the_order_they_came(queue):
 
 def test_a_full_queue_says_so_and_takes_more_when_it_has_room(queue):
     first = Gate()
-    jobs = [queue.submit("a", first), *(queue.submit(visitor, lambda job: visitor) for visitor in "bc")]
+    jobs = [queue.submit("a", first), *(queue.submit(visitor, lambda job: 1) for visitor in "bc")]
     with pytest.raises(StylizeError, match=r"the queue is full \(. at work, . waiting\): try again"):
         queue.submit("d", Gate())
     queue.stop(jobs[2])

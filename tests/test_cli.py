@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import html
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -26,9 +29,10 @@ from stylize import __version__, pipelines, weights
 from stylize.checkpoint import read_checkpoint, write_checkpoint
 from stylize.cli import main
 from stylize.config import RECIPES, FastConfig, RefineConfig
-from stylize.errors import StylizeError
+from stylize.errors import OptionError, StylizeError
 from stylize.images import Picture, read_image, read_recipe
-from stylize.optimization import Checkpoint, HistoryEntry, Iterate, LossTerms
+from stylize.optimization import Checkpoint, HistoryEntry, Iterate, LossTerms, PyramidLevel
+from stylize.options import arguments_of
 from stylize.pipelines import Comparison, NetworkUse, Scored, TransferResult
 
 FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "5" * 64})
@@ -96,6 +100,7 @@ class Pipelines:
         *,
         config,
         resume_from,
+        on_start,
         on_iterate,
         should_stop,
         offline,
@@ -106,6 +111,8 @@ class Pipelines:
         self.resumed_from = resume_from
         history = []
         on_message("using vgg19-slim")
+        if on_start is not None:
+            on_start(np.full((4, 6, 3), 0.9, np.float32))
         self.on_step(0)
         for step in range(1, self.steps + 1):
             if should_stop():
@@ -121,6 +128,7 @@ class Pipelines:
         return self._result(
             "refine", content, styles, config, (FEATURES, STYLIZER), history=tuple(history),
             stopped="interrupted" if stopped else None, checkpoint=CHECKPOINT if stopped else None,
+            levels=(PyramidLevel(6, self.steps),),
         )  # fmt: skip
 
     def compare(
@@ -131,6 +139,7 @@ class Pipelines:
         images,
         fast_config,
         refine_config,
+        on_start,
         on_iterate,
         offline,
         on_message,
@@ -142,8 +151,13 @@ class Pipelines:
         if not images:
             results = (
                 self._result("fast", content, styles, fast_config, (STYLIZER,)),
-                self._result("refine", content, styles, refine_config, (FEATURES, STYLIZER)),
-            )
+                self._result(
+                    "refine", content, styles, refine_config, (FEATURES, STYLIZER),
+                    history=(HistoryEntry(1, 1, 0.1, LOSSES),), levels=(PyramidLevel(6, 1),),
+                ),
+            )  # fmt: skip
+            on_start(results[0].image)
+            on_iterate(Iterate(1, 1, (4, 6), 1, 1, LOSSES, 0.1, 0.0, results[1].image, lambda: CHECKPOINT))
             labels = ["fast", "refined"]
         image = np.full((4, 6, 3), 0.5, np.float32)
         return Comparison(
@@ -429,6 +443,26 @@ def test_every_option_reaches_the_config(inputs, pictures, fake):
     assert refined(fake) == RefineConfig().replace(**options)
 
 
+@pytest.mark.parametrize(
+    "config",
+    [*(recipe.config for recipe in RECIPES.values()),
+     RefineConfig().replace(time_budget=2.5, init="content", seed=3, keep_colors=True, recolor=False),
+     RECIPES["gatys"].config.replace(content_weight=1 / 3, style_layers=(("relu1_1", 0.1), ("relu2_1", 1 / 7))),
+     RECIPES["tf-tutorial"].config.replace(size=96, optimizer="lbfgs", recolor=True)],
+    ids=[*RECIPES, "default with options", "gatys with layers", "tf-tutorial with options"],
+)  # fmt: skip
+def test_a_config_is_typed_as_it_was_read(config, inputs, fake):
+    run("refine", *inputs, *arguments_of(config))
+    assert refined(fake) == config
+
+
+def test_a_config_is_typed_over_the_recipe_that_is_nearest():
+    assert arguments_of(RefineConfig()) == []
+    assert arguments_of(RECIPES["gatys"].config.replace(steps=7)) == ["--recipe", "gatys", "--steps", "7"]
+    with pytest.raises(OptionError, match="expected a config that options of refine make"):
+        arguments_of(RefineConfig().replace(beta_1=0.5))
+
+
 def test_progress_as_json_is_one_line_an_iterate(inputs, fake):
     result = run("refine", *inputs, "--progress", "json", "--json")
     events = [json.loads(line) for line in result.stderr.splitlines()]
@@ -514,6 +548,82 @@ def test_what_ctrl_c_left_is_resumed_or_started_anew_but_never_lost(inputs, fake
     assert read_recipe(output)["command"] == "refine"
 
 
+@pytest.mark.parametrize("suffix", [".webp", ".gif", ".apng"])
+def test_a_film_and_a_plot_are_written_beside_the_picture(suffix, inputs, fake, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    film, plot = tmp_path / f"film{suffix}", tmp_path / "losses.png"
+    data = json.loads(run("refine", *inputs, "--animate", film, "--plot", plot, "--json").stdout)
+    assert (data["animation"], data["plot"]) == (str(film), str(plot))
+    with Image.open(film) as image:
+        assert image.n_frames > 3
+        first = np.asarray(image.convert("RGB"))
+        image.seek(image.n_frames - 1)
+        last = np.asarray(image.convert("RGB"))
+    assert first.mean() == pytest.approx(0.9 * 255, abs=6)  # the preview
+    assert last.mean() == pytest.approx(0.5 * 255, abs=6)  # the result
+    with Image.open(plot) as image:
+        image.load()
+
+
+SIGHTS = [
+    (["--animate", "film.avi"], 2, "film film.avi: expected a suffix out of .webp, .gif, .mp4, .apng; received .avi"),
+    (["--plot", "losses.txt"], 2, "plot losses.txt: expected a suffix out of"),
+    (["--animate", "there.webp"], 1, "output there.webp: is there already"),
+    (["--plot", "there.png"], 1, "output there.png: is there already"),
+    (["--animate", "absent/film.webp"], 1, "expected an existing folder, received absent"),
+    (["--animate", "out.webp", "-o", "out.webp"], 2, "expected a file of its own"),
+    (["--animate", "a.webp", "--plot", "./a.webp"], 2, "expected a file of its own"),
+    (["--plot", "photo.png", "--overwrite"], 2, "expected another file than the input"),
+    (["--animate", "film.mp4"], 1, 'pip install "stylize[film]"'),
+    (["--plot", "losses.png"], 1, 'pip install "stylize[plot]"'),
+]
+
+
+@pytest.mark.parametrize(("arguments", "exit_code", "message"), SIGHTS, ids=[" ".join(each[0]) for each in SIGHTS])
+def test_films_and_plots_are_refused_before_any_work(
+    arguments, exit_code, message, inputs, fake, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for package in ("av", "matplotlib"):
+        if "pip install" in message:
+            monkeypatch.setitem(sys.modules, package, None)
+        elif package == "matplotlib":
+            pytest.importorskip(package, reason=f"{package} is not installed")
+    for name in ("there.webp", "there.png"):
+        (tmp_path / name).write_bytes(b"mine")
+    before = sorted(tmp_path.iterdir())
+    assert message in one_line(run("refine", *inputs, *arguments, exit_code=exit_code).stderr)
+    assert fake.calls == []
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_ctrl_c_leaves_the_film_and_the_plot_of_what_there_was(inputs, fake, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    film, plot = tmp_path / "film.webp", tmp_path / "losses.png"
+    arguments = ["refine", *inputs, "-o", tmp_path / "out.png", "--animate", film, "--plot", plot]
+    fake.on_step = lambda step: signal.raise_signal(signal.SIGINT) if step == 2 else None
+    run(*arguments, exit_code=130)
+    left = film.read_bytes()
+    with Image.open(film) as image:
+        assert image.n_frames > 2
+    assert plot.exists()
+    fake.on_step = lambda step: None
+    run(*arguments, "--resume")  # the same command goes on, and replaces what it left
+    assert film.read_bytes() != left
+
+
+def test_a_film_that_cannot_be_written_costs_neither_picture_nor_checkpoint(inputs, fake, tmp_path, monkeypatch):
+    def full(self, path, **options):
+        raise StylizeError("no space left")
+
+    monkeypatch.setattr("stylize.film.Film.write", full)
+    fake.on_step = lambda step: signal.raise_signal(signal.SIGINT) if step == 2 else None
+    arguments = ["refine", *inputs, "-o", tmp_path / "out.png", "--animate", tmp_path / "film.webp"]
+    assert "no space left" in run(*arguments, exit_code=1).stderr
+    assert (tmp_path / "out.png").exists()
+    assert (tmp_path / "out.png.checkpoint.npz").exists()
+
+
 def test_resume_without_a_checkpoint_is_one_line(inputs, fake):
     assert "no checkpoint" in one_line(run("refine", *inputs, "--resume", exit_code=1).stderr)
     assert fake.calls == []
@@ -539,7 +649,7 @@ def test_ctrl_c_before_there_is_a_picture_or_twice_aborts_at_once(steps, inputs,
 # compare, demo
 
 
-def test_compare_writes_four_files(inputs, fake, pictures, tmp_path):
+def test_compare_writes_five_files(inputs, fake, pictures, tmp_path):
     result = run("compare", *inputs, "--size", "64", "--network", "mini", "--keep-colors")
     folder = tmp_path / "photo-painting-compare"
     assert result.stdout == f"{folder}\n"
@@ -548,8 +658,10 @@ def test_compare_writes_four_files(inputs, fake, pictures, tmp_path):
         "fast.png",
         "metrics.json",
         "refined.png",
+        "report.html",
         "sheet.png",
     ]
+    assert f"to look at it: {folder / 'report.html'}\n" in result.stderr
     assert read_recipe(folder / "fast.png")["command"] == "fast"
     assert read_recipe(folder / "refined.png")["command"] == "refine"
     assert read_recipe(folder / "sheet.png")["pictures"]["refined.png"]["command"] == "refine"
@@ -562,7 +674,7 @@ def test_compare_writes_four_files(inputs, fake, pictures, tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["fast.png", "refined.png", "sheet.png", "metrics.json"])
+@pytest.mark.parametrize("name", ["fast.png", "refined.png", "sheet.png", "metrics.json", "report.html"])
 def test_compare_refuses_each_existing_file_before_any_work(name, inputs, fake, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_bytes(b"mine")
@@ -571,6 +683,32 @@ def test_compare_refuses_each_existing_file_before_any_work(name, inputs, fake, 
     assert fake.calls == []
     run("compare", *inputs, "-o", tmp_path / "out", "--overwrite")
     assert (tmp_path / "out" / name).read_bytes() != b"mine"
+
+
+def test_the_report_names_the_command_that_makes_it_again(inputs, fake, tmp_path):
+    folder = tmp_path / "it's <b>"
+    run("compare", *inputs, "-s", f"{inputs[1]}:2", "--size", "64", "--recipe", "gatys", "-o", folder)
+    command, rerun = commands_of(folder / "report.html")
+    assert command[:2] == ["stylize", "compare"]
+    assert rerun == ["stylize", "rerun", str(folder / "refined.png")]
+    run(*command[1:], "-o", tmp_path / "again")
+    assert fake.calls[1][1:4] == fake.calls[0][1:4]
+    # By name, as `auto` may stand for other networks elsewhere.
+    assert fake.calls[1][5] == fake.calls[0][5].replace(features="vgg19-slim", network="mini")
+    assert commands_of(tmp_path / "again" / "report.html")[0] == command
+
+
+def commands_of(report):
+    page = report.read_text("utf-8")
+    return [shlex.split(html.unescape(code)) for code in re.findall("<code>(.*?)</code>", page, re.DOTALL)]
+
+
+def test_the_report_of_finished_pictures_names_its_command_alone(inputs, fake, pictures, tmp_path):
+    run("compare", *inputs, "--image", pictures[0], "--size", "64", "-o", tmp_path / "out")
+    ((*command,),) = commands_of(tmp_path / "out" / "report.html")
+    assert command[1:] == [
+        "compare", *map(str, inputs), "--image", str(pictures[0]), "--features", "vgg19-slim", "--size", "64",
+    ]  # fmt: skip
 
 
 def test_compare_refuses_a_file_as_folder(inputs, fake, pictures):
@@ -599,7 +737,9 @@ def test_finished_pictures_are_scored(inputs, fake, pictures, tmp_path):
     data = json.loads(run("compare", *inputs, *scored, "--json").stdout)
     assert [picture["label"] for picture in data["pictures"]] == ["photo.png", "painting.png"]
     run("compare", *inputs, *scored, "-o", tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["metrics.json", "sheet.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "metrics.json", "report.html", "sheet.png",
+    ]  # fmt: skip
 
 
 def test_demo_compares_the_projects_own_pictures(fake, pictures, tmp_path, monkeypatch):
@@ -612,10 +752,12 @@ def test_demo_compares_the_projects_own_pictures(fake, pictures, tmp_path, monke
     result = run("demo")
     assert result.stdout == "stylize-demo\n"
     assert sorted(path.name for path in (tmp_path / "stylize-demo").iterdir()) == [
-        "fast.png", "metrics.json", "refined.png", "scene_lake.jpg", "sheet.png", "style_swirls.jpg",
+        "fast.png", "metrics.json", "refined.png", "report.html", "scene_lake.jpg", "sheet.png", "style_swirls.jpg",
     ]  # fmt: skip
     assert fake.calls[0][5].size == 256
     assert "is there already" in one_line(run("demo", exit_code=1).stderr)
+    command, _ = commands_of(tmp_path / "stylize-demo" / "report.html")
+    assert command == ["stylize", "demo", "--scene", "lake", "--style", "swirls", "--size", "256"]
     message = one_line(run("demo", "--scene", "moon", "-o", "other", exit_code=2).stderr)
     assert message == "Error: --scene: expected one of hill, lake, received moon"
 

@@ -19,6 +19,7 @@ FLOORS = {
     "images": 1,
     "downloads": 1,
     "film": 2,
+    "plots": 6,
     "page": 8,
     "weights": 2,
     "networks": 2,

@@ -53,6 +53,26 @@ def test_refine_lowers_the_loss_and_repeats(tiny_networks, pictures):
     np.testing.assert_array_equal(result.image, again.image)
 
 
+def test_callbacks_see_the_preview_first_and_pictures_as_the_result_will_be(tiny_networks, pictures):
+    starts, seen = [], []
+    options = {**QUICK, "keep_colors": True, "network": "mini"}
+    result = stylize.refine(
+        *pictures, **options, on_start=starts.append, on_iterate=lambda iterate: seen.append(iterate.pixels.copy())
+    )
+    (start,) = starts
+    preview = stylize.fast(*pictures, size=48, network="mini", keep_colors=True)
+    np.testing.assert_allclose(start, preview.image, atol=1e-5)
+    np.testing.assert_allclose(seen[-1], result.image, atol=1e-5)
+    assert [level.long_side_px for level in result.levels] == [48]
+
+
+def test_a_resumed_run_starts_from_where_it_was(tiny_networks, pictures):
+    stopped = stylize.refine(*pictures, **QUICK, should_stop=iter([False] * 5 + [True]).__next__)
+    starts = []
+    stylize.refine(*pictures, **QUICK, resume_from=stopped.checkpoint, on_start=starts.append)
+    np.testing.assert_array_equal(starts[0], stopped.checkpoint.pixels)
+
+
 @pytest.mark.parametrize("recipe", sorted(set(stylize.RECIPES) - {"ml-art-combine", "tf-tutorial", "nst-notebook"}))
 def test_recipes_run_on_the_embedded_network(tiny_networks, pictures, recipe):
     result = stylize.refine(*pictures, recipe=recipe, **QUICK)
@@ -142,7 +162,12 @@ def test_compare_scores_both_under_one_network(tiny_networks, pictures):
     assert refined.style_loss < fast_score.style_loss
     json.dumps(comparison.metrics())
     # A picture against itself: nothing is lost.
+    # Both under the very loss that was minimised, at the output's size: they compare with the end of the history.
+    assert refined.losses.total < fast_score.losses.total
+    last = [entry.losses.total for entry in comparison.results[1].history[-3:]]
+    assert refined.losses.total == pytest.approx(min(last), rel=0.05)
     own = stylize.compare(pictures[0], pictures[1], images=[pictures[0]], refine_config=config).scores[0]
+    assert own.losses is None
     assert own.content_loss == pytest.approx(0, abs=1e-4)  # but for the rounding to eight bits
     assert own.ssim == pytest.approx(1, abs=1e-3)
 
@@ -276,7 +301,9 @@ def test_networks_load_once_for_many_runs(tiny_networks, monkeypatch):
 
     loads = []
     load = stylize.loaded._load_stylizer
-    monkeypatch.setattr(stylize.loaded, "_load_stylizer", lambda found, *more: loads.append(found.name) or load(found, *more))
+    monkeypatch.setattr(
+        stylize.loaded, "_load_stylizer", lambda found, *more: loads.append(found.name) or load(found, *more)
+    )
     networks = stylize.Networks()
     content, style = painting(40, 48, 0), painting(48, 48, 1)
     first = stylize.fast(content, style, size=48, networks=networks)

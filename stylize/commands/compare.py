@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from stylize.errors import OptionError
 from stylize.options import (
     FILE,
     Styles,
+    arguments_of,
     content_option,
     given,
     overwrite_option,
@@ -30,6 +30,8 @@ from stylize.options import (
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from stylize.film import Film
+    from stylize.optimization import Iterate
     from stylize.pipelines import Comparison
 
 __all__ = ["compare", "demo"]
@@ -55,8 +57,8 @@ def compare(
 ) -> None:  # fmt: skip
     """Paint both ways and show them side by side, with numbers; or score finished pictures.
 
-    The folder receives fast.png, refined.png, sheet.png and metrics.json. With --image, only the numbers are
-    printed, unless a folder is named for sheet.png and metrics.json.
+    The folder receives fast.png, refined.png, sheet.png, metrics.json, and report.html to look at it all in a
+    browser. With --image, only the numbers are printed, unless a folder is named for the last three.
     """
     config = refine_config_of(recipe, options)
     idle = given(options).keys() - {"features", "size"}
@@ -67,23 +69,32 @@ def compare(
         output = output or beside(content, styles, "compare")
     if output is not None:
         check_folder(output, _files_of_comparison(painted=not pictures), inputs, overwrite=overwrite)
-    _compare(run, content, styles, pictures, config, output, overwrite=overwrite)
+    given_styles = [word for path, weight in styles for word in ("-s", f"{path}:{weight:g}" if weight != 1 else path)]
+    command = ["compare", "-c", content, *given_styles, *(word for path in pictures for word in ("--image", path))]
+    _compare(run, content, styles, pictures, config, output, command, overwrite=overwrite)
 
 
 def _files_of_comparison(*, painted: bool) -> list[str]:
-    return [*(["fast.png", "refined.png"] if painted else []), "sheet.png", "metrics.json"]
+    return [*(["fast.png", "refined.png"] if painted else []), "sheet.png", "metrics.json", "report.html"]
 
 
 def _compare(
     run: Run, content: Path, styles: Styles, pictures: Sequence[Path], config: RefineConfig,
-    folder: Path | None, *, overwrite: bool,
+    folder: Path | None, command: Sequence[str | Path], *, overwrite: bool,
 ) -> None:  # fmt: skip
     from stylize import pipelines
+    from stylize.film import Film
+
+    film = Film()
+
+    def on_iterate(iterate: Iterate) -> None:
+        run.on_iterate(iterate)
+        film.add(iterate.pixels, step=iterate.step, elapsed_s=iterate.elapsed_s)
 
     comparison = pipelines.compare(
         content, styles, images=list(pictures) or None,
         fast_config=FastConfig(network=config.network, size=config.size, keep_colors=config.keep_colors),
-        refine_config=config, on_iterate=run.on_iterate, **run.surroundings,
+        refine_config=config, on_start=film.add, on_iterate=on_iterate, **run.surroundings,
     )  # fmt: skip
     metrics = comparison.metrics()
     if folder is None:
@@ -93,12 +104,14 @@ def _compare(
         folder.mkdir(parents=True, exist_ok=True)
         try:
             _write_comparison(comparison, metrics, folder, overwrite=overwrite)
+            _write_report(comparison, film, config, command, folder)
         except BaseException:
             with contextlib.suppress(OSError):
                 folder.rmdir()  # only if nothing is in it
             raise
     run.show(_score_table(comparison))
-    run.result({"output": folder, **metrics}, str(folder))
+    run.say(f"to look at it: {folder / 'report.html'}")
+    run.result({"output": folder, "report": folder / "report.html", **metrics}, str(folder))
 
 
 def _write_comparison(comparison: Comparison, metrics: Mapping[str, Any], folder: Path, *, overwrite: bool) -> None:
@@ -113,12 +126,33 @@ def _write_comparison(comparison: Comparison, metrics: Mapping[str, Any], folder
         folder / "sheet.png", report.contact_sheet(comparison),
         recipe={"command": "compare", "version": __version__, "pictures": recipes}, overwrite=overwrite,
     )  # fmt: skip
-    temporary = folder / f".stylize-{secrets.token_hex(8)}.part"
-    try:
-        temporary.write_text(json_text(metrics) + "\n", "utf-8")
-        temporary.replace(folder / "metrics.json")
-    finally:
-        temporary.unlink(missing_ok=True)
+    _write_text(folder / "metrics.json", json_text(metrics) + "\n")
+
+
+def _write_report(
+    comparison: Comparison, film: Film, config: RefineConfig, command: Sequence[str | Path], folder: Path
+) -> None:
+    from stylize import page
+
+    # The networks by name: `auto` may stand for others elsewhere.
+    config = config.replace(features=comparison.features.name)
+    again = []
+    if comparison.results:
+        preview, refined = comparison.results
+        film.add(refined.image, step=len(refined.history), elapsed_s=refined.seconds)
+        config = config.replace(network=preview.networks[0].name)
+        again.append(["stylize", "rerun", str(folder / "refined.png")])
+    if command[0] == "compare":
+        command = [*command, *arguments_of(config)]
+    commands = [["stylize", *map(str, command)], *again]
+    _write_text(folder / "report.html", page.report(comparison, film=film, commands=commands))
+
+
+def _write_text(path: Path, text: str) -> None:
+    from stylize.images import whole_file
+
+    with whole_file(path, "output") as temporary:
+        Path(temporary).write_text(text, "utf-8")
 
 
 def _score_table(comparison: Comparison) -> Table:
@@ -155,7 +189,9 @@ def demo(run: Run, output: Path, scene: str, style: str, size: int, steps: int |
         names = [content.name, painting.name, *_files_of_comparison(painted=True)]
         check_folder(output, names, [content, painting], overwrite=overwrite)
         run.say(f"painting {content.stem} in the style of {painting.stem}, {size} px, into {output}")
-        _compare(run, content, [(painting, 1.0)], [], config, output, overwrite=overwrite)
+        command = ["demo", "--scene", scene, "--style", style, "--size", str(size)]
+        command += ["--steps", str(steps)] if steps is not None else []
+        _compare(run, content, [(painting, 1.0)], [], config, output, command, overwrite=overwrite)
         with writing(output):
             for path in (content, painting):
                 shutil.copyfile(path, output / path.name)

@@ -117,7 +117,7 @@ class Painting:
     """One picture to paint, by `fast` or `refine` as the config is of one or the other.
 
     Beside its output, an interrupted refinement leaves a checkpoint; with `save_every`, pictures and
-    checkpoints on the way, too.
+    checkpoints on the way, too. Its film and the plot of its losses are of what there was until then.
     """
 
     content: Path
@@ -128,6 +128,10 @@ class Painting:
     overwrite: bool
     resume: bool = False
     save_every: int | None = None
+    animation: Path | None = None
+    """Where the film of a refinement goes."""
+    plot: Path | None = None
+    """Where the curves of its losses go."""
 
     @property
     def checkpoint(self) -> Path:
@@ -139,7 +143,9 @@ class Painting:
         inputs = check_inputs(self.content, self.styles, getattr(self.config, "init", "content"))
         if isinstance(self.config, RefineConfig):
             self._check_traces()
-        check_output(self.output, [*read, *inputs], overwrite=self.overwrite or self.resume)
+        replace = self.overwrite or self.resume
+        check_output(self.output, [*read, *inputs], overwrite=replace)
+        self._check_sights([*read, *inputs], overwrite=replace)
 
     def _check_traces(self) -> None:
         """Raise StylizeError if files of an earlier run are in the way, or not there to go on from."""
@@ -155,6 +161,22 @@ class Painting:
             advice = "--resume goes on from it, " if self.checkpoint in in_the_way else ""
             raise StylizeError(f"{in_the_way[0]}: left by an earlier run; {advice}--overwrite starts anew")
 
+    def _check_sights(self, inputs: Sequence[Path], *, overwrite: bool) -> None:
+        sights = [path for path in (self.animation, self.plot) if path is not None]
+        outputs = [os.path.realpath(path) for path in (self.output, *sights)]
+        for path, index in zip(sights, (1, 2), strict=False):
+            if outputs[index] in outputs[:index]:
+                raise OptionError(f"output {path}: expected a file of its own, received one that is written already")
+            _check_free(path, inputs, overwrite=overwrite)
+        if self.animation is not None:
+            from stylize.film import check_film
+
+            check_film(self.animation, overwrite=overwrite)
+        if self.plot is not None:
+            from stylize.plots import check_plot
+
+            check_plot(self.plot, overwrite=overwrite)
+
     def paint(self, run: Run) -> TransferResult:
         """Paint the picture and write it, its recipe inside."""
         from stylize import pipelines
@@ -165,25 +187,38 @@ class Painting:
             return result
 
         from stylize.checkpoint import read_checkpoint, write_checkpoint
+        from stylize.film import Film
 
+        film = None if self.animation is None else Film()
         with _Interrupt(run) as interrupt:
 
             def on_iterate(iterate: Iterate) -> None:
                 interrupt.started = True
                 run.on_iterate(iterate)
+                if film is not None:
+                    film.add(iterate.pixels, step=iterate.step, elapsed_s=iterate.elapsed_s)
                 if self.save_every and iterate.step % self.save_every == 0:
                     self._save(run, iterate)
 
             result = pipelines.refine(
                 self.content, self.styles, config=self.config,
                 resume_from=read_checkpoint(self.checkpoint) if self.resume else None,
-                on_iterate=on_iterate, should_stop=interrupt.asked, **run.surroundings,
+                on_start=None if film is None else film.add, on_iterate=on_iterate, should_stop=interrupt.asked,
+                **run.surroundings,
             )  # fmt: skip
             self._write(run, result)
             if result.checkpoint is not None:
                 write_checkpoint(self.checkpoint, result.checkpoint)
             else:
                 self.checkpoint.unlink(missing_ok=True)
+        # Now that nothing can be lost.
+        if film is not None and self.animation is not None:
+            film.add(result.image, step=len(result.history), elapsed_s=result.seconds)
+            film.write(self.animation, alpha=result.alpha, overwrite=self.overwrite or self.resume)
+        if self.plot is not None:
+            from stylize.plots import write_plot
+
+            write_plot(self.plot, result.history, result.levels, overwrite=self.overwrite or self.resume)
         return result
 
     def _write(self, run: Run, result: TransferResult) -> None:
@@ -235,8 +270,8 @@ class _Interrupt:
         self._run.say_at_once("stopping after this step; Ctrl-C again aborts")
 
 
-def tell(run: Run, result: TransferResult, output: Path) -> None:
-    """Print what was painted; exit 130 if Ctrl-C ended it."""
+def tell(run: Run, result: TransferResult, output: Path, **others: Path | None) -> None:
+    """Print what was painted, `others` being what was written beside it; exit 130 if Ctrl-C ended it."""
     height, width = result.image.shape[:2]
     data = {
         "command": result.mode,
@@ -248,6 +283,7 @@ def tell(run: Run, result: TransferResult, output: Path) -> None:
         "steps": len(result.history),
         "losses": dataclasses.asdict(result.history[-1].losses) if result.history else None,
         "networks": [dataclasses.asdict(network) for network in result.networks],
+        **others,
     }
     for network in result.networks:
         hashes = ", ".join(f"{name} {sha256[:12]}" for name, sha256 in network.sha256.items())

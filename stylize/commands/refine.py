@@ -11,6 +11,7 @@ from stylize.commands.painting import Painting, beside, tell, with_run
 from stylize.config import RECIPES
 from stylize.console import Run
 from stylize.options import (
+    FILE,
     Styles,
     content_option,
     output_option,
@@ -33,12 +34,17 @@ __all__ = ["refine"]
     "--save-every", type=click.IntRange(min=1), metavar="N",
     help="Every N steps, write the picture so far and a checkpoint beside the output.",
 )  # fmt: skip
+@click.option(
+    "--animate", "animation", type=FILE, metavar="FILE",
+    help="Also write a film of the picture forming: .webp, .gif, .mp4 or .apng.",
+)  # fmt: skip
+@click.option("--plot", type=FILE, help="Also write a plot of the losses over time, such as losses.png.")
 @resume_option
 @overwrite_option
 @with_run
 def refine(
     run: Run, content: Path, styles: Styles, output: Path | None, recipe: str, save_every: int | None,
-    resume: bool, overwrite: bool, **options: Any,
+    animation: Path | None, plot: Path | None, resume: bool, overwrite: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Paint well, by Gatys' optimisation of the pixels under a feature network.
 
@@ -46,6 +52,9 @@ def refine(
     """
     config = refine_config_of(recipe, options)
     output = output or beside(content, styles, "refine.png")
-    painting = Painting(content, styles, config, output, overwrite=overwrite, resume=resume, save_every=save_every)
+    painting = Painting(
+        content, styles, config, output, overwrite=overwrite, resume=resume, save_every=save_every,
+        animation=animation, plot=plot,
+    )  # fmt: skip
     painting.check()
-    tell(run, painting.paint(run), output)
+    tell(run, painting.paint(run), output, animation=animation, plot=plot)

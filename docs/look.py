@@ -1,0 +1,80 @@
+"""Make the README's pictures of the report and of the film, from the project's own scene and style.
+
+python docs/look.py --features vgg19 --network magenta-int8
+
+Needs `pip install -e ".[dev]"` and a Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+import stylize
+from stylize.film import Film
+from stylize.page import report
+
+DOCS = Path(__file__).parent
+EXAMPLES = DOCS.parent / "examples"
+GAP_PX = 40
+PAPER = (222, 220, 215)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--features", default="auto")
+    parser.add_argument("--network", default="auto")
+    parser.add_argument("--size", type=int, default=480)
+    parser.add_argument("--scene", default="lake")
+    parser.add_argument("--style", default="swirls")
+    parser.add_argument("--keep", type=Path, help="Also keep the page here.")
+    args = parser.parse_args()
+
+    film = Film()
+    scene, style = f"scene_{args.scene}.jpg", f"style_{args.style}.jpg"
+    comparison = stylize.compare(
+        EXAMPLES / scene, EXAMPLES / style, size=args.size, features=args.features, network=args.network,
+        on_start=film.add, on_message=print,
+        on_iterate=lambda it: film.add(it.pixels, step=it.step, elapsed_s=it.elapsed_s),
+    )  # fmt: skip
+    refined = comparison.results[1]
+    film.add(refined.image, step=len(refined.history), elapsed_s=refined.seconds)
+    film.write(DOCS / "film.webp", most_bytes=650_000, overwrite=True)
+
+    command = ["stylize", "compare", "-c", scene, "-s", style, "--size", str(args.size)]
+    page = report(comparison, film=film, commands=[command, ["stylize", "rerun", "refined.png"]])
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        path = Path(folder) / "report.html"
+        path.write_text(page, "utf-8")
+        if args.keep:
+            shutil.copy(path, args.keep)
+        executable = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+        wide = _seen(browser, path, 1120, 1480, dark=False, top="body")
+        phone = _seen(browser, path, 375, 1480, dark=True, top=".film")
+        browser.close()
+    sheet = Image.new("RGB", (wide.width + phone.width + 3 * GAP_PX, wide.height + 2 * GAP_PX), PAPER)
+    sheet.paste(wide, (GAP_PX, GAP_PX))
+    sheet.paste(phone, (2 * GAP_PX + wide.width, GAP_PX))
+    sheet.save(DOCS / "report.jpg", quality=85, optimize=True)
+
+
+def _seen(browser: Browser, path: Path, width: int, height: int, *, dark: bool, top: str) -> Image.Image:
+    """Return the page from the element `top` on, as a window of `width` x `height` px shows it."""
+    page = browser.new_page(
+        viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
+    )
+    page.goto(path.as_uri())
+    y = page.locator(top).bounding_box()["y"]
+    clip = {"x": 0, "y": max(0, y - 20), "width": width, "height": height}
+    return Image.open(io.BytesIO(page.screenshot(full_page=True, clip=clip))).convert("RGB")
+
+
+if __name__ == "__main__":
+    main()
