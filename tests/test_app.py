@@ -140,13 +140,18 @@ def page(studio, monkeypatch):
     monkeypatch.setattr(server, "studio", studio)
     page = testing.AppTest.from_file(str(PAGE), default_timeout=PATIENCE_S).run()
     assert not page.exception
-    page.select_slider(key="size").set_value(256).run()
+    slide(page, "size", 256)
     yield page
     assert not page.exception
 
 
 def pictures(page):
     return [html.proto.body for html in page.get("html") if 'class="picture"' in html.proto.body]
+
+
+def slide(page, key, value):
+    page.session_state[key] = {"value": value}
+    page.run()
 
 
 def set_steps(page, steps):
@@ -174,15 +179,16 @@ def result_is_shown(page):
 def test_a_preview_is_there_at_once_and_follows_every_control(page):
     seen = {pictures(page)[0]}
     for change in (
-        lambda: page.slider(key="strength").set_value(50),
-        lambda: page.select_slider(key="size").set_value(320),
+        lambda: slide(page, "strength", 50),
+        lambda: slide(page, "size", 320),
         lambda: page.checkbox(key="keep_colors").check(),
         lambda: page.button(key="style_example_watercolour").click(),
         lambda: page.button(key="photo_example_harbour").click(),
         lambda: page.toggle(key="blended").set_value(True),
-        lambda: page.slider(key="blend").set_value(90),
+        lambda: slide(page, "blend", 90),
     ):
-        change().run()
+        change()
+        page.run()
         assert not page.error
         (picture,) = pictures(page)
         assert picture not in seen
@@ -227,7 +233,7 @@ def test_generate_shows_the_result_and_keeps_a_history(page):
     assert page.session_state.shown is not first
     page.button(key="history_1").click().run()
     assert page.session_state.shown is first
-    page.slider(key="strength").set_value(50).run()  # whoever moves a slider wants to see the preview
+    page.checkbox(key="keep_colors").check().run()  # whoever changes it wants to see the preview
     assert not result_is_shown(page)
     assert pictures(page)
 

@@ -142,6 +142,10 @@ def test_two_files_become_a_picture_to_take_home(server, visit):
     painted_anew(page, lambda: upload(page, "photo", EXAMPLES / "scene_still_life.jpg"))
     painted_anew(page, lambda: upload(page, "style", EXAMPLES / "style_woodcut.jpg"))
     painted_anew(page, lambda: page.get_by_role("slider", name="Strength").press("PageDown"))
+    strength = page.get_by_role("slider", name="Strength").bounding_box()
+    page.mouse.move(strength["x"] + strength["width"] / 2, strength["y"] + strength["height"] / 2)
+    painted_anew(page, page.mouse.down)  # it follows while the button is held
+    page.mouse.up()
 
     set_steps(page, 12)
     generate(page)
@@ -208,7 +212,7 @@ def test_visitors_see_their_own_only_and_wait_for_their_turn(server, visit):
 
     one.close()  # and the machine is free
     expect(other.locator(".before-after .stage")).to_be_visible(timeout=PATIENCE_MS)
-    assert other.get_by_role("button", name=re.compile("^Show ")).count() == 1
+    expect(other.get_by_role("button", name=re.compile("^Show "))).to_have_count(1, timeout=PATIENCE_MS)
     assert third.get_by_role("button", name=re.compile("^Show ")).count() == 0
 
 

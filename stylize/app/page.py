@@ -16,7 +16,7 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from stylize.app import server
+from stylize.app import live, server
 from stylize.app import studio as studios
 from stylize.app.jobs import Job
 from stylize.app.studio import MOST_PX, Painted, Progress, Studio, Styles
@@ -30,6 +30,7 @@ __all__ = ["main"]
 
 _SUFFIXES = ["jpg", "jpeg", "png", "webp", "avif", "tif", "tiff", "gif", "bmp", "jp2", "psd"]
 _SIZES = (256, 320, 384, 448, 512, 640, 768, 896, MOST_PX)
+_PERCENT = range(0, 101, 5)
 _MOST_STEPS = 2000
 _MOST_KEPT = 12
 _LIVE_S = 1.0
@@ -88,9 +89,10 @@ def _choose(studio: Studio, role: str, title: str, kind: str, default: str) -> P
             _background(f"{role}_own", ss[f"{role}_read"][2])
             st.button(f"Your {title.lower()}", key=f"{role}_own", type="primary", width="stretch")
         for label in examples:
+            is_chosen = upload is None and label == chosen
             st.button(
-                label, key=f"{role}_example_{_slug(label)}", on_click=_choose_example, args=(role, label),
-                type="primary" if upload is None and label == chosen else "secondary", width="stretch",
+                f"{label}, chosen" if is_chosen else label, key=f"{role}_example_{_slug(label)}", width="stretch",
+                type="primary" if is_chosen else "secondary", on_click=_choose_example, args=(role, label),
             )  # fmt: skip
     if isinstance(own, str):
         st.error(_plain(own))
@@ -130,17 +132,16 @@ def _canvas_and_controls(
     canvas = st.container(key="canvas")
     with st.container(key="controls"):
         columns = st.columns(3 if second is not None else 2, gap="medium")
-        size = columns[0].select_slider(
-            "Size", _SIZES, 512, format_func=lambda px: f"{px} px", key="size", on_change=_look_at_preview
-        )
-        strength = columns[1].slider(
-            "Strength of the preview", 0, 100, 100, 5, format="%d %%", key="strength", on_change=_look_at_preview
-        )
+        with columns[0]:
+            size = live.slider("Size", _SIZES, 512, unit="px", key="size", on_change=_look_at_preview)
+        with columns[1]:
+            label = "Strength of the preview"
+            strength = live.slider(label, _PERCENT, 100, unit="%", key="strength", on_change=_look_at_preview)
         share = 0
         if second is not None:
-            share = columns[2].slider(
-                "Share of the second style", 0, 100, 50, 5, format="%d %%", key="blend", on_change=_look_at_preview
-            )
+            with columns[2]:
+                label = "Share of the second style"
+                share = live.slider(label, _PERCENT, 50, unit="%", key="blend", on_change=_look_at_preview)
         keep_colors = st.checkbox("Keep the photo's own colours", key="keep_colors", on_change=_look_at_preview)
         button = st.empty()
         recipe, config = _refine_panel(studio, size, keep_colors)

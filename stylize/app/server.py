@@ -35,7 +35,7 @@ _SETTINGS = {
     "theme.light.secondaryBackgroundColor": "#f0eeea",
     "theme.light.textColor": "#1c1c1e",
     "theme.light.borderColor": "#dedad3",
-    "theme.dark.primaryColor": "#4fb0a5",
+    "theme.dark.primaryColor": "#2a8580",
     "theme.dark.backgroundColor": "#161618",
     "theme.dark.secondaryBackgroundColor": "#212124",
     "theme.dark.textColor": "#eceae6",
