@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -114,24 +115,27 @@ class Film:
         if the system refuses.
         """
         check_film(path, overwrite=overwrite)
-        if not self._frames:
-            raise StylizeError(f"film {path}: expected at least one picture, received none")
+        data = self.encode(Path(path).suffix, alpha=alpha, most_bytes=most_bytes)
         with whole_file(path, "film") as temporary:
-            self._encode(Path(temporary), _FORMATS[Path(path).suffix.lower()], alpha, most_bytes)
+            Path(temporary).write_bytes(data)
 
-    def _encode(self, path: Path, form: _Format, alpha: np.ndarray | None, most_bytes: int | None) -> None:
+    def encode(self, suffix: str, *, alpha: np.ndarray | None = None, most_bytes: int | None = None) -> bytes:
+        """Return the film as the bytes of a file with one of `SUFFIXES`; see `write`. Raises StylizeError."""
+        if not self._frames:
+            raise StylizeError("film: expected at least one picture, received none")
+        form, size = _FORMATS[suffix.lower()], self._frames[-1].size
         most_bytes = most_bytes or form.most_bytes
-        size = self._frames[-1].size
         long_side_px = min(max(size), _LONG_SIDE_PX)
         while True:
             # Even, as H.264 wants them.
             height, width = (max(2, side // 2 * 2) for side in size_for_long_side(*size, long_side_px))
-            form.encode(path, self._shots(height, width, form.per_s, alpha), form.per_s)
-            count = path.stat().st_size
-            if count <= most_bytes or long_side_px <= _SHORTEST_LONG_SIDE_PX:
-                return
+            stream = io.BytesIO()
+            form.encode(stream, self._shots(height, width, form.per_s, alpha), form.per_s)
+            data = stream.getvalue()
+            if len(data) <= most_bytes or long_side_px <= _SHORTEST_LONG_SIDE_PX:
+                return data
             # Bytes go with the area, nearly.
-            long_side_px = max(_SHORTEST_LONG_SIDE_PX, int(long_side_px * 0.95 * (most_bytes / count) ** 0.5))
+            long_side_px = max(_SHORTEST_LONG_SIDE_PX, int(long_side_px * 0.95 * (most_bytes / len(data)) ** 0.5))
 
     def _shots(self, height: int, width: int, per_s: int, alpha: np.ndarray | None) -> Iterator[_Shot]:
         """Yield the film: each picture dissolves into the next, in a time that goes with their change."""
@@ -172,31 +176,31 @@ class Film:
 _Shot = tuple[Image.Image, float]  # and the seconds that it stands
 
 
-_Encode = Callable[[Path, Iterable[_Shot], int], None]
+_Encode = Callable[[BinaryIO, Iterable[_Shot], int], None]
 
 
 def _pillow(name: str, **options: Any) -> _Encode:
-    def encode(path: Path, shots: Iterable[_Shot], per_s: int) -> None:
+    def encode(stream: BinaryIO, shots: Iterable[_Shot], per_s: int) -> None:
         (first, *others), seconds = zip(*shots, strict=True)
         durations = [round(1000 * each) for each in seconds]
-        first.save(path, name, save_all=True, append_images=others, duration=durations, loop=0, **options)
+        first.save(stream, name, save_all=True, append_images=others, duration=durations, loop=0, **options)
 
     return encode
 
 
-def _gif(path: Path, shots: Iterable[_Shot], per_s: int) -> None:
+def _gif(stream: BinaryIO, shots: Iterable[_Shot], per_s: int) -> None:
     shots = list(shots)
     # One palette for all: colours neither flicker nor take bytes in each frame.
     samples = [np.asarray(shots[int(at)][0]) for at in np.linspace(0, len(shots) - 1, 6)]
     palette = Image.fromarray(np.concatenate(samples)).quantize(255, Image.Quantize.MEDIANCUT)
     dithered = [(image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG), held) for image, held in shots]
-    _pillow("GIF", optimize=False)(path, dithered, per_s)
+    _pillow("GIF", optimize=False)(stream, dithered, per_s)
 
 
-def _mp4(path: Path, shots: Iterable[_Shot], per_s: int) -> None:
+def _mp4(stream: BinaryIO, shots: Iterable[_Shot], per_s: int) -> None:
     import av
 
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with av.open(stream, "w", format="mp4") as container:
         video = container.add_stream("libx264", rate=per_s, options={"crf": "20", "preset": "medium"})
         video.pix_fmt = "yuv420p"
         for number, (image, held) in enumerate(shots):
