@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -129,9 +129,9 @@ class Film:
         while True:
             # Even, as H.264 wants them.
             height, width = (max(2, side // 2 * 2) for side in size_for_long_side(*size, long_side_px))
-            file = io.BytesIO()
-            form.encode(file, list(self._shots(height, width, form.per_s, alpha)), form.per_s)
-            data = file.getvalue()
+            stream = io.BytesIO()
+            form.encode(stream, self._shots(height, width, form.per_s, alpha), form.per_s)
+            data = stream.getvalue()
             if len(data) <= most_bytes or long_side_px <= _SHORTEST_LONG_SIDE_PX:
                 return data
             # Bytes go with the area, nearly.
@@ -176,34 +176,36 @@ class Film:
 _Shot = tuple[Image.Image, float]  # and the seconds that it stands
 
 
-_Encode = Callable[[BinaryIO, Sequence[_Shot], int], None]
+_Encode = Callable[[BinaryIO, Iterable[_Shot], int], None]
 
 
 def _pillow(name: str, **options: Any) -> _Encode:
-    def encode(file: BinaryIO, shots: Sequence[_Shot], per_s: int) -> None:
+    def encode(stream: BinaryIO, shots: Iterable[_Shot], per_s: int) -> None:
         (first, *others), seconds = zip(*shots, strict=True)
         durations = [round(1000 * each) for each in seconds]
-        first.save(file, name, save_all=True, append_images=others, duration=durations, loop=0, **options)
+        first.save(stream, name, save_all=True, append_images=others, duration=durations, loop=0, **options)
 
     return encode
 
 
-def _gif(file: BinaryIO, shots: Sequence[_Shot], per_s: int) -> None:
+def _gif(stream: BinaryIO, shots: Iterable[_Shot], per_s: int) -> None:
+    shots = list(shots)
     # One palette for all: colours neither flicker nor take bytes in each frame.
     samples = [np.asarray(shots[int(at)][0]) for at in np.linspace(0, len(shots) - 1, 6)]
     palette = Image.fromarray(np.concatenate(samples)).quantize(255, Image.Quantize.MEDIANCUT)
     dithered = [(image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG), held) for image, held in shots]
-    _pillow("GIF", optimize=False)(file, dithered, per_s)
+    _pillow("GIF", optimize=False)(stream, dithered, per_s)
 
 
-def _mp4(file: BinaryIO, shots: Sequence[_Shot], per_s: int) -> None:
+def _mp4(stream: BinaryIO, shots: Iterable[_Shot], per_s: int) -> None:
     import av
 
-    with av.open(file, "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with av.open(stream, "w", format="mp4") as container:
         video = container.add_stream("libx264", rate=per_s, options={"crf": "20", "preset": "medium"})
-        video.width, video.height = shots[0][0].size
         video.pix_fmt = "yuv420p"
-        for image, held in shots:
+        for number, (image, held) in enumerate(shots):
+            if number == 0:
+                video.width, video.height = image.size
             frame = av.VideoFrame.from_image(image)
             for _ in range(max(1, round(held * per_s))):
                 container.mux(video.encode(frame))

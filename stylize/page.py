@@ -55,6 +55,7 @@ def report(comparison: Comparison, *, film: Film | None = None, commands: Sequen
     pictures += [("style" if len(styles) == 1 else f"style {n}", style) for n, (style, _) in enumerate(styles, start=1)]
     pictures += [(score.label, Picture(score.image, alpha)) for score in comparison.scores]
     refined = comparison.results[1] if len(comparison.results) == 2 else None
+    start = getattr(refined.config, "init", "preview") if refined is not None else "preview"
     drawn = () if refined is None else charts(refined.history, refined.levels, comparison.scores[0].losses)
     return str(
         _templates()
@@ -68,9 +69,8 @@ def report(comparison: Comparison, *, film: Film | None = None, commands: Sequen
             refined=refined,
             verdict=_verdict(comparison) if refined is not None else None,
             rows=_rows(comparison.scores),
-            stages=[]
-            if film is None or refined is None
-            else [_stage(frame, number) for number, frame in enumerate(film.stages(_STAGES))],
+            start=_START.get(start, PurePath(start).name),
+            stages=[] if film is None or refined is None else [_stage(frame, alpha) for frame in film.stages(_STAGES)],
             charts=[_drawing(chart) for chart in drawn],
             commands=[shlex.join(command) for command in commands],
         )
@@ -99,14 +99,20 @@ def _slider(pictures: Sequence[tuple[str, Picture]], left: int, right: int) -> d
     }
 
 
-def _stage(frame: Frame, number: int) -> dict[str, Any]:
-    pixels = frame.pixels.astype(np.float32) / 255
+#: What `init` stands for, in words.
+_START = {"preview": "the preview", "content": "the photo", "noise": "noise", "content+noise": "the photo, with noise"}
+
+
+def _stage(frame: Frame, alpha: np.ndarray | None) -> dict[str, Any]:
+    picture = Picture(
+        frame.pixels.astype(np.float32) / 255,
+        None if alpha is None else resized(alpha, *frame.pixels.shape[:2]),
+    )
     return {
-        "uri": _uri(Picture(pixels), _STAGE_PX, quality=80),
+        "uri": _uri(picture, _STAGE_PX, quality=80),
         "size": max(frame.size),
         "step": frame.step,
         "elapsed": f"{round(frame.elapsed_s) // 60}:{round(frame.elapsed_s) % 60:02d}",
-        "start": number == 0 and frame.step == 0,
     }
 
 
@@ -223,6 +229,8 @@ def _drawing(chart: Chart) -> dict[str, Any]:
         known = np.flatnonzero(np.isfinite(values))
         if len(known) > _POINTS:
             known = known[np.unique(np.linspace(0, len(known) - 1, _POINTS).round().astype(int))]
+        if len(known) == 1:
+            known = np.repeat(known, 2)  # a line of one point is not drawn
         points = zip(across(seconds[known]), down(values[known]), strict=True)
         return " ".join(f"{x:.2f},{y:.2f}" for x, y in points)
 

@@ -80,14 +80,16 @@ def charts(
 ) -> tuple[Chart, ...]:
     """Return the charts of a refinement: total, style and content, and where there are several layers, these.
 
-    `levels` are those of its pyramid; `fast` are the losses of the preview at the output's size.
+    They show the losses of the best picture so far at its size: a step that was tried and taken back is none. `levels`
+    are those of the pyramid; `fast` are the losses of the preview at the output's size.
     """
     if not history:
         return ()
     seconds = np.array([entry.elapsed_s for entry in history])
+    best = _best_so_far(history)
 
     def curve(name: str, of: Callable[[LossTerms], float]) -> Curve:
-        values = np.array([of(entry.losses) for entry in history], np.float64)
+        values = np.array([of(losses) for losses in best], np.float64)
         values[~(np.isfinite(values) & (values > 0))] = np.nan
         known = math.nan if fast is None else of(fast)
         return Curve(name, values, known if math.isfinite(known) and known > 0 else None)
@@ -111,6 +113,14 @@ def charts(
         for title, curves in found.items()
         if len(curves) > 1  # a single layer is the term itself
     )
+
+
+def _best_so_far(history: Sequence[HistoryEntry]) -> list[LossTerms]:
+    best: list[LossTerms] = []
+    for before, entry in zip([None, *history], history, strict=False):
+        kept = before is not None and before.level == entry.level and not entry.losses.total <= best[-1].total
+        best.append(best[-1] if kept and math.isfinite(best[-1].total) else entry.losses)
+    return best
 
 
 def _visited(history: Sequence[HistoryEntry], levels: Sequence[PyramidLevel]) -> tuple[Level, ...]:
@@ -149,8 +159,8 @@ def write_plot(
     all_axes = figure.subplots(len(drawn), sharex=True, squeeze=False)[:, 0]
     for axes, chart in zip(all_axes, drawn, strict=True):
         _draw(axes, chart)
-    dashed = "" if fast is None else "; dashed: the preview's losses at the last size"
-    all_axes[-1].set_xlabel(f"seconds since the start; at the top, the sizes of the pyramid{dashed}")
+    dashed = "" if fast is None else "; dashed: of the preview, at the last size"
+    all_axes[-1].set_xlabel(f"seconds\nlosses of the best picture so far, size by size{dashed}")
     with whole_file(path, "plot") as temporary:
         figure.savefig(temporary, format=Path(path).suffix.lower().removeprefix("."))
 

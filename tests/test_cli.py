@@ -570,7 +570,7 @@ SIGHTS = [
     (["--plot", "losses.txt"], 2, "plot losses.txt: expected a suffix out of"),
     (["--animate", "there.webp"], 1, "output there.webp: is there already"),
     (["--plot", "there.png"], 1, "output there.png: is there already"),
-    (["--animate", "absent/film.webp"], 1, "expected an existing folder, received absent"),
+    (["--animate", "absent/film.webp"], 1, "absent/film.webp: expected an existing folder"),
     (["--animate", "out.webp", "-o", "out.webp"], 2, "expected a file of its own"),
     (["--animate", "a.webp", "--plot", "./a.webp"], 2, "expected a file of its own"),
     (["--plot", "photo.png", "--overwrite"], 2, "expected another file than the input"),

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from stylize.cli import main
+from stylize.config import RefineConfig
 from stylize.errors import OptionError
 from stylize.film import Film
 from stylize.images import Picture
@@ -373,3 +374,18 @@ def test_the_report_of_a_real_comparison(visit, barriers, tiny_networks, picture
     assert page.locator(".strip button").count() > 4
     assert page.locator(".chart").count() == 3
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def test_a_history_of_one_step_from_a_picture_of_ones_own(open_report):
+    comparison = compared(content=flat(1, 0, 0, alpha=np.full((200, 300), 0.5, np.float32)))
+    config = RefineConfig(init="/elsewhere/<b>start.png")
+    refined = dataclasses.replace(comparison.results[1], history=comparison.results[1].history[:1], config=config)
+    comparison = dataclasses.replace(comparison, results=(comparison.results[0], refined))
+    page = open_report(comparison, still=True)
+    page.locator(".strip button").first.click()
+    assert page.locator(".stage-note").text_content() == "Where it started: <b>start.png"
+    red, green, blue = Image.open(io.BytesIO(page.locator(".screen").screenshot())).convert("RGB").getpixel((50, 50))
+    assert red == pytest.approx(blue, abs=10)
+    assert 100 < red < 150  # half green, half paper
+    assert green > 240
+    assert len(page.locator("polyline").first.get_attribute("points").split()) == 2

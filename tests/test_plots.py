@@ -31,13 +31,19 @@ def history(totals=(8.0, 4.0, 2.0, 3.0, 1.0), **layers):
 
 
 def test_charts_hold_every_loss_and_layer():
-    first, style, content = charts(history(), LEVELS, fast=terms(6.0))
+    first, style, content = charts(history((8.0, 4.0, 2.0, 3.0, 1.0)), LEVELS, fast=terms(6.0))
     assert [curve.name for curve in first.curves] == ["total", "style", "content"]
     assert [curve.name for curve in style.curves] == ["relu1_1", "relu2_1"]
     assert [curve.name for curve in content.curves] == ["relu3_1", "relu4_2"]
     assert [curve.fast for curve in first.curves] == [6.0, 1.5, 3.0]
     np.testing.assert_array_equal(first.curves[0].values, [8, 4, 2, 3, 1])
     np.testing.assert_array_equal(first.seconds, [0.5, 1, 1.5, 2, 2.5])
+
+
+def test_a_step_that_was_taken_back_is_not_shown():
+    (chart, *_) = charts(history((math.nan, 4.0, 5.0, 9.0, 3.0)), LEVELS)
+    np.testing.assert_array_equal(chart.curves[0].values, [math.nan, 4, 4, 9, 3])  # a larger size begins anew
+    np.testing.assert_array_equal(chart.curves[1].values, [math.nan, 1, 1, 2.25, 0.75])
 
 
 def test_a_level_begins_where_the_one_before_ended():
