@@ -354,7 +354,7 @@ def _fast_config(config: FastConfig | None, options: Mapping[str, Any]) -> FastC
 
 def _fast(inputs: _Inputs, config: FastConfig, surroundings: _Surroundings, began: float) -> TransferResult:
     found = surroundings.network(config.network, "stylizer")
-    stylizer = surroundings.networks.stylizer(found)
+    stylizer = surroundings.networks.stylizer(found, surroundings.say)
     styles = [(style.pixels, weight) for style, weight in inputs.styles]
     image = stylizer.stylize(inputs.content_pixels, styles, config.strength)
     if config.keep_colors:
