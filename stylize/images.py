@@ -97,8 +97,8 @@ def read_image(source: ImageSource, *, name: str = "image", long_side_px: int | 
     compensation). 16-bit and float gray keep their precision. Of an animation, the first frame is used.
 
     Args:
-        source: a path; the bytes of a file; a PIL image; an array, uint8, uint16 or float in [0, 1], shaped (H, W), (H, W, 1),
-            (H, W, 3) or (H, W, 4), taken as sRGB; or a `Picture`, which is returned unchanged.
+        source: a path; the bytes of a file; a PIL image; an array, uint8, uint16 or float in [0, 1], shaped (H, W),
+            (H, W, 1), (H, W, 3) or (H, W, 4), taken as sRGB; or a `Picture`, which is returned unchanged.
         name: what error messages call it, such as "content".
         long_side_px: a hint that no more than this is wanted. A JPEG may then be decoded at a reduced size,
             whose long side still is at least twice the hint.

@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import numpy as np
@@ -60,6 +61,11 @@ def inputs(pictures):
     return "-c", content, "-s", style
 
 
+def as_path(source):
+    """Of a picture that was read already, the file's."""
+    return Path(source.path) if isinstance(source, Picture) else source
+
+
 class Pipelines:
     """Stands in for `fast`, `refine` and `compare`: records what it is asked for, returns flat pictures."""
 
@@ -70,6 +76,7 @@ class Pipelines:
 
     def _result(self, mode, content, styles, config, networks, **more):
         def recorded(path):
+            path = as_path(path)
             return {"path": os.fspath(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
         recipe = {
@@ -84,8 +91,9 @@ class Pipelines:
         image = np.full((4, 6, 3), 0.5, np.float32)
         return TransferResult(mode, image, None, config, networks, 1.5, recipe, **more)
 
-    def fast(self, content, styles, *, config, offline, on_message, on_download):
-        self.calls.append(("fast", content, styles, config, offline))
+    def fast(self, content, styles, *, config, offline, on_message, on_download, networks=None):
+        named = tuple((as_path(style), weight) for style, weight in styles)
+        self.calls.append(("fast", as_path(content), named, config, offline))
         on_message("using mini")
         return self._result("fast", content, styles, config, (STYLIZER,))
 

@@ -276,7 +276,9 @@ def test_networks_load_once_for_many_runs(tiny_networks, monkeypatch):
 
     loads = []
     load = stylize.loaded._load_stylizer
-    monkeypatch.setattr(stylize.loaded, "_load_stylizer", lambda found, say: loads.append(found.name) or load(found, say))
+    monkeypatch.setattr(
+        stylize.loaded, "_load_stylizer", lambda found, say: loads.append(found.name) or load(found, say)
+    )
     networks = stylize.Networks()
     content, style = painting(40, 48, 0), painting(48, 48, 1)
     first = stylize.fast(content, style, size=48, networks=networks)

@@ -32,7 +32,7 @@ _TOLERANCE = 0.02
 
 
 class _WholeStylizer:
-    """Content and style to picture in one network. The style bottleneck is hidden: blends and strength act on pixels."""
+    """Content and style to picture, the style bottleneck hidden: blends and strength act on pixels."""
 
     def stylize(self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float) -> np.ndarray:
         """Stylize `content`; see the module."""
