@@ -92,7 +92,7 @@ class Pipelines:
         return TransferResult(mode, image, None, config, networks, 1.5, recipe, **more)
 
     def fast(self, content, styles, *, config, offline, on_message, on_download, networks=None):
-        named = tuple((as_path(style), weight) for style, weight in styles)
+        named = type(styles)((as_path(style), weight) for style, weight in styles)
         self.calls.append(("fast", as_path(content), named, config, offline))
         on_message("using mini")
         return self._result("fast", content, styles, config, (STYLIZER,))

@@ -152,7 +152,7 @@ class _Sources:
         """Return a content, decoded as large as `config` needs it."""
         return self._read(path, "content", config.size)
 
-    def styles(self, styles: Styles, config: FastConfig) -> list[tuple[Picture, float]]:
+    def styles(self, styles: Styles, config: FastConfig) -> tuple[tuple[Picture, float], ...]:
         """Return styles with their weights, decoded as large as `config` needs them."""
         from stylize.pipelines import STYLE_PX
 
@@ -162,7 +162,7 @@ class _Sources:
             if key not in self._styles:
                 self._styles[key] = self._read(path, "style", max(config.size, STYLE_PX))
             pictures.append((self._styles[key], weight))
-        return pictures
+        return tuple(pictures)
 
     def _read(self, path: Path, name: str, long_side_px: int) -> Picture:
         from stylize.images import read_image
