@@ -70,7 +70,8 @@ def fast(
     if grid or strengths:
         config = FastConfig(**{"size": _SHEET_PX, **settings})
         ending = "grid.png" if grid else "strengths.png"
-        sheet = output or beside(contents[0], [] if grid else styles, ending)
+        first = contents[0]
+        sheet = output or (first.with_name(f"{first.stem}-{ending}") if grid else beside(first, styles, ending))
         works = [_Sheet(contents, styles, config, sheet, sources, strengths)]
     else:
         config = FastConfig(**settings)
