@@ -85,7 +85,7 @@ def preview_sheet(
         rows: a label and one picture for each column; those of a row have one size.
         columns: a label, and where there is one the picture that the column is about, shown above it.
     """
-    width = max(pictures[0].shape[1] for _, pictures in rows)
+    width = max(_NARROWEST_CAPTION_PX // 2, *(pictures[0].shape[1] for _, pictures in rows))
     text = min(max(round(width / 18), 13), 34)
     line, gap, margin = round(text * 1.5), round(text * 0.7), text * 2
     tallest = max(pictures[0].shape[0] for _, pictures in rows)

@@ -87,7 +87,7 @@ def test_several_contents_go_into_a_folder(files, tmp_path):
 
 
 def test_one_failure_does_not_keep_the_others_from_being_painted(files, tmp_path):
-    lake, town, waves, _ = files
+    _, town, waves, _ = files
     damaged = tmp_path / "damaged.png"
     damaged.write_bytes(town.read_bytes()[:200])
     result = run("-c", damaged, "-c", tmp_path / "absent.png", "-c", town, "-s", waves, exit_code=1)

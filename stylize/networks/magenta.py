@@ -109,12 +109,13 @@ class ConvertedStylizer(_WholeStylizer):
 
     def run(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
         """Run the network; see above."""
-        with self._lock, native_stderr_silenced():
+        with self._lock:
             # The names hold those of the arguments that were converted.
             details = sorted(self._interpreter.get_input_details(), key=lambda detail: "style" in detail["name"])
             for detail, value in zip(details, (content, style), strict=True):
                 self._interpreter.resize_tensor_input(detail["index"], value.shape)
-            self._interpreter.allocate_tensors()
+            with native_stderr_silenced():
+                self._interpreter.allocate_tensors()
             for detail, value in zip(details, (content, style), strict=True):
                 self._interpreter.set_tensor(detail["index"], np.ascontiguousarray(value, np.float32))
             self._interpreter.invoke()
