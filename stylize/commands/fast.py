@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from stylize.commands.painting import beside, check_inputs, check_output, facts, save, tell_details, with_run, writing
+from stylize.commands.painting import beside, check_inputs, check_output, facts, save, tell_details, with_run
 from stylize.config import FastConfig
 from stylize.console import Run
 from stylize.errors import OptionError, StylizeError, WeightsError
@@ -275,10 +275,13 @@ class _Sheet(_Work):
 
 
 def _to_standard_output(data: bytes) -> None:
-    with writing(Path("-")):
-        stdout = sys.stdout.buffer
-        stdout.write(data)
-        stdout.flush()
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # click ends quietly: whoever reads has seen enough
+    except OSError as error:
+        raise StylizeError(f"standard output: could not be written: {error.strerror or error}") from error
 
 
 # --------------------------------------------------------------------------------------------------------------------
