@@ -79,6 +79,7 @@ def test_several_contents_go_into_a_folder(files, tmp_path):
     folder.mkdir()
     run("-c", lake, "-c", town, "-s", waves, "-o", folder)
     assert sorted(path.name for path in folder.iterdir()) == ["lake-waves-fast.png", "town-waves-fast.png"]
+    run("-c", lake, "-s", waves, "-o", folder, "--overwrite")
     other = tmp_path / "other"
     other.mkdir()
     shutil.copy(lake, other)

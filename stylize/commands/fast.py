@@ -60,7 +60,7 @@ def fast(
 ) -> None:  # fmt: skip
     """Paint at once, by a feed-forward network.
 
-    Several contents are painted one after the other, each beside its own file or all into the folder OUTPUT.
+    Several contents are painted one after the other, each beside its own file, or all into a folder by -o FOLDER.
     `-c -` reads a picture from standard input, `-o -` writes PNG to standard output.
     """
     settings = given(options)
@@ -117,10 +117,10 @@ def _check_options(
 
 
 def _outputs(contents: Sequence[Path], styles: Styles, output: Path | None) -> dict[Path, Path]:
-    """Return where each content's picture goes."""
+    """Return where each content's picture goes; an existing folder takes it under the name that it has by default."""
     if output is None:
         outputs = {content: beside(content, styles, "fast.png") for content in contents}
-    elif len(contents) == 1:
+    elif len(contents) == 1 and not output.is_dir():
         return {contents[0]: output}
     elif not output.is_dir():
         raise OptionError(
