@@ -118,24 +118,25 @@ def _check_options(
 
 def _outputs(contents: Sequence[Path], styles: Styles, output: Path | None) -> dict[Path, Path]:
     """Return where each content's picture goes; an existing folder takes it under the name that it has by default."""
-    if output is None:
-        outputs = {content: beside(content, styles, "fast.png") for content in contents}
-    elif len(contents) == 1 and not output.is_dir():
-        return {contents[0]: output}
-    elif not output.is_dir():
+    named = [(_named(path), weight) for path, weight in styles]
+    outputs = {content: beside(_named(content), named, "fast.png") for content in contents}
+    if output is not None and output.is_dir():
+        outputs = {content: output / path.name for content, path in outputs.items()}
+    elif output is not None and len(contents) == 1:
+        outputs = {contents[0]: output}
+    elif output is not None:
         raise OptionError(
             f"output {output}: expected an existing folder, as there are {len(contents)} contents, each with a picture "
             "of its own"
         )
-    else:
-        outputs = {
-            content: output / beside(Path("stdin") if content == _STANDARD else content, styles, "fast.png").name
-            for content in contents
-        }
-    for first, second in zip(sorted(outputs, key=outputs.__getitem__), sorted(outputs.values())[1:], strict=False):
-        if outputs[first] == second:
-            raise OptionError(f"output {second}: two contents have this name, paint them one by one with -o")
+    for path in outputs.values():
+        if list(outputs.values()).count(path) > 1:
+            raise OptionError(f"output {path}: two contents have this name, paint them one by one with -o")
     return outputs
+
+
+def _named(path: Path) -> Path:
+    return Path("stdin") if path == _STANDARD else path
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -242,7 +243,9 @@ class _Sheet(_Work):
             columns = [("content", None), *((f"strength {strength:g}", None) for strength in self.strengths)]
             variants = [(styles, dataclasses.replace(self.config, strength=strength)) for strength in self.strengths]
         else:
-            heads = [(path.stem, style.pixels) for (path, _), (style, _) in zip(self.styles, styles, strict=True)]
+            heads = [
+                (_named(path).stem, style.pixels) for (path, _), (style, _) in zip(self.styles, styles, strict=True)
+            ]
             columns = [("", None), *heads]
             variants = [([style], self.config) for style in styles]
         rows = []
@@ -255,7 +258,7 @@ class _Sheet(_Work):
             height, width = results[0].image.shape[:2]
             alpha = results[0].alpha
             pictures = [resized(content.pixels, height, width), *(result.image for result in results)]
-            rows.append((path.stem, [over_paper(picture, alpha) for picture in pictures]))
+            rows.append((_named(path).stem, [over_paper(picture, alpha) for picture in pictures]))
         sheet = preview_sheet(rows, columns)
         if self.output == _STANDARD:
             _to_standard_output(encode(sheet, "png"))
@@ -290,8 +293,10 @@ def _to_standard_output(data: bytes) -> None:
 
 def _paint_all(run: Run, works: Sequence[_Work], *, overwrite: bool, show: bool, watch: bool) -> None:
     """Make every file; with several, one that fails does not keep the others from being made."""
-    told, failures = [], []
-    checked = []
+    told: list[dict[str, Any]] = []
+    failures: list[StylizeError] = []
+    checked: list[_Work] = []
+    as_list = run.as_json and len(works) > 1 and not watch
     for work in works:
         try:
             work.check(overwrite=overwrite)
@@ -305,13 +310,13 @@ def _paint_all(run: Run, works: Sequence[_Work], *, overwrite: bool, show: bool,
     from stylize.loaded import Networks
 
     networks = Networks()
-    seen = [[_state(path) for path in work.inputs] for work in works]
+    seen = [[_state(path) for path in work.inputs] for work in checked]
 
     def paint(work: _Work, *, overwrite: bool) -> None:
         data, pictures = work.paint(run, networks, overwrite=overwrite)
         if show:
             _show(run, pictures, clear=watch)
-        if run.as_json and len(works) > 1 and not watch:
+        if as_list:
             told.append(data)
         elif work.output != _STANDARD:
             run.result(data, str(work.output))
@@ -324,14 +329,14 @@ def _paint_all(run: Run, works: Sequence[_Work], *, overwrite: bool, show: bool,
         except StylizeError as error:
             _raise_alone(error, works)
             failures.append(error)
-    if told:
+    if as_list:
         run.result(told, "")
     for failure in failures:
         click.echo(f"stylize: {failure}", err=True)
     if watch:
         run.say("watching for changes; Ctrl-C ends")
         with contextlib.suppress(KeyboardInterrupt):
-            _watch(works, seen, paint)
+            _watch(checked, seen, paint)
     elif failures:
         click.get_current_context().exit(1)
 
