@@ -127,3 +127,19 @@ def test_threads_are_the_cores_that_the_process_may_use(files, expected, tmp_pat
     monkeypatch.setattr("stylize.networks._CGROUP", tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
     assert available_cores() == expected
+
+
+def test_a_row_of_strengths_paints_the_content_with_its_own_vector_once(stylizer, monkeypatch):
+    content, style = scene(40, 56), stripes(64, 64)
+    strengths = (0.3, 0.6, 0.9)
+    alone = []
+    for strength in strengths:
+        stylizer.stylize(scene(24, 24), [(style, 1.0)], 0.5)
+        alone.append(stylizer.stylize(content, [(style, 1.0)], strength))
+    transfers, transfer = [], stylizer.transfer
+    monkeypatch.setattr(stylizer, "transfer", lambda *inputs: transfers.append(1) or transfer(*inputs))
+    stylizer.stylize(scene(24, 24), [(style, 1.0)], 0.5)
+    transfers.clear()
+    for strength, expected in zip(strengths, alone, strict=True):
+        np.testing.assert_array_equal(stylizer.stylize(content, [(style, 1.0)], strength), expected)
+    assert len(transfers) == len(strengths) + 1

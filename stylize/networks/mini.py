@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,7 @@ class MiniStylizer:
         self._painter = Interpreter(model_path=str(transfer_path), num_threads=available_cores())
         self._recall = recall or (lambda style, encode: encode(style))
         self._lock = threading.Lock()
+        self._last_remainder: tuple[bytes, np.ndarray] = b"", np.empty(0, np.float32)
 
     @functools.cached_property
     def _encoder(self) -> Interpreter:
@@ -109,8 +111,16 @@ class MiniStylizer:
         own = self.encode_style(content)
         painted = self.transfer(content, own + np.float32(strength) * (code - own))
         # What painting with its own vector changes in the content fades out with the strength, so that 0 is exact.
-        remainder = content - self.transfer(content, own)
-        return np.clip(painted + np.float32(1.0 - strength) * remainder, 0.0, 1.0)
+        return np.clip(painted + np.float32(1.0 - strength) * self._remainder(content, own), 0.0, 1.0)
+
+    def _remainder(self, content: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Return the content less its painting with its own vector; the last is kept for the next strength."""
+        digest = hashlib.sha256(np.ascontiguousarray(content).data).digest() + bytes(str(content.shape), "ascii")
+        known, remainder = self._last_remainder
+        if known != digest:
+            remainder = content - self.transfer(content, own)
+            self._last_remainder = digest, remainder
+        return remainder
 
 
 def _shrink(image: np.ndarray, long_side: int) -> np.ndarray:
