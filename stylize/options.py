@@ -174,10 +174,13 @@ fast_options = _joined(
 )
 
 preview_options = _joined(
-    click.option("--grid", is_flag=True, help="Make one labelled sheet of every content in every style."),
+    click.option(
+        "--grid", is_flag=True,
+        help="Make one labelled sheet of every content in every style, at 256 px each unless --size says otherwise.",
+    ),
     click.option(
         "--strengths", type=_Strengths(),
-        help="Make one labelled sheet of every content in these strengths, such as 0.25,0.5,1.",
+        help="Make one labelled sheet of every content in these strengths, such as 0.25,0.5,1; sizes as above.",
     ),
     click.option("--show", is_flag=True, help="Draw the result in the terminal, too, beside the original."),
     click.option("--watch", is_flag=True, help="Paint again whenever a file changes, until Ctrl-C."),

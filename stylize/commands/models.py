@@ -36,7 +36,8 @@ def list_models(run: Run) -> None:
         if entry.state == "ready" and not entry.published and origin != "embedded":
             origin += ", not the published file"
         size = "" if entry.size_bytes is None else megabytes(entry.size_bytes)
-        rows.add_row(entry.name, entry.role, entry.state, origin, size, entry.licence)
+        state = f"{entry.state}, as {entry.serves_as.split()[0]}" if entry.serves_as else entry.state
+        rows.add_row(entry.name, entry.role, state, origin, size, entry.licence)
         if entry.detail:
             run.say(f"{entry.name}: {entry.detail}")
         if entry.serves_as:
