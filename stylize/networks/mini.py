@@ -143,15 +143,16 @@ def _resize(image: np.ndarray, size: tuple[int, int], resampling: Image.Resampli
 
 
 def _run(interpreter: Interpreter, *inputs: np.ndarray) -> np.ndarray:
-    """Run a LiteRT model on its inputs, told apart by their number of dimensions."""
-    by_rank = {array.ndim: np.ascontiguousarray(array, dtype=np.float32) for array in inputs}
+    """Run a LiteRT model on its inputs, told apart by their number of dimensions and of channels."""
+    by_kind = {(array.ndim, array.shape[-1]): np.ascontiguousarray(array, dtype=np.float32) for array in inputs}
     details = interpreter.get_input_details()
-    for detail in details:
-        interpreter.resize_tensor_input(detail["index"], by_rank[len(detail["shape_signature"])].shape)
+    values = [by_kind[len(detail["shape_signature"]), int(detail["shape_signature"][-1])] for detail in details]
+    for detail, value in zip(details, values, strict=True):
+        interpreter.resize_tensor_input(detail["index"], value.shape)
     with native_stderr_silenced():
         interpreter.allocate_tensors()
-    for detail in details:
-        interpreter.set_tensor(detail["index"], by_rank[len(detail["shape_signature"])])
+    for detail, value in zip(details, values, strict=True):
+        interpreter.set_tensor(detail["index"], value)
     interpreter.invoke()
     output: np.ndarray = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     return output
