@@ -5,7 +5,8 @@
 Every round runs all commands once, one after the other, and a ratio is taken within its round, so that a machine which
 is slower for a while is slower for both; medians over the rounds are printed as a table. Processor seconds (where the
 system tells them) depend less on what else the machine does. Nothing is downloaded: `magenta-int8` is measured where it
-is installed; in place of TF-Hub's network, where that is not installed, stands a small SavedModel of its signature.
+is installed; in place of TF-Hub's network, where that is not installed, stands a SavedModel of its signature and
+architecture with random weights.
 """
 
 from __future__ import annotations
@@ -37,26 +38,47 @@ module, content, style, output, size = sys.argv[1:]
 stylized = hub.load(module)(load(content, [int(size)] * 2), load(style, [256, 256]))[0]
 tf.io.write_file(output, tf.io.encode_png(tf.cast(tf.clip_by_value(stylized[0], 0, 1) * 255, tf.uint8)))
 """
+# The networks of Ghiasi et al. 2017: Inception-v3 for the style, 16 convolutions for the picture; weights at random.
 STAND_IN = """
 import sys
+import keras
 import numpy as np
 import tensorflow as tf
+keras.utils.set_random_seed(0)
+random = np.random.default_rng(0)
+predict = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(None, None, 3))
+predict = keras.Model(predict.input, predict.get_layer("mixed7").output)
+def kernel(*shape):
+    return tf.Variable(random.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape).astype(np.float32))
 class Module(tf.Module):
     def __init__(self):
-        random = np.random.default_rng(0)
-        shapes = [(9, 9, 3, 32), (3, 3, 32, 64), (3, 3, 64, 128), (9, 9, 128, 3)]
-        self.kernels = [tf.Variable(random.normal(0, 0.03, shape).astype(np.float32)) for shape in shapes]
+        self.predict = predict
+        self.bottleneck = kernel(768, 100)
+        down = [(9, 3, 32, 1), (3, 32, 64, 2), (3, 64, 128, 2)]
+        sizes = [*down, *[(3, 128, 128, 1)] * 10, (3, 128, 64, 1), (3, 64, 32, 1), (9, 32, 3, 1)]
+        self.layers = [(kernel(k, k, a, b), kernel(100, 2 * b), s) for k, a, b, s in sizes]
+    def convolution(self, x, code, index, activate=True):
+        weights, parameters, stride = self.layers[index]
+        side = weights.shape[0] // 2
+        x = tf.pad(x, [[0, 0], [side, side], [side, side], [0, 0]], "REFLECT")
+        x = tf.nn.conv2d(x, weights, stride, "VALID")
+        mean, variance = tf.nn.moments(x, [1, 2], keepdims=True)
+        scale, shift = tf.split((code @ parameters)[:, None, None], 2, -1)
+        x = (x - mean) * tf.math.rsqrt(variance + 1e-5) * (1 + scale) + shift
+        return tf.nn.relu(x) if activate else x
     @tf.function(input_signature=[
         tf.TensorSpec([None, None, None, 3], tf.float32, name=name) for name in ("placeholder", "placeholder_1")])
     def __call__(self, content, style):
+        code = tf.reduce_mean(self.predict(style * 2 - 1), [1, 2]) @ self.bottleneck * 0.01
         x = content
-        for kernel, stride in zip(self.kernels, (1, 2, 2)):
-            side = kernel.shape[0] // 2
-            x = tf.pad(x, [[0, 0], [side, side], [side, side], [0, 0]], "REFLECT")
-            x = tf.nn.relu(tf.nn.conv2d(x, kernel, stride, "VALID"))
-        for _ in range(2):
-            x = tf.image.resize(x, 2 * tf.shape(x)[1:3], "nearest")
-        return [tf.sigmoid(tf.nn.conv2d(x, self.kernels[-1], 1, "SAME") + tf.reduce_mean(style, [1, 2], keepdims=True))]
+        for index in range(3):
+            x = self.convolution(x, code, index)
+        for index in range(3, 13, 2):
+            x = x + self.convolution(self.convolution(x, code, index), code, index + 1, activate=False)
+        for index in (13, 14):
+            size = tf.shape(x)
+            x = self.convolution(tf.image.resize(x, [2 * size[1], 2 * size[2]], "nearest"), code, index)
+        return [tf.sigmoid(self.convolution(x, code, 15, activate=False))]
 tf.saved_model.save(Module(), sys.argv[1])
 """
 
