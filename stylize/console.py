@@ -36,7 +36,7 @@ class Run:
         if progress == "auto":
             progress = "bar" if sys.stderr is not None and sys.stderr.isatty() and not quiet else "none"
         self.offline = offline
-        self._as_json = as_json
+        self.as_json = as_json
         self._progress = progress
         self._quiet = quiet
         self._verbose = verbose and not quiet
@@ -52,7 +52,7 @@ class Run:
         """Print the command's result: `data` with --json, else the line(s) or the table."""
         self.close()
         try:
-            if self._as_json:
+            if self.as_json:
                 click.echo(json_text(data))
             elif isinstance(lines, str):
                 click.echo(lines)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 
 from stylize import weights
-from stylize.errors import OptionError
+from stylize.errors import OptionError, WeightsError
 from stylize.vectors import StyleVectors
 from stylize.weights import LocalWeights
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from stylize.losses import PerceptualLoss
     from stylize.networks.vgg import FeatureEncoder
 
-__all__ = ["Networks", "OnDownload", "OnMessage", "Stylizer"]
+__all__ = ["Networks", "OnDownload", "OnMessage", "Stylizer", "load_magenta"]
 
 _T = TypeVar("_T")
 #: Of each kind: weights and layers that every visitor of a server sets anew are not to fill its memory.
@@ -77,9 +79,9 @@ class Networks:
                 self._found[name, role] = found
             return self._found[name, role]
 
-    def stylizer(self, found: LocalWeights) -> Stylizer:
+    def stylizer(self, found: LocalWeights, on_message: OnMessage | None = None) -> Stylizer:
         """Return a feed-forward network, loaded."""
-        return self._kept(("stylizer", found.name), lambda: _load_stylizer(found, self._leave_traces))
+        return self._kept(("stylizer", found.name), lambda: _load_stylizer(found, on_message, self._leave_traces))
 
     def encoder(self, found: LocalWeights, layers: Sequence[str], **options: Any) -> FeatureEncoder:
         """Return a `FeatureEncoder` of these layers and options."""
@@ -110,7 +112,7 @@ class Networks:
             return loaded
 
 
-def _load_stylizer(found: LocalWeights, leave_traces: bool) -> Stylizer:
+def _load_stylizer(found: LocalWeights, on_message: OnMessage | None = None, leave_traces: bool = True) -> Stylizer:
     # Each branch imports its own framework only: mini and int8 need no TensorFlow.
     if found.name in ("mini", "magenta-int8"):
         encoder, painter = found.files
@@ -122,6 +124,26 @@ def _load_stylizer(found: LocalWeights, leave_traces: bool) -> Stylizer:
         from stylize.networks.magenta import Int8Stylizer
 
         return Int8Stylizer(encoder, painter, recall)
-    from stylize.networks.magenta import MagentaStylizer
+    return load_magenta(found, on_message)
 
-    return MagentaStylizer(found.folder)
+
+def load_magenta(found: LocalWeights, say: OnMessage | None = None) -> Stylizer:
+    """Return TF-Hub's network: as LiteRT runs it, once it is converted, which the first use does; else as it is."""
+    from stylize.networks.magenta import ConvertedStylizer, MagentaStylizer, convert
+
+    kept = weights.conversion(found)
+    saved_model = None
+    if kept is None:
+        saved_model = MagentaStylizer(found.folder)
+        if say is not None:
+            say(f"converting {found.name} to LiteRT, once, so that it starts quicker from now on")
+        # A home that can't be written to: the SavedModel serves.
+        with contextlib.suppress(WeightsError):
+            kept = weights.keep_conversion(found, functools.partial(convert, saved_model))
+        if say is not None and kept is not None and kept.path is None:
+            say(f"{found.name} goes on as a SavedModel: {kept.detail}")
+    if kept is not None and kept.path is not None:
+        # Damaged since: the SavedModel serves.
+        with contextlib.suppress(ValueError):
+            return ConvertedStylizer(kept.path)
+    return saved_model or MagentaStylizer(found.folder)

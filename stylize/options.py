@@ -25,10 +25,12 @@ __all__ = [
     "arguments_of",
     "common_options",
     "content_option",
+    "contents_option",
     "fast_options",
     "given",
     "output_option",
     "overwrite_option",
+    "preview_options",
     "refine_config_of",
     "refine_options",
     "resume_option",
@@ -81,6 +83,21 @@ class _Layer(click.ParamType):
             return canonical_layer(name), weight
         except OptionError as error:
             self.fail(str(error), param, ctx)
+
+
+class _Strengths(click.ParamType):
+    """Numbers of 0 to 1 with commas between them."""
+
+    name = "S,S,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a tuple of floats."""
+        if isinstance(value, tuple):
+            return value
+        strengths = tuple(_number(part) for part in value.split(","))
+        if not all(strength is not None and 0 <= strength <= 1 for strength in strengths):
+            self.fail(f"expected numbers of 0 to 1 such as 0.25,0.5,1, received {value!r}", param, ctx)
+        return strengths
 
 
 def _number(text: str) -> float | None:
@@ -136,6 +153,10 @@ _refine = functools.partial(_field_option, RefineConfig())
 _app = functools.partial(_field_option, AppConfig())
 
 content_option = click.option("-c", "--content", required=True, type=FILE, help="The photograph to paint.")
+contents_option = click.option(
+    "-c", "--content", "contents", required=True, multiple=True, type=FILE,
+    help="The photograph to paint; repeatable; `-` is standard input.",
+)  # fmt: skip
 styles_option = click.option(
     "-s", "--style", "styles", required=True, multiple=True, type=StyleFile(),
     help="The picture whose style to take; several are blended by their weights.",
@@ -154,6 +175,19 @@ fast_options = _joined(
     _fast("--strength", help="0 keeps the content, 1 is the full style."),
     _fast("--keep-colors", help="Take only light and dark from the style."),
 )
+
+preview_options = _joined(
+    click.option(
+        "--grid", is_flag=True,
+        help="Make one labelled sheet of every content in every style, at 256 px each unless --size says otherwise.",
+    ),
+    click.option(
+        "--strengths", type=_Strengths(),
+        help="Make one labelled sheet of every content in these strengths, such as 0.25,0.5,1; sizes as above.",
+    ),
+    click.option("--show", is_flag=True, help="Draw the result in the terminal, too, beside the original."),
+    click.option("--watch", is_flag=True, help="Paint again whenever a file changes, until Ctrl-C."),
+)  # fmt: skip
 
 refine_options = _joined(
     click.option(

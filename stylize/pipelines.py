@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from stylize.losses import PerceptualLoss
 
 __all__ = [
+    "STYLE_PX",
     "Comparison",
     "NetworkUse",
     "Scored",
@@ -300,7 +301,7 @@ class _Inputs:
     ) -> _Inputs:
         """Read all pictures; `reduced` lets JPEGs be decoded smaller, as far as a preview does not show it."""
         picture = read_image(content, name="content", long_side_px=long_side_px if reduced else None)
-        styles = _weighted_styles(style, max(long_side_px, _STYLE_PX) if reduced else None)
+        styles = _weighted_styles(style, max(long_side_px, STYLE_PX) if reduced else None)
         for role, each in (("content", picture), *(("style", each) for each, _ in styles)):
             for note in each.notes:
                 surroundings.say(f"{role}: {note}")
@@ -321,8 +322,8 @@ class _Inputs:
         }
 
 
-# Stylizers look at a style at 256 px (short side) or at up to 512 px (long side).
-_STYLE_PX = 512
+#: Stylizers look at a style at 256 px (short side) or at up to 512 px (long side).
+STYLE_PX = 512
 
 
 def _weighted_styles(style: StyleSource, long_side_px: int | None) -> tuple[tuple[Picture, float], ...]:
@@ -371,7 +372,7 @@ def _fast_config(config: FastConfig | None, options: Mapping[str, Any]) -> FastC
 
 def _fast(inputs: _Inputs, config: FastConfig, surroundings: _Surroundings, began: float) -> TransferResult:
     found = surroundings.network(config.network, "stylizer")
-    stylizer = surroundings.networks.stylizer(found)
+    stylizer = surroundings.networks.stylizer(found, surroundings.say)
     styles = [(style.pixels, weight) for style, weight in inputs.styles]
     image = stylizer.stylize(inputs.content_pixels, styles, config.strength)
     if config.keep_colors:

@@ -1,4 +1,4 @@
-"""Results in, pages out: the contact sheet that `compare` makes. Nothing here writes a file."""
+"""Results in, pages out: the contact sheet that `compare` makes, and sheets of previews. Nothing here writes a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 if TYPE_CHECKING:
     from stylize.pipelines import Comparison, Scored
 
-__all__ = ["contact_sheet"]
+__all__ = ["contact_sheet", "over_paper", "preview_sheet"]
 
 _PAPER = (250, 249, 247)
 _INK = (28, 28, 30)
@@ -68,17 +68,58 @@ def contact_sheet(comparison: Comparison) -> np.ndarray:
     return sheet
 
 
+def over_paper(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """Return the picture over the paper where `alpha`, of the same size, has transparency."""
+    if alpha is None or alpha.shape[:2] != pixels.shape[:2]:
+        return pixels
+    opacity = np.asarray(alpha, np.float32).reshape(*pixels.shape[:2], 1)
+    return pixels * opacity + np.array(_PAPER, np.float32) / 255 * (1 - opacity)
+
+
+def preview_sheet(
+    rows: Sequence[tuple[str, Sequence[np.ndarray]]], columns: Sequence[tuple[str, np.ndarray | None]]
+) -> np.ndarray:
+    """Return a labelled table of pictures, float32 (H, W, 3) in [0, 1].
+
+    Args:
+        rows: a label and one picture for each column; those of a row have one size.
+        columns: a label, and where there is one the picture that the column is about, shown above it.
+    """
+    width = max(_NARROWEST_CAPTION_PX // 2, *(pictures[0].shape[1] for _, pictures in rows))
+    text = min(max(round(width / 18), 13), 34)
+    line, gap, margin = round(text * 1.5), round(text * 0.7), text * 2
+    tallest = max(pictures[0].shape[0] for _, pictures in rows)
+    heads = [None if picture is None else _fitted(picture, tallest, width) for _, picture in columns]
+    head_height = max((head.shape[0] for head in heads if head is not None), default=0)
+    row_heights = [pictures[0].shape[0] for _, pictures in rows]
+    page_width = 2 * margin + len(columns) * width + (len(columns) - 1) * gap
+    page_height = 2 * margin + head_height + line + sum(row_heights) + len(rows) * (line + gap) - gap
+    page = Image.new("RGB", (page_width, page_height), _PAPER)
+    draw = ImageDraw.Draw(page)
+    lefts = [margin + index * (width + gap) for index in range(len(columns))]
+    places: list[tuple[int, int, np.ndarray]] = []
+    for left, (label, _), head in zip(lefts, columns, heads, strict=True):
+        if head is not None:
+            places.append((margin + head_height - head.shape[0], left, head))
+        _write(draw, (left, margin + head_height + text), _shortened(label, text, width), text, _INK)
+    top = margin + head_height + line
+    for (label, pictures), height in zip(rows, row_heights, strict=True):
+        places += [(top, left, picture) for left, picture in zip(lefts, pictures, strict=True)]
+        _write(draw, (margin, top + height + text), _shortened(label, text, width), text, _GREY)
+        top += height + line + gap
+    sheet = np.asarray(page, np.float32) / 255
+    for top, left, picture in places:
+        sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return sheet
+
+
 def _panels(comparison: Comparison) -> list[_Panel]:
     content = comparison.content
     height, width = content.pixels.shape[:2]
     alpha = content.alpha
 
     def seen(pixels: np.ndarray) -> np.ndarray:
-        """Return the picture over the paper where it has the content's transparency."""
-        if alpha is None or alpha.shape[:2] != pixels.shape[:2]:
-            return pixels
-        opacity = np.asarray(alpha, np.float32).reshape(*pixels.shape[:2], 1)
-        return pixels * opacity + np.array(_PAPER, np.float32) / 255 * (1 - opacity)
+        return over_paper(pixels, alpha)
 
     return [
         _Panel(seen(content.pixels), "content", f"{width} x {height} px"),

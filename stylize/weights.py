@@ -19,17 +19,21 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from stylize._version import __version__
 from stylize.errors import WeightsError
 
 __all__ = [
     "REGISTRY",
+    "Conversion",
     "LocalWeights",
     "WeightsFile",
     "WeightsSpec",
     "WeightsStatus",
     "add",
+    "conversion",
     "find",
     "home",
+    "keep_conversion",
     "pull",
     "remove",
     "resolve",
@@ -46,6 +50,8 @@ OnProgress = Callable[[str, int, "int | None"], None]
 _LOCK_STALL_S = 60.0
 _FAILURE_MEMORY_S = 3600.0
 _RECORD = "record.json"
+_CONVERTED = "converted.tflite"
+_CONVERSION_RECORD = "conversion.json"
 _VGG19_BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
 # Only these are copied from a SavedModel's folder, which may be somebody's whole download folder.
 _SAVED_MODEL_PARTS = ("saved_model.pb", "variables", "assets", "fingerprint.pb", "tfhub_module.pb")
@@ -101,11 +107,19 @@ class LocalWeights:
 
 
 @dataclass(frozen=True)
+class Conversion:
+    """What became of a SavedModel's conversion to LiteRT: a file, or None where it failed, and what was found."""
+
+    path: Path | None
+    detail: str
+
+
+@dataclass(frozen=True)
 class WeightsStatus:
     """One line of `stylize models list`.
 
     `size_bytes` is the size on disk, of absent weights that of the download, None if unknown; `detail` says
-    what is wrong with damaged weights.
+    what is wrong with damaged weights, `serves_as` which form of a SavedModel is run, and why.
     """
 
     name: str
@@ -116,6 +130,7 @@ class WeightsStatus:
     licence: str
     published: bool
     detail: str = ""
+    serves_as: str = ""
 
 
 _MAGENTA = "https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2"
@@ -346,8 +361,59 @@ def status() -> list[WeightsStatus]:
         state: State = "ready" if found else "damaged" if detail else "absent"
         origin, published = (found.origin, found.published) if found else (None, False)
         size = sum(path.stat().st_size for path in found.files) if found else _download_bytes(spec)
-        entries.append(WeightsStatus(spec.name, spec.role, state, origin, size, spec.licence, published, detail))
+        serves_as = _serves_as(found) if found and spec.archive else ""
+        entries.append(
+            WeightsStatus(spec.name, spec.role, state, origin, size, spec.licence, published, detail, serves_as)
+        )
     return entries
+
+
+def conversion(found: LocalWeights) -> Conversion | None:
+    """Return what became of these weights' conversion to LiteRT, None if it was not tried, or its file is damaged."""
+    try:
+        record = json.loads((found.folder / _CONVERSION_RECORD).read_text("utf-8"))
+        if record["of"] != dict(found.sha256) or record["version"] != __version__:
+            return None
+        if (entry := record["file"]) is None:
+            return Conversion(None, str(record["detail"]))
+        path = found.folder / _CONVERTED
+        about = path.stat()
+        if about.st_size != entry["size_bytes"]:
+            return None
+        if about.st_mtime_ns != entry["mtime_ns"] and _hash(path) != entry["sha256"]:
+            return None
+        return Conversion(path, str(record["detail"]))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def keep_conversion(found: LocalWeights, convert: Callable[[], tuple[bytes | None, str]]) -> Conversion:
+    """Convert, unless another process did meanwhile, and keep the file, or the reason for none, beside the weights.
+
+    `convert` returns the LiteRT file's bytes, or None, and what was found. What is cut short leaves nothing. Raises
+    WeightsError if nothing can be kept.
+    """
+    with _staging(_spec(found.name)) as staging:
+        if (kept := conversion(found)) is not None:
+            return kept
+        data, detail = convert()
+        file = None
+        if data is not None:
+            (staging / _CONVERTED).write_bytes(data)
+            file = _entry(staging / _CONVERTED)
+            os.replace(staging / _CONVERTED, found.folder / _CONVERTED)
+        record = {"of": dict(found.sha256), "version": __version__, "detail": detail, "file": file}
+        # The record last: without one, the file does not count.
+        (staging / _CONVERSION_RECORD).write_text(json.dumps(record, indent=1), "utf-8")
+        os.replace(staging / _CONVERSION_RECORD, found.folder / _CONVERSION_RECORD)
+    return Conversion(None if data is None else found.folder / _CONVERTED, detail)
+
+
+def _serves_as(found: LocalWeights) -> str:
+    kept = conversion(found)
+    if kept is None:
+        return "SavedModel (not converted to LiteRT yet: its first use does it)"
+    return f"{'SavedModel' if kept.path is None else 'LiteRT'} ({kept.detail})"
 
 
 def _error(text: str) -> WeightsError:

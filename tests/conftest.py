@@ -42,6 +42,48 @@ def painting(height: int, width: int, seed: int) -> np.ndarray:
     return (picture / 8 + 0.5).clip(0, 1)
 
 
+def small_hub_network(folder, *, brightness=0.0, unknown_to_litert=False):
+    """A SavedModel of Magenta's signature and kinds of layers."""
+    from stylize.networks.runtime import tf
+
+    random = np.random.default_rng(0)
+
+    class Module(tf.Module):
+        def __init__(self):
+            super().__init__()
+            shapes = [(3, 3, 3, 8), (3, 3, 8, 8), (3, 3, 8, 3)]
+            self.kernels = [tf.Variable(random.normal(0, 0.2, shape).astype(np.float32)) for shape in shapes]
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, None, None, 3], tf.float32, name="placeholder"),
+                tf.TensorSpec([None, None, None, 3], tf.float32, name="placeholder_1"),
+            ]
+        )
+        def __call__(self, content, style):
+            x = content
+            for kernel in self.kernels[:2]:
+                x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT")
+                x = tf.nn.relu(tf.nn.conv2d(x, kernel, 2, "VALID"))
+            mean, variance = tf.nn.moments(x, [1, 2], keepdims=True)
+            x = (x - mean) * tf.math.rsqrt(variance + 1e-3)
+            for _ in range(2):  # up to a multiple of four, as the real network
+                x = tf.image.resize(x, 2 * tf.shape(x)[1:3], "nearest")
+            x = tf.nn.conv2d(x, self.kernels[2], 1, "SAME") + tf.reduce_mean(style, [1, 2], keepdims=True)
+            if unknown_to_litert:
+                x += 1e-9 * tf.linalg.det(tf.eye(2) * x[0, 0, 0, 0])
+            return [tf.clip_by_value(tf.sigmoid(x) + brightness, 0.0, 1.0)]
+
+    tf.saved_model.save(Module(), str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hub_network(tmp_path_factory):
+    """The folder of a small SavedModel that stands in for TF-Hub's stylizer."""
+    return small_hub_network(tmp_path_factory.mktemp("hub"))
+
+
 @pytest.fixture
 def tiny_networks(tmp_path, monkeypatch):
     """Make the embedded feature network a tiny random one, keep the shipped stylizer, and cut the network off."""

@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import numpy as np
@@ -64,6 +65,11 @@ def inputs(pictures):
     return "-c", content, "-s", style
 
 
+def as_path(source):
+    """Of a picture that was read already, the file's."""
+    return Path(source.path) if isinstance(source, Picture) else source
+
+
 class Pipelines:
     """Stands in for `fast`, `refine` and `compare`: records what it is asked for, returns flat pictures."""
 
@@ -74,6 +80,7 @@ class Pipelines:
 
     def _result(self, mode, content, styles, config, networks, **more):
         def recorded(path):
+            path = as_path(path)
             return {"path": os.fspath(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
         recipe = {
@@ -88,8 +95,9 @@ class Pipelines:
         image = np.full((4, 6, 3), 0.5, np.float32)
         return TransferResult(mode, image, None, config, networks, 1.5, recipe, **more)
 
-    def fast(self, content, styles, *, config, offline, on_message, on_download):
-        self.calls.append(("fast", content, styles, config, offline))
+    def fast(self, content, styles, *, config, offline, on_message, on_download, networks=None):
+        named = type(styles)((as_path(style), weight) for style, weight in styles)
+        self.calls.append(("fast", as_path(content), named, config, offline))
         on_message("using mini")
         return self._result("fast", content, styles, config, (STYLIZER,))
 

@@ -35,6 +35,7 @@ FLOORS = {
     "loaded": 6,
     "pipelines": 7,
     "report": 8,
+    "terminal": 8,
     "console": 8,
     "options": 8,
     "commands": 9,

@@ -342,7 +342,29 @@ def test_draft_only_on_a_hint(tmp_path: Path) -> None:
     assert read_image(tmp_path / "in.jpg").width == 1600
     picture = read_image(tmp_path / "in.jpg", long_side_px=200)
     assert (picture.height, picture.width) == (300, 400)
-    assert read_image(tmp_path / "in.jpg", long_side_px=1000).width == 1600
+    assert picture.full_size == (1200, 1600)
+    whole = read_image(tmp_path / "in.jpg", long_side_px=1000)
+    assert whole.width == 1600
+    assert whole.full_size is None
+
+
+def test_a_reduced_picture_knows_its_full_size_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(scene(1203, 1601)).save(tmp_path / "in.jpg", exif=exif)
+    picture = read_image(tmp_path / "in.jpg", long_side_px=200)
+    assert picture.full_size == (1601, 1203)
+    assert picture.height > picture.width
+    assert picture.sha256 == read_image(tmp_path / "in.jpg").sha256
+
+
+def test_bytes_are_a_file(tmp_path: Path) -> None:
+    Image.fromarray(scene()).save(tmp_path / "in.png")
+    from_bytes, from_file = read_image((tmp_path / "in.png").read_bytes()), read_image(tmp_path / "in.png")
+    np.testing.assert_array_equal(from_bytes.pixels, from_file.pixels)
+    assert (from_bytes.sha256, from_bytes.path) == (from_file.sha256, None)
+    with pytest.raises(ImageError, match=r"content -: expected a picture .* received an empty file"):
+        read_image(b"", name="content -")
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (5, 7, 4)])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stylize.networks import available_cores
 from stylize.networks.mini import MiniStylizer
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -104,3 +105,41 @@ def test_runs_without_tensorflow():
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, 8),
+        ({"cpu.max": "max 100000"}, 8),
+        ({"cpu.max": "150000 100000"}, 2),
+        ({"cpu.max": "1000 100000"}, 1),
+        ({"cpu.max": "6400000 100000"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3),
+        ({"cpu.max": "nonsense"}, 8),
+    ],
+)
+def test_threads_are_the_cores_that_the_process_may_use(files, expected, tmp_path, monkeypatch):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    monkeypatch.setattr("stylize.networks._CGROUP", tmp_path)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
+    assert available_cores() == expected
+
+
+def test_a_row_of_strengths_paints_the_content_with_its_own_vector_once(stylizer, monkeypatch):
+    content, style = scene(40, 56), stripes(64, 64)
+    strengths = (0.3, 0.6, 0.9)
+    alone = []
+    for strength in strengths:
+        stylizer.stylize(scene(24, 24), [(style, 1.0)], 0.5)
+        alone.append(stylizer.stylize(content, [(style, 1.0)], strength))
+    transfers, transfer = [], stylizer.transfer
+    monkeypatch.setattr(stylizer, "transfer", lambda *inputs: transfers.append(1) or transfer(*inputs))
+    stylizer.stylize(scene(24, 24), [(style, 1.0)], 0.5)
+    transfers.clear()
+    for strength, expected in zip(strengths, alone, strict=True):
+        np.testing.assert_array_equal(stylizer.stylize(content, [(style, 1.0)], strength), expected)
+    assert len(transfers) == len(strengths) + 1

@@ -312,3 +312,17 @@ def test_networks_load_once_for_many_runs(tiny_networks, monkeypatch):
     assert loads == ["mini"]
     np.testing.assert_array_equal(first.image, again.image)
     np.testing.assert_array_equal(*refined)
+
+
+def test_a_jpeg_decoded_at_reduced_size_gives_the_same_preview(tiny_networks, tmp_path):
+    from PIL import Image
+
+    big = (painting(1504, 2000, 3) * 255).round().astype(np.uint8)
+    Image.fromarray(big).save(tmp_path / "big.jpg", quality=95)
+    Image.fromarray(big).save(tmp_path / "style.jpg", quality=95)
+    paths = [tmp_path / name for name in ("big.jpg", "style.jpg")]
+    small = stylize.fast(*paths, size=100, network="mini")
+    whole = stylize.fast(*(stylize.read_image(path) for path in paths), size=100, network="mini")
+    assert small.image.shape == whole.image.shape
+    assert np.abs(small.image - whole.image).mean() < 1 / 255
+    assert small.recipe["content"] == whole.recipe["content"]

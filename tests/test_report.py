@@ -11,7 +11,7 @@ from PIL import ImageFont
 from stylize import report
 from stylize.images import Picture
 from stylize.pipelines import Comparison, NetworkUse, Scored
-from stylize.report import contact_sheet
+from stylize.report import contact_sheet, preview_sheet
 
 FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "0" * 64})
 
@@ -149,3 +149,35 @@ def test_transparent_parts_show_the_paper():
 
 def test_the_sheet_is_the_same_every_time():
     np.testing.assert_array_equal(contact_sheet(comparison(64, 64)), contact_sheet(comparison(64, 64)))
+
+
+@pytest.mark.parametrize("shapes", [[(64, 96)], [(64, 96), (96, 64), (40, 300)], [(1, 1)], [(300, 8)]])
+@pytest.mark.parametrize("headed", [True, False])
+def test_a_preview_sheet_shows_every_picture_and_label_apart(shapes, headed, monkeypatch):
+    boxes = []
+    write = report._write
+
+    def spy(draw, at, text, size, colour, anchor="ls"):
+        if text:
+            left, top, right, bottom = ImageFont.load_default(size).getbbox(text, anchor=anchor)
+            boxes.append((at[0] + left, at[1] + top, at[0] + right, at[1] + bottom))
+        write(draw, at, text, size, colour, anchor)
+
+    monkeypatch.setattr(report, "_write", spy)
+    rows = [
+        (f"content {row} with a long name", [noise(*shape, seed=10 * row + column) for column in range(3)])
+        for row, shape in enumerate(shapes)
+    ]
+    columns = [("", None)] + [
+        (f"style {index}", noise(50 + 90 * index, 70, 99) if headed else None) for index in (0, 1)
+    ]
+    sheet = preview_sheet(rows, columns)
+    assert len(boxes) == len(rows) + 2
+    for _, pictures in rows:
+        for picture in pictures:
+            top, left = find(sheet, picture)
+            boxes.append((left, top, left + picture.shape[1], top + picture.shape[0]))
+    for one, other in itertools.combinations(boxes, 2):
+        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1], (one, other)
+    assert all(left >= 0 and top >= 0 and right <= sheet.shape[1] and bottom <= sheet.shape[0]
+               for left, top, right, bottom in boxes)  # fmt: skip

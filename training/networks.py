@@ -110,7 +110,7 @@ class Slim(VggEncoder):
 
 
 def repeat_edges(images):
-    """(N, H, W, C) to (N, H + 2, W + 2, C); LiteRT's own symmetric padding takes longer than the convolution after it."""
+    """(N, H, W, C) to (N, H + 2, W + 2, C); LiteRT's own symmetric padding takes longer than a convolution."""
     images = ops.concatenate([images[:, :1], images, images[:, -1:]], 1)
     return ops.concatenate([images[:, :, :1], images, images[:, :, -1:]], 2)
 

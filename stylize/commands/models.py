@@ -36,9 +36,12 @@ def list_models(run: Run) -> None:
         if entry.state == "ready" and not entry.published and origin != "embedded":
             origin += ", not the published file"
         size = "" if entry.size_bytes is None else megabytes(entry.size_bytes)
-        rows.add_row(entry.name, entry.role, entry.state, origin, size, entry.licence)
+        state = f"{entry.state}, as {entry.serves_as.split()[0]}" if entry.serves_as else entry.state
+        rows.add_row(entry.name, entry.role, state, origin, size, entry.licence)
         if entry.detail:
             run.say(f"{entry.name}: {entry.detail}")
+        if entry.serves_as:
+            run.say(f"{entry.name}: runs as {entry.serves_as}")
     run.result([dataclasses.asdict(entry) for entry in entries], rows)
 
 
@@ -47,7 +50,9 @@ def list_models(run: Run) -> None:
 @with_run
 def pull(run: Run, name: str) -> None:
     """Download a network, unless it is here."""
-    _tell_weights(run, weights.pull(name, offline=run.offline, on_progress=run.on_download))
+    local = weights.pull(name, offline=run.offline, on_progress=run.on_download)
+    _converted(run, local)
+    _tell_weights(run, local)
 
 
 @models.command()
@@ -59,6 +64,7 @@ def add(run: Run, name: str, paths: Sequence[Path]) -> None:
     local = weights.add(name, paths)
     if not local.published:
         run.say(f"{name}: not the published file; its hash is recorded")
+    _converted(run, local)
     _tell_weights(run, local)
 
 
@@ -100,6 +106,14 @@ def remove(run: Run, name: str) -> None:
     """Delete a network's files."""
     weights.remove(name)
     run.result({"name": name, "removed": True}, f"removed {name}")
+
+
+def _converted(run: Run, local: weights.LocalWeights) -> None:
+    """Convert a SavedModel now, rather than at its first use."""
+    if weights.REGISTRY[local.name].archive and weights.conversion(local) is None:
+        from stylize.loaded import load_magenta
+
+        load_magenta(local, run.say)
 
 
 def _tell_weights(run: Run, local: weights.LocalWeights) -> None:

@@ -30,7 +30,10 @@ __all__ = [
     "check_folder",
     "check_inputs",
     "check_output",
+    "facts",
+    "save",
     "tell",
+    "tell_details",
     "with_run",
     "writing",
 ]
@@ -183,7 +186,7 @@ class Painting:
 
         if isinstance(self.config, FastConfig):
             result = pipelines.fast(self.content, self.styles, config=self.config, **run.surroundings)
-            self._write(run, result)
+            save(run, result, self.output, overwrite=self.overwrite)
             return result
 
         from stylize.checkpoint import read_checkpoint, write_checkpoint
@@ -206,7 +209,7 @@ class Painting:
                 on_start=None if film is None else film.add, on_iterate=on_iterate, should_stop=interrupt.asked,
                 **run.surroundings,
             )  # fmt: skip
-            self._write(run, result)
+            save(run, result, self.output, overwrite=self.overwrite or self.resume)
             if result.checkpoint is not None:
                 write_checkpoint(self.checkpoint, result.checkpoint)
             else:
@@ -220,11 +223,6 @@ class Painting:
 
             write_plot(self.plot, result.history, result.levels, overwrite=self.overwrite or self.resume)
         return result
-
-    def _write(self, run: Run, result: TransferResult) -> None:
-        if result.alpha is not None and self.output.suffix.lower() in (".jpg", ".jpeg"):
-            run.say("JPEG has no transparency: white stands behind the picture")
-        result.save(self.output, overwrite=self.overwrite or self.resume)
 
     def _save(self, run: Run, iterate: Iterate) -> None:
         from stylize.checkpoint import write_checkpoint
@@ -270,10 +268,17 @@ class _Interrupt:
         self._run.say_at_once("stopping after this step; Ctrl-C again aborts")
 
 
-def tell(run: Run, result: TransferResult, output: Path, **others: Path | None) -> None:
-    """Print what was painted, `others` being what was written beside it; exit 130 if Ctrl-C ended it."""
+def save(run: Run, result: TransferResult, output: Path, *, overwrite: bool) -> None:
+    """Write the picture, its recipe inside."""
+    if result.alpha is not None and output.suffix.lower() in (".jpg", ".jpeg"):
+        run.say("JPEG has no transparency: white stands behind the picture")
+    result.save(output, overwrite=overwrite)
+
+
+def facts(result: TransferResult, output: Path, **others: Path | None) -> dict[str, Any]:
+    """Return what `--json` prints of a picture, `others` being what was written beside it."""
     height, width = result.image.shape[:2]
-    data = {
+    return {
         "command": result.mode,
         "output": output,
         "width": width,
@@ -285,12 +290,22 @@ def tell(run: Run, result: TransferResult, output: Path, **others: Path | None) 
         "networks": [dataclasses.asdict(network) for network in result.networks],
         **others,
     }
+
+
+def tell(run: Run, result: TransferResult, output: Path, **others: Path | None) -> None:
+    """Print what was painted, `others` being what was written beside it; exit 130 if Ctrl-C ended it."""
+    tell_details(run, result)
+    if result.stopped is not None:
+        run.say(f"{result.stopped}: {output} is the best so far; the same command with --resume goes on")
+    run.result(facts(result, output, **others), str(output))
+    if result.stopped is not None:
+        click.get_current_context().exit(INTERRUPTED)
+
+
+def tell_details(run: Run, result: TransferResult) -> None:
+    """Say, with --verbose, which networks painted, and how long it took."""
+    height, width = result.image.shape[:2]
     for network in result.networks:
         hashes = ", ".join(f"{name} {sha256[:12]}" for name, sha256 in network.sha256.items())
         run.detail(f"used {network.name} ({network.origin}): {hashes}")
     run.detail(f"painted {width} x {height} px in {result.seconds:.1f} s")
-    if result.stopped is not None:
-        run.say(f"{result.stopped}: {output} is the best so far; the same command with --resume goes on")
-    run.result(data, str(output))
-    if result.stopped is not None:
-        click.get_current_context().exit(INTERRUPTED)

@@ -1,4 +1,6 @@
-"""Magenta's arbitrary image stylization (Ghiasi et al. 2017, arXiv 1705.06830): TF-Hub's SavedModel and the int8 pair.
+"""Magenta's arbitrary image stylization (Ghiasi et al. 2017, arXiv 1705.06830).
+
+TF-Hub's SavedModel, the same converted to LiteRT, and the published int8 pair.
 
 A stylizer is called with content (H, W, 3), weighted styles and a strength, all pictures float32 RGB in [0, 1], and
 returns float32 (H, W, 3). The weights of the styles sum to 1; strength 0 gives the content back, 1 the full style.
@@ -21,14 +23,39 @@ from stylize.images import resized
 from stylize.networks import available_cores, native_stderr_silenced
 from stylize.vectors import Recall
 
-__all__ = ["Int8Stylizer", "MagentaStylizer"]
+__all__ = ["ConvertedStylizer", "Int8Stylizer", "MagentaStylizer", "convert"]
 
 _STYLE_PX = 256
 _TRANSFER_PX = 384
+#: How far, in [0, 1], a pixel of the converted network may be from the SavedModel's.
+_TOLERANCE = 0.02
 
 
-class MagentaStylizer:
-    """The SavedModel. Its style bottleneck is hidden, so blends and strength act on pixels."""
+class _WholeStylizer:
+    """Content and style to picture, the style bottleneck hidden: blends and strength act on pixels."""
+
+    def stylize(self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float) -> np.ndarray:
+        """Stylize `content`; see the module."""
+        result = (1 - strength) * content
+        for style, weight in styles if strength > 0 else ():
+            result = result + strength * weight * self._painted(content, style)
+        return np.clip(result, 0, 1).astype(np.float32)
+
+    def _painted(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
+        height, width = style.shape[:2]
+        shrink = _STYLE_PX / min(height, width)
+        small = resized(style, max(_STYLE_PX, round(height * shrink)), max(_STYLE_PX, round(width * shrink)))
+        painted = self.run(content[None], small[None])[0]
+        # The network's strides round the size up to a multiple of four.
+        return painted if painted.shape == content.shape else resized(painted, *content.shape[:2])
+
+    def run(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
+        """Run the network: (1, H, W, 3) and (1, h, w, 3) to (1, H', W', 3)."""
+        raise NotImplementedError
+
+
+class MagentaStylizer(_WholeStylizer):
+    """The SavedModel, by TensorFlow."""
 
     def __init__(self, folder: Path) -> None:
         """Load the SavedModel in `folder` through tensorflow-hub; raises WeightsError if it is not one."""
@@ -49,21 +76,85 @@ class MagentaStylizer:
             ) from error
         self._tf = tf
 
-    def stylize(self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float) -> np.ndarray:
-        """Stylize `content`; see the module."""
-        result = (1 - strength) * content
-        for style, weight in styles if strength > 0 else ():
-            result = result + strength * weight * self._painted(content, style)
-        return np.clip(result, 0, 1).astype(np.float32)
+    def run(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
+        """Run the network; see above."""
+        outputs: Any = self._module(self._tf.constant(content), self._tf.constant(style))
+        painted: np.ndarray = outputs[0].numpy()
+        return painted
 
-    def _painted(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
-        height, width = style.shape[:2]
-        shrink = _STYLE_PX / min(height, width)
-        small = resized(style, max(_STYLE_PX, round(height * shrink)), max(_STYLE_PX, round(width * shrink)))
-        outputs: Any = self._module(self._tf.constant(content[None]), self._tf.constant(small[None]))
-        painted: np.ndarray = outputs[0].numpy()[0]
-        # The network's strides round the size up to a multiple of four.
-        return painted if painted.shape == content.shape else resized(painted, *content.shape[:2])
+    def converted(self) -> bytes:
+        """Return the network as a LiteRT file of any height and width. Raises what TensorFlow's converter raises."""
+        tf = self._tf
+        picture = tf.TensorSpec((1, None, None, 3), tf.float32)
+
+        @tf.function(input_signature=[picture, picture])
+        def transfer(content: Any, style: Any) -> Any:
+            return self._module(content, style)[0]
+
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([transfer.get_concrete_function()], self._module)
+        data: bytes = converter.convert()
+        return data
+
+
+class ConvertedStylizer(_WholeStylizer):
+    """The SavedModel as LiteRT runs it: no TensorFlow to import."""
+
+    def __init__(self, model: Path | bytes) -> None:
+        """Take a LiteRT file, or its bytes. Raises ValueError if it is none."""
+        from ai_edge_litert.interpreter import Interpreter
+
+        source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+        self._interpreter = Interpreter(**source, num_threads=available_cores())
+        self._lock = threading.Lock()
+
+    def run(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
+        """Run the network; see above."""
+        with self._lock:
+            # The names hold those of the arguments that were converted.
+            details = sorted(self._interpreter.get_input_details(), key=lambda detail: "style" in detail["name"])
+            for detail, value in zip(details, (content, style), strict=True):
+                self._interpreter.resize_tensor_input(detail["index"], value.shape)
+            with native_stderr_silenced():
+                self._interpreter.allocate_tensors()
+            for detail, value in zip(details, (content, style), strict=True):
+                self._interpreter.set_tensor(detail["index"], np.ascontiguousarray(value, np.float32))
+            self._interpreter.invoke()
+            painted: np.ndarray = self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])
+            return painted
+
+
+def convert(stylizer: MagentaStylizer) -> tuple[bytes | None, str]:
+    """Convert to LiteRT and compare on a probe pair: (the file, what was found), or (None, why it does not serve)."""
+    # Whatever a converter fails with, the SavedModel goes on serving.
+    try:
+        with warnings.catch_warnings(), native_stderr_silenced():
+            warnings.simplefilter("ignore")
+            data = stylizer.converted()
+            converted = ConvertedStylizer(data)
+            difference = max(_difference(stylizer, converted, *shapes) for shapes in _PROBES)
+    except Exception as error:
+        return None, f"conversion to LiteRT failed ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+    if not difference <= _TOLERANCE:
+        return None, f"LiteRT's pictures differ by {difference:.3g}, more than {_TOLERANCE}"
+    return data, f"LiteRT's pictures differ by at most {difference:.2g}"
+
+
+# Content and style, height and width: two of each, as a converted network has to take any.
+_PROBES = (((192, 256), (256, 320)), ((130, 90), (300, 256)))
+
+
+def _difference(one: _WholeStylizer, other: _WholeStylizer, *shapes: tuple[int, int]) -> float:
+    content, style = (_probe(*shape) for shape in shapes)
+    ours, theirs = one.run(content, style), other.run(content, style)
+    return float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else math.inf
+
+
+def _probe(height: int, width: int) -> np.ndarray:
+    """Return (1, height, width, 3) with all that a picture has: soft and hard edges, colours, grain."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    waves = [np.sin(x / 9 + y / 31), np.sin(y / 7) * np.cos(x / 13), np.sign(np.sin((x + y) / 23))]
+    grain = np.random.default_rng(0).normal(0, 0.1, (height, width, 3))
+    return np.clip(np.stack(waves, -1) * 0.4 + 0.5 + grain, 0, 1)[None].astype(np.float32)
 
 
 class Int8Stylizer:

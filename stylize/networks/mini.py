@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,7 @@ class MiniStylizer:
         self._painter = Interpreter(model_path=str(transfer_path), num_threads=available_cores())
         self._recall = recall or (lambda style, encode: encode(style))
         self._lock = threading.Lock()
+        self._last_remainder: tuple[bytes, np.ndarray] = b"", np.empty(0, np.float32)
 
     @functools.cached_property
     def _encoder(self) -> Interpreter:
@@ -109,8 +111,16 @@ class MiniStylizer:
         own = self.encode_style(content)
         painted = self.transfer(content, own + np.float32(strength) * (code - own))
         # What painting with its own vector changes in the content fades out with the strength, so that 0 is exact.
-        remainder = content - self.transfer(content, own)
-        return np.clip(painted + np.float32(1.0 - strength) * remainder, 0.0, 1.0)
+        return np.clip(painted + np.float32(1.0 - strength) * self._remainder(content, own), 0.0, 1.0)
+
+    def _remainder(self, content: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Return the content less its painting with its own vector; the last is kept for the next strength."""
+        digest = hashlib.sha256(np.ascontiguousarray(content).data).digest() + bytes(str(content.shape), "ascii")
+        known, remainder = self._last_remainder
+        if known != digest:
+            remainder = content - self.transfer(content, own)
+            self._last_remainder = digest, remainder
+        return remainder
 
 
 def _shrink(image: np.ndarray, long_side: int) -> np.ndarray:
@@ -133,15 +143,16 @@ def _resize(image: np.ndarray, size: tuple[int, int], resampling: Image.Resampli
 
 
 def _run(interpreter: Interpreter, *inputs: np.ndarray) -> np.ndarray:
-    """Run a LiteRT model on its inputs, told apart by their number of dimensions."""
-    by_rank = {array.ndim: np.ascontiguousarray(array, dtype=np.float32) for array in inputs}
+    """Run a LiteRT model on its inputs, told apart by their number of dimensions and of channels."""
+    by_kind = {(array.ndim, array.shape[-1]): np.ascontiguousarray(array, dtype=np.float32) for array in inputs}
     details = interpreter.get_input_details()
-    for detail in details:
-        interpreter.resize_tensor_input(detail["index"], by_rank[len(detail["shape_signature"])].shape)
+    values = [by_kind[len(detail["shape_signature"]), int(detail["shape_signature"][-1])] for detail in details]
+    for detail, value in zip(details, values, strict=True):
+        interpreter.resize_tensor_input(detail["index"], value.shape)
     with native_stderr_silenced():
         interpreter.allocate_tensors()
-    for detail in details:
-        interpreter.set_tensor(detail["index"], by_rank[len(detail["shape_signature"])])
+    for detail, value in zip(details, values, strict=True):
+        interpreter.set_tensor(detail["index"], value)
     interpreter.invoke()
     output: np.ndarray = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     return output
