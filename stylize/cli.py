@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from stylize._version import __version__
+from stylize.commands.batch import batch
 from stylize.commands.compare import compare, demo
 from stylize.commands.fast import fast
 from stylize.commands.models import models
@@ -47,5 +48,5 @@ def main() -> None:
     """
 
 
-for command in (fast, refine, compare, demo, info, rerun, models):
+for command in (fast, refine, compare, batch, demo, info, rerun, models):
     main.add_command(command)

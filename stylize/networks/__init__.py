@@ -11,7 +11,10 @@ __all__ = ["available_cores", "native_stderr_silenced"]
 
 
 def available_cores() -> int:
-    """Cores that this process may use (`taskset` and container limits by affinity respected)."""
+    """Cores that this process may use (`taskset` and container limits by affinity respected, and OMP_NUM_THREADS)."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and int(wanted) >= 1:
+        return int(wanted)
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
