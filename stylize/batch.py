@@ -140,7 +140,7 @@ class Painter:
             if storage.is_url(self.output):
                 from stylize.images import encode
 
-                storage.write(place, encode(result.image, name, result.alpha, recipe=result.recipe))
+                storage.write(place, encode(result.image, name.rpartition(".")[2], result.alpha, recipe=result.recipe))
             else:
                 os.makedirs(os.path.dirname(place), exist_ok=True)
                 if not replace:

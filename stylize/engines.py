@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -265,13 +266,14 @@ class RayEngine:
             self._mine = False
         else:
             self._mine = True
-            if self._address or os.environ.get("RAY_ADDRESS"):
+            address = self._address or os.environ.get("RAY_ADDRESS")
+            if address:
                 try:
-                    ray.init(self._address, **quietly)
-                except (ConnectionError, ValueError, RuntimeError) as error:
-                    where = self._address or os.environ["RAY_ADDRESS"]
+                    _check_there(address)
+                    ray.init(address, **quietly)
+                except (OSError, ValueError, RuntimeError) as error:
                     reason = str(error).splitlines()[0]
-                    raise StylizeError(f"--engine ray: no cluster at {where} ({reason})") from error
+                    raise StylizeError(f"--engine ray: no cluster at {address} ({reason})") from error
             else:
                 ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", **quietly)
         self.nodes = sum(node["Alive"] for node in ray.nodes())
@@ -313,6 +315,13 @@ class RayEngine:
                     yield from attempts.failed(batch, cost, reason, 0)
                     continue
                 yield from zip(batch, results, strict=True)
+
+
+def _check_there(address: str) -> None:
+    """Raise OSError unless somebody listens at HOST:PORT; Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _run_task(work: Any, batch: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stylize.commands.painting import with_run
-from stylize.console import Run, table
+from stylize.console import Run
 from stylize.errors import OptionError
 from stylize.options import batch_config_of, batch_options, given
 
@@ -127,14 +127,11 @@ def _tell(run: Run, outcome: BatchOutcome, output: str) -> None:
     from stylize.batch import MANIFEST
 
     reasons = sorted(outcome.reasons.values(), reverse=True)
-    if reasons:
-        failures = table("failed", "why (the first of each kind)", right=("failed",))
-        for count, first in reasons:
-            failures.add_row(str(count), first)
-        run.show(failures)
+    run.close()
+    for count, first in reasons:
+        run.say(f"failed, {count} of this kind: {first}" if count > 1 else f"failed: {first}")
     painted = outcome.done + outcome.failed
     pace = f" ({painted / outcome.seconds:.3g} a second)" if painted else ""
-    run.close()
     run.say(
         f"{outcome.jobs} pictures: {outcome.done} painted, {outcome.skipped} done before, {outcome.failed} failed, "
         f"in {outcome.seconds:.1f} s{pace}"
