@@ -62,4 +62,7 @@ if __name__ == "__main__":
     for number, unseen in enumerate(STYLES):
         seen = STYLES[:number] + STYLES[number + 1 :]
         without, with_styles = accuracy(None, unseen), accuracy(StyleAugment(seen, probability=0.5, seed=0), unseen)
-        print(f"{Path(unseen).stem}: {without:.0%} told rightly without StyleAugment, {with_styles:.0%} with it", flush=True)
+        print(
+            f"{Path(unseen).stem}: {without:.0%} told rightly without StyleAugment, {with_styles:.0%} with it",
+            flush=True,
+        )
