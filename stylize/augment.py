@@ -76,7 +76,7 @@ def _painted(
 ) -> np.ndarray:
     """Paint float32 (N, H, W, 3) or (H, W, 3) in [0, 1]."""
     styles = _styles(names)
-    random = np.random.default_rng(np.abs(seed.astype(np.int64)))
+    random: Any = np.random.default_rng(np.abs(seed))
     batch = pixels.reshape(-1, *pixels.shape[-3:])
     # All is drawn for all: what one picture gets does not hang on whether another is painted.
     chosen, shares = random.random(len(batch)) < probability, random.uniform(*strength, len(batch))
@@ -107,8 +107,9 @@ class _Styles:
         key = index, max(content.shape[:2])
         if key not in self._codes:
             style = self._pictures[index]
-            size = size_for_long_side(*style.shape[:2], min(key[1], max(style.shape[:2])))
-            self._codes[key] = self._stylizer.encode_style(resized(style, *size))
+            height, width = style.shape[:2]
+            height, width = size_for_long_side(height, width, min(key[1], max(height, width)))
+            self._codes[key] = self._stylizer.encode_style(resized(style, height, width))
         return self._stylizer.transfer(content, self._codes[key])
 
 
@@ -150,12 +151,13 @@ class StyleAugment(keras.layers.Layer):
         seed: int | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(trainable=False, **options)
+        super().__init__(**options)
+        self.supports_jit = False  # LiteRT is no part of a graph that XLA could compile
         _checked(probability, strength, value_range)
         self.styles = None if styles is None else [str(style) for style in styles]
         self.probability = probability
-        self.strength = tuple(strength)
-        self.value_range = tuple(value_range)
+        self.strength = strength[0], strength[1]
+        self.value_range = value_range[0], value_range[1]
         self.seed = seed
         self._generator = keras.random.SeedGenerator(seed)
 

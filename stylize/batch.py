@@ -444,9 +444,9 @@ _MAX_REASONS = 50
 
 
 def memory_bytes(config: Config) -> int:
-    """What a worker needs at most, roughly: measured on the embedded networks and on VGG-19 (benchmarks/batch.py)."""
+    """What a worker needs at most: as measured of mini, magenta-int8 and VGG-19, and the styles that it keeps."""
     pixels = config.size**2
-    return 400_000_000 + 150 * pixels if isinstance(config, FastConfig) else 900_000_000 + 4_000 * pixels
+    return 500_000_000 + 700 * pixels if isinstance(config, FastConfig) else 1_200_000_000 + 4_000 * pixels
 
 
 def run_batch(

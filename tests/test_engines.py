@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,11 +12,16 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from conftest import REPOSITORY, painting
+from PIL import Image
 
-from stylize import engines
+from stylize import engines, storage
+from stylize.batch import MANIFEST, run_batch
 from stylize.engines import RETRIES, LocalEngine, Lost, RayEngine
 from stylize.errors import StylizeError
+from stylize.jobs import Job, Settings
 
 # --------------------------------------------------------------------------------------------------------------
 # What workers run: module-level, as it is pickled by name
@@ -192,6 +198,40 @@ def test_ray_with_one_of_two_nodes_killed(cluster):
     assert seen == Counter(range(40))
     assert len(nodes) == 2
     assert most <= 4
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_batch_on_ray_with_one_of_two_nodes_killed(cluster, tmp_path, tiny_networks):
+    victim = cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    styles = [str(REPOSITORY / "examples" / f"style_{name}.jpg") for name in ("swirls", "woodcut")]
+    for number in range(12):
+        Image.fromarray((painting(24, 32, number) * 255).astype(np.uint8)).save(tmp_path / f"{number}.png")
+    found = [
+        Job(str(tmp_path / f"{number}.png"), ((style, 1.0),), f"{number}-{storage.stem(style)}.png")
+        for number in range(12)
+        for style in styles
+    ]
+    said = []
+
+    def on_progress(progress):
+        if progress.done == 4:
+            cluster.remove_node(victim, allow_graceful=False)
+
+    outcome = run_batch(
+        found, str(tmp_path / "out"), Settings("fast", {"network": "mini", "size": 32}),
+        lambda memory: RayEngine(cluster.address), on_progress=on_progress, on_message=said.append,
+    )  # fmt: skip
+    assert (outcome.done, outcome.failed) == (24, 0)
+    assert said == [
+        "local paths: every machine has to reach these files by the same names (a shared disk), or use URLs"
+    ]
+    lines = [json.loads(line) for line in (tmp_path / "out" / MANIFEST).read_text().splitlines()]
+    assert [line["output"] for line in lines] == [job.output for job in found]
+    for line in lines:
+        assert line["picture"]["sha256"] == storage.sha256(str(tmp_path / "out" / line["output"]))
+    assert len(list((tmp_path / "out").glob("*.png"))) == 24
 
 
 @pytest.mark.slow

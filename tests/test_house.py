@@ -32,6 +32,7 @@ FLOORS = {
     "loaded": 6,
     "pipelines": 7,
     "report": 8,
+    "augment": 8,
     "jobs": 9,
     "batch": 10,
     "console": 11,
