@@ -482,6 +482,8 @@ def run_batch(
             ledger.add(job)
             plan.consider(job)
             outcome.jobs += 1
+            if outcome.jobs % _MANY == 0:
+                on_message(f"{outcome.jobs} jobs so far")
         if not outcome.jobs:
             raise StylizeError("expected at least one job, received none")
         if storage.is_url(output):
@@ -507,6 +509,8 @@ def run_batch(
                     yield dataclasses.replace(task, replace=before is not None)
                     continue
                 outcome.skipped += 1
+                if outcome.skipped % _MANY == 0:
+                    on_message(f"{outcome.skipped} pictures were done before so far")
                 if now != before:
                     keep(now)
 
@@ -532,6 +536,8 @@ def run_batch(
     return outcome
 
 
+# So many take a while of which nothing else is seen.
+_MANY = 100_000
 _LOCK = ".stylize-batch.lock"
 # Long enough that reading a content once pays, short enough that no worker is left alone with the rest.
 _MAX_BATCH = 16

@@ -288,8 +288,13 @@ class RayEngine:
     ) -> Iterator[tuple[Item, Result] | Lost[Item]]:
         """Yield every item with its result, or as lost, in the order in which they are done."""
         ray = self._ray
+        # More than the largest machine has would wait for ever.
+        largest = max((node["Resources"].get("memory", 0) for node in ray.nodes() if node["Alive"]), default=0)
         task = ray.remote(_run_task).options(
-            num_cpus=1, memory=self._memory_bytes or None, max_retries=RETRIES, scheduling_strategy="SPREAD"
+            num_cpus=1,
+            memory=int(min(self._memory_bytes, largest)) or None,
+            max_retries=RETRIES,
+            scheduling_strategy="SPREAD",
         )
         kept = ray.put(work)
         attempts = _Attempts(batches)

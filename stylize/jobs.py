@@ -106,12 +106,12 @@ class Settings:
 # Subjects
 
 
-def subjects_of_places(places: Iterable[str], *, leave_out: str) -> Iterator[Subject]:
+def subjects_of_places(places: Sequence[str], *, leave_out: str) -> Iterator[Subject]:
     """Yield the pictures of folders, globs, files and URLs in their order, each once."""
     seen: set[bytes] = set()
     for place in places:
         for path, below in storage.pictures(place, "content", leave_out=leave_out):
-            if _new(path, seen):
+            if len(places) == 1 or _new(path, seen):
                 yield Subject(path, folder=below.rpartition("/")[0])
 
 

@@ -86,16 +86,20 @@ def _walked(folder: str, below: str, role: str, leave_out: str) -> Iterator[tupl
         return
     try:
         with os.scandir(folder) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
+            # Names alone, as there may be a million. A link to a folder may lead round in a circle.
+            listed = sorted(
+                (entry.name, entry.is_dir(follow_symlinks=False))
+                for entry in entries
+                if not entry.name.startswith(".") and (_is_picture(entry.name) or entry.is_dir(follow_symlinks=False))
+            )
     except OSError as error:
         raise StylizeError(f"{role} {folder}: could not be listed: {error.strerror or error}") from error
-    for entry in listed:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):  # a link may lead round in a circle
-            yield from _walked(entry.path, f"{below}{entry.name}/", role, leave_out)
-        elif _is_picture(entry.name) and not entry.is_dir():
-            yield entry.path, below + entry.name
+    for name, is_folder in listed:
+        path = os.path.join(folder, name)
+        if is_folder:
+            yield from _walked(path, f"{below}{name}/", role, leave_out)
+        elif not os.path.isdir(path):
+            yield path, below + name
 
 
 def _is_picture(path: str) -> bool:

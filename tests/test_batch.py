@@ -194,6 +194,16 @@ def test_machine_readable(folders):
     assert done[-1]["remaining_s"] == 0
 
 
+def test_a_bar(folders):
+    assert counts(run("--progress", "bar")) == (6, 6, 0, 0)
+
+
+def test_patience_is_asked_for_where_there_is_much(folders, monkeypatch):
+    monkeypatch.setattr(batch_module, "_MANY", 4)
+    assert "4 jobs so far" in run().stderr
+    assert "4 pictures were done before so far" in run().stderr
+
+
 def test_a_format(folders):
     run("--format", "JPG", inputs=("-c", "photos/a.png", "-s", "styles/s.png"))
     assert Path("out/a-s-fast.jpg").read_bytes()[:3] == b"\xff\xd8\xff"
