@@ -5,15 +5,16 @@
 `pace`: 200 pictures x 5 styles (what is given is repeated up to these numbers, each copy a file of its own) by `stylize
 batch` with one and with two workers, of one core each; by a loop of `stylize fast` processes, of which a sample is run;
 and by the same loop inside one Python process. `driver`: milliseconds a job beside painting, by a painter that does
-nothing in two processes. `simulated`: 256 workers whose every job takes 20 ms, as events on the real clock without
+nothing, in two processes and on Ray where it is installed (its start, some ten seconds, is counted).
+`simulated`: 256 workers whose every job takes 20 ms, as events on the real clock without
 processes: the driver's memory and jobs a second; then the same jobs again, all of which are skipped.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
 import heapq
+import importlib.util
 import itertools
 import json
 import os
@@ -112,13 +113,17 @@ def measured(count: int, command: list[str], environment: dict[str, str] | None 
 # The driver
 
 
-def driver(args: argparse.Namespace) -> dict[str, float]:
-    """Milliseconds a job, beside painting: all of the driver's work, and the way to a worker's process and back."""
-    count = 10_000
-    with tempfile.TemporaryDirectory(dir=args.output) as scratch:
-        lay_out(scratch, count)
-        outcome = run(jobs(count, scratch), scratch, engines.LocalEngine(2))
-    return {"jobs": count, "milliseconds a job": round(1000 * outcome.seconds / count, 4)}
+def driver(args: argparse.Namespace) -> list[dict[str, object]]:
+    """Milliseconds a job, beside painting: all of the driver's work, and the way to a worker and back."""
+    rows: list[dict[str, object]] = []
+    for name, engine, count in (("local", engines.LocalEngine(2), 10_000), ("ray", engines.RayEngine(), 10_000)):
+        if name == "ray" and importlib.util.find_spec("ray") is None:
+            continue
+        with tempfile.TemporaryDirectory(dir=args.output) as scratch:
+            lay_out(scratch, count)
+            outcome = run(jobs(count, scratch), scratch, engine)
+        rows.append({"engine": name, "jobs": count, "milliseconds a job": round(1000 * outcome.seconds / count, 4)})
+    return rows
 
 
 def simulated(args: argparse.Namespace) -> list[dict[str, float]]:
@@ -212,20 +217,13 @@ def run(found: Iterator[Job], folder: str, engine: engines.Engine) -> batch.Batc
 def nothing(tasks):
     """Stands in for the painter, and says of every picture what is true of that one file."""
     seen = {"sha256": "0" * 64, "stamp": storage.stamp(tasks[0].job.content)}
+    found = batch._loaded().networks.find("mini", "stylizer")
     records = [batch.record_of(task) for task in tasks]
     for record in records:
         for entry in (record["content"], *record["styles"]):
             entry.update(seen)
-        record.update(status="done", networks=networks(), picture=seen, seconds=0.02)
+        record.update(status="done", networks={found.name: dict(found.sha256)}, picture=seen, seconds=0.02)
     return records
-
-
-@functools.cache
-def networks() -> dict[str, dict[str, str]]:
-    from stylize.loaded import Networks
-
-    found = Networks().find("mini", "stylizer")
-    return {found.name: dict(found.sha256)}
 
 
 if __name__ == "__main__":

@@ -254,8 +254,12 @@ class RayEngine:
         self._ray: Any = None
 
     def __enter__(self) -> RayEngine:
-        # No reports to Ray's makers; read when it is imported.
+        address = self._address or os.environ.get("RAY_ADDRESS")
+        # Both are read when Ray is imported. No reports to its makers:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        if not address:
+            # What Ray has for laptops, on Linux, too: nobody else is to reach the processes of a cluster of our own.
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         try:
             import ray
         except ImportError as error:
@@ -266,7 +270,6 @@ class RayEngine:
             self._mine = False
         else:
             self._mine = True
-            address = self._address or os.environ.get("RAY_ADDRESS")
             if address:
                 try:
                     _check_there(address)
@@ -275,7 +278,7 @@ class RayEngine:
                     reason = str(error).splitlines()[0]
                     raise StylizeError(f"--engine ray: no cluster at {address} ({reason})") from error
             else:
-                ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", **quietly)
+                ray.init(include_dashboard=False, **quietly)
         self.nodes = sum(node["Alive"] for node in ray.nodes())
         return self
 

@@ -254,6 +254,19 @@ def test_ray_gives_an_item_up_that_kills_every_worker(cluster):
     assert sorted(each[0] for each in seen if each is not lost) == [11, 15]
 
 
+@pytest.mark.slow
+def test_a_cluster_of_our_own_is_reached_from_this_machine_alone():
+    pytest.importorskip("ray")
+    script = (
+        "import stylize.engines as engines\n"
+        "with engines.RayEngine() as engine:\n"
+        "    import ray; print(engine.nodes, *(node['NodeManagerAddress'] for node in ray.nodes()))\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert finished.stdout == "1 127.0.0.1\n", finished.stderr
+
+
 def test_ray_where_there_is_no_cluster(monkeypatch):
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
