@@ -159,6 +159,7 @@ def report_simulated(count: int, folder: str, name: str) -> None:
         "seconds": round(outcome.seconds, 1),
         "seconds of planning": round(planned, 1),
         "jobs a second": round(count / outcome.seconds),
+        "CPU milliseconds a job": round(1000 * time.process_time() / count, 3),
         "peak memory MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000),
         "manifest MB": round(Path(folder, batch.MANIFEST).stat().st_size / 1e6),
     }
