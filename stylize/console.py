@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
+    from stylize.batch import Progress as BatchProgress
     from stylize.optimization import Iterate
 
 __all__ = ["Run", "json_text", "megabytes", "table"]
@@ -29,7 +30,7 @@ class Run:
     """One command under way, as the options that all commands share describe it: what it says, and how loudly.
 
     `progress` is bar, json, none, or auto: the bar where stderr is a terminal. As json, everything on stderr but
-    errors is one JSON object a line, told apart by `event`: message, iterate, download.
+    errors is one JSON object a line, told apart by `event`: message, iterate, job, download.
     """
 
     def __init__(self, *, as_json: bool, progress: str, quiet: bool, verbose: bool, offline: bool) -> None:
@@ -107,6 +108,19 @@ class Run:
                 iterate.elapsed_s + iterate.remaining_s,
                 f"step {iterate.step}{of_all}  loss {iterate.losses.total:.4g}  {_clock(iterate.remaining_s)} left",
             )
+
+    def on_job(self, batch: BatchProgress) -> None:
+        """Show one job of a batch that is done."""
+        names = ("done", "failed", "skipped", "jobs", "elapsed_s", "remaining_s")
+        if self._progress == "json":
+            job = {name: batch.record[name] for name in ("output", "status", "error")}
+            click.echo(_event("job", **job, **{name: getattr(batch, name) for name in names}), err=True)
+        elif self._progress == "bar":
+            finished = batch.done + batch.failed + batch.skipped
+            failed = f", {batch.failed} failed" if batch.failed else ""
+            pace = (batch.done + batch.failed) / max(batch.elapsed_s, 1e-9)
+            state = f"{finished} of {batch.jobs}{failed}  {pace:.3g} a second  {_clock(batch.remaining_s)} left"
+            self._draw("pictures", finished, batch.jobs, state)
 
     def on_download(self, name: str, done: int, total: int | None) -> None:
         """Show how much of a download is here, in bytes."""

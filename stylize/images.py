@@ -23,6 +23,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from stylize.errors import ImageError, OptionError
+from stylize.storage import opened
 
 __all__ = [
     "MAX_PIXELS",
@@ -78,6 +79,7 @@ class Picture:
         return int(self.pixels.shape[1])
 
 
+#: A string may be a path or a URL.
 ImageSource = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Picture
 
 
@@ -101,8 +103,8 @@ def read_image(
     compensation). 16-bit and float gray keep their precision. Of an animation, the first frame is used.
 
     Args:
-        source: a path; the bytes of a file; a PIL image; an array, uint8, uint16 or float in [0, 1], shaped (H, W),
-            (H, W, 1), (H, W, 3) or (H, W, 4), taken as sRGB; or a `Picture`, which is returned unchanged.
+        source: a path or a URL; the bytes of a file; a PIL image; an array, uint8, uint16 or float in [0, 1], shaped
+            (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), taken as sRGB; or a `Picture`, which is returned unchanged.
         name: what error messages call it, such as "content".
         long_side_px: a hint that no more than this is wanted. A JPEG may then be decoded at a reduced size,
             whose long side still is at least twice the hint.
@@ -164,7 +166,7 @@ def _opened(path: str, label: str) -> Iterator[BinaryIO]:
     try:
         if os.path.isdir(path):
             raise ImageError(f"{label}: expected {_EXPECTED}, received a folder; name a file in it")
-        file = open(path, "rb")  # noqa: SIM115  # closed below
+        file = opened(path)
     except FileNotFoundError:
         raise ImageError(f"{label}: no such file; expected {_EXPECTED}; check the path") from None
     except PermissionError:

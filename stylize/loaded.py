@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import math
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -18,10 +19,10 @@ from stylize.weights import LocalWeights
 
 if TYPE_CHECKING:
     from stylize.config import RefineConfig
-    from stylize.losses import PerceptualLoss
+    from stylize.losses import PerceptualLoss, StyleTargets
     from stylize.networks.vgg import FeatureEncoder
 
-__all__ = ["Networks", "OnDownload", "OnMessage", "Stylizer", "load_magenta"]
+__all__ = ["MAX_TARGETS_BYTES", "Networks", "OnDownload", "OnMessage", "Stylizer", "load_magenta"]
 
 _T = TypeVar("_T")
 #: Of each kind: weights and layers that every visitor of a server sets anew are not to fill its memory.
@@ -29,6 +30,9 @@ _MOST_KEPT = 4
 
 OnMessage = Callable[[str], None]
 OnDownload = Callable[[str, int, int | None], None]
+
+#: How much of the styles' Gram matrices is kept: some forty sizes of a style under VGG-19.
+MAX_TARGETS_BYTES = 300_000_000
 
 
 class Stylizer(Protocol):
@@ -52,6 +56,7 @@ class Networks:
         self._leave_traces = leave_traces
         self._found: dict[tuple[str, str], LocalWeights] = {}
         self._loaded: dict[Any, Any] = {}
+        self._targets: dict[Any, StyleTargets] = {}
         self._lock = threading.RLock()
 
     def find(
@@ -103,6 +108,21 @@ class Networks:
         loss_config = dataclasses.replace(config.loss, total_variation_weight=smoothing)
         return self._kept(("loss", encoder, loss_config), lambda: PerceptualLoss(encoder, loss_config))
 
+    def style_targets(self, loss: PerceptualLoss, picture: str | None, style: np.ndarray, octaves: int) -> StyleTargets:
+        """Return what `style`, (1, h, w, 3) of the picture with the hash `picture`, asks for under `loss`.
+
+        A style is encoded once a size and kept, the last used `MAX_TARGETS_BYTES` of them. Without a hash: always anew.
+        """
+        if picture is None:
+            return loss.style_targets(style, octaves)
+        key = (loss, picture, style.shape, octaves)
+        with self._lock:
+            targets = self._targets.pop(key, None) or loss.style_targets(style, octaves)
+            self._targets[key] = targets
+            while len(self._targets) > 1 and sum(map(_targets_bytes, self._targets.values())) > MAX_TARGETS_BYTES:
+                del self._targets[next(iter(self._targets))]
+            return targets
+
     def _kept(self, key: Any, load: Callable[[], _T]) -> _T:
         with self._lock:
             loaded: _T = self._loaded.pop(key) if key in self._loaded else load()
@@ -110,6 +130,10 @@ class Networks:
             for old in [other for other in self._loaded if other[0] == key[0]][:-_MOST_KEPT]:
                 del self._loaded[old]
             return loaded
+
+
+def _targets_bytes(targets: StyleTargets) -> int:
+    return sum(4 * math.prod(gram.shape) for grams in targets for gram in grams.values())
 
 
 def _load_stylizer(found: LocalWeights, on_message: OnMessage | None = None, leave_traces: bool = True) -> Stylizer:

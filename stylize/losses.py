@@ -13,6 +13,7 @@ from stylize.networks.vgg import FeatureEncoder
 __all__ = [
     "PerceptualLoss",
     "PerceptualTargets",
+    "StyleTargets",
     "content_loss",
     "gram_matrix",
     "style_loss",
@@ -80,14 +81,18 @@ def _opponent_energy(differences: Any) -> Any:
 _TINY = 1e-8
 
 
+#: Gram matrices (C, C) by layer name, for each octave, the full size first.
+StyleTargets = Sequence[Mapping[str, Any]]
+
+
 @dataclass(frozen=True, eq=False)
 class PerceptualTargets:
     """What the content and the styles ask for at one size, as tensors by layer name."""
 
     content: Mapping[str, Any]
     """Activations (1, h, w, C)."""
-    style: Sequence[Mapping[str, Any]]
-    """Gram matrices (C, C) for each octave, the full size first; of several styles their weighted mean."""
+    style: StyleTargets
+    """Of several styles their weighted mean."""
 
 
 class PerceptualLoss:
@@ -107,23 +112,35 @@ class PerceptualLoss:
 
         An octave is left out where the content or a style would be smaller than the network can see.
         """
-        features = self._activations(tf.constant(content))
-        smallest = min(min(picture.shape[1:3]) for picture in (content, *(style for style, _ in styles)))
-        octaves = sum(smallest >> octave >= SMALLEST_PX for octave in range(1, self._config.octaves))
-        grams: list[dict[str, Any]] = []
-        pictures = [tf.constant(style) for style, _ in styles]
-        for octave in range(1 + octaves):
+        octaves = self.octaves(content, *(style for style, _ in styles))
+        return self.joined_targets(content, [(self.style_targets(style, octaves), weight) for style, weight in styles])
+
+    def octaves(self, *pictures: Any) -> int:
+        """How many octaves the smallest of `pictures` (1, H, W, 3) leaves, the full size counted."""
+        smallest = min(min(picture.shape[1:3]) for picture in pictures)
+        return 1 + sum(smallest >> octave >= SMALLEST_PX for octave in range(1, self._config.octaves))
+
+    def style_targets(self, style: Any, octaves: int) -> StyleTargets:
+        """What one style (1, h, w, 3) asks for, whatever the content."""
+        picture = tf.constant(style)
+        grams: list[Mapping[str, Any]] = []
+        for octave in range(octaves):
             if octave:
-                pictures = [_halved(picture) for picture in pictures]
-            encoded = [self._activations(picture) for picture in pictures]
-            grams.append(
-                {
-                    name: tf.add_n(
-                        [weight * gram_matrix(e[name]) for e, (_, weight) in zip(encoded, styles, strict=True)]
-                    )
-                    for name in self._style_layers
-                }
-            )
+                picture = _halved(picture)
+            features = self._activations(picture)
+            grams.append({name: gram_matrix(features[name]) for name in self._style_layers})
+        return grams
+
+    def joined_targets(self, content: Any, styles: Sequence[tuple[StyleTargets, float]]) -> PerceptualTargets:
+        """As `targets`, of styles that are encoded already, all in as many octaves."""
+        features = self._activations(tf.constant(content))
+        grams = [
+            {
+                name: tf.add_n([weight * each[name] for each, (_, weight) in zip(octave, styles, strict=True)])
+                for name in self._style_layers
+            }
+            for octave in zip(*(targets for targets, _ in styles), strict=True)
+        ]
         return PerceptualTargets({name: features[name] for name in self._content_layers}, grams)
 
     def __call__(self, image: Any, targets: PerceptualTargets) -> dict[str, Any]:

@@ -450,7 +450,7 @@ def _refine(
         start,
         inputs.size,
         levels,
-        _losses(inputs, config, loss),
+        _losses(inputs, config, surroundings.networks, loss),
         config,
         context={"fingerprint": fingerprint, "size": inputs.size, "recipe": recipe},
         resume_from=resume_from,
@@ -516,16 +516,23 @@ def _start(inputs: _Inputs, config: RefineConfig) -> np.ndarray:
     return random.random((*size_for_long_side(*inputs.size, coarsest.long_side_px), 3), np.float32)
 
 
-def _losses(inputs: _Inputs, config: RefineConfig, loss: PerceptualLoss) -> Callable[[int, int], LevelLoss]:
+def _losses(
+    inputs: _Inputs, config: RefineConfig, networks: Networks, loss: PerceptualLoss
+) -> Callable[[int, int], LevelLoss]:
     content = inputs.content_pixels
     if config.recolor and not config.keep_colors:
         content = with_palette_of(content, [(style.pixels, weight) for style, weight in inputs.styles])
 
     def at(height: int, width: int) -> LevelLoss:
-        styles = [
-            (_style_at(style, max(height, width) * config.style_scale), weight) for style, weight in inputs.styles
+        level = resized(content, height, width)[None]
+        long_side_px = max(height, width) * config.style_scale
+        styles = [_style_at(style, long_side_px) for style, _ in inputs.styles]
+        octaves = loss.octaves(level, *styles)
+        kept = [
+            (networks.style_targets(loss, style.sha256, pixels, octaves), weight)
+            for pixels, (style, weight) in zip(styles, inputs.styles, strict=True)
         ]
-        targets = loss.targets(resized(content, height, width)[None], styles)
+        targets = loss.joined_targets(level, kept)
 
         def evaluate(pixels: np.ndarray) -> tuple[LossTerms, np.ndarray]:
             terms, gradient = loss.value_and_gradient(pixels[None], targets)

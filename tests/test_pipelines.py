@@ -326,3 +326,29 @@ def test_a_jpeg_decoded_at_reduced_size_gives_the_same_preview(tiny_networks, tm
     assert small.image.shape == whole.image.shape
     assert np.abs(small.image - whole.image).mean() < 1 / 255
     assert small.recipe["content"] == whole.recipe["content"]
+
+
+def test_a_style_is_encoded_once_a_size(tiny_networks, pictures, monkeypatch):
+    from stylize.losses import PerceptualLoss
+
+    encoded = []
+    plain = PerceptualLoss.style_targets
+    monkeypatch.setattr(
+        PerceptualLoss, "style_targets", lambda self, style, octaves: encoded.append(0) or plain(self, style, octaves)
+    )
+    content, style = pictures
+    networks = stylize.Networks()
+    alone = stylize.refine(content, style, size=48, steps=6, networks=networks)
+    sizes = len(encoded)
+    again = stylize.refine(style, [(style, 1.0), (content, 0.5)], size=48, steps=6, networks=networks)
+    assert len(encoded) == 2 * sizes
+    assert np.array_equal(stylize.refine(content, style, size=48, steps=6, networks=networks).image, alone.image)
+    assert len(encoded) == 2 * sizes
+    assert again.history[0].losses.total != alone.history[0].losses.total
+
+
+def test_kept_targets_have_a_bound(tiny_networks, pictures, monkeypatch):
+    monkeypatch.setattr("stylize.loaded.MAX_TARGETS_BYTES", 1)
+    networks = stylize.Networks()
+    stylize.refine(*pictures, size=48, steps=6, networks=networks)
+    assert len(networks._targets) == 1

@@ -16,7 +16,10 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_cores() -> int:
-    """Cores that this process may use: those of `taskset`, and no more than a container's quota pays for."""
+    """Cores that this process may use: OMP_NUM_THREADS, or those of `taskset`, as far as a container's quota pays."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and int(wanted) >= 1:
+        return int(wanted)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _container_quota()
     return max(1, cores if quota is None else min(cores, math.ceil(quota)))
