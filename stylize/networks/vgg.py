@@ -132,6 +132,7 @@ class FeatureEncoder:
             layer: int(kernel.shape[-1]) for layer, kernel, _ in self._convolutions if layer in self.layers
         }
         """Channels of each layer's activation."""
+        self.strides, self.grid_px, self.reach_px = _geometry(self.layers)
         self._lifts = {
             layer: tf.constant(matrix[None, None], tf.float32)
             for layer, matrix in weights.lifts.items()
@@ -159,3 +160,16 @@ class FeatureEncoder:
                     activation = tf.nn.conv2d(activation, self._lifts[layer], 1, "VALID")
                 features[layer] = activation
         return features
+
+
+def _geometry(layers: Sequence[str]) -> tuple[dict[str, int], int, int]:
+    """Return each layer's stride, the largest stride, and how far in pixels an activation sees, a multiple of it."""
+    strides, stride, reach = {}, 1, 0
+    for layer in VGG19_LAYERS[: 1 + max(VGG19_LAYERS.index(layer) for layer in layers)]:
+        if layer.endswith("_1") and layer != "relu1_1":
+            reach += stride  # pooling looks at one more
+            stride *= 2
+        reach += stride
+        if layer in layers:
+            strides[layer] = stride
+    return strides, stride, -(-reach // stride) * stride
