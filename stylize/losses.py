@@ -44,6 +44,9 @@ def _content_scale(target: Any, normalization: str) -> Any:
         return tf.constant(1.0)
     if normalization == "mean":
         return 1 / tf.cast(tf.size(target), tf.float32)
+    if isinstance(target, np.ndarray):  # put together from tiles: row by row, as it is large
+        energy = sum(float(np.square(row, dtype=np.float32).sum()) for row in target[0])
+        return tf.constant(1 / (energy + _TINY), tf.float32)
     return 1 / (tf.reduce_sum(tf.square(target)) + _TINY)
 
 
@@ -135,8 +138,28 @@ class PerceptualLoss:
         self._content_layers = [name for name, _ in config.content_layers]
         self._style_layers = [name for name, _ in config.style_layers]
         self._activations = tf.function(encoder, input_signature=[_PICTURE])
+        self.reach_px = encoder.reach_px
+        # Of activations put together from tiles, which are large: float16 holds all that bfloat16 has told.
+        self._target_type = np.float16 if encoder.precision == "bfloat16" else np.float32
         self._evaluate: dict[int, Any] = {}
         self._tile_functions: dict[tuple[str, bool], Any] = {}
+
+    @property
+    def step_bytes_per_pixel(self) -> float:
+        """Memory that a value and gradient takes, for a pixel of the picture or tile; measured, on the high side."""
+        return 9 * self._encoder.work_per_pixel[0] + 150
+
+    @property
+    def target_bytes_per_pixel(self) -> float:
+        """Memory that the content's activations take, for a pixel of the picture."""
+        encoder = self._encoder
+        number = np.dtype(self._target_type).itemsize
+        return sum(number * encoder.channels[name] / encoder.strides[name] ** 2 for name in self._content_layers)
+
+    def operations(self, pixels: float) -> float:
+        """Floating point operations of one value and gradient: forwards and twice backwards, over all octaves."""
+        octaves = sum(0.25**octave for octave in range(self._config.octaves))
+        return 2 * 3 * octaves * pixels * self._encoder.work_per_pixel[1]
 
     def targets(
         self, content: Any, styles: Sequence[tuple[Any, float]], tile_px: int | None = None
@@ -215,6 +238,16 @@ class PerceptualLoss:
         )
         return {**terms, "content_per_layer": content, "style_per_layer": style}
 
+    def value(self, image: Any, targets: PerceptualTargets, tile_px: int | None = None) -> dict[str, Any]:
+        """Return the terms of `__call__` as floats."""
+        if not _in_tiles(image, tile_px):
+            return tf.nest.map_structure(float, self(tf.constant(image), targets))
+        pictures = list(_octaves(tf.constant(image), len(targets.style)))
+        gram_sums, squares = self._tiled_sums(pictures, targets, cast(int, tile_px))
+        variation, _ = self._tiled_variation(image, cast(int, tile_px))
+        terms = self._terms_of_sums(pictures, gram_sums, squares, variation, targets)
+        return tf.nest.map_structure(float, terms)
+
     def value_and_gradient(
         self, image: Any, targets: PerceptualTargets, tile_px: int | None = None
     ) -> tuple[dict[str, Any], np.ndarray]:
@@ -272,7 +305,7 @@ class PerceptualLoss:
         for name in self._content_layers:
             stride = self._encoder.strides[name]
             size = (content.shape[1] // stride, content.shape[2] // stride)
-            whole[name] = np.empty((1, *size, self._encoder.channels[name]), np.float32)
+            whole[name] = np.empty((1, *size, self._encoder.channels[name]), self._target_type)
         for tile in self._tiles(content, tile_px):
             features = self._activations(_cropped(content, tile))
             for name, target in whole.items():
@@ -297,33 +330,19 @@ class PerceptualLoss:
         self, image: Any, targets: PerceptualTargets, tile_px: int
     ) -> tuple[dict[str, Any], np.ndarray]:
         pictures = list(_octaves(tf.constant(image), len(targets.style)))
-        tilings = [self._tiles(picture, tile_px) for picture in pictures]
-        contents = [targets.content, *[{}] * (len(pictures) - 1)]
-        squares = {name: tf.constant(0.0) for name in self._content_layers}
-        gram_sums = [{name: tf.constant(0.0) for name in self._style_layers} for _ in pictures]
-        for picture, tiling, content, sums in zip(pictures, tilings, contents, gram_sums, strict=True):
-            for tile in tiling:
-                grams, squared = self._tile_function(self._sums, content)(*self._tile(picture, tile, content))
-                for name, value in grams.items():
-                    sums[name] += value
-                for name, value in squared.items():
-                    squares[name] += value
+        gram_sums, squares = self._tiled_sums(pictures, targets, tile_px)
         variation, gradient = self._tiled_variation(image, tile_px)
         with tf.GradientTape() as tape:
             tape.watch([squares, gram_sums])
-            style = [
-                {name: total / self._positions(picture, name) for name, total in sums.items()}
-                for picture, sums in zip(pictures, gram_sums, strict=True)
-            ]
-            terms = self._terms(_Statistics(squares, style, variation), targets)
+            terms = self._terms_of_sums(pictures, gram_sums, squares, variation, targets)
         of_squares, of_grams = tape.gradient(terms["total"], [squares, gram_sums])
 
         coarser: np.ndarray | None = None
         for octave in reversed(range(len(pictures))):
-            picture, content = pictures[octave], contents[octave]
+            picture, content = pictures[octave], targets.content if octave == 0 else {}
             own = np.zeros(picture.shape, np.float32)
             slopes = of_grams[octave], of_squares if content else {}
-            for tile in tilings[octave]:
+            for tile in self._tiles(picture, tile_px):
                 function = self._tile_function(self._sums_gradient, content)
                 rows, columns = tile.crop
                 own[:, rows, columns] += function(*self._tile(picture, tile, content), *slopes).numpy()
@@ -335,13 +354,43 @@ class PerceptualLoss:
         coarser += self._config.total_variation_weight * gradient
         return terms, coarser
 
+    def _tiled_sums(
+        self, pictures: Sequence[Any], targets: PerceptualTargets, tile_px: int
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Return the Gram sums of every octave, and the sums of squared differences from the content."""
+        squares = {name: tf.constant(0.0) for name in self._content_layers}
+        gram_sums = [{name: tf.constant(0.0) for name in self._style_layers} for _ in pictures]
+        for octave, (picture, sums) in enumerate(zip(pictures, gram_sums, strict=True)):
+            content = targets.content if octave == 0 else {}
+            for tile in self._tiles(picture, tile_px):
+                grams, squared = self._tile_function(self._sums, content)(*self._tile(picture, tile, content))
+                for name, value in grams.items():
+                    sums[name] += value
+                for name, value in squared.items():
+                    squares[name] += value
+        return gram_sums, squares
+
+    def _terms_of_sums(
+        self,
+        pictures: Sequence[Any],
+        gram_sums: Sequence[Mapping[str, Any]],
+        squares: Mapping[str, Any],
+        variation: Any,
+        targets: PerceptualTargets,
+    ) -> dict[str, Any]:
+        grams = [
+            {name: total / self._positions(picture, name) for name, total in sums.items()}
+            for picture, sums in zip(pictures, gram_sums, strict=True)
+        ]
+        return self._terms(_Statistics(squares, grams, variation), targets)
+
     def _tile(self, picture: Any, tile: Tile, content: Mapping[str, Any]) -> tuple[Any, Any, Any]:
         """Return what `_sums` takes: the crop, the core's place in each layer, the core's part of the content."""
         cores = {}
         for name, stride in self._encoder.strides.items():
             rows, columns = tile.core_at(stride, picture.shape[1] // stride, picture.shape[2] // stride)
             cores[name] = tf.constant([rows.start, rows.stop, columns.start, columns.stop])
-        parts = {name: tf.constant(self._place(target, name, tile)) for name, target in content.items()}
+        parts = {name: tf.cast(self._place(target, name, tile), tf.float32) for name, target in content.items()}
         return _cropped(picture, tile), cores, parts
 
     def _tile_function(self, function: Any, content: Mapping[str, Any]) -> Any:
@@ -376,7 +425,7 @@ class PerceptualLoss:
         normalization = self._config.normalization
         scale = _roughness_scale(image, normalization)
         total, gradient = tf.constant(0.0), np.zeros(image.shape, np.float32)
-        for tile in tiles(*image.shape[1:3], tile_px, 0):
+        for tile in tiles(image.shape[1], image.shape[2], tile_px, 0):
             (top, bottom), (left, right) = tile.core_rows, tile.core_columns
             # A core's differences reach one row and one column into its neighbours.
             block = (slice(None), slice(top, bottom + 1), slice(left, right + 1))

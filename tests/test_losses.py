@@ -175,6 +175,20 @@ def test_tiles_agree_without_content():
 
 
 @pytest.mark.real
+def test_tiles_agree_under_vgg19(real_networks):
+    import stylize
+    from stylize.config import RefineConfig
+
+    networks = stylize.Networks()
+    loss = networks.loss(networks.find("vgg19", "features"), RefineConfig(precision="float32"))
+    image, content, style = (painting(300, 260, seed)[None] for seed in range(3))
+    whole, gradient = loss.value_and_gradient(image, loss.targets(content, [(style, 1.0)]))
+    tiled, of_tiles = loss.value_and_gradient(image, loss.targets(content, [(style, 1.0)], 128), 128)
+    assert tiled["total"] == pytest.approx(whole["total"], rel=1e-5)
+    assert np.linalg.norm(of_tiles - gradient) < 1e-3 * np.linalg.norm(gradient)
+
+
+@pytest.mark.real
 def test_tf_tutorial_recipe_is_the_yardsticks_objective(shared, tmp_path, monkeypatch):
     """Our recipe `tf-tutorial` against the tutorial's objective J, written apart from this project."""
     monkeypatch.syspath_prepend(str(shared / "bench"))

@@ -21,6 +21,7 @@ from stylize.options import (
     Styles,
     content_option,
     given,
+    memory_option,
     overwrite_option,
     refine_config_of,
     refine_options,
@@ -47,11 +48,12 @@ __all__ = ["compare", "demo"]
     help="Score this finished picture instead of painting; repeatable.",
 )  # fmt: skip
 @refine_options
+@memory_option
 @overwrite_option
 @with_run
 def compare(
     run: Run, content: Path, styles: Styles, output: Path | None, pictures: Sequence[Path], recipe: str,
-    overwrite: bool, **options: Any,
+    memory_gb: float | None, overwrite: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Paint both ways and show them side by side, with numbers; or score finished pictures.
 
@@ -67,7 +69,7 @@ def compare(
         output = output or beside(content, styles, "compare")
     if output is not None:
         check_folder(output, _files_of_comparison(painted=not pictures), inputs, overwrite=overwrite)
-    _compare(run, content, styles, pictures, config, output, overwrite=overwrite)
+    _compare(run, content, styles, pictures, config, output, memory_gb=memory_gb, overwrite=overwrite)
 
 
 def _files_of_comparison(*, painted: bool) -> list[str]:
@@ -76,14 +78,16 @@ def _files_of_comparison(*, painted: bool) -> list[str]:
 
 def _compare(
     run: Run, content: Path, styles: Styles, pictures: Sequence[Path], config: RefineConfig,
-    folder: Path | None, *, overwrite: bool,
+    folder: Path | None, *, memory_gb: float | None = None, overwrite: bool,
 ) -> None:  # fmt: skip
     from stylize import pipelines
 
     comparison = pipelines.compare(
         content, styles, images=list(pictures) or None,
-        fast_config=FastConfig(network=config.network, size=config.size, keep_colors=config.keep_colors),
-        refine_config=config, on_iterate=run.on_iterate, **run.surroundings,
+        fast_config=FastConfig(
+            network=config.network, size=config.size, strength=config.strength, keep_colors=config.keep_colors
+        ),
+        refine_config=config, on_iterate=run.on_iterate, memory_gb=memory_gb, **run.surroundings,
     )  # fmt: skip
     metrics = comparison.metrics()
     if folder is None:

@@ -128,6 +128,7 @@ class Painting:
     overwrite: bool
     resume: bool = False
     save_every: int | None = None
+    memory_gb: float | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -177,7 +178,7 @@ class Painting:
             result = pipelines.refine(
                 self.content, self.styles, config=self.config,
                 resume_from=read_checkpoint(self.checkpoint) if self.resume else None,
-                on_iterate=on_iterate, should_stop=interrupt.asked, **run.surroundings,
+                on_iterate=on_iterate, should_stop=interrupt.asked, memory_gb=self.memory_gb, **run.surroundings,
             )  # fmt: skip
             self._write(run, result)
             if result.checkpoint is not None:

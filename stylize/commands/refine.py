@@ -13,6 +13,7 @@ from stylize.console import Run
 from stylize.options import (
     Styles,
     content_option,
+    memory_option,
     output_option,
     overwrite_option,
     refine_config_of,
@@ -33,12 +34,13 @@ __all__ = ["refine"]
     "--save-every", type=click.IntRange(min=1), metavar="N",
     help="Every N steps, write the picture so far and a checkpoint beside the output.",
 )  # fmt: skip
+@memory_option
 @resume_option
 @overwrite_option
 @with_run
 def refine(
     run: Run, content: Path, styles: Styles, output: Path | None, recipe: str, save_every: int | None,
-    resume: bool, overwrite: bool, **options: Any,
+    memory_gb: float | None, resume: bool, overwrite: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Paint well, by Gatys' optimisation of the pixels under a feature network.
 
@@ -46,6 +48,8 @@ def refine(
     """
     config = refine_config_of(recipe, options)
     output = output or beside(content, styles, "refine.png")
-    painting = Painting(content, styles, config, output, overwrite=overwrite, resume=resume, save_every=save_every)
+    painting = Painting(
+        content, styles, config, output, overwrite=overwrite, resume=resume, save_every=save_every, memory_gb=memory_gb
+    )
     painting.check()
     tell(run, painting.paint(run), output)
