@@ -397,7 +397,12 @@ class PerceptualLoss:
         # One graph for all tiles, and another where no content is compared.
         key = function.__name__, bool(content)
         if key not in self._tile_functions:
-            self._tile_functions[key] = tf.function(function, reduce_retracing=True)
+            parts, squares, style = self._signature(1)
+            cores = {name: tf.TensorSpec([4], tf.int32) for name in self._encoder.layers}
+            signature = [_PICTURE, cores, parts if content else {}]
+            if function == self._sums_gradient:
+                signature += [style[0], squares if content else {}]
+            self._tile_functions[key] = tf.function(function, input_signature=signature)
         return self._tile_functions[key]
 
     def _sums(self, crop: Any, cores: Any, content: Any) -> tuple[Any, Any]:

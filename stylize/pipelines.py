@@ -579,6 +579,7 @@ class _Yardstick:
 
     def __init__(self, inputs: _Inputs, surroundings: _Surroundings, found: LocalWeights) -> None:
         from stylize.losses import PerceptualLoss
+        from stylize.memory import Tiling
 
         config = PerceptualLossConfig(
             content_layers=(("relu4_2", 1.0),),
