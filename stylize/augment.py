@@ -97,7 +97,8 @@ class _Styles:
             raise OptionError("styles: expected at least one picture, received none")
         self._pictures = [read_image(path, name="style").pixels for path in paths]
         self._codes: dict[tuple[int, int], np.ndarray] = {}
-        self._stylizer = MiniStylizer(*weights.resolve("mini").files)
+        encoder, painter = weights.resolve("mini").files
+        self._stylizer = MiniStylizer(encoder, painter)
 
     def __len__(self) -> int:
         return len(self._pictures)

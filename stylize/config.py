@@ -189,6 +189,8 @@ class RefineConfig:
     # A red coat stays red in a blue picture, as relu3_1 sees colour, unless the scene to hold on to is blue itself.
     recolor: bool = True
     """Hold on to the content as it looks in the style's colours: moved to their mean and covariance."""
+    strength: float = 1.0
+    """0 keeps the content, 1 is the full style; between them the content's own style is blended in."""
     style_scale: float = 1.0
     """Long side of the style picture, relative to the output's: larger gives larger strokes."""
     keep_colors: bool = False
@@ -207,6 +209,7 @@ class RefineConfig:
         )
         _check(self.seed >= 0, f"seed: expected 0 or more, received {self.seed}")
         _check(self.pooling in ("max", "avg"), f"pooling: expected max or avg, received {self.pooling}")
+        _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
         _check(0.05 <= self.style_scale <= 20, f"style scale: expected 0.05 to 20, received {self.style_scale}")
 
     def replace(self, **options: Any) -> RefineConfig:

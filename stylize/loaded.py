@@ -104,20 +104,22 @@ class Networks:
         encoder = self.encoder(
             found, layers, pooling=config.pooling, precision=config.precision, edge_padding=edge_padding
         )
-        smoothing = config.loss.total_variation_weight * encoder.grain
+        smoothing = config.loss.total_variation_weight * encoder.grain * config.strength
         loss_config = dataclasses.replace(config.loss, total_variation_weight=smoothing)
         return self._kept(("loss", encoder, loss_config), lambda: PerceptualLoss(encoder, loss_config))
 
-    def style_targets(self, loss: PerceptualLoss, picture: str | None, style: np.ndarray, octaves: int) -> StyleTargets:
+    def style_targets(
+        self, loss: PerceptualLoss, picture: str | None, style: np.ndarray, octaves: int, tile_px: int | None = None
+    ) -> StyleTargets:
         """Return what `style`, (1, h, w, 3) of the picture with the hash `picture`, asks for under `loss`.
 
         A style is encoded once a size and kept, the last used `MAX_TARGETS_BYTES` of them. Without a hash: always anew.
         """
         if picture is None:
-            return loss.style_targets(style, octaves)
+            return loss.style_targets(style, octaves, tile_px)
         key = (loss, picture, style.shape, octaves)
         with self._lock:
-            targets = self._targets.pop(key, None) or loss.style_targets(style, octaves)
+            targets = self._targets.pop(key, None) or loss.style_targets(style, octaves, tile_px)
             self._targets[key] = targets
             while len(self._targets) > 1 and sum(map(_targets_bytes, self._targets.values())) > MAX_TARGETS_BYTES:
                 del self._targets[next(iter(self._targets))]

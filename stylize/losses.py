@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 from stylize.config import SMALLEST_PX, LayerWeights, PerceptualLossConfig
 from stylize.networks.runtime import tf
 from stylize.networks.vgg import FeatureEncoder
+from stylize.tiling import Tile, tiles
 
 __all__ = [
     "PerceptualLoss",
@@ -26,18 +29,25 @@ def gram_matrix(features: Any) -> Any:
 
     Gatys et al. 2015 (arXiv 1508.06576), equation 3, divided by H W so that pictures of different sizes compare.
     """
-    flat = tf.reshape(features, [-1, tf.shape(features)[-1]])
-    return tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[0], tf.float32)
+    shape = tf.shape(features)
+    return _gram_sum(features) / tf.cast(shape[1] * shape[2], tf.float32)
 
 
 def content_loss(features: Any, target: Any, normalization: str) -> Any:
     """Squared distance of two activations of one shape: their `sum`, their `mean`, or `relative` to |target|^2."""
-    squares = tf.math.squared_difference(features, target)
+    return _content_scale(target, normalization) * tf.reduce_sum(tf.math.squared_difference(features, target))
+
+
+def _content_scale(target: Any, normalization: str) -> Any:
+    """What a sum of squared differences from `target` is multiplied by."""
     if normalization == "sum":
-        return tf.reduce_sum(squares)
+        return tf.constant(1.0)
     if normalization == "mean":
-        return tf.reduce_mean(squares)
-    return tf.reduce_sum(squares) / (tf.reduce_sum(tf.square(target)) + _TINY)
+        return 1 / tf.cast(tf.size(target), tf.float32)
+    if isinstance(target, np.ndarray):  # put together from tiles: row by row, as it is large
+        energy = sum(float(np.square(row, dtype=np.float32).sum()) for row in target[0])
+        return tf.constant(1 / (energy + _TINY), tf.float32)
+    return 1 / (tf.reduce_sum(tf.square(target)) + _TINY)
 
 
 def style_loss(gram: Any, target: Any, normalization: str) -> Any:
@@ -58,12 +68,18 @@ def total_variation(image: Any, normalization: str) -> Any:
     `relative`: their squares in opponent colours, chroma weighing more, over the number of pixels; otherwise the sum
     of their absolute values (Rudin, Osher, Fatemi 1992, anisotropic, as in `tf.image.total_variation`).
     """
-    vertical = image[:, 1:] - image[:, :-1]
-    horizontal = image[:, :, 1:] - image[:, :, :-1]
+    roughness = _roughness(image[:, 1:] - image[:, :-1], image[:, :, 1:] - image[:, :, :-1], normalization)
+    return roughness * _roughness_scale(image, normalization)
+
+
+def _roughness(vertical: Any, horizontal: Any, normalization: str) -> Any:
     if normalization == "relative":
-        pixels = tf.cast(tf.size(image) // 3, tf.float32)
-        return (_opponent_energy(vertical) + _opponent_energy(horizontal)) / pixels
+        return _opponent_energy(vertical) + _opponent_energy(horizontal)
     return tf.reduce_sum(tf.abs(vertical)) + tf.reduce_sum(tf.abs(horizontal))
+
+
+def _roughness_scale(image: Any, normalization: str) -> Any:
+    return 1 / tf.cast(tf.size(image) // 3, tf.float32) if normalization == "relative" else tf.constant(1.0)
 
 
 # Speckle in colour is what the style loss likes and the eye does not: painters' strokes differ in light and dark, and
@@ -91,12 +107,29 @@ class PerceptualTargets:
 
     content: Mapping[str, Any]
     """Activations (1, h, w, C)."""
+    content_scale: Mapping[str, Any]
+    """What makes a layer's sum of squared differences its loss."""
     style: StyleTargets
     """Of several styles their weighted mean."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Statistics:
+    """All that the loss knows of a picture: sums over positions, which tiles can add up."""
+
+    content: Mapping[str, Any]
+    """Sums of squared differences from the target."""
+    style: StyleTargets
+    total_variation: Any
+
+
 class PerceptualLoss:
-    """The weighted sum of content, style and total variation losses under one feature encoder."""
+    """The weighted sum of content, style and total variation losses under one feature encoder.
+
+    With `tile_px`, pictures of more than tile_px^2 pixels are encoded tile by tile, in memory that does not grow with
+    the picture: one pass adds up the statistics, another takes each tile's gradient against the totals. Tiles overlap
+    by the network's receptive field, so losses and gradients are those of the whole picture.
+    """
 
     def __init__(self, encoder: FeatureEncoder, config: PerceptualLossConfig) -> None:
         self.precision = encoder.precision
@@ -105,35 +138,54 @@ class PerceptualLoss:
         self._content_layers = [name for name, _ in config.content_layers]
         self._style_layers = [name for name, _ in config.style_layers]
         self._activations = tf.function(encoder, input_signature=[_PICTURE])
+        self.reach_px = encoder.reach_px
+        # Of activations put together from tiles, which are large: float16 holds all that bfloat16 has told.
+        self._target_type = np.float16 if encoder.precision == "bfloat16" else np.float32
         self._evaluate: dict[int, Any] = {}
+        self._tile_functions: dict[tuple[str, bool], Any] = {}
 
-    def targets(self, content: Any, styles: Sequence[tuple[Any, float]]) -> PerceptualTargets:
+    @property
+    def step_bytes_per_pixel(self) -> float:
+        """Memory that a value and gradient takes, for a pixel of the picture or tile; measured, on the high side."""
+        return 9 * self._encoder.work_per_pixel[0] + 150
+
+    @property
+    def target_bytes_per_pixel(self) -> float:
+        """Memory that the content's activations take, for a pixel of the picture."""
+        encoder = self._encoder
+        number = np.dtype(self._target_type).itemsize
+        return sum(number * encoder.channels[name] / encoder.strides[name] ** 2 for name in self._content_layers)
+
+    def operations(self, pixels: float) -> float:
+        """Floating point operations of one value and gradient: forwards and twice backwards, over all octaves."""
+        octaves = sum(0.25**octave for octave in range(self._config.octaves))
+        return 2 * 3 * octaves * pixels * self._encoder.work_per_pixel[1]
+
+    def targets(
+        self, content: Any, styles: Sequence[tuple[Any, float]], tile_px: int | None = None
+    ) -> PerceptualTargets:
         """Encode the targets once: `content` (1, H, W, 3), `styles` pairs of (1, h, w, 3) and a weight, summing to 1.
 
         An octave is left out where the content or a style would be smaller than the network can see.
         """
         octaves = self.octaves(content, *(style for style, _ in styles))
-        return self.joined_targets(content, [(self.style_targets(style, octaves), weight) for style, weight in styles])
+        encoded = [(self.style_targets(style, octaves, tile_px), weight) for style, weight in styles]
+        return self.joined_targets(content, encoded, tile_px)
 
     def octaves(self, *pictures: Any) -> int:
         """How many octaves the smallest of `pictures` (1, H, W, 3) leaves, the full size counted."""
         smallest = min(min(picture.shape[1:3]) for picture in pictures)
         return 1 + sum(smallest >> octave >= SMALLEST_PX for octave in range(1, self._config.octaves))
 
-    def style_targets(self, style: Any, octaves: int) -> StyleTargets:
+    def style_targets(self, style: Any, octaves: int, tile_px: int | None = None) -> StyleTargets:
         """What one style (1, h, w, 3) asks for, whatever the content."""
-        picture = tf.constant(style)
-        grams: list[Mapping[str, Any]] = []
-        for octave in range(octaves):
-            if octave:
-                picture = _halved(picture)
-            features = self._activations(picture)
-            grams.append({name: gram_matrix(features[name]) for name in self._style_layers})
-        return grams
+        return [self._grams(picture, tile_px) for picture in _octaves(tf.constant(style), octaves)]
 
-    def joined_targets(self, content: Any, styles: Sequence[tuple[StyleTargets, float]]) -> PerceptualTargets:
+    def joined_targets(
+        self, content: Any, styles: Sequence[tuple[StyleTargets, float]], tile_px: int | None = None
+    ) -> PerceptualTargets:
         """As `targets`, of styles that are encoded already, all in as many octaves."""
-        features = self._activations(tf.constant(content))
+        features = self._content_features(content, tile_px)
         grams = [
             {
                 name: tf.add_n([weight * each[name] for each, (_, weight) in zip(octave, styles, strict=True)])
@@ -141,31 +193,34 @@ class PerceptualLoss:
             }
             for octave in zip(*(targets for targets, _ in styles), strict=True)
         ]
-        return PerceptualTargets({name: features[name] for name in self._content_layers}, grams)
+        scale = {name: _content_scale(target, self._config.normalization) for name, target in features.items()}
+        return PerceptualTargets(features, scale, grams)
 
     def __call__(self, image: Any, targets: PerceptualTargets) -> dict[str, Any]:
         """Return scalars for `image` (1, H, W, 3): `total` (weighted), the plain terms, and each layer's own loss.
 
         The style term, and each layer's, is the mean over the octaves, each weighing half as much as the next larger.
         """
-        config = self._config
-        features = self._encoder(image)
-        content = {
-            name: content_loss(features[name], targets.content[name], config.normalization)
-            for name in self._content_layers
-        }
-        octaves = []
-        smaller = image
-        for octave, grams in enumerate(targets.style):
-            if octave:
-                smaller = _halved(smaller)
-                features = self._encoder(smaller)
-            octaves.append(
-                {
-                    name: style_loss(gram_matrix(features[name]), grams[name], config.normalization)
-                    for name in self._style_layers
+        content: dict[str, Any] = {}
+        grams = []
+        for octave, picture in enumerate(_octaves(image, len(targets.style))):
+            features = self._encoder(picture)
+            if octave == 0:
+                content = {
+                    name: tf.reduce_sum(tf.math.squared_difference(features[name], targets.content[name]))
+                    for name in self._content_layers
                 }
-            )
+            grams.append({name: gram_matrix(features[name]) for name in self._style_layers})
+        variation = total_variation(image, self._config.normalization)
+        return self._terms(_Statistics(content, grams, variation), targets)
+
+    def _terms(self, statistics: _Statistics, targets: PerceptualTargets) -> dict[str, Any]:
+        config = self._config
+        content = {name: squares * targets.content_scale[name] for name, squares in statistics.content.items()}
+        octaves = [
+            {name: style_loss(ours[name], grams[name], config.normalization) for name in self._style_layers}
+            for ours, grams in zip(statistics.style, targets.style, strict=True)
+        ]
         shares = [0.5**octave for octave in range(len(octaves))]
         style = {
             name: tf.add_n([share * losses[name] for share, losses in zip(shares, octaves, strict=True)]) / sum(shares)
@@ -174,7 +229,7 @@ class PerceptualLoss:
         terms = {
             "content": _weighted(content, config.content_layers),
             "style": _weighted(style, config.style_layers),
-            "total_variation": total_variation(image, config.normalization),
+            "total_variation": statistics.total_variation,
         }
         terms["total"] = (
             config.content_weight * terms["content"]
@@ -183,35 +238,237 @@ class PerceptualLoss:
         )
         return {**terms, "content_per_layer": content, "style_per_layer": style}
 
-    def value_and_gradient(self, image: Any, targets: PerceptualTargets) -> tuple[dict[str, Any], Any]:
-        """Return the terms of `__call__` as floats, and the gradient of `total`: numpy float32 of the image's shape."""
+    def value(self, image: Any, targets: PerceptualTargets, tile_px: int | None = None) -> dict[str, Any]:
+        """Return the terms of `__call__` as floats."""
+        if not _in_tiles(image, tile_px):
+            return tf.nest.map_structure(float, self(tf.constant(image), targets))
+        pictures = list(_octaves(tf.constant(image), len(targets.style)))
+        gram_sums, squares = self._tiled_sums(pictures, targets, cast(int, tile_px))
+        variation, _ = self._tiled_variation(image, cast(int, tile_px))
+        terms = self._terms_of_sums(pictures, gram_sums, squares, variation, targets)
+        return tf.nest.map_structure(float, terms)
+
+    def value_and_gradient(
+        self, image: Any, targets: PerceptualTargets, tile_px: int | None = None
+    ) -> tuple[dict[str, Any], np.ndarray]:
+        """Return the terms of `__call__` as floats, and the gradient of `total`: float32 of the image's shape."""
+        if _in_tiles(image, tile_px):
+            terms, gradient = self._tiled_value_and_gradient(image, targets, cast(int, tile_px))
+            return tf.nest.map_structure(float, terms), gradient
         octaves = len(targets.style)
         if octaves not in self._evaluate:
             self._evaluate[octaves] = tf.function(
                 self._terms_and_gradient, input_signature=[_PICTURE, *self._signature(octaves)]
             )
-        terms, gradient = self._evaluate[octaves](tf.constant(image), targets.content, targets.style)
-        return tf.nest.map_structure(float, terms), gradient.numpy()
+        terms, tensor = self._evaluate[octaves](
+            tf.constant(image), targets.content, targets.content_scale, targets.style
+        )
+        return tf.nest.map_structure(float, terms), tensor.numpy()
 
-    def _terms_and_gradient(self, image: Any, content: Any, style: Any) -> Any:
+    def _terms_and_gradient(self, image: Any, content: Any, content_scale: Any, style: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(image)
-            terms = self(image, PerceptualTargets(content, style))
+            terms = self(image, PerceptualTargets(content, content_scale, style))
         return terms, tape.gradient(terms["total"], image)
 
-    def _signature(self, octaves: int) -> tuple[Any, Any]:
+    def _signature(self, octaves: int) -> tuple[Any, Any, Any]:
         # One graph for all sizes: tracing again at each level of the pyramid costs more than dynamic shapes do.
         channels = self._encoder.channels
         content = {name: tf.TensorSpec([1, None, None, channels[name]], tf.float32) for name in self._content_layers}
+        scale = {name: tf.TensorSpec([], tf.float32) for name in self._content_layers}
         style = {name: tf.TensorSpec([channels[name]] * 2, tf.float32) for name in self._style_layers}
-        return content, [style] * octaves
+        return content, scale, [style] * octaves
+
+    # ----------------------------------------------------------------------------------------------------------------
+    # Tile by tile
+
+    def _tiles(self, picture: Any, tile_px: int | None) -> list[Tile]:
+        height, width = picture.shape[1:3]
+        core_px = max(height, width) if tile_px is None or not _in_tiles(picture, tile_px) else tile_px
+        grid = self._encoder.grid_px
+        return list(tiles(height, width, -(-core_px // grid) * grid, self._encoder.reach_px))
+
+    def _grams(self, picture: Any, tile_px: int | None) -> Mapping[str, Any]:
+        sums = {name: tf.constant(0.0) for name in self._style_layers}
+        for tile in self._tiles(picture, tile_px):
+            features = self._activations(_cropped(picture, tile))
+            for name in self._style_layers:
+                sums[name] += _gram_sum(self._core(features, name, picture, tile))
+        return {name: total / self._positions(picture, name) for name, total in sums.items()}
+
+    def _content_features(self, content: Any, tile_px: int | None) -> Mapping[str, Any]:
+        """Return the activations of the whole picture: tensors, or arrays if they were put together from tiles."""
+        if not _in_tiles(content, tile_px):
+            features = self._activations(tf.constant(content))
+            return {name: features[name] for name in self._content_layers}
+        whole = {}
+        for name in self._content_layers:
+            stride = self._encoder.strides[name]
+            size = (content.shape[1] // stride, content.shape[2] // stride)
+            whole[name] = np.empty((1, *size, self._encoder.channels[name]), self._target_type)
+        for tile in self._tiles(content, tile_px):
+            features = self._activations(_cropped(content, tile))
+            for name, target in whole.items():
+                self._place(target, name, tile)[...] = self._core(features, name, content, tile)
+        return whole
+
+    def _core(self, features: Mapping[str, Any], name: str, picture: Any, tile: Tile) -> Any:
+        stride = self._encoder.strides[name]
+        rows, columns = tile.core_at(stride, picture.shape[1] // stride, picture.shape[2] // stride)
+        return features[name][:, rows, columns]
+
+    def _place(self, whole: Any, name: str, tile: Tile) -> Any:
+        """Return the part of the whole picture's activation that the tile's core makes."""
+        rows, columns = tile.place_at(self._encoder.strides[name], *whole.shape[1:3])
+        return whole[:, rows, columns]
+
+    def _positions(self, picture: Any, name: str) -> float:
+        stride = self._encoder.strides[name]
+        return float((picture.shape[1] // stride) * (picture.shape[2] // stride))
+
+    def _tiled_value_and_gradient(
+        self, image: Any, targets: PerceptualTargets, tile_px: int
+    ) -> tuple[dict[str, Any], np.ndarray]:
+        pictures = list(_octaves(tf.constant(image), len(targets.style)))
+        gram_sums, squares = self._tiled_sums(pictures, targets, tile_px)
+        variation, gradient = self._tiled_variation(image, tile_px)
+        with tf.GradientTape() as tape:
+            tape.watch([squares, gram_sums])
+            terms = self._terms_of_sums(pictures, gram_sums, squares, variation, targets)
+        of_squares, of_grams = tape.gradient(terms["total"], [squares, gram_sums])
+
+        coarser: np.ndarray | None = None
+        for octave in reversed(range(len(pictures))):
+            picture, content = pictures[octave], targets.content if octave == 0 else {}
+            own = np.zeros(picture.shape, np.float32)
+            slopes = of_grams[octave], of_squares if content else {}
+            for tile in self._tiles(picture, tile_px):
+                function = self._tile_function(self._sums_gradient, content)
+                rows, columns = tile.crop
+                own[:, rows, columns] += function(*self._tile(picture, tile, content), *slopes).numpy()
+            if coarser is not None:
+                height, width = coarser.shape[1:3]
+                own[:, : 2 * height, : 2 * width] += np.repeat(np.repeat(coarser, 2, axis=1), 2, axis=2) / 4
+            coarser = own
+        assert coarser is not None
+        coarser += self._config.total_variation_weight * gradient
+        return terms, coarser
+
+    def _tiled_sums(
+        self, pictures: Sequence[Any], targets: PerceptualTargets, tile_px: int
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Return the Gram sums of every octave, and the sums of squared differences from the content."""
+        squares = {name: tf.constant(0.0) for name in self._content_layers}
+        gram_sums = [{name: tf.constant(0.0) for name in self._style_layers} for _ in pictures]
+        for octave, (picture, sums) in enumerate(zip(pictures, gram_sums, strict=True)):
+            content = targets.content if octave == 0 else {}
+            for tile in self._tiles(picture, tile_px):
+                grams, squared = self._tile_function(self._sums, content)(*self._tile(picture, tile, content))
+                for name, value in grams.items():
+                    sums[name] += value
+                for name, value in squared.items():
+                    squares[name] += value
+        return gram_sums, squares
+
+    def _terms_of_sums(
+        self,
+        pictures: Sequence[Any],
+        gram_sums: Sequence[Mapping[str, Any]],
+        squares: Mapping[str, Any],
+        variation: Any,
+        targets: PerceptualTargets,
+    ) -> dict[str, Any]:
+        grams = [
+            {name: total / self._positions(picture, name) for name, total in sums.items()}
+            for picture, sums in zip(pictures, gram_sums, strict=True)
+        ]
+        return self._terms(_Statistics(squares, grams, variation), targets)
+
+    def _tile(self, picture: Any, tile: Tile, content: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+        """Return what `_sums` takes: the crop, the core's place in each layer, the core's part of the content."""
+        cores = {}
+        for name, stride in self._encoder.strides.items():
+            rows, columns = tile.core_at(stride, picture.shape[1] // stride, picture.shape[2] // stride)
+            cores[name] = tf.constant([rows.start, rows.stop, columns.start, columns.stop])
+        parts = {name: tf.cast(self._place(target, name, tile), tf.float32) for name, target in content.items()}
+        return _cropped(picture, tile), cores, parts
+
+    def _tile_function(self, function: Any, content: Mapping[str, Any]) -> Any:
+        # One graph for all tiles, and another where no content is compared.
+        key = function.__name__, bool(content)
+        if key not in self._tile_functions:
+            parts, squares, style = self._signature(1)
+            cores = {name: tf.TensorSpec([4], tf.int32) for name in self._encoder.layers}
+            signature = [_PICTURE, cores, parts if content else {}]
+            if function == self._sums_gradient:
+                signature += [style[0], squares if content else {}]
+            self._tile_functions[key] = tf.function(function, input_signature=signature)
+        return self._tile_functions[key]
+
+    def _sums(self, crop: Any, cores: Any, content: Any) -> tuple[Any, Any]:
+        """Return a tile's share of the Gram sums and of the squared differences from the content."""
+        features = {}
+        for name, activation in self._encoder(crop).items():
+            top, bottom, left, right = tf.unstack(cores[name])
+            features[name] = activation[:, top:bottom, left:right]
+        squares = {
+            name: tf.reduce_sum(tf.math.squared_difference(features[name], target)) for name, target in content.items()
+        }
+        return {name: _gram_sum(features[name]) for name in self._style_layers}, squares
+
+    def _sums_gradient(self, crop: Any, cores: Any, content: Any, of_grams: Any, of_squares: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(crop)
+            grams, squares = self._sums(crop, cores, content)
+            inner = [tf.reduce_sum(of_grams[name] * gram) for name, gram in grams.items()]
+            inner += [of_squares[name] * square for name, square in squares.items()]
+            total = tf.add_n(inner)
+        return tape.gradient(total, crop)
+
+    def _tiled_variation(self, image: Any, tile_px: int) -> tuple[Any, np.ndarray]:
+        """Return the total variation and its gradient."""
+        normalization = self._config.normalization
+        scale = _roughness_scale(image, normalization)
+        total, gradient = tf.constant(0.0), np.zeros(image.shape, np.float32)
+        for tile in tiles(image.shape[1], image.shape[2], tile_px, 0):
+            (top, bottom), (left, right) = tile.core_rows, tile.core_columns
+            # A core's differences reach one row and one column into its neighbours.
+            block = (slice(None), slice(top, bottom + 1), slice(left, right + 1))
+            with tf.GradientTape() as tape:
+                pixels = tf.constant(image[block])
+                tape.watch(pixels)
+                rows, columns = pixels[:, :, : right - left], pixels[:, : bottom - top]
+                value = scale * _roughness(
+                    rows[:, 1:] - rows[:, :-1], columns[:, :, 1:] - columns[:, :, :-1], normalization
+                )
+            gradient[block] += tape.gradient(value, pixels).numpy()
+            total += value
+        return total, gradient
 
 
 _PICTURE = tf.TensorSpec([1, None, None, 3], tf.float32)
 
 
-def _halved(image: Any) -> Any:
-    return tf.nn.avg_pool2d(image, 2, 2, "VALID")
+def _in_tiles(image: Any, tile_px: int | None) -> bool:
+    return tile_px is not None and image.shape[1] * image.shape[2] > tile_px**2
+
+
+def _cropped(picture: Any, tile: Tile) -> Any:
+    rows, columns = tile.crop
+    return tf.constant(picture[:, rows, columns])
+
+
+def _gram_sum(features: Any) -> Any:
+    flat = tf.reshape(features, [-1, features.shape[-1]])
+    return tf.matmul(flat, flat, transpose_a=True)
+
+
+def _octaves(image: Any, count: int) -> Iterator[Any]:
+    """Yield the picture at full, half, quarter size..."""
+    for octave in range(count):
+        if octave:
+            image = tf.nn.avg_pool2d(image, 2, 2, "VALID")
+        yield image
 
 
 def _weighted(losses: Mapping[str, Any], weights: LayerWeights) -> Any:

@@ -24,6 +24,7 @@ __all__ = [
     "LossTerms",
     "Optimizer",
     "PyramidLevel",
+    "bytes_per_pixel",
     "optimize",
     "pyramid_levels",
 ]
@@ -122,11 +123,11 @@ class LBFGS:
     next direction.
     """
 
-    history_size = 20
     _armijo = 1e-4
 
     def __init__(self, start: np.ndarray, config: OptimizationConfig) -> None:
         self._first_step = config.learning_rate
+        self._history_size = _history_size(start.shape[0] * start.shape[1])
         self._x = np.clip(start, 0, 1).astype(np.float32)
         self._trial = self._x
         self._loss = math.nan
@@ -163,8 +164,8 @@ class LBFGS:
         if finite and loss <= self._loss + self._armijo * slope:
             change = gradient - self._gradient
             if _dot(moved, change) > 1e-10 * _dot(change, change):
-                self._s = [*self._s, moved][-self.history_size :]
-                self._y = [*self._y, change][-self.history_size :]
+                self._s = [*self._s, moved][-self._history_size :]
+                self._y = [*self._y, change][-self._history_size :]
             self._x, self._loss, self._gradient = self._trial, loss, gradient
             self._turn()
             return True
@@ -223,6 +224,22 @@ class LBFGS:
         self._gradient, self._direction = state["gradient"], state["direction"]
         self._loss, self._length = (float(v) for v in state["scalars"])
         self._s, self._y = list(state["s"]), list(state["y"])
+
+
+# Pairs of steps and changes of the gradient; fewer where the pairs alone would fill a laptop's memory.
+_MOST_PAIRS, _FEWEST_PAIRS, _PAIRS_BYTES = 20, 5, 1_500_000_000
+_PICTURE_BYTES = 3 * 4
+# L-BFGS' point, trial, gradient, direction and what it makes on the way; the inputs; the gradient's octaves.
+_PICTURES_AT_WORK = 14
+
+
+def _history_size(pixels: int) -> int:
+    return max(_FEWEST_PAIRS, min(_MOST_PAIRS, _PAIRS_BYTES // (2 * _PICTURE_BYTES * pixels)))
+
+
+def bytes_per_pixel(pixels: int) -> int:
+    """What the pixels of a refinement take, beside the loss: bytes a pixel, for an output of so many."""
+    return _PICTURE_BYTES * (2 * _history_size(pixels) + _PICTURES_AT_WORK)
 
 
 class Adam:

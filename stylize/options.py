@@ -34,6 +34,7 @@ __all__ = [
     "contents_option",
     "fast_options",
     "given",
+    "memory_option",
     "output_option",
     "overwrite_option",
     "preview_options",
@@ -182,6 +183,11 @@ output_option = click.option(
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace output that is there already.")
 resume_option = click.option("--resume", is_flag=True, help="Go on from the output's checkpoint.")
 
+memory_option = click.option(
+    "--memory", "memory_gb", type=click.FloatRange(min=0, min_open=True), metavar="GB",
+    help="What the process may take; large pictures are computed in tiles.  [default: what is free]",
+)  # fmt: skip
+
 fast_options = _joined(
     _fast("--network", type=_networks("stylizer"), help="The network that paints."),
     _fast("--size", help="Long side of the output, px."),
@@ -229,6 +235,7 @@ refine_options = _joined(
     ),
     _refine("--pooling", help="Of the feature network."),
     _refine("--recolor", help="Hold on to the scene as it looks in the style's colours."),
+    _refine("--strength", help="0 keeps the content, 1 is the full style."),
     _refine("--style-scale", help="Long side of the style relative to the output's; larger: larger strokes."),
     _refine("--keep-colors", help="Take only light and dark from the style."),
     _refine("--precision", help="Of the convolutions."),

@@ -44,7 +44,8 @@ from stylize.optimization import (
 from stylize.weights import LocalWeights
 
 if TYPE_CHECKING:
-    from stylize.losses import PerceptualLoss
+    from stylize.losses import PerceptualLoss, PerceptualTargets
+    from stylize.memory import Tiling
 
 __all__ = [
     "STYLE_PX",
@@ -195,6 +196,7 @@ def refine(
     on_iterate: Callable[[Iterate], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     resume_from: Checkpoint | None = None,
+    memory_gb: float | None = None,
     networks: Networks | None = None,
     on_message: OnMessage | None = None,
     on_download: OnDownload | None = None,
@@ -204,12 +206,13 @@ def refine(
 
     `options` are the fields of RefineConfig and of its parts, over those of `recipe`. `on_start` sees what the
     optimisation starts from, float32 (h, w, 3), such as the preview, and `on_iterate` every step; when `should_stop`
-    returns True the best picture so far is returned, with a checkpoint to go on from.
+    returns True the best picture so far is returned, with a checkpoint to go on from. The process stays within
+    `memory_gb`, or what is free, by computing large pictures in tiles, which changes nothing in them.
     Raises ImageError, WeightsError, OptionError.
     """
     began = time.perf_counter()
     config = config.replace(**options) if config is not None else _recipe_config(recipe, options)
-    surroundings = _Surroundings(networks or Networks(), offline, on_message, on_download)
+    surroundings = _Surroundings(networks or Networks(), offline, on_message, on_download, memory_gb)
     inputs = _Inputs.read(content, style, config.size, surroundings)
     return _refine(inputs, config, surroundings, began, None, on_start, on_iterate, should_stop, resume_from)
 
@@ -226,6 +229,7 @@ def compare(
     on_start: Callable[[np.ndarray], None] | None = None,
     on_iterate: Callable[[Iterate], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    memory_gb: float | None = None,
     networks: Networks | None = None,
     on_message: OnMessage | None = None,
     on_download: OnDownload | None = None,
@@ -236,7 +240,7 @@ def compare(
     `options` are as of `refine`. Raises ImageError, WeightsError, OptionError.
     """
     config = refine_config.replace(**options) if refine_config is not None else _recipe_config(recipe, options)
-    surroundings = _Surroundings(networks or Networks(), offline, on_message, on_download)
+    surroundings = _Surroundings(networks or Networks(), offline, on_message, on_download, memory_gb)
     inputs = _Inputs.read(content, style, config.size, surroundings)
     candidates: list[tuple[str, np.ndarray, TransferResult | None, int | None]] = []
     results: tuple[TransferResult, ...] = ()
@@ -248,7 +252,10 @@ def compare(
     else:
         began = time.perf_counter()
         preview = _fast(
-            inputs, fast_config or FastConfig(network=config.network, size=config.size), surroundings, began
+            inputs,
+            fast_config or FastConfig(network=config.network, size=config.size, strength=config.strength),
+            surroundings,
+            began,
         )
         candidates.append(("fast", preview.image, preview, _peak_memory_bytes()))
         refined = _refine(
@@ -257,11 +264,15 @@ def compare(
         candidates.append(("refined", refined.image, refined, _peak_memory_bytes()))
         results = (preview, refined)
     found = surroundings.network(config.features, "features")
-    score = _Yardstick(inputs, surroundings.networks, found)
+    score = _Yardstick(inputs, surroundings, found)
     losses: list[LossTerms | None] = [None] * len(candidates)
     if results:
+        from stylize.memory import Tiling
+
         height, width = (max(SMALLEST_PX, side) for side in inputs.size)
-        evaluate = _losses(inputs, config, surroundings.networks.loss(found, config))(height, width)
+        loss = surroundings.networks.loss(found, config)
+        tiling = Tiling(loss, inputs.size, surroundings.memory_gb, surroundings.say)
+        evaluate = _losses(inputs, config, surroundings.networks, loss, tiling)(height, width)
         losses = [evaluate(resized(image, height, width))[0] for _, image, _, _ in candidates]
     return Comparison(
         content=dataclasses.replace(inputs.content, pixels=inputs.content_pixels, alpha=inputs.alpha),
@@ -342,9 +353,15 @@ class _Surroundings:
     """How a run reaches networks and tells its user things."""
 
     def __init__(
-        self, networks: Networks, offline: bool, on_message: OnMessage | None, on_download: OnDownload | None
+        self,
+        networks: Networks,
+        offline: bool,
+        on_message: OnMessage | None,
+        on_download: OnDownload | None,
+        memory_gb: float | None = None,
     ) -> None:
         self.networks = networks
+        self.memory_gb = memory_gb
         self._offline = offline
         self._on_download = on_download
         self.say: OnMessage = on_message or (lambda message: None)
@@ -435,12 +452,13 @@ def _refine(
         start = picture.pixels
 
     levels = pyramid_levels(max(inputs.size), config.steps, config.pyramid)
+    if config.strength == 0:
+        start, levels = inputs.content_pixels, ()
+    from stylize.memory import Tiling
+
     loss = surroundings.networks.loss(found, config)
-    surroundings.say(
-        f"{found.name} in {loss.precision}, {config.optimization.optimizer}, "
-        + (f"{config.steps} steps" if config.time_budget is None else f"{config.time_budget:g} s")
-        + f" over {', '.join(str(level.long_side_px) for level in levels)} px"
-    )
+    tiling = Tiling(loss, inputs.size, surroundings.memory_gb, surroundings.say)
+    surroundings.say(_outlook(inputs, config, found, loss, levels, tiling))
     recipe = inputs.recipe("refine", config, networks, **extra)
     if config.keep_colors:
         on_start, on_iterate = _in_own_colors(inputs, on_start, on_iterate)
@@ -450,7 +468,7 @@ def _refine(
         start,
         inputs.size,
         levels,
-        _losses(inputs, config, surroundings.networks, loss),
+        _losses(inputs, config, surroundings.networks, loss, tiling),
         config,
         context={"fingerprint": fingerprint, "size": inputs.size, "recipe": recipe},
         resume_from=resume_from,
@@ -478,7 +496,8 @@ def _refine(
 
 def _preview(inputs: _Inputs, config: RefineConfig, surroundings: _Surroundings) -> TransferResult | None:
     try:
-        return _fast(inputs, FastConfig(network=config.network, size=config.size), surroundings, time.perf_counter())
+        preview = FastConfig(network=config.network, size=config.size, strength=config.strength)
+        return _fast(inputs, preview, surroundings, time.perf_counter())
     except WeightsError as error:
         if config.network != "auto":
             raise
@@ -516,26 +535,70 @@ def _start(inputs: _Inputs, config: RefineConfig) -> np.ndarray:
     return random.random((*size_for_long_side(*inputs.size, coarsest.long_side_px), 3), np.float32)
 
 
+# Of the rate of large matrix products a step reaches about so much (benchmarks/README.md).
+_RATE_SHARE = 0.6
+
+
+def _outlook(
+    inputs: _Inputs,
+    config: RefineConfig,
+    found: LocalWeights,
+    loss: PerceptualLoss,
+    levels: Sequence[PyramidLevel],
+    tiling: Tiling,
+) -> str:
+    """Return one line on what the run will do and take."""
+    from stylize.networks.runtime import matrix_product_rate
+
+    sizes = ", ".join(str(level.long_side_px) for level in levels)
+    if config.time_budget is None:
+        aspect = min(inputs.size) / max(inputs.size)
+        work = sum(level.max_steps * loss.operations(aspect * level.long_side_px**2) for level in levels)
+        seconds = work / (_RATE_SHARE * matrix_product_rate(loss.precision))
+        length = f"{config.steps} steps over {sizes} px, about {_duration(seconds)}"
+    else:
+        length = f"{config.time_budget:g} s over {sizes} px"
+    tiles = "" if tiling.tile_px is None else f", in tiles of {tiling.tile_px} px"
+    return (
+        f"{found.name} in {loss.precision}, {config.optimization.optimizer}, {length}, "
+        f"up to {tiling.peak_bytes / 1e9:.1f} GB{tiles}"
+    )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
 def _losses(
-    inputs: _Inputs, config: RefineConfig, networks: Networks, loss: PerceptualLoss
+    inputs: _Inputs, config: RefineConfig, networks: Networks, loss: PerceptualLoss, tiling: Tiling
 ) -> Callable[[int, int], LevelLoss]:
     content = inputs.content_pixels
+    # Less than the full style is a blend with the style that the content itself has.
+    shares = [weight * config.strength for _, weight in inputs.styles]
+    own = [(content, 1 - config.strength)] if config.strength < 1 else []
     if config.recolor and not config.keep_colors:
-        content = with_palette_of(content, [(style.pixels, weight) for style, weight in inputs.styles])
+        colors = [(style.pixels, share) for (style, _), share in zip(inputs.styles, shares, strict=True)]
+        content = with_palette_of(content, [*colors, *own])
 
     def at(height: int, width: int) -> LevelLoss:
         level = resized(content, height, width)[None]
         long_side_px = max(height, width) * config.style_scale
         styles = [_style_at(style, long_side_px) for style, _ in inputs.styles]
         octaves = loss.octaves(level, *styles)
-        kept = [
-            (networks.style_targets(loss, style.sha256, pixels, octaves), weight)
-            for pixels, (style, weight) in zip(styles, inputs.styles, strict=True)
-        ]
-        targets = loss.joined_targets(level, kept)
+        own_style = [(resized(pixels, height, width)[None], share) for pixels, share in own]
+
+        def encode(tile_px: int | None) -> PerceptualTargets:
+            targets = [
+                (networks.style_targets(loss, style.sha256, pixels, octaves, tile_px), share)
+                for pixels, (style, _), share in zip(styles, inputs.styles, shares, strict=True)
+            ]
+            targets += [(loss.style_targets(pixels, octaves, tile_px), share) for pixels, share in own_style]
+            return loss.joined_targets(level, targets, tile_px)
+
+        targets = tiling.within(encode)
 
         def evaluate(pixels: np.ndarray) -> tuple[LossTerms, np.ndarray]:
-            terms, gradient = loss.value_and_gradient(pixels[None], targets)
+            terms, gradient = tiling.within(lambda tile_px: loss.value_and_gradient(pixels[None], targets, tile_px))
             return LossTerms(**terms), gradient[0]
 
         return evaluate
@@ -572,19 +635,21 @@ _SSIM_WINDOW_PX = 11
 class _Yardstick:
     """Scores pictures of one pair: relative losses at relu1_1 to relu5_1 and relu4_2, in float32, and SSIM."""
 
-    def __init__(self, inputs: _Inputs, networks: Networks, found: LocalWeights) -> None:
+    def __init__(self, inputs: _Inputs, surroundings: _Surroundings, found: LocalWeights) -> None:
         from stylize.losses import PerceptualLoss
+        from stylize.memory import Tiling
 
         config = PerceptualLossConfig(
             content_layers=(("relu4_2", 1.0),),
             style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS),
             octaves=1,
         )
-        encoder = networks.encoder(found, ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32")
+        encoder = surroundings.networks.encoder(found, ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32")
         self._loss = PerceptualLoss(encoder, config)
         self._content = self._enlarged(inputs.content_pixels)
         styles = [(_style_at(style, max(inputs.size)), weight) for style, weight in inputs.styles]
-        self._targets = self._loss.targets(self._content[None], styles)
+        self._tiling = Tiling(self._loss, inputs.size, surroundings.memory_gb, surroundings.say)
+        self._targets = self._tiling.within(lambda tile_px: self._loss.targets(self._content[None], styles, tile_px))
 
     @staticmethod
     def _enlarged(pixels: np.ndarray) -> np.ndarray:
@@ -598,7 +663,7 @@ class _Yardstick:
 
         # As the file will hold it: eight bits a channel.
         pixels = self._enlarged(np.round(image * 255) / 255).astype(np.float32)
-        terms = tf.nest.map_structure(float, self._loss(tf.constant(pixels[None]), self._targets))
+        terms = self._tiling.within(lambda tile_px: self._loss.value(pixels[None], self._targets, tile_px))
         window = min(_SSIM_WINDOW_PX, *pixels.shape[:2])
         return Scored(
             label=label,

@@ -21,6 +21,7 @@ from stylize.options import (
     arguments_of,
     content_option,
     given,
+    memory_option,
     overwrite_option,
     refine_config_of,
     refine_options,
@@ -49,11 +50,12 @@ __all__ = ["compare", "demo"]
     help="Score this finished picture instead of painting; repeatable.",
 )  # fmt: skip
 @refine_options
+@memory_option
 @overwrite_option
 @with_run
 def compare(
     run: Run, content: Path, styles: Styles, output: Path | None, pictures: Sequence[Path], recipe: str,
-    overwrite: bool, **options: Any,
+    memory_gb: float | None, overwrite: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Paint both ways and show them side by side, with numbers; or score finished pictures.
 
@@ -71,7 +73,7 @@ def compare(
         check_folder(output, _files_of_comparison(painted=not pictures), inputs, overwrite=overwrite)
     given_styles = [word for path, weight in styles for word in ("-s", f"{path}:{weight:g}" if weight != 1 else path)]
     command = ["compare", "-c", content, *given_styles, *(word for path in pictures for word in ("--image", path))]
-    _compare(run, content, styles, pictures, config, output, command, overwrite=overwrite)
+    _compare(run, content, styles, pictures, config, output, command, memory_gb=memory_gb, overwrite=overwrite)
 
 
 def _files_of_comparison(*, painted: bool) -> list[str]:
@@ -80,7 +82,7 @@ def _files_of_comparison(*, painted: bool) -> list[str]:
 
 def _compare(
     run: Run, content: Path, styles: Styles, pictures: Sequence[Path], config: RefineConfig,
-    folder: Path | None, command: Sequence[str | Path], *, overwrite: bool,
+    folder: Path | None, command: Sequence[str | Path], *, memory_gb: float | None = None, overwrite: bool,
 ) -> None:  # fmt: skip
     from stylize import pipelines
     from stylize.film import Film
@@ -93,8 +95,10 @@ def _compare(
 
     comparison = pipelines.compare(
         content, styles, images=list(pictures) or None,
-        fast_config=FastConfig(network=config.network, size=config.size, keep_colors=config.keep_colors),
-        refine_config=config, on_start=film.add, on_iterate=on_iterate, **run.surroundings,
+        fast_config=FastConfig(
+            network=config.network, size=config.size, strength=config.strength, keep_colors=config.keep_colors
+        ),
+        refine_config=config, on_start=film.add, on_iterate=on_iterate, memory_gb=memory_gb, **run.surroundings,
     )  # fmt: skip
     metrics = comparison.metrics()
     if folder is None:

@@ -131,6 +131,7 @@ class Painting:
     overwrite: bool
     resume: bool = False
     save_every: int | None = None
+    memory_gb: float | None = None
     animation: Path | None = None
     """Where the film of a refinement goes."""
     plot: Path | None = None
@@ -207,7 +208,7 @@ class Painting:
                 self.content, self.styles, config=self.config,
                 resume_from=read_checkpoint(self.checkpoint) if self.resume else None,
                 on_start=None if film is None else film.add, on_iterate=on_iterate, should_stop=interrupt.asked,
-                **run.surroundings,
+                memory_gb=self.memory_gb, **run.surroundings,
             )  # fmt: skip
             save(run, result, self.output, overwrite=self.overwrite or self.resume)
             if result.checkpoint is not None:

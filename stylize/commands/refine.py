@@ -14,6 +14,7 @@ from stylize.options import (
     FILE,
     Styles,
     content_option,
+    memory_option,
     output_option,
     overwrite_option,
     refine_config_of,
@@ -39,12 +40,13 @@ __all__ = ["refine"]
     help="Also write a film of the picture forming: .webp, .gif, .mp4 or .apng.",
 )  # fmt: skip
 @click.option("--plot", type=FILE, help="Also write a plot of the losses over time, such as losses.png.")
+@memory_option
 @resume_option
 @overwrite_option
 @with_run
 def refine(
     run: Run, content: Path, styles: Styles, output: Path | None, recipe: str, save_every: int | None,
-    animation: Path | None, plot: Path | None, resume: bool, overwrite: bool, **options: Any,
+    animation: Path | None, plot: Path | None, memory_gb: float | None, resume: bool, overwrite: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Paint well, by Gatys' optimisation of the pixels under a feature network.
 
@@ -54,7 +56,7 @@ def refine(
     output = output or beside(content, styles, "refine.png")
     painting = Painting(
         content, styles, config, output, overwrite=overwrite, resume=resume, save_every=save_every,
-        animation=animation, plot=plot,
+        animation=animation, plot=plot, memory_gb=memory_gb,
     )  # fmt: skip
     painting.check()
     tell(run, painting.paint(run), output, animation=animation, plot=plot)

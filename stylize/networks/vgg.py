@@ -5,6 +5,7 @@ One class serves both: they differ in their kernels, in how pixels are normalise
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,11 +133,23 @@ class FeatureEncoder:
             layer: int(kernel.shape[-1]) for layer, kernel, _ in self._convolutions if layer in self.layers
         }
         """Channels of each layer's activation."""
+        self.strides, self.grid_px, self.reach_px = _geometry(self.layers)
+        """Each layer's stride, the largest stride, and how far in pixels an activation sees, a multiple of it."""
         self._lifts = {
             layer: tf.constant(matrix[None, None], tf.float32)
             for layer, matrix in weights.lifts.items()
             if layer in self.layers
         }
+
+    @property
+    def work_per_pixel(self) -> tuple[float, float]:
+        """Activations (numbers) and multiplications that a pixel takes, from the first layer to the deepest."""
+        activations = multiplications = 0.0
+        for layer, kernel, _ in self._convolutions:
+            area = 4.0 ** (int(layer[len("relu")]) - 1)
+            activations += kernel.shape[-1] / area
+            multiplications += math.prod(kernel.shape) / area
+        return activations, multiplications
 
     def __call__(self, image: Any) -> dict[str, Any]:
         """Encode float32 (1, H, W, 3) in [0, 1], at least 16 px a side; return float32 (1, h, w, C) by layer name."""
@@ -159,3 +172,16 @@ class FeatureEncoder:
                     activation = tf.nn.conv2d(activation, self._lifts[layer], 1, "VALID")
                 features[layer] = activation
         return features
+
+
+def _geometry(layers: Sequence[str]) -> tuple[dict[str, int], int, int]:
+    """Return each layer's stride, the largest stride, and how far in pixels an activation sees, a multiple of it."""
+    strides, stride, reach = {}, 1, 0
+    for layer in VGG19_LAYERS[: 1 + max(VGG19_LAYERS.index(layer) for layer in layers)]:
+        if layer.endswith("_1") and layer != "relu1_1":
+            reach += stride  # pooling looks at one more
+            stride *= 2
+        reach += stride
+        if layer in layers:
+            strides[layer] = stride
+    return strides, stride, -(-reach // stride) * stride

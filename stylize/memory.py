@@ -1,0 +1,86 @@
+"""How much memory a refinement may take, and the tiles that fit into it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+from stylize.errors import OptionError, StylizeError
+from stylize.losses import PerceptualLoss
+from stylize.networks.runtime import tf
+from stylize.optimization import bytes_per_pixel
+
+__all__ = ["SMALLEST_TILE_PX", "Tiling", "available_bytes"]
+
+_T = TypeVar("_T")
+
+SMALLEST_TILE_PX = 128
+# The estimate is one, and of what is free others want some.
+_SHARE = 0.9
+_LARGEST_TILE_PX = 2048  # beyond it, halos are thin already
+
+
+def available_bytes() -> int:
+    """Bytes that this process may still take: what the system has free, within its container's limit."""
+    free = psutil.virtual_memory().available
+    for limit, used in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        try:
+            free = min(free, int(Path(limit).read_text()) - int(Path(used).read_text()))
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return max(0, int(free))
+
+
+class Tiling:
+    """The tiles of one refinement: none for a picture that fits, and smaller ones after an allocation that failed."""
+
+    def __init__(
+        self,
+        loss: PerceptualLoss,
+        size: tuple[int, int],
+        memory_gb: float | None,
+        on_message: Callable[[str], None],
+    ) -> None:
+        """Choose tiles for a picture of `size` (height, width), in `memory_gb` for the whole process or what is free.
+
+        Raises OptionError if `memory_gb` is too little for the smallest tiles.
+        """
+        taken = psutil.Process().memory_info().rss
+        free = available_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken
+        pixels = size[0] * size[1]
+        whole = pixels * bytes_per_pixel(pixels)
+        room = _SHARE * free - whole - pixels * loss.target_bytes_per_pixel
+        smallest = (SMALLEST_TILE_PX + 2 * loss.reach_px) ** 2 * loss.step_bytes_per_pixel
+        if memory_gb is not None and room < smallest:
+            least = math.ceil((taken + (whole + pixels * loss.target_bytes_per_pixel + smallest) / _SHARE) / 1e8) / 10
+            raise OptionError(f"--memory: {size[1]} x {size[0]} px need at least {least:g} GB, received {memory_gb:g}")
+        crop = math.isqrt(int(max(room, smallest) / loss.step_bytes_per_pixel))
+        self.tile_px: int | None = None
+        self._say = on_message
+        if crop * crop < pixels:
+            # Within the room, but no smaller than what is worth its halo.
+            self.tile_px = max(SMALLEST_TILE_PX, min(_LARGEST_TILE_PX, crop - 2 * loss.reach_px))
+        step = pixels if self.tile_px is None else (self.tile_px + 2 * loss.reach_px) ** 2
+        self.peak_bytes = round(taken + whole + pixels * loss.target_bytes_per_pixel + step * loss.step_bytes_per_pixel)
+        """What the process is expected to take at the largest size."""
+
+    def within(self, compute: Callable[[int | None], _T]) -> _T:
+        """Return compute(tile_px), with smaller tiles from now on where the system refuses memory."""
+        while True:
+            try:
+                return compute(self.tile_px)
+            except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+                smaller = (self.tile_px or _LARGEST_TILE_PX) // 2
+                if smaller < SMALLEST_TILE_PX:
+                    raise StylizeError(
+                        "out of memory with the smallest tiles: choose a smaller --size, or close other programs"
+                    ) from error
+                self.tile_px = smaller
+                self._say(f"out of memory: going on in tiles of {smaller} px")
