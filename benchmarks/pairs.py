@@ -32,12 +32,14 @@ def main() -> None:
     parser.add_argument("--features", default="vgg19")
     parser.add_argument("--network", default="auto")
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--modes", nargs="+", choices=("fast", "refine"), default=["fast", "refine"])
     args = parser.parse_args()
 
     score = _judge(args.yardstick, args.size)
     options = {"size": args.size, "features": args.features, "network": args.network}
     if args.steps:
         options["steps"] = args.steps
+    networks = stylize.Networks()
     args.output.mkdir(parents=True, exist_ok=True)
     rows = []
     for content in sorted(glob.glob(args.contents)):
@@ -45,12 +47,12 @@ def main() -> None:
             name = f"{Path(content).stem[:3]}-{Path(style).stem[:3]}"
             record = args.output / f"{name}.json"
             if not record.exists():
-                results = {
-                    "fast": stylize.fast(content, style, size=args.size, network=args.network, offline=True),
-                    "refine": stylize.refine(content, style, recipe=args.recipe, offline=True, **options),
-                }
                 scores = {}
-                for mode, result in results.items():
+                for mode in args.modes:
+                    if mode == "fast":
+                        result = stylize.fast(content, style, size=args.size, network=args.network, networks=networks)
+                    else:
+                        result = stylize.refine(content, style, recipe=args.recipe, networks=networks, **options)
                     path = args.output / f"{name}-{mode}.png"
                     result.save(path, overwrite=True)
                     scores[mode] = {**score(path, content, style), "seconds": result.seconds}
@@ -84,24 +86,24 @@ def _judge(folder: Path, size: int):
 
 
 def _line(row) -> str:
-    cells = [f"{row[mode][column]:.3f}" for mode in ("fast", "refine") for column in COLUMNS]
+    cells = [f"{scores[column]:.3f}" for scores in row.values() if isinstance(scores, dict) for column in COLUMNS]
     return f"| {row['pair']} | " + " | ".join(cells) + " |"
 
 
 def _summary(rows) -> str:
-    header = [f"{mode} {column}" for mode in ("fast", "refine") for column in COLUMNS]
-    better = [row for row in rows if all(row["refine"][c] < row["fast"][c] for c in STYLE_COLUMNS)]
-    means = [statistics.mean(row[mode][c] for row in rows) for mode in ("fast", "refine") for c in COLUMNS]
-    return "\n".join(
-        [
-            "| pair | " + " | ".join(header) + " |",
-            "|" + " --- |" * (len(header) + 1),
-            *(_line(row) for row in rows),
-            "| mean | " + " | ".join(f"{mean:.3f}" for mean in means) + " |",
-            "",
-            f"refine below fast in style at all three sizes: {len(better)} of {len(rows)} pairs",
-        ]
-    )
+    modes = [name for name, scores in rows[0].items() if isinstance(scores, dict)]
+    header = [f"{mode} {column}" for mode in modes for column in COLUMNS]
+    means = [statistics.mean(row[mode][c] for row in rows) for mode in modes for c in COLUMNS]
+    lines = [
+        "| pair | " + " | ".join(header) + " |",
+        "|" + " --- |" * (len(header) + 1),
+        *(_line(row) for row in rows),
+        "| mean | " + " | ".join(f"{mean:.3f}" for mean in means) + " |",
+    ]
+    if len(modes) == 2:
+        better = [row for row in rows if all(row["refine"][c] < row["fast"][c] for c in STYLE_COLUMNS)]
+        lines += ["", f"refine below fast in style at all three sizes: {len(better)} of {len(rows)} pairs"]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def test_several_contents_load_the_network_once(files, monkeypatch):
 
     loads, load = [], stylize.loaded._load_stylizer
     monkeypatch.setattr(
-        stylize.loaded, "_load_stylizer", lambda found, say: loads.append(found.name) or load(found, say)
+        stylize.loaded, "_load_stylizer", lambda found, *more: loads.append(found.name) or load(found, *more)
     )
     lake, town, waves, _ = files
     result = run("-c", lake, "-c", town, "-s", waves)

@@ -127,6 +127,22 @@ class ConditionalInstanceNorm(keras.layers.Layer):
         return ops.cast(normalized, x.dtype)
 
 
+class NoiseInjection(keras.layers.Layer):
+    """Adds white noise, scaled per channel by the style's code (arXiv 1812.04948).
+
+    In a flat area a convolutional painter has nothing to tell one place from the next and repeats one stroke; noise is
+    the difference that it can grow strokes from.
+    """
+
+    def __init__(self, channels: int, dtype: str) -> None:
+        super().__init__(dtype=dtype)
+        self.amplitudes = keras.layers.Dense(channels, kernel_initializer="zeros", dtype="float32")
+
+    def call(self, x, noise, code):
+        scaled = ops.cast(noise, "float32") * self.amplitudes(code)[:, None, None, :]
+        return x + ops.cast(scaled, x.dtype)
+
+
 class ConditionalConvolution(keras.Model):
     """Convolution, conditional instance normalisation, and where asked relu."""
 
@@ -163,22 +179,27 @@ class Painter(keras.Model):
         self.after = [block(quarter) for _ in range(config.blocks_after)]
         self.up = [convolution(c) for c in (quarter, half, config.painted)]
         self.last = Convolution(3, edges=True, initializer="zeros", dtype=dtype)
+        # On the way down at a half, a quarter, an eighth of the size, on the way up at a quarter and a half.
+        self.noise = [NoiseInjection(c, dtype) for c in (half, quarter, eighth, quarter, half)]
 
     def encode(self, styles):
         return self.encoder(styles)
 
-    def paint(self, contents, vectors):
-        """(N, H, W, 3) in [0, 1] and (N, D) to pictures that may leave [0, 1] a little."""
+    def paint(self, contents, vectors, noise):
+        """(N, H, W, 3) in [0, 1], (N, D) and white noise (1 or N, H, W, 1) to pictures that may leave [0, 1] a little."""
         colours, code = vectors[:, :COLOUR_NUMBERS], vectors[:, COLOUR_NUMBERS:]
         recoloured = recolour(contents, colours)
+        # Every second number of white noise is white noise.
+        at_half, at_quarter, at_eighth = noise[:, ::2, ::2], noise[:, ::4, ::4], noise[:, ::8, ::8]
         x = (ops.concatenate([recoloured, contents], -1) - INPUT_MEAN) / INPUT_STD
-        x = half = self.down[0](x, code)
-        x = self.down[1](x, code)
+        x = half = self.noise[0](self.down[0](x, code), at_half, code)
+        x = self.noise[1](self.down[1](x, code), at_quarter, code)
         x = quarter = residual(self.before, x, code)
-        x = residual(self.bottom, self.down[2](x, code), code)
-        x = self.up[0](self.enlarge(x, quarter), code) + quarter
+        x = self.noise[2](self.down[2](x, code), at_eighth, code)
+        x = residual(self.bottom, x, code)
+        x = self.noise[3](self.up[0](self.enlarge(x, quarter), code) + quarter, at_quarter, code)
         x = residual(self.after, x, code)
-        x = self.up[1](self.enlarge(x, half), code) + half
+        x = self.noise[4](self.up[1](self.enlarge(x, half), code) + half, at_half, code)
         x = self.last(self.enlarge(self.up[2](x, code), contents))
         return recoloured + 0.25 * ops.cast(x, "float32")
 
@@ -187,7 +208,12 @@ class Painter(keras.Model):
         return self.resize(x, ops.shape(like)[1:3], "nearest")
 
     def call(self, contents, styles):
-        return self.paint(contents, self.encode(styles))
+        return self.paint(contents, self.encode(styles), white_noise(contents))
+
+
+def white_noise(pictures, seed=0):
+    """Standard normal (N, H, W, 1) for pictures (N, H, W, 3); always the same for an integer seed."""
+    return keras.random.normal((*ops.shape(pictures)[:3], 1), seed=seed)
 
 
 def residual(blocks, x, code):
@@ -263,6 +289,7 @@ class PainterTraining(keras.Model):
     def __init__(self, painter: Painter, targets: Targets, config: MiniConfig) -> None:
         super().__init__()
         self.painter, self.config = painter, config
+        self.noise = keras.random.SeedGenerator(config.seed)
         # Behind a closure, so that the loss network is no part of the checkpoint.
         self.targets_of = lambda images: targets(images)
         self.built = True
@@ -270,7 +297,8 @@ class PainterTraining(keras.Model):
     def call(self, inputs):
         contents, styles = inputs
         vectors = self.painter.encode(ops.concatenate([styles, contents[: self.config.identities]], 0))
-        return self.painter.paint(ops.concatenate([contents, contents[: self.config.identities]], 0), vectors)
+        contents = ops.concatenate([contents, contents[: self.config.identities]], 0)
+        return self.painter.paint(contents, vectors, white_noise(contents, self.noise))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         contents, c = x[0], self.config
@@ -299,7 +327,8 @@ def picture_grid(painter: Painter, contents: np.ndarray, styles: np.ndarray, pat
     pictures = [np.concatenate([np.ones_like(styles[:1]), styles], 0)]
     vectors = painter.encode(styles)
     for content in contents:
-        painted = painter.paint(np.repeat(content[None], len(styles), 0), vectors)
+        repeated = np.repeat(content[None], len(styles), 0)
+        painted = painter.paint(repeated, vectors, white_noise(repeated))
         pictures.append(np.concatenate([content[None], np.clip(ops.convert_to_numpy(painted), 0, 1)], 0))
     grid = np.concatenate([np.concatenate(list(row), 1) for row in pictures], 0)
     Image.fromarray((grid * 255).round().astype(np.uint8)).save(path)
@@ -317,9 +346,15 @@ def export(painter: Painter, folder: Path) -> None:
     def style(style_image):
         return painter.encode(style_image)
 
-    @tf.function(input_signature=[picture, tf.TensorSpec((1, numbers), tf.float32)])
-    def transfer(content_image, style_vector):
-        return ops.clip(painter.paint(content_image, style_vector), 0.0, 1.0)
+    @tf.function(
+        input_signature=[
+            picture,
+            tf.TensorSpec((1, numbers), tf.float32),
+            tf.TensorSpec((1, None, None, 1), tf.float32),
+        ]
+    )
+    def transfer(content_image, style_vector, noise):
+        return ops.clip(painter.paint(content_image, style_vector, noise), 0.0, 1.0)
 
     for name, function in (("style", style), ("transfer", transfer)):
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], painter)

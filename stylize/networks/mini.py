@@ -34,7 +34,7 @@ class MiniStylizer:
 
     Args:
         style_path: LiteRT file of the style encoder, (1, H, W, 3) to (1, D).
-        transfer_path: LiteRT file of the painter, (1, H, W, 3) and (1, D) to (1, H, W, 3).
+        transfer_path: LiteRT file of the painter, (1, H, W, 3), (1, D) and noise (1, H, W, 1) to (1, H, W, 3).
         recall: returns the vector of what the encoder is to see, if it is known, else calls the encoder for it.
     """
 
@@ -82,8 +82,10 @@ class MiniStylizer:
             (H, W, 3) float32 in [0, 1].
         """
         small = _shrink(content, _MAX_CONTENT_PX)
+        # What tells places in a flat area apart, so that not one stroke is repeated; always the same.
+        noise = np.random.default_rng(0).standard_normal((1, *small.shape[:2], 1), np.float32)
         with self._lock:
-            painted = _run(self._painter, small[None], code[None])[0]
+            painted = _run(self._painter, small[None], code[None], noise)[0]
         if small is content:
             return painted
         return np.clip(content + _enlarge(painted - small, content.shape[:2]), 0.0, 1.0)
