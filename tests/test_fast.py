@@ -283,6 +283,8 @@ def test_watch_paints_again_until_ctrl_c(files, tmp_path):
                 time.sleep(0.4)
                 file.write(data[len(data) // 2 :])
             wait_for(third)
+            # The picture is there before its name is told.
+            wait_for(lambda: (tmp_path / "log").read_text().count(str(output)) == 3)
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0

@@ -186,7 +186,7 @@ class Painter(keras.Model):
         return self.encoder(styles)
 
     def paint(self, contents, vectors, noise):
-        """(N, H, W, 3) in [0, 1], (N, D) and white noise (1 or N, H, W, 1) to pictures that may leave [0, 1] a little."""
+        """Contents (N, H, W, 3) in [0, 1], vectors (N, D), white noise (N, H, W, 1) to pictures around [0, 1]."""
         colours, code = vectors[:, :COLOUR_NUMBERS], vectors[:, COLOUR_NUMBERS:]
         recoloured = recolour(contents, colours)
         # Every second number of white noise is white noise.
