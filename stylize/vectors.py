@@ -44,7 +44,7 @@ class StyleVectors:
     def of(self, picture: np.ndarray, encode: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Return the vector (D,) of a picture, float32 (H, W, 3), by `encode` unless it is known."""
         digest = hashlib.sha256(f"{self._network} {picture.shape} {picture.dtype}".encode())
-        digest.update(np.ascontiguousarray(picture))
+        digest.update(np.ascontiguousarray(picture).data)
         key = digest.hexdigest()
         vector = self._known.get(key)
         if vector is None:

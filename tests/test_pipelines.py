@@ -312,3 +312,13 @@ def test_networks_load_once_for_many_runs(tiny_networks, monkeypatch):
     assert loads == ["mini"]
     np.testing.assert_array_equal(first.image, again.image)
     np.testing.assert_array_equal(*refined)
+
+
+def test_of_losses_that_differ_only_the_newest_stay_loaded():
+    networks = stylize.Networks()
+    stylizer = networks._kept(("stylizer", "mini"), object)
+    losses = [networks._kept(("loss", number), object) for number in range(6)]
+    assert networks._kept(("loss", 5), object) is losses[5]
+    assert networks._kept(("loss", 0), object) is not losses[0]
+    assert networks._kept(("stylizer", "mini"), object) is stylizer
+    assert len(networks._loaded) == 5
