@@ -1,6 +1,6 @@
 """Make the README's picture of the web page: the page itself, painting one of the project's own scenes.
 
-python docs/app.py --features vgg19-slim
+python docs/app.py --features vgg19
 
 Needs `pip install -e ".[dev]"` and a Chromium.
 """
@@ -19,7 +19,7 @@ import urllib.request
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 DOCS = Path(__file__).parent
 GAP_PX = 40
@@ -29,6 +29,7 @@ PAPER = (222, 220, 215)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", default="auto")
+    parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--scene", default="Lake")
     parser.add_argument("--style", default="Swirls")
@@ -37,7 +38,7 @@ def main() -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    command = [sys.executable, "-m", "stylize", "app", "--port", str(port), "--no-browser", "--max-refinements", "2"]
+    command = [sys.executable, "-m", "stylize", "app", "--port", str(port), "--no-browser"]
     server = subprocess.Popen(command)
     try:
         url = f"http://127.0.0.1:{port}"
@@ -48,8 +49,15 @@ def main() -> None:
         with sync_playwright() as playwright:
             executable = shutil.which("chromium") or shutil.which("google-chrome")
             browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
-            wide = _refined(browser, url, args, 1280, 960, dark=False)
-            phone = _refined(browser, url, args, 390, 960, dark=True)
+            page = browser.new_page(viewport={"width": 1280, "height": 960}, color_scheme="light")
+            page.set_default_timeout(args.minutes * 60_000)
+            page.goto(url)
+            _refine(page, args)
+            wide = _seen(page)
+            page.set_viewport_size({"width": 390, "height": 960})
+            page.emulate_media(color_scheme="dark")
+            page.locator(".before-after").evaluate("stage => stage.scrollIntoView({block: 'center'})")
+            phone = _seen(page)
             browser.close()
     finally:
         server.terminate()
@@ -60,28 +68,14 @@ def main() -> None:
     sheet.save(DOCS / "app.jpg", quality=85, optimize=True)
 
 
-def _refined(
-    browser: Browser, url: str, args: argparse.Namespace, width: int, height: int, *, dark: bool
-) -> Image.Image:
-    """Return the page with a refined picture, as a window of `width` x `height` px shows it."""
-    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
-    page.set_default_timeout(args.minutes * 60_000)
-    page.goto(url)
+def _refine(page: Page, args: argparse.Namespace) -> None:
+    """Choose all on the page, and wait for the refined picture."""
     page.locator("img.picture").wait_for()
     for name in (args.scene, args.style):
         page.get_by_role("button", name=name).first.click()
-    _set(page, args)
-    page.get_by_role("button", name="Generate").click()
-    stage = page.locator(".before-after .stage")
-    stage.wait_for()
-    page.get_by_text("Your picture is ready").wait_for(state="hidden")
-    if dark:
-        stage.evaluate("stage => stage.scrollIntoView({block: 'center'})")
-    page.wait_for_timeout(1000)
-    return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-
-
-def _set(page: Page, args: argparse.Namespace) -> None:
+    size = page.get_by_role("slider", name="Size")
+    while size.get_attribute("aria-valuetext") != f"{args.size} px":
+        size.press("ArrowLeft")
     page.get_by_text("Refinement settings").click()
     steps = page.get_by_label("Steps", exact=True)
     steps.fill(str(args.steps))
@@ -89,7 +83,15 @@ def _set(page: Page, args: argparse.Namespace) -> None:
     page.get_by_label("Features").click()
     page.get_by_role("option", name=args.features, exact=True).click()
     page.get_by_text("Refinement settings").click()
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(2000)
+    page.get_by_role("button", name="Generate").click()
+    page.get_by_text("Your picture is ready").wait_for()
+    page.get_by_text("Your picture is ready").wait_for(state="hidden")
+
+
+def _seen(page: Page) -> Image.Image:
+    page.wait_for_timeout(1500)
+    return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
 
 
 if __name__ == "__main__":

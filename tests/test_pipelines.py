@@ -361,3 +361,13 @@ def test_strength_of_refine_leads_from_the_content_to_the_style(tiny_networks):
     assert 0.2 * far < np.abs(half - content).mean() < 0.9 * far
     scores = stylize.compare(content, style, images=[none, half, full], size=48).scores
     assert scores[0].style_loss > scores[1].style_loss > scores[2].style_loss
+
+
+def test_of_losses_that_differ_only_the_newest_stay_loaded():
+    networks = stylize.Networks()
+    stylizer = networks._kept(("stylizer", "mini"), object)
+    losses = [networks._kept(("loss", number), object) for number in range(6)]
+    assert networks._kept(("loss", 5), object) is losses[5]
+    assert networks._kept(("loss", 0), object) is not losses[0]
+    assert networks._kept(("stylizer", "mini"), object) is stylizer
+    assert len(networks._loaded) == 5

@@ -148,17 +148,21 @@ def _canvas_and_controls(
     weighted = [(style, 100 - share), (second, share)]
     styles = [(picture, weight / 100) for picture, weight in weighted if picture is not None and weight]
     ready = content is not None and bool(styles) and config is not None
-    if button.button(
-        "Generate", type="primary", key="generate", width="stretch", icon=":material/brush:",
+    # Asked for by a callback: a run of the page that another change cuts short would forget that it was pressed.
+    button.button(
+        "Generate", type="primary", key="generate", width="stretch", icon=":material/brush:", on_click=_ask_to_generate,
         disabled=not ready or ss.get("job") is not None,
         help="Refines the picture by optimisation: minutes, not moments, for a much better one.",
-    ):  # fmt: skip
-        assert content is not None
-        assert config is not None
+    )  # fmt: skip
+    if ss.pop("asked", False) and content is not None and styles and config is not None:
         _generate(studio, content, styles, config, recipe)
     with canvas:
         _canvas(studio, content, styles, FastConfig(size=size, strength=strength / 100, keep_colors=keep_colors))
     _history()
+
+
+def _ask_to_generate() -> None:
+    ss.asked = True
 
 
 def _generate(studio: Studio, content: Picture, styles: Styles, config: RefineConfig, recipe: str) -> None:
@@ -386,7 +390,7 @@ def _history() -> None:
             with st.container():
                 _background(f"history_{index}", painted.thumbnail)
                 st.button(
-                    f"Show {painted.name}", key=f"history_{index}", on_click=_show, args=(painted,),
+                    f"Show {_plain(painted.name)}", key=f"history_{index}", on_click=_show, args=(painted,),
                     type="primary" if painted is ss.get("shown") else "secondary", width="stretch",
                 )  # fmt: skip
                 st.caption(f"{painted.config.size} px, {len(painted.history)} steps")

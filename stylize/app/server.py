@@ -52,9 +52,12 @@ def present(visitor: str) -> bool:
 
 def serve(config: AppConfig, networks: Networks, *, browser: bool = True) -> None:
     """Serve the page until Ctrl-C (or SIGTERM); then the refinements under way are ended."""
+    from streamlit import net_util
     from streamlit.web import cli
 
     global studio
+    # To judge a request from a foreign page, Streamlit would ask a server outside for this machine's address.
+    vars(net_util)["get_external_ip"] = lambda: None
     settings = {
         **_SETTINGS,
         "server.address": config.host,

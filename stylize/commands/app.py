@@ -38,7 +38,8 @@ def app(run: Run, no_browser: bool, **options: Any) -> None:
     networks = Networks(leave_traces=False)
     for role in ("stylizer", "features"):
         networks.find("auto", role, **run.surroundings)
-    url = f"http://{f'[{config.host}]' if ':' in config.host else config.host}:{config.port}"
+    host = "localhost" if config.host in ("0.0.0.0", "::") else config.host
+    url = f"http://{f'[{host}]' if ':' in host else host}:{config.port}"
     run.result({"url": url}, f"{url}  (Ctrl-C ends)")
     serve(config, networks, browser=not no_browser)
 
