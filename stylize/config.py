@@ -19,6 +19,7 @@ __all__ = [
     "RECIPES",
     "SMALLEST_PX",
     "VGG19_LAYERS",
+    "BatchProgress",
     "FastConfig",
     "LayerWeights",
     "OptimizationConfig",
@@ -228,6 +229,25 @@ class RefineConfig:
             if theirs[name]:
                 mine[name] = dataclasses.replace(mine.get(name, part), **theirs[name])
         return dataclasses.replace(self, **mine)
+
+
+@dataclass(frozen=True)
+class BatchProgress:
+    """How far a batch is, after each job."""
+
+    record: Mapping[str, Any]
+    """The job's line of the manifest."""
+    done: int
+    failed: int
+    skipped: int
+    jobs: int
+    elapsed_s: float
+
+    @property
+    def remaining_s(self) -> float:
+        """At the pace so far; what was skipped took no time."""
+        painted = self.done + self.failed
+        return self.elapsed_s / painted * (self.jobs - self.skipped - painted)
 
 
 def config_from_dict(kind: type[Config], options: Mapping[str, Any]) -> Config:
