@@ -278,7 +278,7 @@ class RayEngine:
                     reason = str(error).splitlines()[0]
                     raise StylizeError(f"--engine ray: no cluster at {address} ({reason})") from error
             else:
-                ray.init(include_dashboard=False, **quietly)
+                ray.init("local", include_dashboard=False, **quietly)
         self.nodes = sum(node["Alive"] for node in ray.nodes())
         return self
 
