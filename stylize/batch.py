@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize import storage
-from stylize.config import FastConfig, RefineConfig
+from stylize.config import BatchProgress, FastConfig, RefineConfig
 from stylize.engines import Engine, Lost
 from stylize.errors import ImageError, OptionError, StylizeError
 from stylize.jobs import Job, Settings
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from stylize.loaded import Networks
     from stylize.pipelines import TransferResult
 
-__all__ = ["MANIFEST", "BatchOutcome", "Painter", "Progress", "Task", "memory_bytes", "run_batch"]
+__all__ = ["MANIFEST", "BatchOutcome", "Painter", "Task", "memory_bytes", "run_batch"]
 
 MANIFEST = "manifest.jsonl"
 Config = FastConfig | RefineConfig
@@ -397,24 +397,6 @@ def _writing(path: Path) -> Iterator[None]:
 # The driver's side
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is, after each job."""
-
-    record: Mapping[str, Any]
-    done: int
-    failed: int
-    skipped: int
-    jobs: int
-    elapsed_s: float
-
-    @property
-    def remaining_s(self) -> float:
-        """At the pace so far; what was skipped took no time."""
-        painted = self.done + self.failed
-        return self.elapsed_s / painted * (self.jobs - self.skipped - painted)
-
-
 @dataclass
 class BatchOutcome:
     """What came of a run."""
@@ -458,7 +440,7 @@ def run_batch(
     resume: bool = True,
     offline: bool = False,
     work: Callable[[Sequence[Task]], Sequence[Record]] | None = None,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[BatchProgress], None] = lambda progress: None,
     on_message: Callable[[str], None] = lambda message: None,
     on_download: Callable[[str, int, int | None], None] | None = None,
 ) -> BatchOutcome:
@@ -517,7 +499,8 @@ def run_batch(
         engine = stack.enter_context(engine_for(plan.memory_bytes))
         if engine.nodes > 1:
             plan.warn_of_local_paths(output)
-        work = work or Painter(output, os.getcwd(), offline)
+        # Absolute, as a cluster's processes begin elsewhere.
+        work = work or Painter(storage.joined(os.getcwd(), output), os.getcwd(), offline)
         for result in engine.map(work, _batched(to_do())):
             record = {**record_of(result.item), "error": result.reason} if isinstance(result, Lost) else {**result[1]}
             if record.pop("full", False):
@@ -528,7 +511,9 @@ def run_batch(
             else:
                 outcome.count_failure(record)
             outcome.seconds = time.perf_counter() - began
-            on_progress(Progress(record, outcome.done, outcome.failed, outcome.skipped, outcome.jobs, outcome.seconds))
+            on_progress(
+                BatchProgress(record, outcome.done, outcome.failed, outcome.skipped, outcome.jobs, outcome.seconds)
+            )
         manifest.rewrite(ledger.lines())
         if storage.is_url(output):
             _upload(home, output)

@@ -278,7 +278,7 @@ class RayEngine:
                     reason = str(error).splitlines()[0]
                     raise StylizeError(f"--engine ray: no cluster at {address} ({reason})") from error
             else:
-                ray.init(include_dashboard=False, **quietly)
+                ray.init("local", include_dashboard=False, **quietly)
         self.nodes = sum(node["Alive"] for node in ray.nodes())
         return self
 
@@ -315,8 +315,12 @@ class RayEngine:
                 batch, cost = flying.pop(reference)
                 try:
                     results = ray.get(reference)
-                except ray.exceptions.RayTaskError:
-                    raise  # of ours, not of the cluster's
+                except ray.exceptions.RayTaskError as error:
+                    # Not the cluster's fault, and not one item's, which `work` tells of itself.
+                    reason = str(error).strip().splitlines()[-1]
+                    raise StylizeError(
+                        f"--engine ray: a worker failed ({reason}); every machine needs the same Python environment"
+                    ) from error
                 except ray.exceptions.RayError as error:
                     # Ray has tried again already.
                     reason = f"its worker died {RETRIES + 1} times ({str(error).splitlines()[0]})"

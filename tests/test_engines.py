@@ -51,6 +51,10 @@ def ends(batch):
     os._exit(3)
 
 
+def broken(batch):
+    raise ModuleNotFoundError("No module named 'stylize'")
+
+
 def results(engine, work, batches):
     with engine:
         return list(engine.map(work, iter(batches)))
@@ -254,6 +258,13 @@ def test_ray_gives_an_item_up_that_kills_every_worker(cluster):
     assert lost.item == 13
     assert "its worker died 3 times" in lost.reason
     assert sorted(each[0] for each in seen if each is not lost) == [11, 15]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_ray_with_another_environment_on_its_machines(cluster):
+    with pytest.raises(StylizeError, match=r"No module named 'stylize'.*every machine needs the same"):
+        results(RayEngine(cluster.address), broken, [[1]])
 
 
 @pytest.mark.slow
