@@ -17,12 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from stylize.errors import StylizeError
 
-__all__ = ["RETRIES", "Engine", "LocalEngine", "Lost", "RayEngine", "available_memory_bytes"]
+__all__ = ["RETRIES", "Engine", "LocalEngine", "Lost", "RayEngine"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -135,24 +134,6 @@ class LocalEngine:
                 proven = True
                 self._idle.append(process)
                 yield from zip(batch, results, strict=True)
-
-
-def available_memory_bytes() -> int | None:
-    """What new processes may take: free memory, or less where a container has a limit; None where nobody says."""
-    rooms = []
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        rooms += [1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ):
-        with contextlib.suppress(OSError, ValueError):
-            rooms.append(int(Path(limit).read_text()) - int(Path(used).read_text()))
-    if not rooms and hasattr(os, "sysconf"):
-        with contextlib.suppress(OSError, ValueError):
-            rooms.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return min(rooms, default=None)
 
 
 class _Process:

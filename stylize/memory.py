@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 import psutil
 
 from stylize.errors import OptionError, StylizeError
 from stylize.losses import PerceptualLoss
+from stylize.machine import available_memory_bytes
 from stylize.networks.runtime import tf
 from stylize.optimization import bytes_per_pixel
 
-__all__ = ["SMALLEST_TILE_PX", "Tiling", "available_bytes"]
+__all__ = ["SMALLEST_TILE_PX", "Tiling"]
 
 _T = TypeVar("_T")
 
@@ -22,20 +22,6 @@ SMALLEST_TILE_PX = 128
 # The estimate is one, and of what is free others want some.
 _SHARE = 0.9
 _LARGEST_TILE_PX = 2048  # beyond it, halos are thin already
-
-
-def available_bytes() -> int:
-    """Bytes that this process may still take: what the system has free, within its container's limit."""
-    free = psutil.virtual_memory().available
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ):
-        try:
-            free = min(free, int(Path(limit).read_text()) - int(Path(used).read_text()))
-        except (OSError, ValueError):  # no such file, or "max"
-            continue
-    return max(0, int(free))
 
 
 class Tiling:
@@ -53,7 +39,7 @@ class Tiling:
         Raises OptionError if `memory_gb` is too little for the smallest tiles.
         """
         taken = psutil.Process().memory_info().rss
-        free = available_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken
+        free = available_memory_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken
         pixels = size[0] * size[1]
         whole = pixels * bytes_per_pixel(pixels)
         room = _SHARE * free - whole - pixels * loss.target_bytes_per_pixel

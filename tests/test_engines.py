@@ -17,7 +17,7 @@ import pytest
 from conftest import REPOSITORY, painting
 from PIL import Image
 
-from stylize import engines, storage
+from stylize import storage
 from stylize.batch import MANIFEST, run_batch
 from stylize.engines import RETRIES, LocalEngine, Lost, RayEngine
 from stylize.errors import StylizeError
@@ -135,22 +135,6 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def test_memory_is_known_here():
-    assert 2**26 < engines.available_memory_bytes() < 2**46
-
-
-def test_threads_are_limited(monkeypatch):
-    from stylize.networks import available_cores
-
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    cores = available_cores()
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert available_cores() == 3
-    for nonsense in ("", "0", "many"):
-        monkeypatch.setenv("OMP_NUM_THREADS", nonsense)
-        assert available_cores() == cores
 
 
 # --------------------------------------------------------------------------------------------------------------

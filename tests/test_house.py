@@ -17,6 +17,7 @@ FLOORS = {
     "_version": 0,
     "errors": 0,
     "config": 1,
+    "machine": 1,
     "storage": 1,
     "engines": 1,
     "images": 2,

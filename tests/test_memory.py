@@ -13,7 +13,7 @@ from stylize import memory
 from stylize.config import PerceptualLossConfig
 from stylize.errors import OptionError, StylizeError
 from stylize.losses import PerceptualLoss
-from stylize.memory import SMALLEST_TILE_PX, Tiling, available_bytes
+from stylize.memory import SMALLEST_TILE_PX, Tiling
 from stylize.networks.runtime import tf
 from stylize.networks.vgg import EncoderWeights, FeatureEncoder
 
@@ -76,19 +76,6 @@ def test_no_tile_small_enough_is_one_line(loss):
 
     with pytest.raises(StylizeError, match="out of memory with the smallest tiles"):
         Tiling(loss, (256, 256), None, lambda message: None).within(compute)
-
-
-def test_a_containers_limit_counts(monkeypatch):
-    limits = {"memory.max": "3000000", "memory.current": "1000000"}
-    read_text = memory.Path.read_text
-
-    def read(path, *args, **kwargs):
-        return limits[path.name] if path.name in limits else read_text(path, *args, **kwargs)
-
-    monkeypatch.setattr(memory.Path, "read_text", read)
-    assert available_bytes() == 2_000_000
-    limits["memory.max"] = "max"
-    assert available_bytes() > 2_000_000
 
 
 _PEAK = """

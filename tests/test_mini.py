@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylize.networks import available_cores
 from stylize.networks.mini import MiniStylizer
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -105,28 +104,6 @@ def test_runs_without_tensorflow():
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
-
-
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({}, 8),
-        ({"cpu.max": "max 100000"}, 8),
-        ({"cpu.max": "150000 100000"}, 2),
-        ({"cpu.max": "1000 100000"}, 1),
-        ({"cpu.max": "6400000 100000"}, 8),
-        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 8),
-        ({"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3),
-        ({"cpu.max": "nonsense"}, 8),
-    ],
-)
-def test_threads_are_the_cores_that_the_process_may_use(files, expected, tmp_path, monkeypatch):
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text + "\n")
-    monkeypatch.setattr("stylize.networks._CGROUP", tmp_path)
-    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
-    assert available_cores() == expected
 
 
 def test_a_row_of_strengths_paints_the_content_with_its_own_vector_once(stylizer, monkeypatch):

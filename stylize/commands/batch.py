@@ -97,13 +97,13 @@ def batch(
         return jobs.subjects_of_manifest(manifest, on_message=run.say)
 
     def engine_for(memory_bytes: int) -> Engine:
-        from stylize.engines import LocalEngine, RayEngine, available_memory_bytes
-        from stylize.networks import available_cores
+        from stylize.engines import LocalEngine, RayEngine
+        from stylize.machine import available_cores, available_memory_bytes
 
         if engine == "ray":
             return RayEngine(address, most=workers, memory_bytes=memory_bytes)
         cores, room = available_cores(), available_memory_bytes()
-        count = workers or max(1, cores if room is None else min(cores, room // memory_bytes))
+        count = workers or max(1, min(cores, room // memory_bytes))
         threads = max(1, cores // count)
         run.detail(f"{count} workers of {threads} threads, each with up to {memory_bytes / 1e9:.1f} GB")
         return LocalEngine(count, threads)

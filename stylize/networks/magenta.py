@@ -20,7 +20,8 @@ import numpy as np
 
 from stylize.errors import WeightsError
 from stylize.images import resized
-from stylize.networks import available_cores, native_stderr_silenced
+from stylize.machine import available_cores
+from stylize.networks import native_stderr_silenced
 from stylize.vectors import Recall
 
 __all__ = ["ConvertedStylizer", "Int8Stylizer", "MagentaStylizer", "convert"]

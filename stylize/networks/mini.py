@@ -12,7 +12,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from stylize.networks import available_cores, native_stderr_silenced
+from stylize.machine import available_cores
+from stylize.networks import native_stderr_silenced
 from stylize.vectors import Recall
 
 __all__ = ["MiniStylizer"]

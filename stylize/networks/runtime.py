@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stylize.networks import available_cores, native_stderr_silenced
+from stylize.machine import available_cores
+from stylize.networks import native_stderr_silenced
 
 __all__ = ["has_native_bfloat16", "matrix_product_rate", "tf"]
 
