@@ -22,7 +22,7 @@ __all__ = ["SUFFIXES", "Film", "Frame", "check_film"]
 _LONG_SIDE_PX = 640
 _SHORTEST_LONG_SIDE_PX = 64
 #: Change is measured at this size, px: a step of the finest level still shows, and it costs next to nothing.
-_EYE_PX = 256
+_EYE_PX = 192
 _FRAMES = 60
 
 # The preview stands, the picture forms, the result stands: together no more than 12 s.

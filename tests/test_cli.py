@@ -698,6 +698,15 @@ def test_the_report_names_the_command_that_makes_it_again(inputs, fake, tmp_path
     assert commands_of(tmp_path / "again" / "report.html")[0] == command
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")
+def test_a_name_that_is_no_text_costs_no_report(inputs, fake, pictures, tmp_path):
+    name = pictures[0].with_name(os.fsdecode(b"ph\xffoto.png"))
+    shutil.copy(pictures[0], name)
+    run("compare", "-c", name, *inputs[2:], "-o", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text("utf-8"))["content"] == str(name)
+    assert "ph\\udcffoto.png" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
 def commands_of(report):
     page = report.read_text("utf-8")
     return [shlex.split(html.unescape(code)) for code in re.findall("<code>(.*?)</code>", page, re.DOTALL)]

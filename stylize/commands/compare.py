@@ -152,7 +152,8 @@ def _write_text(path: Path, text: str) -> None:
     from stylize.images import whole_file
 
     with whole_file(path, "output") as temporary:
-        Path(temporary).write_text(text, "utf-8")
+        # A file's name may be no text: what UTF-8 can't hold is escaped, as JSON does it.
+        Path(temporary).write_text(text, "utf-8", errors="backslashreplace")
 
 
 def _score_table(comparison: Comparison) -> Table:
