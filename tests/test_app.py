@@ -135,9 +135,16 @@ def test_only_networks_that_are_here_are_offered(studio):
 @pytest.fixture
 def page(studio, monkeypatch):
     testing = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is not installed")
-    from stylize.app import server
+    import streamlit
+
+    from stylize.app import live, server
+
+    def slider(label, values, value, *, unit, key, on_change):
+        return streamlit.select_slider(label, list(values), value, key=key, on_change=on_change)
 
     monkeypatch.setattr(server, "studio", studio)
+    # AppTest moves Streamlit's own sliders; the browser's tests move ours.
+    monkeypatch.setattr(live, "slider", slider)
     page = testing.AppTest.from_file(str(PAGE), default_timeout=PATIENCE_S).run()
     assert not page.exception
     slide(page, "size", 256)
@@ -150,8 +157,7 @@ def pictures(page):
 
 
 def slide(page, key, value):
-    page.session_state[key] = {"value": value}
-    page.run()
+    page.select_slider(key=key).set_value(value).run()
 
 
 def set_steps(page, steps):

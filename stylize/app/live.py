@@ -16,7 +16,10 @@ label {
   font-size: .875rem; color: var(--st-text-color);
 }
 output { font-variant-numeric: tabular-nums; opacity: .75 }
-input { grid-column: 1 / -1; width: 100%; height: 1.25rem; margin: 0; accent-color: var(--st-primary-color) }
+input {
+  grid-column: 1 / -1; width: 100%; height: 1.25rem; margin: 0;
+  color-scheme: light dark; accent-color: var(--st-primary-color);
+}
 """
 
 _JS = """
