@@ -91,10 +91,11 @@ class Painter:
         from stylize import pipelines
 
         job, kept = task.job, _loaded()
-        content, record["content"] = self._read(kept.contents, job.content, "content")
+        content_px, style_px = _useful_px(task.config)
+        content, record["content"] = self._read(kept.contents, job.content, "content", content_px)
         styles = []
         for (path, weight), entry in zip(job.styles, record["styles"], strict=True):
-            picture, seen = self._read(kept.styles, path, "style")
+            picture, seen = self._read(kept.styles, path, "style", style_px)
             entry.update(seen)
             styles.append((picture, weight))
         record["notes"] = [*content.notes, *(note for style, _ in styles for note in style.notes)]
@@ -110,21 +111,22 @@ class Painter:
         record["networks"] = {network.name: dict(network.sha256) for network in result.networks}
         record["picture"] = self._write(result, job.output, replace=task.replace)
 
-    def _read(self, kept: _Pictures, path: str, role: str) -> tuple[Picture, Record]:
+    def _read(self, kept: _Pictures, path: str, role: str, long_side_px: int | None) -> tuple[Picture, Record]:
         place = storage.joined(self.cwd, path)
         try:
             stamp = storage.stamp(place)
         except OSError:
             stamp = ""  # reading it will say in which way it fails
-        picture = kept.get((place, stamp)) if stamp else None
+        key = (place, stamp, long_side_px)
+        picture = kept.get(key) if stamp else None
         if picture is None:
             from stylize.images import read_image
 
             try:
-                picture = dataclasses.replace(read_image(place, name=role), path=path)
+                picture = dataclasses.replace(read_image(place, name=role, long_side_px=long_side_px), path=path)
             except ImageError as error:
                 raise ImageError(str(error).replace(place, path)) from error
-            kept.keep((place, stamp), picture)
+            kept.keep(key, picture)
         return picture, {"path": path, "sha256": picture.sha256, "stamp": stamp}
 
     def _seen(self, path: str) -> Record:
@@ -167,19 +169,29 @@ def _check_ours(place: str) -> None:
     raise ImageError(f"output {place}: is there already, and is not of this batch; move it away or choose another -o")
 
 
+_Key = tuple[str, str, int | None]
+
+
+def _useful_px(config: FastConfig | RefineConfig) -> tuple[int | None, int | None]:
+    """Return the long sides beyond which a content and a style tell a preview nothing; None: as they are."""
+    from stylize.pipelines import STYLE_PX
+
+    return (config.size, max(config.size, STYLE_PX)) if isinstance(config, FastConfig) else (None, None)
+
+
 class _Pictures:
     """The last used decoded pictures, as many as fit into `room` bytes."""
 
     def __init__(self, room: int) -> None:
         self._room = room
-        self._kept: collections.OrderedDict[tuple[str, str], Picture] = collections.OrderedDict()
+        self._kept: collections.OrderedDict[_Key, Picture] = collections.OrderedDict()
 
-    def get(self, key: tuple[str, str]) -> Picture | None:
+    def get(self, key: _Key) -> Picture | None:
         if key in self._kept:
             self._kept.move_to_end(key)
         return self._kept.get(key)
 
-    def keep(self, key: tuple[str, str], picture: Picture) -> None:
+    def keep(self, key: _Key, picture: Picture) -> None:
         self._kept[key] = picture
         while len(self._kept) > 1 and sum(each.pixels.nbytes for each in self._kept.values()) > self._room:
             self._kept.popitem(last=False)

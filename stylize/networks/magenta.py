@@ -12,7 +12,7 @@ import functools
 import math
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +172,7 @@ class Int8Stylizer:
         """
         self._predict_path = predict
         self._transfer = _int8_interpreter(transfer)
-        self._recall = recall or (lambda square, encode: encode(square))
+        self._recall = recall or _forget
         self._lock = threading.Lock()
 
     @functools.cached_property
@@ -185,6 +185,9 @@ class Int8Stylizer:
         The network sees squares of 256 px; a longer picture is covered by several squares, and their bottlenecks are
         averaged, rather than squashed or cut.
         """
+        return self._code(style, self._recall)
+
+    def _code(self, style: np.ndarray, recall: Recall) -> np.ndarray:
         height, width = style.shape[:2]
         shrink = _STYLE_PX / min(height, width)
         height, width = (max(_STYLE_PX, round(side * shrink)) for side in (height, width))
@@ -197,7 +200,7 @@ class Int8Stylizer:
             strict=True,
         ):
             square = small[top : top + _STYLE_PX, left : left + _STYLE_PX]
-            codes.append(self._recall(square, self._encoded))
+            codes.append(recall(square, self._encoded))
         return np.stack(codes).mean(axis=0, dtype=np.float32)
 
     def _encoded(self, square: np.ndarray) -> np.ndarray:
@@ -230,7 +233,8 @@ class Int8Stylizer:
             return content
         code = np.sum([weight * self.encode_style(style) for style, weight in styles], axis=0)
         if strength < 1:
-            code = strength * code + (1 - strength) * self.encode_style(content)
+            # Contents are many: theirs are not worth keeping.
+            code = strength * code + (1 - strength) * self._code(content, _forget)
         painted = self.transfer(content, code.astype(np.float32))
         # Even with its own bottleneck the network softens the content: the lower half of the scale leads back to it.
         keep = max(0.0, 1 - 2 * strength)
@@ -238,6 +242,10 @@ class Int8Stylizer:
 
 
 _MAX_SQUARES = 4
+
+
+def _forget(square: np.ndarray, encode: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    return encode(square)
 
 
 def _int8_interpreter(path: Path) -> Any:

@@ -24,6 +24,7 @@ _MAX_STYLE_PX = 512
 _MAX_CONTENT_PX = 2048
 # Three poolings lie before the last style statistics.
 _MIN_STYLE_PX = 16
+_NOTHING = np.empty(0, np.float32)
 
 
 class MiniStylizer:
@@ -44,7 +45,7 @@ class MiniStylizer:
         self._painter = Interpreter(model_path=str(transfer_path), num_threads=available_cores())
         self._recall = recall or (lambda style, encode: encode(style))
         self._lock = threading.Lock()
-        self._last_remainder: tuple[bytes, np.ndarray] = b"", np.empty(0, np.float32)
+        self._last_own: tuple[bytes, np.ndarray, np.ndarray] = b"", _NOTHING, _NOTHING
 
     @functools.cached_property
     def _encoder(self) -> Interpreter:
@@ -62,10 +63,7 @@ class MiniStylizer:
         Returns:
             (D,) float32 vector.
         """
-        style = _shrink(style, _MAX_STYLE_PX)
-        height, width = style.shape[:2]
-        missing = ((0, max(0, _MIN_STYLE_PX - height)), (0, max(0, _MIN_STYLE_PX - width)), (0, 0))
-        return self._recall(np.pad(style, missing, mode="edge"), self._encoded)
+        return self._recall(_as_seen(style), self._encoded)
 
     def _encoded(self, style: np.ndarray) -> np.ndarray:
         with self._lock:
@@ -111,19 +109,31 @@ class MiniStylizer:
         code = weights @ np.stack([self.encode_style(style) for style in scaled])
         if strength == 1.0:
             return self.transfer(content, code)
-        own = self.encode_style(content)
+        own, remainder = self._own(content)
         painted = self.transfer(content, own + np.float32(strength) * (code - own))
         # What painting with its own vector changes in the content fades out with the strength, so that 0 is exact.
-        return np.clip(painted + np.float32(1.0 - strength) * self._remainder(content, own), 0.0, 1.0)
+        return np.clip(painted + np.float32(1.0 - strength) * remainder, 0.0, 1.0)
 
-    def _remainder(self, content: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """Return the content less its painting with its own vector; the last is kept for the next strength."""
+    def _own(self, content: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the content's own vector, and the content less its painting with it.
+
+        The last are kept, for the next strength; contents are many, so no more and nowhere else.
+        """
         digest = hashlib.sha256(np.ascontiguousarray(content).data).digest() + bytes(str(content.shape), "ascii")
-        known, remainder = self._last_remainder
+        known, own, remainder = self._last_own
         if known != digest:
+            own = self._encoded(_as_seen(content))
             remainder = content - self.transfer(content, own)
-            self._last_remainder = digest, remainder
-        return remainder
+            self._last_own = digest, own, remainder
+        return own, remainder
+
+
+def _as_seen(style: np.ndarray) -> np.ndarray:
+    """Return what the encoder is given of a style (H, W, 3)."""
+    style = _shrink(style, _MAX_STYLE_PX)
+    height, width = style.shape[:2]
+    missing = ((0, max(0, _MIN_STYLE_PX - height)), (0, max(0, _MIN_STYLE_PX - width)), (0, 0))
+    return np.pad(style, missing, mode="edge")
 
 
 def _shrink(image: np.ndarray, long_side: int) -> np.ndarray:
