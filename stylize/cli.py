@@ -26,7 +26,7 @@ _COMMANDS = {
     "info": ("recipes", "Print how a picture was made."),
     "rerun": ("recipes", "Paint a picture again, by the recipe inside it."),
     "models": ("models", "List, get and check the networks."),
-    "app": ("app", "Open the web page: drop a photo, choose a style, preview, refine."),
+    "app": ("app", "Open the web page: drop a photo, choose a style, see the preview, refine it."),
 }
 
 

@@ -95,7 +95,7 @@ _PILLOW_LOCK = threading.RLock()
 
 
 def read_image(
-    source: ImageSource, *, name: str = "image", long_side_px: int | None = None, max_pixels: int = MAX_PIXELS
+    source: ImageSource, *, name: str = "image", long_side_px: int | None = None, max_pixels: int | None = None
 ) -> Picture:
     """Decode a picture upright, in sRGB, with its transparency.
 
@@ -108,7 +108,7 @@ def read_image(
         name: what error messages call it, such as "content".
         long_side_px: a hint that no more than this is wanted. A JPEG may then be decoded at a reduced size,
             whose long side still is at least twice the hint.
-        max_pixels: a file of more is refused before it is decoded.
+        max_pixels: a file of more is refused before it is decoded; at most, and by default, `MAX_PIXELS`.
 
     Raises:
         ImageError: the source is missing, unreadable, damaged, no picture, or larger than `max_pixels`.
@@ -204,7 +204,7 @@ def _decoding(label: str) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _identified(file: BinaryIO, label: str, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def _identified(file: BinaryIO, label: str, max_pixels: int | None = None) -> Image.Image:
     """The picture in `file`, its header read and its size checked, not decoded yet."""
     try:
         image = Image.open(file, formats=_FORMATS)
@@ -223,8 +223,9 @@ def _identified(file: BinaryIO, label: str, max_pixels: int = MAX_PIXELS) -> Ima
     return image
 
 
-def _check_size(size: tuple[int, int], label: str, max_pixels: int = MAX_PIXELS) -> None:
+def _check_size(size: tuple[int, int], label: str, max_pixels: int | None = None) -> None:
     width, height = size
+    max_pixels = min(MAX_PIXELS, max_pixels or MAX_PIXELS)
     if not 0 < width * height <= max_pixels:
         raise ImageError(
             f"{label}: expected 1 pixel to {max_pixels / 1e6:g} megapixels, received {width} x {height} px "
