@@ -135,8 +135,7 @@ def _canvas_and_controls(
         with columns[0]:
             size = live.slider("Size", _SIZES, 512, unit="px", key="size", on_change=_look_at_preview)
         with columns[1]:
-            label = "Strength of the preview"
-            strength = live.slider(label, _PERCENT, 100, unit="%", key="strength", on_change=_look_at_preview)
+            strength = live.slider("Strength", _PERCENT, 100, unit="%", key="strength", on_change=_look_at_preview)
         share = 0
         if second is not None:
             with columns[2]:
@@ -144,10 +143,10 @@ def _canvas_and_controls(
                 share = live.slider(label, _PERCENT, 50, unit="%", key="blend", on_change=_look_at_preview)
         keep_colors = st.checkbox("Keep the photo's own colours", key="keep_colors", on_change=_look_at_preview)
         button = st.empty()
-        recipe, config = _refine_panel(studio, size, keep_colors)
+        recipe, config = _refine_panel(studio, size, strength / 100, keep_colors)
     weighted = [(style, 100 - share), (second, share)]
     styles = [(picture, weight / 100) for picture, weight in weighted if picture is not None and weight]
-    ready = content is not None and bool(styles) and config is not None
+    ready = content is not None and bool(styles) and config is not None and strength > 0
     # Asked for by a callback: a run of the page that another change cuts short would forget that it was pressed.
     button.button(
         "Generate", type="primary", key="generate", width="stretch", icon=":material/brush:", on_click=_ask_to_generate,
@@ -225,7 +224,7 @@ def _image(jpeg: bytes, pixels: np.ndarray, alt: str) -> None:
 # Refinement
 
 
-def _refine_panel(studio: Studio, size: int, keep_colors: bool) -> tuple[str, RefineConfig | None]:
+def _refine_panel(studio: Studio, size: int, strength: float, keep_colors: bool) -> tuple[str, RefineConfig | None]:
     """Return the recipe's name and what the panel says, or None after an error was shown."""
     with st.expander("Refinement settings", icon=":material/tune:"):
         recipe = st.selectbox("Recipe", list(RECIPES), key="recipe") or "default"
@@ -254,7 +253,7 @@ def _refine_panel(studio: Studio, size: int, keep_colors: bool) -> tuple[str, Re
         features = one.selectbox("Features", studio.feature_networks(), key="features")
         seed = two.number_input("Seed", 0, 2**31 - 1, 0, 1, key="seed")
         options = {
-            "size": size, "keep_colors": keep_colors or None, "steps": steps, "optimizer": optimizer,
+            "size": size, "strength": strength, "keep_colors": keep_colors or None, "steps": steps, "optimizer": optimizer,
             "learning_rate": rate, "content_weight": content_weight, "style_weight": style_weight,
             "total_variation_weight": smoothness, "content_layers": content_layers, "style_layers": style_layers,
             "features": features, "seed": seed,

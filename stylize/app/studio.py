@@ -112,7 +112,9 @@ class Studio:
         return self.queue.submit(visitor, lambda job: self._refine(job, content, styles, config, recipe))
 
     def _refine(self, job: Job, content: Picture, styles: Styles, config: RefineConfig, recipe: str) -> Painted | None:
-        preview = self.preview(content, styles, FastConfig(config.network, config.size, keep_colors=config.keep_colors))
+        preview = self.preview(
+            content, styles, FastConfig(config.network, config.size, config.strength, config.keep_colors)
+        )
         film = Film()
         history: list[HistoryEntry] = []
 
