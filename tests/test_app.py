@@ -259,8 +259,7 @@ def test_history_is_bounded(page, monkeypatch):
 def test_stop_keeps_the_best_so_far(page, studio):
     set_steps(page, 2000)
     page.button(key="generate").click().run()
-    until(page, lambda: page.session_state.job.progress is not None)
-    assert "of 2000" in page.get("progress")[0].proto.text
+    until(page, lambda: "of 2000" in page.get("progress")[0].proto.text)
     page.button(key="stop").click().run()
     until(page, lambda: result_is_shown(page))
     assert "(stopped)" in said(page)
