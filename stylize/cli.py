@@ -21,7 +21,7 @@ _COMMANDS = {
     "fast": ("fast", "Paint at once, by a feed-forward network."),
     "refine": ("refine", "Paint well, by Gatys' optimisation of the pixels under a feature network."),
     "compare": ("compare", "Paint both ways and show them side by side, with numbers."),
-    "batch": ("batch", "Paint many pictures: folders, tables, clusters."),
+    "batch": ("batch", "Paint many pictures: folders, globs, URLs, or the rows of a table."),
     "demo": ("compare", "Compare on pictures that come with the package."),
     "info": ("recipes", "Print how a picture was made."),
     "rerun": ("recipes", "Paint a picture again, by the recipe inside it."),

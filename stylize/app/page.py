@@ -253,10 +253,10 @@ def _refine_panel(studio: Studio, size: int, strength: float, keep_colors: bool)
         features = one.selectbox("Features", studio.feature_networks(), key="features")
         seed = two.number_input("Seed", 0, 2**31 - 1, 0, 1, key="seed")
         options = {
-            "size": size, "strength": strength, "keep_colors": keep_colors or None, "steps": steps,
+            "size": size, "strength": strength, "keep_colors": keep_colors or None, "steps": steps, "seed": seed,
             "optimizer": optimizer, "learning_rate": rate, "content_weight": content_weight,
-            "style_weight": style_weight, "total_variation_weight": smoothness, "content_layers": content_layers, "style_layers": style_layers,
-            "features": features, "seed": seed,
+            "style_weight": style_weight, "total_variation_weight": smoothness, "features": features,
+            "content_layers": content_layers, "style_layers": style_layers,
         }  # fmt: skip
         try:
             for label, layers in (("content layers", content_layers), ("style layers", style_layers)):
