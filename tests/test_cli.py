@@ -111,12 +111,14 @@ class Pipelines:
         on_start,
         on_iterate,
         should_stop,
+        memory_gb,
         offline,
         on_message,
         on_download,
     ):
         self.calls.append(("refine", content, styles, config, offline))
         self.resumed_from = resume_from
+        self.memory_gb = memory_gb
         history = []
         on_message("using vgg19-slim")
         if on_start is not None:
@@ -148,6 +150,7 @@ class Pipelines:
         fast_config,
         refine_config,
         on_start,
+        memory_gb,
         on_iterate,
         offline,
         on_message,
@@ -1071,3 +1074,9 @@ def test_pictures_on_the_way_carry_their_recipe(inputs, fake, tmp_path):
     output = tmp_path / "out.png"
     run("refine", *inputs, "-o", output, "--save-every", "2")
     assert read_recipe(tmp_path / "out-step-0002.png")["steps_taken"] == 2
+
+
+def test_memory_reaches_the_refinement(fake, inputs):
+    run("refine", *inputs, "--memory", "3.5")
+    assert fake.memory_gb == 3.5
+    assert "--memory" in run("refine", *inputs, "--memory", "0", exit_code=2).stderr
