@@ -512,7 +512,7 @@ def ended(group):
 
 @pytest.mark.slow
 def test_killed_at_random_moments_and_taken_up(tmp_path, tiny_networks):
-    for number in range(24):
+    for number in range(60):
         picture(tmp_path / f"photos/{number % 3}/{number}.png", number, 32, 32)
     for number in range(10):
         picture(tmp_path / f"styles/{number}.png", 100 + number, 32, 32)
