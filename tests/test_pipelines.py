@@ -324,7 +324,7 @@ def test_a_jpeg_decoded_at_reduced_size_gives_the_same_preview(tiny_networks, tm
     small = stylize.fast(*paths, size=100, network="mini")
     whole = stylize.fast(*(stylize.read_image(path) for path in paths), size=100, network="mini")
     assert small.image.shape == whole.image.shape
-    assert np.abs(small.image - whole.image).mean() < 1 / 255
+    assert np.abs(small.image - whole.image).mean() < 2 / 255
     assert small.recipe["content"] == whole.recipe["content"]
 
 
