@@ -93,6 +93,7 @@ def _opponent_energy(differences: Any) -> Any:
     return tf.reduce_sum(tf.square(opponent) * tf.constant([1.0, _CHROMA_ROUGHNESS, _CHROMA_ROUGHNESS]))
 
 
+_OCTAVE_SHARE = 0.5
 # An all-black target has no energy to be relative to.
 _TINY = 1e-8
 
@@ -221,7 +222,7 @@ class PerceptualLoss:
             {name: style_loss(ours[name], grams[name], config.normalization) for name in self._style_layers}
             for ours, grams in zip(statistics.style, targets.style, strict=True)
         ]
-        shares = [0.5**octave for octave in range(len(octaves))]
+        shares = [_OCTAVE_SHARE**octave for octave in range(len(octaves))]
         style = {
             name: tf.add_n([share * losses[name] for share, losses in zip(shares, octaves, strict=True)]) / sum(shares)
             for name in self._style_layers
