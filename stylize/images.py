@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from stylize.errors import ImageError, OptionError
+from stylize.errors import ImageError, OptionError, writing
 from stylize.storage import opened
 
 __all__ = [
@@ -712,16 +712,14 @@ def whole_file(path: str | os.PathLike[str], name: str) -> Iterator[str]:
     """
     target = os.path.realpath(path)  # a link stays a link, and what it points at is replaced
     temporary = os.path.join(os.path.dirname(target), f".stylize-{secrets.token_hex(8)}.part")
-    try:
-        yield temporary
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError):
-            label = _one_line(f"{name} {os.fspath(path)}")
-            raise ImageError(f"{label}: could not be written: {error.strerror or error}") from error
-        raise
+    with writing(_one_line(f"{name} {os.fspath(path)}"), ImageError):
+        try:
+            yield temporary
+            os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
 
 
 def check_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
