@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize import storage
-from stylize.config import BatchProgress, FastConfig, RefineConfig
+from stylize.config import FastConfig, RefineConfig
 from stylize.engines import Engine, Lost
 from stylize.errors import ImageError, OptionError, StylizeError, writing
 from stylize.jobs import Job, Settings
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from stylize.loaded import Networks
     from stylize.pipelines import TransferResult
 
-__all__ = ["MANIFEST", "BatchOutcome", "Painter", "Task", "memory_bytes", "run_batch"]
+__all__ = ["MANIFEST", "BatchOutcome", "BatchProgress", "Painter", "Task", "memory_bytes", "run_batch"]
 
 MANIFEST = "manifest.jsonl"
 Config = FastConfig | RefineConfig
@@ -422,6 +422,25 @@ class BatchOutcome:
 
 
 _MAX_REASONS = 50
+
+
+@dataclass(frozen=True)
+class BatchProgress:
+    """How far a batch is, after each job."""
+
+    record: Record
+    """The job's line of the manifest."""
+    done: int
+    failed: int
+    skipped: int
+    jobs: int
+    elapsed_s: float
+
+    @property
+    def remaining_s(self) -> float:
+        """At the pace so far; what was skipped took no time."""
+        painted = self.done + self.failed
+        return self.elapsed_s / painted * (self.jobs - self.skipped - painted)
 
 
 def memory_bytes(config: Config) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
-    from stylize.config import BatchProgress
+    from stylize.batch import BatchProgress
     from stylize.optimization import Iterate
 
 __all__ = ["Run", "json_text", "megabytes", "table", "to_standard_output"]
