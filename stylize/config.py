@@ -212,6 +212,11 @@ class RefineConfig:
         _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
         _check(0.05 <= self.style_scale <= 20, f"style scale: expected 0.05 to 20, received {self.style_scale}")
 
+    @property
+    def preview(self) -> FastConfig:
+        """What `fast` is asked for, for the preview that the refinement starts from and is compared with."""
+        return FastConfig(self.network, self.size, self.strength, self.keep_colors)
+
     def replace(self, **options: Any) -> RefineConfig:
         """Return a copy with `options` set; fields of the loss and of the optimiser are named directly.
 

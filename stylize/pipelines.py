@@ -222,7 +222,6 @@ def compare(
     style: StyleSource,
     *,
     images: Sequence[ImageSource] | None = None,
-    fast_config: FastConfig | None = None,
     recipe: str = "default",
     refine_config: RefineConfig | None = None,
     offline: bool = False,
@@ -251,12 +250,7 @@ def compare(
             candidates.append((label, resized(picture.pixels, *inputs.size), None, None))
     else:
         began = time.perf_counter()
-        preview = _fast(
-            inputs,
-            fast_config or FastConfig(network=config.network, size=config.size, strength=config.strength),
-            surroundings,
-            began,
-        )
+        preview = _fast(inputs, config.preview, surroundings, began)
         candidates.append(("fast", preview.image, preview, _peak_memory_bytes()))
         refined = _refine(
             inputs, config, surroundings, time.perf_counter(), preview, on_start, on_iterate, should_stop, None
@@ -496,8 +490,7 @@ def _refine(
 
 def _preview(inputs: _Inputs, config: RefineConfig, surroundings: _Surroundings) -> TransferResult | None:
     try:
-        preview = FastConfig(network=config.network, size=config.size, strength=config.strength)
-        return _fast(inputs, preview, surroundings, time.perf_counter())
+        return _fast(inputs, config.preview, surroundings, time.perf_counter())
     except WeightsError as error:
         if config.network != "auto":
             raise

@@ -172,6 +172,13 @@ def test_compare_scores_both_under_one_network(tiny_networks, pictures):
     assert own.ssim == pytest.approx(1, abs=1e-3)
 
 
+def test_what_compare_refines_is_what_refine_makes(tiny_networks, pictures):
+    options = {**QUICK, "strength": 0.7, "keep_colors": True}
+    preview, refined = stylize.compare(*pictures, **options).results
+    np.testing.assert_array_equal(preview.image, stylize.fast(*pictures, config=refined.config.preview).image)
+    np.testing.assert_array_equal(refined.image, stylize.refine(*pictures, **options).image)
+
+
 def test_auto_says_what_it_takes(tiny_networks, pictures):
     messages = []
     stylize.refine(*pictures, **QUICK, on_message=messages.append)

@@ -12,7 +12,7 @@ import click
 
 from stylize._version import __version__
 from stylize.commands.painting import beside, check_folder, check_inputs, with_run
-from stylize.config import FastConfig, RefineConfig
+from stylize.config import RefineConfig
 from stylize.console import Run, json_text, table
 from stylize.errors import OptionError, writing
 from stylize.options import (
@@ -94,11 +94,8 @@ def _compare(
         film.add(iterate.pixels, step=iterate.step, elapsed_s=iterate.elapsed_s)
 
     comparison = pipelines.compare(
-        content, styles, images=list(pictures) or None,
-        fast_config=FastConfig(
-            network=config.network, size=config.size, strength=config.strength, keep_colors=config.keep_colors
-        ),
-        refine_config=config, on_start=film.add, on_iterate=on_iterate, memory_gb=memory_gb, **run.surroundings,
+        content, styles, images=list(pictures) or None, refine_config=config, on_start=film.add, on_iterate=on_iterate,
+        memory_gb=memory_gb, **run.surroundings,
     )  # fmt: skip
     metrics = comparison.metrics()
     if folder is None:
