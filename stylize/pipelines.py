@@ -261,11 +261,9 @@ def compare(
     score = _Yardstick(inputs, surroundings, found)
     losses: list[LossTerms | None] = [None] * len(candidates)
     if results:
-        from stylize.memory import Tiling
-
         height, width = (max(SMALLEST_PX, side) for side in inputs.size)
         loss = surroundings.networks.loss(found, config)
-        tiling = Tiling(loss, inputs.size, surroundings.memory_gb, surroundings.say)
+        tiling = surroundings.tiling(loss, inputs.size)
         evaluate = _losses(inputs, config, surroundings.networks, loss, tiling)(height, width)
         losses = [evaluate(resized(image, height, width))[0] for _, image, _, _ in candidates]
     return Comparison(
@@ -355,7 +353,7 @@ class _Surroundings:
         memory_gb: float | None = None,
     ) -> None:
         self.networks = networks
-        self.memory_gb = memory_gb
+        self._memory_gb = memory_gb
         self._offline = offline
         self._on_download = on_download
         self.say: OnMessage = on_message or (lambda message: None)
@@ -363,6 +361,12 @@ class _Surroundings:
     def network(self, name: str, role: weights.Role) -> LocalWeights:
         """Return a network's files."""
         return self.networks.find(name, role, offline=self._offline, on_message=self.say, on_download=self._on_download)
+
+    def tiling(self, loss: PerceptualLoss, size: tuple[int, int]) -> Tiling:
+        """Return the tiles in which a picture of `size` (height, width) fits into the memory."""
+        from stylize.memory import Tiling  # imports TensorFlow, which `fast` does without
+
+        return Tiling(loss, size, self._memory_gb, self.say)
 
 
 def _use(found: LocalWeights) -> NetworkUse:
@@ -448,10 +452,8 @@ def _refine(
     levels = pyramid_levels(max(inputs.size), config.steps, config.pyramid)
     if config.strength == 0:
         start, levels = inputs.content_pixels, ()
-    from stylize.memory import Tiling
-
     loss = surroundings.networks.loss(found, config)
-    tiling = Tiling(loss, inputs.size, surroundings.memory_gb, surroundings.say)
+    tiling = surroundings.tiling(loss, inputs.size)
     surroundings.say(_outlook(inputs, config, found, loss, levels, tiling))
     recipe = inputs.recipe("refine", config, networks, **extra)
     if config.keep_colors:
@@ -630,7 +632,6 @@ class _Yardstick:
 
     def __init__(self, inputs: _Inputs, surroundings: _Surroundings, found: LocalWeights) -> None:
         from stylize.losses import PerceptualLoss
-        from stylize.memory import Tiling
 
         config = PerceptualLossConfig(
             content_layers=(("relu4_2", 1.0),),
@@ -641,7 +642,7 @@ class _Yardstick:
         self._loss = PerceptualLoss(encoder, config)
         self._content = self._enlarged(inputs.content_pixels)
         styles = [(_style_at(style, max(inputs.size)), weight) for style, weight in inputs.styles]
-        self._tiling = Tiling(self._loss, inputs.size, surroundings.memory_gb, surroundings.say)
+        self._tiling = surroundings.tiling(self._loss, inputs.size)
         self._targets = self._tiling.within(lambda tile_px: self._loss.targets(self._content[None], styles, tile_px))
 
     @staticmethod
