@@ -446,7 +446,11 @@ class BatchProgress:
 def memory_bytes(config: Config) -> int:
     """What a worker needs at most: as measured of mini, magenta-int8 and VGG-19, and the styles that it keeps."""
     pixels = config.size**2
-    return 500_000_000 + 700 * pixels if isinstance(config, FastConfig) else 1_200_000_000 + 4_000 * pixels
+    if isinstance(config, RefineConfig):
+        return 1_200_000_000 + 4_000 * pixels
+    # Magenta's own takes more, up to the size from which on it paints a smaller picture.
+    magenta = 2_900 * min(pixels, 1280**2) if config.network == "magenta" else 0
+    return 500_000_000 + 700 * pixels + magenta
 
 
 def run_batch(
