@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stylize.images import resized
 from stylize.networks.mini import MiniStylizer
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -87,12 +88,15 @@ def test_a_flat_content_stays_finite(stylizer):
     assert np.isfinite(painted).all()
 
 
-def test_a_large_content_is_painted_at_a_bounded_size(stylizer, monkeypatch):
-    monkeypatch.setattr("stylize.networks.mini._MAX_CONTENT_PX", 64)
-    content = scene(150, 201)
-    painted = stylizer.stylize(content, [(stripes(64, 64), 1.0)], 1.0)
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+def test_a_large_content_is_painted_at_a_bounded_size(stylizer, monkeypatch, strength):
+    monkeypatch.setattr("stylize.networks.mini._MAX_CONTENT_PX", 96)
+    content, style = scene(288, 384), [(stripes(96, 96), 1.0)]
+    painted = stylizer.stylize(content, style, strength)
     assert painted.shape == content.shape
-    assert np.abs(painted - content).mean() > 0.05
+    small = stylizer.stylize(resized(content, 72, 96), style, strength)
+    assert np.abs(small - resized(content, 72, 96)).mean() > 0.05
+    assert np.abs(resized(painted, 72, 96) - small).mean() < 0.02
 
 
 def test_runs_without_tensorflow():
