@@ -124,3 +124,12 @@ def test_a_row_of_strengths_paints_the_content_with_its_own_vector_once(stylizer
     for strength, expected in zip(strengths, alone, strict=True):
         np.testing.assert_array_equal(stylizer.stylize(content, [(style, 1.0)], strength), expected)
     assert len(transfers) == len(strengths) + 1
+
+
+def test_the_memory_of_a_large_painting_is_given_back(stylizer, monkeypatch):
+    content, style = scene(40, 56), [(stripes(64, 64), 1.0)]
+    before, painter = stylizer.stylize(content, style, 1.0), stylizer._painter
+    monkeypatch.setattr("stylize.networks.mini._MOST_KEPT_PX", 40 * 56 - 1)
+    np.testing.assert_array_equal(stylizer.stylize(content, style, 1.0), before)
+    assert stylizer._painter is not painter
+    np.testing.assert_array_equal(stylizer.stylize(content, style, 1.0), before)

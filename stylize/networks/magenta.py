@@ -30,6 +30,7 @@ _STYLE_PX = 256
 _TRANSFER_PX = 384
 # The network takes 3 kB a pixel: beyond it the painting's change is enlarged instead.
 _MAX_CONTENT_PX = 1280
+_MOST_KEPT_PX = 512**2
 #: How far, in [0, 1], a pixel of the converted network may be from the SavedModel's.
 _TOLERANCE = 0.02
 
@@ -108,11 +109,14 @@ class ConvertedStylizer(_WholeStylizer):
 
     def __init__(self, model: Path | bytes) -> None:
         """Take a LiteRT file, or its bytes. Raises ValueError if it is none."""
+        self._source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+        self._interpreter = self._opened()
+        self._lock = threading.Lock()
+
+    def _opened(self) -> Any:
         from ai_edge_litert.interpreter import Interpreter
 
-        source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
-        self._interpreter = Interpreter(**source, num_threads=available_cores())
-        self._lock = threading.Lock()
+        return Interpreter(**self._source, num_threads=available_cores())
 
     def run(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
         """Run the network; see above."""
@@ -127,6 +131,8 @@ class ConvertedStylizer(_WholeStylizer):
                 self._interpreter.set_tensor(detail["index"], np.ascontiguousarray(value, np.float32))
             self._interpreter.invoke()
             painted: np.ndarray = self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])
+            if content.size > 3 * _MOST_KEPT_PX:
+                self._interpreter = self._opened()  # LiteRT gives its memory back with the interpreter alone
             return painted
 
 

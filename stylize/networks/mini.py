@@ -23,6 +23,8 @@ __all__ = ["MiniStylizer"]
 _MAX_STYLE_PX = 512
 # Beyond it the painting's change is enlarged instead: strokes have a fixed size in pixels, and memory has an end.
 _MAX_CONTENT_PX = 2048
+# LiteRT gives memory back with the interpreter alone, and 2 GB of a large preview would be in a refinement's way.
+_MOST_KEPT_PX = 1024**2
 # Three poolings lie before the last style statistics.
 _MIN_STYLE_PX = 16
 _NOTHING = np.empty(0, np.float32)
@@ -43,14 +45,19 @@ class MiniStylizer:
 
     def __init__(self, style_path: Path, transfer_path: Path, recall: Recall | None = None) -> None:
         self._style_path = style_path
-        self._painter = Interpreter(model_path=str(transfer_path), num_threads=available_cores())
+        self._transfer_path = transfer_path
+        self._painter = self._opened(transfer_path)
         self._recall = recall or (lambda style, encode: encode(style))
         self._lock = threading.Lock()
         self._last_own: tuple[bytes, np.ndarray, np.ndarray] = b"", _NOTHING, _NOTHING
 
     @functools.cached_property
     def _encoder(self) -> Interpreter:
-        return Interpreter(model_path=str(self._style_path), num_threads=available_cores())
+        return self._opened(self._style_path)
+
+    @staticmethod
+    def _opened(path: Path) -> Interpreter:
+        return Interpreter(model_path=str(path), num_threads=available_cores())
 
     def encode_style(self, style: np.ndarray) -> np.ndarray:
         """Describe a style.
@@ -88,6 +95,8 @@ class MiniStylizer:
         noise = np.random.default_rng(0).standard_normal((1, *content.shape[:2], 1), np.float32)
         with self._lock:
             painted: np.ndarray = _run(self._painter, content[None], code[None], noise)[0]
+            if noise.size > _MOST_KEPT_PX:
+                self._painter = self._opened(self._transfer_path)
             return painted
 
     def stylize(self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float) -> np.ndarray:
