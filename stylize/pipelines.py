@@ -263,7 +263,7 @@ def compare(
     if results:
         height, width = (max(SMALLEST_PX, side) for side in inputs.size)
         loss = surroundings.networks.loss(found, config)
-        tiling = surroundings.tiling(loss, inputs.size)
+        tiling = surroundings.tiling(loss, inputs)
         evaluate = _losses(inputs, config, surroundings.networks, loss, tiling)(height, width)
         losses = [evaluate(resized(image, height, width))[0] for _, image, _, _ in candidates]
     return Comparison(
@@ -366,11 +366,11 @@ class _Surroundings:
         """Return a network's files."""
         return self.networks.find(name, role, offline=self._offline, on_message=self.say, on_download=self._on_download)
 
-    def tiling(self, loss: PerceptualLoss, size: tuple[int, int]) -> Tiling:
-        """Return the tiles in which a picture of `size` (height, width) fits into the memory."""
+    def tiling(self, loss: PerceptualLoss, inputs: _Inputs) -> Tiling:
+        """Return the tiles in which the output fits into the memory."""
         from stylize.memory import Tiling  # imports TensorFlow, which `fast` does without
 
-        return Tiling(loss, size, self._memory_gb, self.say)
+        return Tiling(loss, inputs.size, self._memory_gb, self.say)
 
 
 def _use(found: LocalWeights) -> NetworkUse:
@@ -457,7 +457,7 @@ def _refine(
     if config.strength == 0:
         start, levels = inputs.content_pixels, ()
     loss = surroundings.networks.loss(found, config)
-    tiling = surroundings.tiling(loss, inputs.size)
+    tiling = surroundings.tiling(loss, inputs)
     surroundings.say(_outlook(inputs, config, found, loss, levels, tiling))
     recipe = inputs.recipe("refine", config, networks, **extra)
     if config.keep_colors:
@@ -646,7 +646,7 @@ class _Yardstick:
         self._loss = PerceptualLoss(encoder, config)
         self._content = self._enlarged(inputs.content_pixels)
         styles = [(_style_at(style, max(inputs.size)), weight) for style, weight in inputs.styles]
-        self._tiling = surroundings.tiling(self._loss, inputs.size)
+        self._tiling = surroundings.tiling(self._loss, inputs)
         self._targets = self._tiling.within(lambda tile_px: self._loss.targets(self._content[None], styles, tile_px))
 
     @staticmethod
