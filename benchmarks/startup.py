@@ -4,7 +4,8 @@
 
 Every round runs all commands once, one after the other, and a ratio is taken within its round, so that a machine which
 is slower for a while is slower for both; medians over the rounds are printed as a table. Processor seconds (where the
-system tells them) depend less on what else the machine does. Nothing is downloaded: `magenta-int8` is measured where it
+system tells them) depend less on what else the machine does. A second table has the milliseconds until our own networks
+are loaded, once what they run on is imported. Nothing is downloaded: `magenta-int8` is measured where it
 is installed; in place of TF-Hub's network, where that is not installed, stands a SavedModel of its signature and
 architecture with random weights.
 """
@@ -81,6 +82,39 @@ class Module(tf.Module):
         return [tf.sigmoid(self.convolution(x, code, 15, activate=False))]
 tf.saved_model.save(Module(), sys.argv[1])
 """
+# Each prints the milliseconds until a network of our own is loaded, its framework imported before.
+LOADS = {
+    "mini": """
+import time
+import numpy as np
+from stylize.loaded import Networks
+from stylize.networks import mini
+networks = Networks(leave_traces=False)
+began = time.perf_counter()
+stylizer = networks.stylizer(networks.find("mini", "stylizer"))
+print(1000 * (time.perf_counter() - began))
+""",
+    "mini, and painting 16 x 16 px": """
+import time
+import numpy as np
+from stylize.loaded import Networks
+from stylize.networks import mini
+networks, grey = Networks(leave_traces=False), np.full((16, 16, 3), 0.5, np.float32)
+began = time.perf_counter()
+networks.stylizer(networks.find("mini", "stylizer")).stylize(grey, [(grey, 1.0)], 1.0)
+print(1000 * (time.perf_counter() - began))
+""",
+    "vgg19-slim": """
+import time
+from stylize.config import GATYS_STYLE_LAYERS
+from stylize.loaded import Networks
+from stylize.networks import vgg
+networks = Networks(leave_traces=False)
+began = time.perf_counter()
+networks.encoder(networks.find("vgg19-slim", "features"), ["relu4_2", *GATYS_STYLE_LAYERS])
+print(1000 * (time.perf_counter() - began))
+""",
+}
 
 
 def main() -> None:
@@ -148,11 +182,16 @@ def measure(folder: Path, args: argparse.Namespace) -> dict:
     for network in installed:  # compiles, fills caches of files, and makes the vectors
         fast(network, *links)
 
+    loads: dict[str, list[float]] = {name: [] for name in LOADS}
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for number in range(args.rounds):
         for name, command in commands.items():
             seconds[name].append(command())
             print(f"round {number + 1}: {name}: {seconds[name][-1][0]:.2f} s", file=sys.stderr, flush=True)
+        for name, code in LOADS.items():
+            process = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=environment)
+            loads[name].append(float(process.stdout))
+            print(f"round {number + 1}: loading {name}: {loads[name][-1]:.0f} ms", file=sys.stderr, flush=True)
     rows = []
     for name, pairs in seconds.items():
         (wall, processor), base = zip(*pairs, strict=True), list(zip(*seconds[BASELINE], strict=True))
@@ -177,6 +216,10 @@ def measure(folder: Path, args: argparse.Namespace) -> dict:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
         "rows": rows,
+        "loads": [
+            {"network": name, "milliseconds": times, "median_ms": statistics.median(times)}
+            for name, times in loads.items()
+        ],
     }
 
 
@@ -222,6 +265,8 @@ def markdown(report: dict) -> str:
             f"| {row['command']} | {row['median_s']:.2f} | {row['ratio']:.3f} | {row['processor_median_s']:.2f} "
             f"| {row['processor_ratio']:.3f} | {rate} |"
         )
+    lines += ["", "| loading | milliseconds |", "| --- | --- |"]
+    lines += [f"| {row['network']} | {row['median_ms']:.0f} |" for row in report["loads"]]
     return "\n".join(lines)
 
 

@@ -80,8 +80,13 @@ def _refine(page: Page, args: argparse.Namespace) -> None:
     steps = page.get_by_label("Steps", exact=True)
     steps.fill(str(args.steps))
     steps.press("Enter")
-    page.get_by_label("Features").click()
-    page.get_by_role("option", name=args.features, exact=True).click()
+    features = page.get_by_role("option", name=args.features, exact=True)
+    for _ in range(20):  # a run of the page, such as the one that the steps began, closes the list again
+        page.wait_for_timeout(1000)
+        if features.is_visible():
+            break
+        page.get_by_role("combobox", name="Features").press("ArrowDown")
+    features.click(timeout=10_000)
     page.get_by_text("Refinement settings").click()
     page.wait_for_timeout(2000)
     page.get_by_role("button", name="Generate").click()

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize import storage
-from stylize.config import BatchProgress, FastConfig, RefineConfig
+from stylize.config import FastConfig, RefineConfig
 from stylize.engines import Engine, Lost
-from stylize.errors import ImageError, OptionError, StylizeError
+from stylize.errors import ImageError, OptionError, StylizeError, writing
 from stylize.jobs import Job, Settings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from stylize.loaded import Networks
     from stylize.pipelines import TransferResult
 
-__all__ = ["MANIFEST", "BatchOutcome", "Painter", "Task", "memory_bytes", "run_batch"]
+__all__ = ["MANIFEST", "BatchOutcome", "BatchProgress", "Painter", "Task", "memory_bytes", "run_batch"]
 
 MANIFEST = "manifest.jsonl"
 Config = FastConfig | RefineConfig
@@ -138,7 +138,7 @@ class Painter:
 
     def _write(self, result: TransferResult, name: str, *, replace: bool) -> Record:
         place = storage.joined(self.output, name)
-        try:
+        with writing(f"output {place}", ImageError):
             if storage.is_url(self.output):
                 from stylize.images import encode
 
@@ -149,8 +149,6 @@ class Painter:
                     _check_ours(place)
                 result.save(place, overwrite=True)
             return {"sha256": storage.sha256(place), "stamp": storage.stamp(place)}
-        except OSError as error:
-            raise ImageError(f"output {place}: could not be written: {error.strerror or error}") from error
 
 
 # After these every further picture would fail, too.
@@ -335,7 +333,7 @@ class _Manifest:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with _writing(path):
+        with writing(path):
             self._file = open(path, "ab", buffering=0)  # noqa: SIM115  # closed below
         self._end = self._file.tell()
 
@@ -365,7 +363,7 @@ class _Manifest:
     def append(self, line: str) -> None:
         """Add a line, whole or not at all. Raises StylizeError."""
         data = f"{line}\n".encode()
-        with _writing(self._path):
+        with writing(self._path):
             try:
                 written = self._file.write(data)
                 if written != len(data):
@@ -377,15 +375,12 @@ class _Manifest:
 
     def rewrite(self, lines: Iterable[str]) -> None:
         """Replace all by `lines`, at once."""
-        part = self._path.with_name(f".{self._path.name}.part")
-        with _writing(self._path):
-            try:
-                with open(part, "w", encoding="utf-8", newline="\n") as file:
-                    file.writelines(f"{line}\n" for line in lines)
-                self._file.close()  # Windows replaces no open file
-                os.replace(part, self._path)
-            finally:
-                part.unlink(missing_ok=True)
+        from stylize.images import whole_file
+
+        with whole_file(self._path, "manifest") as part:
+            with open(part, "w", encoding="utf-8", newline="\n") as file:
+                file.writelines(f"{line}\n" for line in lines)
+            self._file.close()  # Windows replaces no open file
 
 
 def _parsed(raw: bytes) -> Record | None:
@@ -395,14 +390,6 @@ def _parsed(raw: bytes) -> Record | None:
         return None
     whole = raw.endswith(b"\n") and isinstance(record, dict) and isinstance(record.get("output"), str)
     return record if whole and record.get("status") in ("done", "failed") else None
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StylizeError(f"{path}: could not be written: {error.strerror or error}") from error
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -437,10 +424,33 @@ class BatchOutcome:
 _MAX_REASONS = 50
 
 
+@dataclass(frozen=True)
+class BatchProgress:
+    """How far a batch is, after each job."""
+
+    record: Record
+    """The job's line of the manifest."""
+    done: int
+    failed: int
+    skipped: int
+    jobs: int
+    elapsed_s: float
+
+    @property
+    def remaining_s(self) -> float:
+        """At the pace so far; what was skipped took no time."""
+        painted = self.done + self.failed
+        return self.elapsed_s / painted * (self.jobs - self.skipped - painted)
+
+
 def memory_bytes(config: Config) -> int:
     """What a worker needs at most: as measured of mini, magenta-int8 and VGG-19, and the styles that it keeps."""
     pixels = config.size**2
-    return 500_000_000 + 700 * pixels if isinstance(config, FastConfig) else 1_200_000_000 + 4_000 * pixels
+    if isinstance(config, RefineConfig):
+        return 1_200_000_000 + 4_000 * pixels
+    # Magenta's own takes more, up to the size from which on it paints a smaller picture.
+    magenta = 2_900 * min(pixels, 1280**2) if config.network == "magenta" else 0
+    return 500_000_000 + 700 * pixels + magenta
 
 
 def run_batch(
@@ -680,7 +690,7 @@ def _locked(home: Path, output: str) -> Iterator[None]:
     """Let one run at a time work in a folder."""
     import filelock
 
-    with _writing(home):
+    with writing(home):
         lock = filelock.FileLock(home / _LOCK, timeout=0)
         try:
             lock.acquire()
@@ -713,7 +723,5 @@ def _fetch(output: str, home: Path) -> None:
 
 def _upload(home: Path, output: str) -> None:
     place = storage.joined(output, MANIFEST)
-    try:
+    with writing(place):
         storage.write(place, (home / MANIFEST).read_bytes())
-    except OSError as error:
-        raise StylizeError(f"{place}: could not be written: {error.strerror or error}") from error

@@ -6,12 +6,12 @@ import dataclasses
 import json
 import os
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stylize.errors import ImageError
+from stylize.images import whole_file
 from stylize.optimization import Checkpoint, HistoryEntry, LossTerms
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
@@ -21,7 +21,6 @@ _STATE = "state/"
 
 def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
     """Write `checkpoint` as one .npz file, beside the target and then renamed. Raises ImageError if it can't be."""
-    target = Path(path)
     scalars = {
         "context": checkpoint.context,
         "level": checkpoint.level,
@@ -29,15 +28,9 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
         "history": [dataclasses.asdict(entry) for entry in checkpoint.history],
     }
     arrays: dict[str, Any] = {_STATE + name: array for name, array in checkpoint.state.items()}
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, meta=np.array(json.dumps(scalars)), pixels=checkpoint.pixels, **arrays)
-        partial.replace(target)
-    except OSError as error:
-        raise ImageError(f"{target}: the checkpoint can't be written ({error.strerror or error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    # Opened here, as numpy adds a suffix of its own to a name.
+    with whole_file(path, "checkpoint") as partial, open(partial, "wb") as file:
+        np.savez(file, meta=np.array(json.dumps(scalars)), pixels=checkpoint.pixels, **arrays)
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:

@@ -1,4 +1,4 @@
-"""What a run asks for and what it hands back: frozen dataclasses. Every default lives here, once; stdlib only.
+"""What a run asks for: frozen dataclasses. Every default lives here, once; stdlib only.
 
 Recipes are data too: `RECIPES` names whole sets of values for `RefineConfig`, each with the paper or program that it
 repeats.
@@ -20,7 +20,6 @@ __all__ = [
     "SMALLEST_PX",
     "VGG19_LAYERS",
     "AppConfig",
-    "BatchProgress",
     "FastConfig",
     "LayerWeights",
     "OptimizationConfig",
@@ -213,6 +212,11 @@ class RefineConfig:
         _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
         _check(0.05 <= self.style_scale <= 20, f"style scale: expected 0.05 to 20, received {self.style_scale}")
 
+    @property
+    def preview(self) -> FastConfig:
+        """What `fast` is asked for, for the preview that the refinement starts from and is compared with."""
+        return FastConfig(self.network, self.size, self.strength, self.keep_colors)
+
     def replace(self, **options: Any) -> RefineConfig:
         """Return a copy with `options` set; fields of the loss and of the optimiser are named directly.
 
@@ -258,25 +262,6 @@ class AppConfig:
         _check(self.max_queue >= 0, f"max queue: expected 0 or more, received {self.max_queue}")
         _check(self.max_upload_mb >= 1, f"max upload: expected 1 MB or more, received {self.max_upload_mb}")
         _check(self.max_megapixels >= 1, f"max megapixels: expected 1 or more, received {self.max_megapixels}")
-
-
-@dataclass(frozen=True)
-class BatchProgress:
-    """How far a batch is, after each job."""
-
-    record: Mapping[str, Any]
-    """The job's line of the manifest."""
-    done: int
-    failed: int
-    skipped: int
-    jobs: int
-    elapsed_s: float
-
-    @property
-    def remaining_s(self) -> float:
-        """At the pace so far; what was skipped took no time."""
-        painted = self.done + self.failed
-        return self.elapsed_s / painted * (self.jobs - self.skipped - painted)
 
 
 def config_from_dict(kind: type[Config], options: Mapping[str, Any]) -> Config:

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
-    from stylize.config import BatchProgress
+    from stylize.batch import BatchProgress
     from stylize.optimization import Iterate
 
-__all__ = ["Run", "json_text", "megabytes", "table"]
+__all__ = ["Run", "json_text", "megabytes", "table", "to_standard_output"]
 
 
 class Run:
@@ -52,17 +52,13 @@ class Run:
     def result(self, data: Any, lines: str | Table) -> None:
         """Print the command's result: `data` with --json, else the line(s) or the table."""
         self.close()
-        try:
+        with to_standard_output():
             if self.as_json:
                 click.echo(json_text(data))
             elif isinstance(lines, str):
                 click.echo(lines)
             else:
                 _console().print(lines)
-        except BrokenPipeError:
-            raise  # click ends quietly: whoever reads has seen enough
-        except OSError as error:
-            raise StylizeError(f"standard output: could not be written: {error.strerror or error}") from error
 
     def say(self, message: str) -> None:
         """Tell the user one line on stderr, unless --quiet."""
@@ -157,6 +153,17 @@ class Run:
             self._bar = progress, progress.add_task(title, total=total, state=state)
         progress, task = self._bar
         progress.update(task, description=title, completed=done, total=total, state=state)
+
+
+@contextlib.contextmanager
+def to_standard_output() -> Iterator[None]:
+    """Turn what the system refuses into one line."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # click ends quietly: whoever reads has seen enough
+    except OSError as error:
+        raise StylizeError(f"standard output: could not be written: {error.strerror or error}") from error
 
 
 def json_text(data: Any) -> str:

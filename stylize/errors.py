@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["ImageError", "OptionError", "StylizeError", "WeightsError"]
+import contextlib
+from collections.abc import Iterator
+
+__all__ = ["ImageError", "OptionError", "StylizeError", "WeightsError", "writing"]
 
 
 class StylizeError(Exception):
@@ -19,3 +22,12 @@ class WeightsError(StylizeError):
 
 class OptionError(StylizeError, ValueError):
     """An option has no meaning, or none together with another; the command line exits 2."""
+
+
+@contextlib.contextmanager
+def writing(name: object, kind: type[StylizeError] = StylizeError) -> Iterator[None]:
+    """Turn what the system refuses (a full disk) into one line of that kind, which calls the file by `name`."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{name}: could not be written: {error.strerror or error}") from error

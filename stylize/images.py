@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from stylize.errors import ImageError, OptionError
+from stylize.errors import ImageError, OptionError, writing
 from stylize.storage import opened
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "resized",
     "size_for_long_side",
     "whole_file",
+    "with_change_of",
     "with_colors_of",
     "with_palette_of",
     "write_image",
@@ -490,7 +491,8 @@ def resized(picture: _PictureOrArray, height: int, width: int) -> _PictureOrArra
     if isinstance(picture, Picture):
         alpha = None if picture.alpha is None else resized(picture.alpha, height, width)
         return replace(picture, pixels=resized(picture.pixels, height, width), alpha=alpha)
-    return np.clip(_resampled(picture, height, width, Image.Resampling.LANCZOS), 0, 1)
+    sampled = _resampled(picture, height, width, Image.Resampling.LANCZOS)
+    return np.clip(sampled, 0, 1, out=sampled)
 
 
 def _resampled(array: np.ndarray, height: int, width: int, kernel: Image.Resampling) -> np.ndarray:
@@ -498,8 +500,10 @@ def _resampled(array: np.ndarray, height: int, width: int, kernel: Image.Resampl
     if array.shape[:2] == (height, width):
         return array.astype(np.float32)
     if array.ndim == 3:
-        channels = [_resampled(array[..., c], height, width, kernel) for c in range(array.shape[2])]
-        return np.stack(channels, axis=2)
+        sampled = np.empty((height, width, array.shape[2]), np.float32)
+        for c in range(array.shape[2]):
+            sampled[..., c] = _resampled(array[..., c], height, width, kernel)
+        return sampled
     plane = Image.fromarray(np.ascontiguousarray(array, np.float32))
     return np.array(plane.resize((width, height), kernel))
 
@@ -518,7 +522,25 @@ def size_for_long_side(height: int, width: int, long_side_px: int) -> tuple[int,
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
+def with_change_of(content: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The content with what a smaller version of it went through, enlarged linearly: sharp, at little memory.
+
+    Args:
+        content: float32 (H, W, 3) in [0, 1].
+        before: the content at a smaller size, float32 (h, w, 3) in [0, 1].
+        after: what became of that, shape and range alike.
+
+    Returns:
+        float32 (H, W, 3) in [0, 1].
+    """
+    height, width = content.shape[:2]
+    changed = _resampled(after - before, height, width, Image.Resampling.BILINEAR)
+    changed += content
+    return np.clip(changed, 0, 1, out=changed)
+
+
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, the Y of YIQ
+_ROWS = 256
 
 
 def with_colors_of(stylized: np.ndarray, content: np.ndarray) -> np.ndarray:
@@ -542,13 +564,18 @@ def with_colors_of(stylized: np.ndarray, content: np.ndarray) -> np.ndarray:
             f"keeping colours: expected two pictures shaped (H, W, 3) alike, "
             f"received {stylized.shape} and {content.shape}"
         )
-    luma = np.clip(stylized.astype(np.float32) @ _LUMA, 0, 1)[..., None]
-    # With I and Q fixed, a change of Y adds the same to R, G and B: the offsets from gray are the chroma.
-    chroma = content.astype(np.float32) - (content.astype(np.float32) @ _LUMA)[..., None]
-    room = np.where(chroma > 0, 1 - luma, luma)
-    fits = room / np.maximum(np.abs(chroma), np.finfo(np.float32).eps)
-    saturation = np.minimum(fits.min(axis=2, keepdims=True), 1)
-    return np.clip(luma + saturation * chroma, 0, 1)
+    result = np.empty(content.shape, np.float32)
+    # By rows, as what is computed on the way is several times the picture.
+    for top in range(0, len(content), _ROWS):
+        rows = slice(top, top + _ROWS)
+        luma = np.clip(stylized[rows].astype(np.float32) @ _LUMA, 0, 1)[..., None]
+        # With I and Q fixed, a change of Y adds the same to R, G and B: the offsets from gray are the chroma.
+        chroma = content[rows].astype(np.float32) - (content[rows].astype(np.float32) @ _LUMA)[..., None]
+        room = np.where(chroma > 0, 1 - luma, luma)
+        fits = room / np.maximum(np.abs(chroma), np.finfo(np.float32).eps)
+        saturation = np.minimum(fits.min(axis=2, keepdims=True), 1)
+        result[rows] = np.clip(luma + saturation * chroma, 0, 1)
+    return result
 
 
 # ---------------------------------------------------------------------------------------------------- writing
@@ -712,16 +739,14 @@ def whole_file(path: str | os.PathLike[str], name: str) -> Iterator[str]:
     """
     target = os.path.realpath(path)  # a link stays a link, and what it points at is replaced
     temporary = os.path.join(os.path.dirname(target), f".stylize-{secrets.token_hex(8)}.part")
-    try:
-        yield temporary
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError):
-            label = _one_line(f"{name} {os.fspath(path)}")
-            raise ImageError(f"{label}: could not be written: {error.strerror or error}") from error
-        raise
+    with writing(_one_line(f"{name} {os.fspath(path)}"), ImageError):
+        try:
+            yield temporary
+            os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
 
 
 def check_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:

@@ -308,18 +308,17 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
 def batch_config_of(mode: str, options: Mapping[str, Any]) -> FastConfig | RefineConfig:
     """Return the config of one job: `options` of fast or refine as they are given, and refine's `recipe`.
 
-    Raises OptionError for an option of the other mode, or a value out of range.
+    Raises OptionError for an option of refine's that fast does not have, or a value out of range.
     """
     explicit = given(options)
+    if mode == "refine":
+        return refine_config_of(explicit.pop("recipe", "default"), explicit)
+    explicit.pop("seed", None)  # also of the draw of --pairs
     fields = {field.name for field in dataclasses.fields(FastConfig)}
     for name in explicit:
-        if (name not in fields and name != "seed") if mode == "fast" else name == "strength":
-            other = "refine" if mode == "fast" else "fast"
-            raise OptionError(f"{_BATCH_OPTIONS[name].opts[0]}: an option of --mode {other}, received --mode {mode}")
-    if mode == "fast":
-        explicit.pop("seed", None)
-        return FastConfig(**explicit)
-    return refine_config_of(explicit.pop("recipe", "default"), explicit)
+        if name not in fields:
+            raise OptionError(f"{_BATCH_OPTIONS[name].opts[0]}: an option of --mode refine, received --mode fast")
+    return FastConfig(**explicit)
 
 
 def column_of(name: str) -> str | None:

@@ -222,7 +222,6 @@ def compare(
     style: StyleSource,
     *,
     images: Sequence[ImageSource] | None = None,
-    fast_config: FastConfig | None = None,
     recipe: str = "default",
     refine_config: RefineConfig | None = None,
     offline: bool = False,
@@ -251,12 +250,7 @@ def compare(
             candidates.append((label, resized(picture.pixels, *inputs.size), None, None))
     else:
         began = time.perf_counter()
-        preview = _fast(
-            inputs,
-            fast_config or FastConfig(network=config.network, size=config.size, strength=config.strength),
-            surroundings,
-            began,
-        )
+        preview = _fast(inputs, config.preview, surroundings, began)
         candidates.append(("fast", preview.image, preview, _peak_memory_bytes()))
         refined = _refine(
             inputs, config, surroundings, time.perf_counter(), preview, on_start, on_iterate, should_stop, None
@@ -267,11 +261,9 @@ def compare(
     score = _Yardstick(inputs, surroundings, found)
     losses: list[LossTerms | None] = [None] * len(candidates)
     if results:
-        from stylize.memory import Tiling
-
         height, width = (max(SMALLEST_PX, side) for side in inputs.size)
         loss = surroundings.networks.loss(found, config)
-        tiling = Tiling(loss, inputs.size, surroundings.memory_gb, surroundings.say)
+        tiling = surroundings.tiling(loss, inputs)
         evaluate = _losses(inputs, config, surroundings.networks, loss, tiling)(height, width)
         losses = [evaluate(resized(image, height, width))[0] for _, image, _, _ in candidates]
     return Comparison(
@@ -310,7 +302,11 @@ class _Inputs:
         *,
         reduced: bool = False,
     ) -> _Inputs:
-        """Read all pictures; `reduced` lets JPEGs be decoded smaller, as far as a preview does not show it."""
+        """Read all pictures; `reduced` lets JPEGs be decoded smaller, as far as a preview does not show it.
+
+        What saves `fast` half of its time would save a refinement, which takes minutes, a moment, and cost it detail:
+        decoders halve by a rougher filter than ours.
+        """
         picture = read_image(content, name="content", long_side_px=long_side_px if reduced else None)
         styles = _weighted_styles(style, max(long_side_px, STYLE_PX) if reduced else None)
         for role, each in (("content", picture), *(("style", each) for each, _ in styles)):
@@ -361,7 +357,7 @@ class _Surroundings:
         memory_gb: float | None = None,
     ) -> None:
         self.networks = networks
-        self.memory_gb = memory_gb
+        self._memory_gb = memory_gb
         self._offline = offline
         self._on_download = on_download
         self.say: OnMessage = on_message or (lambda message: None)
@@ -369,6 +365,12 @@ class _Surroundings:
     def network(self, name: str, role: weights.Role) -> LocalWeights:
         """Return a network's files."""
         return self.networks.find(name, role, offline=self._offline, on_message=self.say, on_download=self._on_download)
+
+    def tiling(self, loss: PerceptualLoss, inputs: _Inputs) -> Tiling:
+        """Return the tiles in which the output fits into the memory."""
+        from stylize.memory import Tiling  # imports TensorFlow, which `fast` does without
+
+        return Tiling(loss, inputs.size, self._memory_gb, self.say)
 
 
 def _use(found: LocalWeights) -> NetworkUse:
@@ -454,10 +456,8 @@ def _refine(
     levels = pyramid_levels(max(inputs.size), config.steps, config.pyramid)
     if config.strength == 0:
         start, levels = inputs.content_pixels, ()
-    from stylize.memory import Tiling
-
     loss = surroundings.networks.loss(found, config)
-    tiling = Tiling(loss, inputs.size, surroundings.memory_gb, surroundings.say)
+    tiling = surroundings.tiling(loss, inputs)
     surroundings.say(_outlook(inputs, config, found, loss, levels, tiling))
     recipe = inputs.recipe("refine", config, networks, **extra)
     if config.keep_colors:
@@ -496,8 +496,7 @@ def _refine(
 
 def _preview(inputs: _Inputs, config: RefineConfig, surroundings: _Surroundings) -> TransferResult | None:
     try:
-        preview = FastConfig(network=config.network, size=config.size, strength=config.strength)
-        return _fast(inputs, preview, surroundings, time.perf_counter())
+        return _fast(inputs, config.preview, surroundings, time.perf_counter())
     except WeightsError as error:
         if config.network != "auto":
             raise
@@ -637,7 +636,6 @@ class _Yardstick:
 
     def __init__(self, inputs: _Inputs, surroundings: _Surroundings, found: LocalWeights) -> None:
         from stylize.losses import PerceptualLoss
-        from stylize.memory import Tiling
 
         config = PerceptualLossConfig(
             content_layers=(("relu4_2", 1.0),),
@@ -648,7 +646,7 @@ class _Yardstick:
         self._loss = PerceptualLoss(encoder, config)
         self._content = self._enlarged(inputs.content_pixels)
         styles = [(_style_at(style, max(inputs.size)), weight) for style, weight in inputs.styles]
-        self._tiling = Tiling(self._loss, inputs.size, surroundings.memory_gb, surroundings.say)
+        self._tiling = surroundings.tiling(self._loss, inputs)
         self._targets = self._tiling.within(lambda tile_px: self._loss.targets(self._content[None], styles, tile_px))
 
     @staticmethod

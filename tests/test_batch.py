@@ -136,16 +136,14 @@ def test_a_picture_of_a_batch_is_that_of_fast(folders):
 
 
 def test_refine_with_its_losses(folders):
-    result = run(
-        "--mode", "refine", "--steps", 4, "--features", "vgg19-slim", inputs=("-c", "photos/a.png", "-s", "styles")
-    )
+    arguments = ("--mode", "refine", "--steps", 4, "--features", "vgg19-slim", "--strength", 0.5)
+    result = run(*arguments, inputs=("-c", "photos/a.png", "-s", "styles"))
     assert counts(result) == (2, 2, 0, 0)
     record = records()["a-s-refine.png"]
     assert record["losses"]["total"] > 0
+    assert record["options"]["strength"] == 0.5
     assert set(record["networks"]) == {"vgg19-slim", "mini"}
-    again = run(
-        "--mode", "refine", "--steps", 4, "--features", "vgg19-slim", inputs=("-c", "photos/a.png", "-s", "styles")
-    )
+    again = run(*arguments, inputs=("-c", "photos/a.png", "-s", "styles"))
     assert counts(again) == (2, 0, 2, 0)
 
 
@@ -231,7 +229,6 @@ def test_from_and_to_urls(folders):
         ((), ("-c", "photos"), "Missing option '-s'"),
         (("--steps", 5), None, "--steps: an option of --mode refine, received --mode fast"),
         (("--recipe", "gatys"), None, "--recipe: an option of --mode refine"),
-        (("--mode", "refine", "--strength", 0.5), None, "--strength: an option of --mode fast"),
         (("--format", "bmp"), None, "--format: expected one of png"),
         (("--pairs", "some"), None, "--pairs: expected all, zip or random:N"),
         (("--pairs", "random:3"), None, "at most the 2 styles"),

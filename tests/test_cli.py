@@ -147,7 +147,6 @@ class Pipelines:
         styles,
         *,
         images,
-        fast_config,
         refine_config,
         on_start,
         memory_gb,
@@ -156,12 +155,12 @@ class Pipelines:
         on_message,
         on_download,
     ):
-        self.calls.append(("compare", content, styles, images, fast_config, refine_config))
+        self.calls.append(("compare", content, styles, images, refine_config))
         on_message("comparing")
         results, labels = (), [path.name for path in images or []]
         if not images:
             results = (
-                self._result("fast", content, styles, fast_config, (STYLIZER,)),
+                self._result("fast", content, styles, refine_config.preview, (STYLIZER,)),
                 self._result(
                     "refine", content, styles, refine_config, (FEATURES, STYLIZER),
                     history=(HistoryEntry(1, 1, 0.1, LOSSES),), levels=(PyramidLevel(6, 1),),
@@ -679,10 +678,9 @@ def test_compare_writes_five_files(inputs, fake, pictures, tmp_path):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert [picture["label"] for picture in metrics["pictures"]] == ["fast", "refined"]
     assert metrics["pictures"][0]["style_loss"] is None  # what is no number is null: NaN is not JSON
-    assert fake.calls[0][4:] == (
-        FastConfig(network="mini", size=64, keep_colors=True),
-        RefineConfig(network="mini", size=64, keep_colors=True),
-    )
+    (config,) = fake.calls[0][4:]
+    assert config == RefineConfig(network="mini", size=64, keep_colors=True)
+    assert config.preview == FastConfig(network="mini", size=64, keep_colors=True)
 
 
 @pytest.mark.parametrize("name", ["fast.png", "refined.png", "sheet.png", "metrics.json", "report.html"])
@@ -705,7 +703,7 @@ def test_the_report_names_the_command_that_makes_it_again(inputs, fake, tmp_path
     run(*command[1:], "-o", tmp_path / "again")
     assert fake.calls[1][1:4] == fake.calls[0][1:4]
     # By name, as `auto` may stand for other networks elsewhere.
-    assert fake.calls[1][5] == fake.calls[0][5].replace(features="vgg19-slim", network="mini")
+    assert fake.calls[1][4] == fake.calls[0][4].replace(features="vgg19-slim", network="mini")
     assert commands_of(tmp_path / "again" / "report.html")[0] == command
 
 
@@ -774,7 +772,7 @@ def test_demo_compares_the_projects_own_pictures(fake, pictures, tmp_path, monke
     assert sorted(path.name for path in (tmp_path / "stylize-demo").iterdir()) == [
         "fast.png", "metrics.json", "refined.png", "report.html", "scene_lake.jpg", "sheet.png", "style_swirls.jpg",
     ]  # fmt: skip
-    assert fake.calls[0][5].size == 256
+    assert fake.calls[0][4].size == 256
     assert "is there already" in one_line(run("demo", exit_code=1).stderr)
     command, _ = commands_of(tmp_path / "stylize-demo" / "report.html")
     assert command == ["stylize", "demo", "--scene", "lake", "--style", "swirls", "--size", "256"]

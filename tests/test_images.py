@@ -28,6 +28,7 @@ from stylize.images import (
     read_recipe,
     resized,
     size_for_long_side,
+    with_change_of,
     with_colors_of,
     with_palette_of,
     write_image,
@@ -607,6 +608,14 @@ def test_with_colors_of(stylized: np.ndarray, content: np.ndarray) -> None:
     np.testing.assert_allclose(np.cross(chroma, wanted), 0, atol=1e-5)
     assert ((chroma * wanted).sum(axis=2) >= -1e-6).all()
     assert (np.linalg.norm(chroma, axis=2) <= np.linalg.norm(wanted, axis=2) + 1e-5).all()
+
+
+def test_a_change_is_laid_over_a_larger_picture() -> None:
+    content = np.random.default_rng(0).random((61, 83, 3), np.float32)
+    small = resized(content, 20, 28)
+    np.testing.assert_array_equal(with_change_of(content, small, small), content)
+    brighter = with_change_of(content, small, small + np.float32(0.25))
+    np.testing.assert_allclose(brighter, np.minimum(content + 0.25, 1), atol=1e-6)
 
 
 def test_with_colors_of_itself_and_of_another_shape() -> None:

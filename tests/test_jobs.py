@@ -183,6 +183,15 @@ def test_a_table_may_name_the_mode_the_recipe_and_layers(tmp_path):
     assert config.loss.style_layers == (("relu1_1", 2.0), ("relu3_1", 1.0))
 
 
+def test_refine_takes_all_that_fast_does(tmp_path):
+    path = tmp_path / "jobs.csv"
+    path.write_text("content,mode,strength,keep-colors,size,network\na.png,refine,0.5,true,99,mini\n")
+    (subject,) = subjects_of_manifest(str(path))
+    expected = RefineConfig(strength=0.5, keep_colors=True, size=99, network="mini")
+    assert Settings("fast").config(subject.cells) == expected
+    assert Settings("refine", {"strength": 0.25}).config(()) == RefineConfig(strength=0.25)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

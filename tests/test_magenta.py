@@ -238,3 +238,15 @@ def test_int8_strength_and_blend_act_on_the_bottleneck(shared):
 def _int8(shared) -> Int8Stylizer:
     folder = shared / "models"
     return Int8Stylizer(folder / "magenta_int8_predict.tflite", folder / "magenta_int8_transfer.tflite")
+
+
+def test_a_large_content_is_painted_at_a_bounded_size(hub_network, monkeypatch):
+    stylizer = MagentaStylizer(hub_network)
+    sizes, run = [], stylizer.run
+    monkeypatch.setattr(stylizer, "run", lambda content, style: sizes.append(content.shape) or run(content, style))
+    monkeypatch.setattr("stylize.networks.magenta._MAX_CONTENT_PX", 64)
+    content = painting(150, 201, 0)
+    painted = stylizer.stylize(content, [(painting(64, 64, 1), 1.0)], 1.0)
+    assert sizes == [(1, 48, 64, 3)]
+    assert painted.shape == content.shape
+    assert np.abs(painted - content).mean() > 0.02

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stylize.images import resized
 from stylize.networks.mini import MiniStylizer
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -87,12 +88,15 @@ def test_a_flat_content_stays_finite(stylizer):
     assert np.isfinite(painted).all()
 
 
-def test_a_large_content_is_painted_at_a_bounded_size(stylizer, monkeypatch):
-    monkeypatch.setattr("stylize.networks.mini._MAX_CONTENT_PX", 64)
-    content = scene(150, 201)
-    painted = stylizer.stylize(content, [(stripes(64, 64), 1.0)], 1.0)
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+def test_a_large_content_is_painted_at_a_bounded_size(stylizer, monkeypatch, strength):
+    monkeypatch.setattr("stylize.networks.mini._MAX_CONTENT_PX", 96)
+    content, style = scene(288, 384), [(stripes(96, 96), 1.0)]
+    painted = stylizer.stylize(content, style, strength)
     assert painted.shape == content.shape
-    assert np.abs(painted - content).mean() > 0.05
+    small = stylizer.stylize(resized(content, 72, 96), style, strength)
+    assert np.abs(small - resized(content, 72, 96)).mean() > 0.05
+    assert np.abs(resized(painted, 72, 96) - small).mean() < 0.02
 
 
 def test_runs_without_tensorflow():
@@ -120,3 +124,12 @@ def test_a_row_of_strengths_paints_the_content_with_its_own_vector_once(stylizer
     for strength, expected in zip(strengths, alone, strict=True):
         np.testing.assert_array_equal(stylizer.stylize(content, [(style, 1.0)], strength), expected)
     assert len(transfers) == len(strengths) + 1
+
+
+def test_the_memory_of_a_large_painting_is_given_back(stylizer, monkeypatch):
+    content, style = scene(40, 56), [(stripes(64, 64), 1.0)]
+    before, painter = stylizer.stylize(content, style, 1.0), stylizer._painter
+    monkeypatch.setattr("stylize.networks.mini._MOST_KEPT_PX", 40 * 56 - 1)
+    np.testing.assert_array_equal(stylizer.stylize(content, style, 1.0), before)
+    assert stylizer._painter is not painter
+    np.testing.assert_array_equal(stylizer.stylize(content, style, 1.0), before)

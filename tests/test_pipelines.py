@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -127,7 +129,7 @@ def test_keep_colors_keeps_chroma(tiny_networks):
         assert np.abs(difference).mean() < 0.02
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 90), (90, 2), (33, 47)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (90, 2), (17, 3), (33, 47)])
 def test_awkward_shapes_go_through_both(tiny_networks, shape):
     style = painting(50, 50, 1)
     content = painting(*shape, 0)
@@ -135,6 +137,44 @@ def test_awkward_shapes_go_through_both(tiny_networks, shape):
     assert max(expected[:2]) == 48
     assert stylize.refine(content, style, **QUICK).image.shape == expected
     assert stylize.fast(painting(40, 40, 0), content, size=32).image.shape == (32, 32, 3)
+
+
+@pytest.fixture
+def shipped_networks(tmp_path, monkeypatch):
+    """The networks that come with the project, and no others."""
+    monkeypatch.setenv("STYLIZE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("STYLIZE_OFFLINE", "1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (17, 3)])
+def test_awkward_shapes_go_through_the_shipped_networks(shipped_networks, shape):
+    content, style = painting(*shape, 0), painting(50, 50, 1)
+    long_side = max(shape)
+    for result in (
+        stylize.fast(content, style, size=long_side),
+        stylize.refine(content, style, size=long_side, steps=4),
+    ):
+        assert result.image.shape == (*shape, 3)
+        assert np.isfinite(result.image).all()
+
+
+_DIGESTS = """
+import hashlib, sys
+import stylize
+preview = stylize.fast(*sys.argv[1:], size=96)
+refined = stylize.refine(*sys.argv[1:], size=96, steps=12, precision="float32")
+print([network.name for result in (preview, refined) for network in result.networks])
+print([hashlib.sha256(result.image.tobytes()).hexdigest() for result in (preview, refined)])
+"""
+
+
+@pytest.mark.slow
+def test_the_shipped_networks_paint_the_same_bytes_in_every_process(shipped_networks, pictures):
+    command = [sys.executable, "-c", _DIGESTS, *map(str, pictures)]
+    first, second = (subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2))
+    assert "['mini', 'vgg19-slim', 'mini']" in first
+    assert second == first
 
 
 def test_black_pictures_stay_finite(tiny_networks):
@@ -170,6 +210,13 @@ def test_compare_scores_both_under_one_network(tiny_networks, pictures):
     assert own.losses is None
     assert own.content_loss == pytest.approx(0, abs=1e-4)  # but for the rounding to eight bits
     assert own.ssim == pytest.approx(1, abs=1e-3)
+
+
+def test_what_compare_refines_is_what_refine_makes(tiny_networks, pictures):
+    options = {**QUICK, "strength": 0.7, "keep_colors": True}
+    preview, refined = stylize.compare(*pictures, **options).results
+    np.testing.assert_array_equal(preview.image, stylize.fast(*pictures, config=refined.config.preview).image)
+    np.testing.assert_array_equal(refined.image, stylize.refine(*pictures, **options).image)
 
 
 def test_auto_says_what_it_takes(tiny_networks, pictures):

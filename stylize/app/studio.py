@@ -112,9 +112,7 @@ class Studio:
         return self.queue.submit(visitor, lambda job: self._refine(job, content, styles, config, recipe))
 
     def _refine(self, job: Job, content: Picture, styles: Styles, config: RefineConfig, recipe: str) -> Painted | None:
-        preview = self.preview(
-            content, styles, FastConfig(config.network, config.size, config.strength, config.keep_colors)
-        )
+        preview = self.preview(content, styles, config.preview)
         film = Film()
         history: list[HistoryEntry] = []
 

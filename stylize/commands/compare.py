@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stylize._version import __version__
-from stylize.commands.painting import beside, check_folder, check_inputs, with_run, writing
-from stylize.config import FastConfig, RefineConfig
+from stylize.commands.painting import beside, check_folder, check_inputs, with_run
+from stylize.config import RefineConfig
 from stylize.console import Run, json_text, table
-from stylize.errors import OptionError
+from stylize.errors import OptionError, writing
 from stylize.options import (
     FILE,
     Styles,
@@ -94,17 +94,14 @@ def _compare(
         film.add(iterate.pixels, step=iterate.step, elapsed_s=iterate.elapsed_s)
 
     comparison = pipelines.compare(
-        content, styles, images=list(pictures) or None,
-        fast_config=FastConfig(
-            network=config.network, size=config.size, strength=config.strength, keep_colors=config.keep_colors
-        ),
-        refine_config=config, on_start=film.add, on_iterate=on_iterate, memory_gb=memory_gb, **run.surroundings,
+        content, styles, images=list(pictures) or None, refine_config=config, on_start=film.add, on_iterate=on_iterate,
+        memory_gb=memory_gb, **run.surroundings,
     )  # fmt: skip
     metrics = comparison.metrics()
     if folder is None:
         run.result(metrics, _score_table(comparison))
         return
-    with writing(folder):
+    with writing(f"output {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             _write_comparison(comparison, metrics, folder, overwrite=overwrite)
@@ -197,7 +194,7 @@ def demo(run: Run, output: Path, scene: str, style: str, size: int, steps: int |
         command = ["demo", "--scene", scene, "--style", style, "--size", str(size)]
         command += ["--steps", str(steps)] if steps is not None else []
         _compare(run, content, [(painting, 1.0)], [], config, output, command, overwrite=overwrite)
-        with writing(output):
+        with writing(f"output {output}"):
             for path in (content, painting):
                 shutil.copyfile(path, output / path.name)
 

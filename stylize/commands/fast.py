@@ -15,7 +15,7 @@ import click
 
 from stylize.commands.painting import beside, check_inputs, check_output, facts, save, tell_details, with_run
 from stylize.config import FastConfig
-from stylize.console import Run
+from stylize.console import Run, to_standard_output
 from stylize.errors import OptionError, StylizeError, WeightsError
 from stylize.options import (
     Styles,
@@ -278,13 +278,9 @@ class _Sheet(_Work):
 
 
 def _to_standard_output(data: bytes) -> None:
-    try:
+    with to_standard_output():
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise  # click ends quietly: whoever reads has seen enough
-    except OSError as error:
-        raise StylizeError(f"standard output: could not be written: {error.strerror or error}") from error
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import functools
 import glob
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,6 @@ __all__ = [
     "tell",
     "tell_details",
     "with_run",
-    "writing",
 ]
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -104,15 +103,6 @@ def beside(content: Path, styles: Styles, ending: str) -> Path:
     """Return the default output: `photo-painting-fast.png` beside the content."""
     names = "+".join(path.stem for path, _ in styles)
     return content.parent / f"{content.stem}-{names}-{ending}"
-
-
-@contextlib.contextmanager
-def writing(output: Path) -> Iterator[None]:
-    """Turn what the system refuses (disk full) into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise StylizeError(f"output {output}: could not be written: {error.strerror or error}") from error
 
 
 @dataclasses.dataclass(frozen=True)

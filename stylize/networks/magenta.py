@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from stylize.errors import WeightsError
-from stylize.images import resized
+from stylize.images import resized, size_for_long_side, with_change_of
 from stylize.machine import available_cores
 from stylize.networks import native_stderr_silenced
 from stylize.vectors import Recall
@@ -28,6 +28,9 @@ __all__ = ["ConvertedStylizer", "Int8Stylizer", "MagentaStylizer", "convert"]
 
 _STYLE_PX = 256
 _TRANSFER_PX = 384
+# The network takes 3 kB a pixel: beyond it the painting's change is enlarged instead.
+_MAX_CONTENT_PX = 1280
+_MOST_KEPT_PX = 512**2
 #: How far, in [0, 1], a pixel of the converted network may be from the SavedModel's.
 _TOLERANCE = 0.02
 
@@ -45,10 +48,14 @@ class _WholeStylizer:
     def _painted(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
         height, width = style.shape[:2]
         shrink = _STYLE_PX / min(height, width)
-        small = resized(style, max(_STYLE_PX, round(height * shrink)), max(_STYLE_PX, round(width * shrink)))
-        painted = self.run(content[None], small[None])[0]
+        seen = resized(style, max(_STYLE_PX, round(height * shrink)), max(_STYLE_PX, round(width * shrink)))
+        height, width = content.shape[:2]
+        most = min(_MAX_CONTENT_PX, max(height, width))
+        small = resized(content, *size_for_long_side(height, width, most))
+        painted = self.run(small[None], seen[None])[0]
         # The network's strides round the size up to a multiple of four.
-        return painted if painted.shape == content.shape else resized(painted, *content.shape[:2])
+        painted = painted if painted.shape == small.shape else resized(painted, *small.shape[:2])
+        return painted if small.shape == content.shape else with_change_of(content, small, painted)
 
     def run(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
         """Run the network: (1, H, W, 3) and (1, h, w, 3) to (1, H', W', 3)."""
@@ -102,11 +109,14 @@ class ConvertedStylizer(_WholeStylizer):
 
     def __init__(self, model: Path | bytes) -> None:
         """Take a LiteRT file, or its bytes. Raises ValueError if it is none."""
+        self._source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+        self._interpreter = self._opened()
+        self._lock = threading.Lock()
+
+    def _opened(self) -> Any:
         from ai_edge_litert.interpreter import Interpreter
 
-        source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
-        self._interpreter = Interpreter(**source, num_threads=available_cores())
-        self._lock = threading.Lock()
+        return Interpreter(**self._source, num_threads=available_cores())
 
     def run(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
         """Run the network; see above."""
@@ -121,6 +131,8 @@ class ConvertedStylizer(_WholeStylizer):
                 self._interpreter.set_tensor(detail["index"], np.ascontiguousarray(value, np.float32))
             self._interpreter.invoke()
             painted: np.ndarray = self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])
+            if content.size > 3 * _MOST_KEPT_PX:
+                self._interpreter = self._opened()  # LiteRT gives its memory back with the interpreter alone
             return painted
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
+from stylize.images import with_change_of
 from stylize.machine import available_cores
 from stylize.networks import native_stderr_silenced
 from stylize.vectors import Recall
@@ -22,6 +23,8 @@ __all__ = ["MiniStylizer"]
 _MAX_STYLE_PX = 512
 # Beyond it the painting's change is enlarged instead: strokes have a fixed size in pixels, and memory has an end.
 _MAX_CONTENT_PX = 2048
+# LiteRT gives memory back with the interpreter alone, and 2 GB of a large preview would be in a refinement's way.
+_MOST_KEPT_PX = 1024**2
 # Three poolings lie before the last style statistics.
 _MIN_STYLE_PX = 16
 _NOTHING = np.empty(0, np.float32)
@@ -42,14 +45,19 @@ class MiniStylizer:
 
     def __init__(self, style_path: Path, transfer_path: Path, recall: Recall | None = None) -> None:
         self._style_path = style_path
-        self._painter = Interpreter(model_path=str(transfer_path), num_threads=available_cores())
+        self._transfer_path = transfer_path
+        self._painter = self._opened(transfer_path)
         self._recall = recall or (lambda style, encode: encode(style))
         self._lock = threading.Lock()
         self._last_own: tuple[bytes, np.ndarray, np.ndarray] = b"", _NOTHING, _NOTHING
 
     @functools.cached_property
     def _encoder(self) -> Interpreter:
-        return Interpreter(model_path=str(self._style_path), num_threads=available_cores())
+        return self._opened(self._style_path)
+
+    @staticmethod
+    def _opened(path: Path) -> Interpreter:
+        return Interpreter(model_path=str(path), num_threads=available_cores())
 
     def encode_style(self, style: np.ndarray) -> np.ndarray:
         """Describe a style.
@@ -80,14 +88,16 @@ class MiniStylizer:
         Returns:
             (H, W, 3) float32 in [0, 1].
         """
-        small = _shrink(content, _MAX_CONTENT_PX)
+        return _bounded(content, lambda small: self._transferred(small, code))
+
+    def _transferred(self, content: np.ndarray, code: np.ndarray) -> np.ndarray:
         # What tells places in a flat area apart, so that not one stroke is repeated; always the same.
-        noise = np.random.default_rng(0).standard_normal((1, *small.shape[:2], 1), np.float32)
+        noise = np.random.default_rng(0).standard_normal((1, *content.shape[:2], 1), np.float32)
         with self._lock:
-            painted = _run(self._painter, small[None], code[None], noise)[0]
-        if small is content:
+            painted: np.ndarray = _run(self._painter, content[None], code[None], noise)[0]
+            if noise.size > _MOST_KEPT_PX:
+                self._painter = self._opened(self._transfer_path)
             return painted
-        return np.clip(content + _enlarge(painted - small, content.shape[:2]), 0.0, 1.0)
 
     def stylize(self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float) -> np.ndarray:
         """Paint a content picture with a blend of styles.
@@ -103,6 +113,9 @@ class MiniStylizer:
         """
         if strength == 0.0:
             return content.copy()
+        return _bounded(content, lambda small: self._stylized(small, styles, strength))
+
+    def _stylized(self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float) -> np.ndarray:
         weights = np.array([weight for _, weight in styles], np.float32)
         # Strokes are measured in pixels: a style is seen at the scale of the picture that it is to paint.
         scaled = [_shrink(style, max(content.shape[:2])) for style, _ in styles]
@@ -128,6 +141,13 @@ class MiniStylizer:
         return own, remainder
 
 
+def _bounded(content: np.ndarray, paint: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return what `paint` makes of the content, or of a smaller version where the content is large."""
+    small = _shrink(content, _MAX_CONTENT_PX)
+    painted = paint(small)
+    return painted if small is content else with_change_of(content, small, painted)
+
+
 def _as_seen(style: np.ndarray) -> np.ndarray:
     """Return what the encoder is given of a style (H, W, 3)."""
     style = _shrink(style, _MAX_STYLE_PX)
@@ -142,17 +162,9 @@ def _shrink(image: np.ndarray, long_side: int) -> np.ndarray:
     scale = long_side / max(height, width)
     if scale >= 1.0:
         return image
-    return _resize(image, (max(1, round(height * scale)), max(1, round(width * scale))), Image.Resampling.BOX)
-
-
-def _enlarge(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Interpolate (h, w, 3) linearly to (height, width)."""
-    return _resize(image, size, Image.Resampling.BILINEAR)
-
-
-def _resize(image: np.ndarray, size: tuple[int, int], resampling: Image.Resampling) -> np.ndarray:
+    size = max(1, round(width * scale)), max(1, round(height * scale))
     channels = [Image.fromarray(np.ascontiguousarray(image[..., c], dtype=np.float32)) for c in range(3)]
-    return np.stack([np.asarray(c.resize(size[::-1], resampling)) for c in channels], axis=-1)
+    return np.stack([np.asarray(c.resize(size, Image.Resampling.BOX)) for c in channels], axis=-1)
 
 
 def _run(interpreter: Interpreter, *inputs: np.ndarray) -> np.ndarray:
