@@ -22,6 +22,7 @@ __all__ = [
     "AppConfig",
     "BatchProgress",
     "FastConfig",
+    "KeepColors",
     "LayerWeights",
     "OptimizationConfig",
     "PerceptualLossConfig",
@@ -68,6 +69,20 @@ def _check(condition: bool, message: str) -> None:
         raise OptionError(message)
 
 
+#: Whose colours a picture is painted in: False is the style's; the others are explained at `FastConfig`.
+KeepColors = bool | Literal["luminance", "histogram"]
+
+
+def _checked_colors(keep_colors: KeepColors) -> KeepColors:
+    if keep_colors is True:
+        return "luminance"
+    _check(
+        keep_colors in (False, "luminance", "histogram"),
+        f"keep colors: expected luminance or histogram, received {keep_colors!r}",
+    )
+    return keep_colors
+
+
 def _check_size(size: int) -> None:
     whole = isinstance(size, int)
     _check(whole and 1 <= size <= 65535, f"size: expected a long side of 1 to 65535 px, received {size!r}")
@@ -83,10 +98,12 @@ class FastConfig:
     """Long side of the output in px."""
     strength: float = 1.0
     """0 keeps the content, 1 is the full style."""
-    keep_colors: bool = False
-    """Take only the luminance from the style; the content keeps its own colours."""
+    keep_colors: KeepColors = False
+    """`luminance` (or True) takes only light and dark from the style, and all colours from the content; `histogram`
+    takes the style in the content's colours, so that strokes keep theirs among them."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))
         _check_size(self.size)
         _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
 
@@ -194,7 +211,8 @@ class RefineConfig:
     """0 keeps the content, 1 is the full style; between them the content's own style is blended in."""
     style_scale: float = 1.0
     """Long side of the style picture, relative to the output's: larger gives larger strokes."""
-    keep_colors: bool = False
+    keep_colors: KeepColors = False
+    """As of `FastConfig`."""
     seed: int = 0
     network: str = "auto"
     """The stylizer that makes the preview."""
@@ -202,6 +220,7 @@ class RefineConfig:
     """Of the convolutions; auto takes bfloat16 where the CPU multiplies it natively. Statistics stay float32."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))
         _check_size(self.size)
         _check(self.steps >= 1, f"steps: expected 1 or more, received {self.steps}")
         _check(

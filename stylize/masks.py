@@ -1,0 +1,106 @@
+"""Where to paint: pictures to masks, and paintings through masks into one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from stylize.errors import ImageError, OptionError
+from stylize.images import ImageSource, Picture, read_image, size_for_long_side
+
+__all__ = ["MaskSource", "Masks", "check_count"]
+
+MaskSource = ImageSource | Sequence[ImageSource]
+
+# How much longer or shorter a side may be than the content's shape asks for.
+_TOLERANCE = 0.02
+
+
+def check_count(masks: int, styles: int) -> None:
+    """Raise OptionError unless there are no masks, one, or one for each style."""
+    if masks not in (0, 1, styles):
+        one_each = f" or {styles}, one for each style" if styles > 1 else ""
+        raise OptionError(f"mask: expected 1 for all styles{one_each}, received {masks}")
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """One mask for all styles, or one for each: white is painted, black stays the photograph, grey blends."""
+
+    pictures: tuple[Picture, ...]
+    """As they were read, of any size."""
+    weights: tuple[float, ...]
+    """By which styles are blended where their masks overlap."""
+
+    @staticmethod
+    def read(
+        source: MaskSource,
+        style_weights: Sequence[float],
+        content_size: tuple[int, int],
+        long_side_px: int | None = None,
+    ) -> Masks | None:
+        """Read the masks of a content of `content_size` (height, width); None if there are none.
+
+        A mask is a picture's transparency where it has some, else its luminance; `long_side_px` is as of `read_image`.
+        Raises ImageError for a mask that is unreadable, black, or of another shape, and OptionError as `check_count`.
+        """
+        sources: Sequence[Any] = source if isinstance(source, (list, tuple)) else [source]
+        check_count(len(sources), len(style_weights))
+        if not sources:
+            return None
+        if len(sources) > 1 and min(style_weights) == 0:
+            raise OptionError("style weights: expected more than 0 of styles with masks of their own")
+        pictures = tuple(read_image(each, name="mask", long_side_px=long_side_px) for each in sources)
+        for picture in pictures:
+            _check(picture, content_size)
+        return Masks(pictures, tuple(style_weights) if len(pictures) > 1 else (1.0,))
+
+    def at(self, height: int, width: int) -> np.ndarray:
+        """How much each mask's styles are painted, float32 (masks, height, width) in [0, 1]; sums are 1 at most."""
+        # Unlike Lanczos', this filter does not ring: what is black stays black.
+        planes = [
+            Image.fromarray(_plane(picture)).resize((width, height), Image.Resampling.BILINEAR)
+            for picture in self.pictures
+        ]
+        masks = np.clip(np.stack([np.asarray(plane) for plane in planes]), 0, 1)
+        parts = masks * np.array(self.weights, np.float32)[:, None, None]
+        total = parts.sum(axis=0)
+        painted: np.ndarray = parts / np.where(total > 0, total, 1) * np.minimum(masks.sum(axis=0), 1)
+        return painted
+
+    def composite(self, photo: np.ndarray, paintings: Sequence[np.ndarray]) -> np.ndarray:
+        """Lay paintings, one a mask or one for all, over the photo through the masks; all are float32 (H, W, 3)."""
+        masks = self.at(*photo.shape[:2])[..., None]
+        if len(paintings) == 1:
+            masks = masks.sum(axis=0, keepdims=True)
+        whole = (1 - masks.sum(axis=0)) * photo
+        for mask, painting in zip(masks, paintings, strict=True):
+            whole += mask * painting
+        return np.clip(whole, 0, 1)
+
+
+def _plane(picture: Picture) -> np.ndarray:
+    """The mask that a picture is, float32 (H, W)."""
+    if picture.alpha is not None:
+        return picture.alpha
+    red, green, blue = np.moveaxis(picture.pixels, 2, 0)
+    # Luma of ITU-R BT.601, written so that greys come out as they are.
+    return np.ascontiguousarray(red + 0.587 * (green - red) + 0.114 * (blue - red), np.float32)
+
+
+def _check(mask: Picture, content_size: tuple[int, int]) -> None:
+    label = "mask" if mask.path is None else f"mask {mask.path}"
+    height, width = mask.full_size or (mask.height, mask.width)
+    long_side = max(height, width)
+    expected = size_for_long_side(*content_size, long_side)
+    if max(abs(expected[0] - height), abs(expected[1] - width)) > max(1, _TOLERANCE * long_side):
+        raise ImageError(
+            f"{label}: expected about {content_size[1]}:{content_size[0]}, the content's shape, "
+            f"received {width} x {height} px; draw it over the content"
+        )
+    if not _plane(mask).any():
+        raise ImageError(f"{label}: expected white where to paint, received a picture that is black throughout")
