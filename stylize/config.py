@@ -30,6 +30,7 @@ __all__ = [
     "Recipe",
     "RefineConfig",
     "canonical_layer",
+    "check_mask_count",
     "config_from_dict",
 ]
 
@@ -62,6 +63,12 @@ def canonical_layer(name: str) -> str:
     if plain not in VGG19_LAYERS:
         raise OptionError(f"layer {name!r}: expected one of VGG-19's activations, relu1_1 to relu5_4 (such as relu4_2)")
     return plain
+
+
+def check_mask_count(masks: int, styles: int) -> None:
+    """Raise OptionError unless there are no masks, one, or one for each style."""
+    one_each = f" or {styles}, one for each style" if styles > 1 else ""
+    _check(masks in (0, 1, styles), f"mask: expected 1{one_each}; received {masks}")
 
 
 def _check(condition: bool, message: str) -> None:
@@ -99,8 +106,9 @@ class FastConfig:
     strength: float = 1.0
     """0 keeps the content, 1 is the full style."""
     keep_colors: KeepColors = False
-    """`luminance` (or True) takes only light and dark from the style, and all colours from the content; `histogram`
-    takes the style in the content's colours, so that strokes keep theirs among them."""
+    """How the content keeps its colours (Gatys et al. 2016, arXiv 1606.05897): with `luminance`, or True, only light
+    and dark come from the style; with `histogram` the style is first moved to the mean and covariance of the content's
+    colours, so that strokes still differ in colour, within the content's palette."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))

@@ -39,7 +39,6 @@ __all__ = [
     "size_for_long_side",
     "whole_file",
     "with_colors_of",
-    "with_histogram_of",
     "with_palette_of",
     "write_image",
 ]
@@ -571,58 +570,11 @@ def with_palette_of(
     own = 1 - sum(weight for _, weight in styles)
     target_mean = own * mean + sum(weight * each for each, _, weight in moments)
     target_covariance = own * covariance + sum(weight * each for _, each, weight in moments)
-    moved = (flat - mean) @ _transport(covariance, target_covariance) + target_mean
-    return np.clip(moved, 0, 1).astype(np.float32).reshape(content.shape)
-
-
-def _transport(covariance: np.ndarray, target: np.ndarray) -> np.ndarray:
     root = _matrix_power(covariance, 0.5)
     inverse = _matrix_power(covariance, -0.5)
-    transport: np.ndarray = inverse @ _matrix_power(root @ target @ root, 0.5) @ inverse
-    return transport
-
-
-def with_histogram_of(style: np.ndarray, content: np.ndarray, within: np.ndarray | None = None) -> np.ndarray:
-    """The style in the content's colours, in as much of each: float32 (h, w, 3), sRGB, [0, 1].
-
-    For "color histogram matching" of Gatys et al. 2016 (arXiv 1606.05897): first mean and covariance, as of
-    `with_palette_of`, then the histograms along axes that are turned from pass to pass, red, green and blue the last
-    (Pitie, Kokaram, Dahyot 2007, "Automated colour grading using colour distribution transfer").
-
-    Args:
-        style: float32 (h, w, 3) in [0, 1].
-        content: float32 (H, W, 3) in [0, 1].
-        within: weights of the content's pixels (H, W), not all 0.
-    """
-    colors = content.reshape(-1, 3).astype(np.float64)
-    weights = np.ones(len(colors)) if within is None else within.reshape(-1).astype(np.float64)
-    colors, weights = colors[weights > 0], weights[weights > 0]
-    flat = style.reshape(-1, 3).astype(np.float64)
-    mean, covariance = _color_moments(flat)
-    target_mean, target_covariance = _color_moments(colors, weights)
-    flat = (flat - mean) @ _transport(covariance, target_covariance) + target_mean
-    random = np.random.default_rng(0)
-    turns = [np.linalg.qr(random.normal(size=(3, 3)))[0] for _ in range(_TURNS)]
-    for axes in [*turns, np.eye(3)]:
-        turned, target = flat @ axes, colors @ axes
-        for axis in range(3):
-            turned[:, axis] = np.interp(
-                turned[:, axis], _quantiles(turned[:, axis]), _quantiles(target[:, axis], weights)
-            )
-        flat = turned @ axes.T
-    return np.clip(flat, 0, 1).astype(np.float32).reshape(style.shape)
-
-
-_TURNS = 8
-_LEVELS = np.linspace(0, 1, 129)
-
-
-def _quantiles(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    if weights is None:
-        return np.quantile(values, _LEVELS)
-    order = np.argsort(values)
-    reached = np.cumsum(weights[order])
-    return np.interp(_LEVELS, reached / reached[-1], values[order])
+    transport = inverse @ _matrix_power(root @ target_covariance @ root, 0.5) @ inverse
+    moved = (flat - mean) @ transport + target_mean
+    return np.clip(moved, 0, 1).astype(np.float32).reshape(content.shape)
 
 
 def _color_moments(flat: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -9,22 +9,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from stylize.config import check_mask_count
 from stylize.errors import ImageError, OptionError
 from stylize.images import ImageSource, Picture, read_image, size_for_long_side
 
-__all__ = ["MaskSource", "Masks", "check_count"]
+__all__ = ["MaskSource", "Masks"]
 
 MaskSource = ImageSource | Sequence[ImageSource]
 
 # How much longer or shorter a side may be than the content's shape asks for.
 _TOLERANCE = 0.02
-
-
-def check_count(masks: int, styles: int) -> None:
-    """Raise OptionError unless there are no masks, one, or one for each style."""
-    if masks not in (0, 1, styles):
-        one_each = f" or {styles}, one for each style" if styles > 1 else ""
-        raise OptionError(f"mask: expected 1 for all styles{one_each}, received {masks}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +40,10 @@ class Masks:
         """Read the masks of a content of `content_size` (height, width); None if there are none.
 
         A mask is a picture's transparency where it has some, else its luminance; `long_side_px` is as of `read_image`.
-        Raises ImageError for a mask that is unreadable, black, or of another shape, and OptionError as `check_count`.
+        Raises ImageError for a mask that is unreadable, black, or of another shape, and OptionError as `check_mask_count`.
         """
         sources: Sequence[Any] = source if isinstance(source, (list, tuple)) else [source]
-        check_count(len(sources), len(style_weights))
+        check_mask_count(len(sources), len(style_weights))
         if not sources:
             return None
         if len(sources) > 1 and min(style_weights) == 0:

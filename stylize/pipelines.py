@@ -35,7 +35,6 @@ from stylize.images import (
     resized,
     size_for_long_side,
     with_colors_of,
-    with_histogram_of,
     with_palette_of,
     write_image,
 )
@@ -352,14 +351,15 @@ class _Inputs:
         if keep_colors != "histogram":
             return regions
 
-        def recolored(style: Picture, within: np.ndarray | None) -> Picture:
+        def recolored(style: Picture, colors: np.ndarray) -> Picture:
             size = size_for_long_side(style.height, style.width, min(style_px, max(style.height, style.width)))
-            pixels = with_histogram_of(resized(style.pixels, *size), self.content_pixels, within)
-            return Picture(pixels)
+            return Picture(with_palette_of(resized(style.pixels, *size), [(colors, 1.0)]))
 
+        photo = self.content_pixels
+        palettes = [photo] if masks is None else [photo[mask >= mask.max() / 2][None] for mask in masks]
         return [
-            tuple((recolored(style, None if masks is None else masks[number]), weight) for style, weight in styles)
-            for number, styles in enumerate(regions)
+            tuple((recolored(style, colors), weight) for style, weight in styles)
+            for styles, colors in zip(regions, palettes, strict=True)
         ]
 
     def masks_at(self, height: int, width: int) -> np.ndarray | None:

@@ -16,14 +16,13 @@ import click
 from stylize.commands.painting import (
     beside,
     check_files,
-    check_masks,
     check_output,
     facts,
     save,
     tell_details,
     with_run,
 )
-from stylize.config import FastConfig
+from stylize.config import FastConfig, check_mask_count
 from stylize.console import Run
 from stylize.errors import OptionError, StylizeError, WeightsError
 from stylize.options import (
@@ -120,7 +119,7 @@ def _check_options(
             raise OptionError("-o -: expected one picture, leave out --watch")
         if sys.stdout is not None and sys.stdout.isatty():
             raise OptionError("-o -: expected a pipe or a file, received a terminal; --show draws there")
-    check_masks(masks, styles)
+    check_mask_count(len(masks), len(styles))
     if grid and strengths:
         raise OptionError("--grid, --strengths: expected one of the two sheets")
     if grid and any(weight != 1 for _, weight in styles):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stylize.config import FastConfig, RefineConfig
+from stylize.config import FastConfig, RefineConfig, check_mask_count
 from stylize.console import Run
 from stylize.errors import OptionError, StylizeError
 from stylize.options import Styles, common_options
@@ -30,7 +30,6 @@ __all__ = [
     "check_files",
     "check_folder",
     "check_inputs",
-    "check_masks",
     "check_output",
     "facts",
     "save",
@@ -62,7 +61,7 @@ def check_inputs(
     content: Path, styles: Styles, masks: Sequence[Path] = (), init: str = "content", pictures: Sequence[Path] = ()
 ) -> list[Path]:
     """Return the files to read. Raises StylizeError for one that is not there, OptionError for too many masks."""
-    check_masks(masks, styles)
+    check_mask_count(len(masks), len(styles))
     named = [("content", content), *(("style", path) for path, _ in styles), *(("mask", path) for path in masks)]
     named += [("image", path) for path in pictures]
     if init not in ("preview", "content", "noise", "content+noise"):
@@ -76,13 +75,6 @@ def check_files(named: Sequence[tuple[str, Path]]) -> list[Path]:
         if not path.exists():
             raise StylizeError(f"{name} {path}: no such file")
     return [path for _, path in named]
-
-
-def check_masks(masks: Sequence[Path], styles: Styles) -> None:
-    """Raise OptionError unless there is none, one, or one for each style."""
-    from stylize.masks import check_count
-
-    check_count(len(masks), len(styles))
 
 
 def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
