@@ -40,7 +40,7 @@ class Masks:
         """Read the masks of a content of `content_size` (height, width); None if there are none.
 
         A mask is a picture's transparency where it has some, else its luminance; `long_side_px` is as of `read_image`.
-        Raises ImageError for a mask that is unreadable, black, or of another shape, and OptionError as `check_mask_count`.
+        Raises ImageError for a mask that is unreadable, black, or of another shape, OptionError as `check_mask_count`.
         """
         sources: Sequence[Any] = source if isinstance(source, (list, tuple)) else [source]
         check_mask_count(len(sources), len(style_weights))
