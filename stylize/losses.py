@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -105,7 +106,7 @@ _TINY = 1e-8
 #: Gram matrices (C, C) by layer name, for each octave, the full size first.
 StyleTargets = Sequence[Mapping[str, Any]]
 
-# Of fewer positions a Gram matrix is no statistic.
+# Of fewer positions, and less than half of all there are, a Gram matrix tells nothing of a region.
 _FEWEST_POSITIONS = 4
 
 
@@ -222,14 +223,14 @@ class PerceptualLoss:
             for name in self._style_layers:
                 stride = self._encoder.strides[name]
                 guides = tf.nn.avg_pool2d(plane, stride, stride, "VALID")[..., 0].numpy()
-                painted, squares = guides.sum(axis=(1, 2)), np.square(guides).sum(axis=(1, 2))
-                tells = (painted > 0) & (painted**2 >= _FEWEST_POSITIONS * squares)
-                scale = np.where(tells, 1 / np.where(tells, painted, 1), 0)
+                sums, positions = guides.sum(axis=(1, 2)), math.prod(guides.shape[1:])
+                tells = sums >= masks.max(axis=(1, 2)) * min(_FEWEST_POSITIONS, positions / 2)
+                scale = tells / np.where(tells, sums, 1)
                 weights[-1][name] = tf.constant(guides * scale[:, None, None], tf.float32)
                 counts[-1][name] = tells * 0.5**octave
-        sums = {name: np.sum([each[name] for each in counts], axis=0) for name in self._style_layers}
+        totals = {name: np.sum([each[name] for each in counts], axis=0) for name in self._style_layers}
         shares = [
-            {name: tf.constant(areas * each[name] / np.maximum(sums[name], _TINY), tf.float32) for name in sums}
+            {name: tf.constant(areas * each[name] / np.maximum(totals[name], _TINY), tf.float32) for name in totals}
             for each in counts
         ]
         return Guidance(weights, shares)

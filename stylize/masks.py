@@ -53,8 +53,11 @@ class Masks:
             _check(picture, content_size)
         return Masks(pictures, tuple(style_weights) if len(pictures) > 1 else (1.0,))
 
-    def at(self, height: int, width: int) -> np.ndarray:
-        """How much each mask's styles are painted, float32 (masks, height, width) in [0, 1]; sums are 1 at most."""
+    def at(self, height: int, width: int, *, grey: bool = True) -> np.ndarray:
+        """How much each mask's styles are painted, float32 (masks, height, width) in [0, 1]; sums are 1 at most.
+
+        Without `grey`, sums are 0 or 1: what is painted at all is painted in full.
+        """
         # Unlike Lanczos', this filter does not ring: what is black stays black.
         planes = [
             Image.fromarray(_plane(picture)).resize((width, height), Image.Resampling.BILINEAR)
@@ -63,12 +66,12 @@ class Masks:
         masks = np.clip(np.stack([np.asarray(plane) for plane in planes]), 0, 1)
         parts = masks * np.array(self.weights, np.float32)[:, None, None]
         total = parts.sum(axis=0)
-        painted: np.ndarray = parts / np.where(total > 0, total, 1) * np.minimum(masks.sum(axis=0), 1)
-        return painted
+        shares: np.ndarray = parts / np.where(total > 0, total, 1)
+        return shares * np.minimum(masks.sum(axis=0), 1) if grey else shares
 
-    def composite(self, photo: np.ndarray, paintings: Sequence[np.ndarray]) -> np.ndarray:
+    def composite(self, photo: np.ndarray, paintings: Sequence[np.ndarray], *, grey: bool = True) -> np.ndarray:
         """Lay paintings, one a mask or one for all, over the photo through the masks; all are float32 (H, W, 3)."""
-        masks = self.at(*photo.shape[:2])[..., None]
+        masks = self.at(*photo.shape[:2], grey=grey)[..., None]
         if len(paintings) == 1:
             masks = masks.sum(axis=0, keepdims=True)
         whole = (1 - masks.sum(axis=0)) * photo

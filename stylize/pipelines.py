@@ -650,7 +650,8 @@ def _losses(
             )
             for styles, within in zip(regions, [None] if masks is None else masks, strict=True)
         ]
-        content = inputs.over_photo(photo, recolored)
+        # Grey is for the end: until then, all that is painted is painted in full.
+        content = recolored[0] if inputs.masks is None else inputs.masks.composite(photo, recolored, grey=False)
 
     def at(height: int, width: int) -> LevelLoss:
         level = resized(content, height, width)[None]
