@@ -170,6 +170,12 @@ class PerceptualLoss:
         return 9 * self._encoder.work_per_pixel[0] + 150
 
     @property
+    def region_bytes_per_pixel(self) -> float:
+        """Memory that each region takes beside that: its weighted copies of the style layers, and their gradients."""
+        encoder = self._encoder
+        return 2 * 4 * sum((encoder.channels[name] + 1) / encoder.strides[name] ** 2 for name in self._style_layers)
+
+    @property
     def target_bytes_per_pixel(self) -> float:
         """Memory that the content's activations take, for a pixel of the picture."""
         encoder = self._encoder

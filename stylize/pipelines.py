@@ -285,7 +285,7 @@ def compare(
 
         height, width = (max(SMALLEST_PX, side) for side in inputs.size)
         loss = surroundings.networks.loss(found, config)
-        tiling = Tiling(loss, inputs.size, surroundings.memory_gb, surroundings.say)
+        tiling = Tiling(loss, inputs.size, surroundings.memory_gb, surroundings.say, inputs.mask_count)
         evaluate = _losses(inputs, config, surroundings.networks, loss, tiling)(height, width)
         losses = [evaluate(resized(image, height, width))[0] for _, image, _, _ in candidates]
     return Comparison(
@@ -361,6 +361,11 @@ class _Inputs:
             tuple((recolored(style, colors), weight) for style, weight in styles)
             for styles, colors in zip(regions, palettes, strict=True)
         ]
+
+    @property
+    def mask_count(self) -> int:
+        """How many masks there are."""
+        return 0 if self.masks is None else len(self.masks.pictures)
 
     def masks_at(self, height: int, width: int) -> np.ndarray | None:
         """Return each region's mask, (R, height, width), or None if all is painted."""
@@ -519,7 +524,7 @@ def _refine(
     from stylize.memory import Tiling
 
     loss = surroundings.networks.loss(found, config)
-    tiling = Tiling(loss, inputs.size, surroundings.memory_gb, surroundings.say)
+    tiling = Tiling(loss, inputs.size, surroundings.memory_gb, surroundings.say, inputs.mask_count)
     surroundings.say(_outlook(inputs, config, found, loss, levels, tiling))
     recipe = inputs.recipe("refine", config, networks, **extra)
     on_start, on_iterate = _as_results(inputs, config, on_start, on_iterate)
@@ -735,7 +740,7 @@ class _Yardstick:
         self._loss = PerceptualLoss(encoder, config)
         self._content = self._enlarged(inputs.content_pixels)
         styles = [(_style_at(style, max(inputs.size)), weight) for style, weight in inputs.styles]
-        self._tiling = Tiling(self._loss, inputs.size, surroundings.memory_gb, surroundings.say)
+        self._tiling = Tiling(self._loss, inputs.size, surroundings.memory_gb, surroundings.say, inputs.mask_count)
         masks = inputs.masks_at(*self._content.shape[:2])
         self._targets = self._tiling.within(
             lambda tile_px: self._loss.targets(self._content[None], styles, tile_px, masks)
