@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ class Masks:
 
     pictures: tuple[Picture, ...]
     """As they were read, of any size."""
+    planes: np.ndarray
+    """The masks at the output's size, float32 (masks, H, W) in [0, 1]."""
     weights: tuple[float, ...]
     """By which styles are blended where their masks overlap."""
 
@@ -35,11 +37,11 @@ class Masks:
         source: MaskSource,
         style_weights: Sequence[float],
         content_size: tuple[int, int],
-        long_side_px: int | None = None,
+        size: tuple[int, int],
     ) -> Masks | None:
-        """Read the masks of a content of `content_size` (height, width); None if there are none.
+        """Read the masks of a content of `content_size` for an output of `size` (height, width); None without any.
 
-        A mask is a picture's transparency where it has some, else its luminance; `long_side_px` is as of `read_image`.
+        A mask is a picture's transparency where it has some, else its luminance.
         Raises ImageError for a mask that is unreadable, black, or of another shape, OptionError as `check_mask_count`.
         """
         sources: Sequence[Any] = source if isinstance(source, (list, tuple)) else [source]
@@ -48,22 +50,18 @@ class Masks:
             return None
         if len(sources) > 1 and min(style_weights) == 0:
             raise OptionError("style weights: expected more than 0 of styles with masks of their own")
-        pictures = tuple(read_image(each, name="mask", long_side_px=long_side_px) for each in sources)
+        pictures = tuple(read_image(each, name="mask", long_side_px=max(size)) for each in sources)
         for picture in pictures:
             _check(picture, content_size)
-        return Masks(pictures, tuple(style_weights) if len(pictures) > 1 else (1.0,))
+        planes = _resized([_plane(picture) for picture in pictures], *size)
+        return Masks(pictures, planes, tuple(style_weights) if len(pictures) > 1 else (1.0,))
 
     def at(self, height: int, width: int, *, grey: bool = True) -> np.ndarray:
         """How much each mask's styles are painted, float32 (masks, height, width) in [0, 1]; sums are 1 at most.
 
         Without `grey`, sums are 0 or 1: what is painted at all is painted in full.
         """
-        # Unlike Lanczos', this filter does not ring: what is black stays black.
-        planes = [
-            Image.fromarray(_plane(picture)).resize((width, height), Image.Resampling.BILINEAR)
-            for picture in self.pictures
-        ]
-        masks = np.clip(np.stack([np.asarray(plane) for plane in planes]), 0, 1)
+        masks = _resized(self.planes, height, width)
         parts = masks * np.array(self.weights, np.float32)[:, None, None]
         total = parts.sum(axis=0)
         shares: np.ndarray = parts / np.where(total > 0, total, 1)
@@ -87,6 +85,12 @@ def _plane(picture: Picture) -> np.ndarray:
     red, green, blue = np.moveaxis(picture.pixels, 2, 0)
     # Luma of ITU-R BT.601, written so that greys come out as they are.
     return np.ascontiguousarray(red + 0.587 * (green - red) + 0.114 * (blue - red), np.float32)
+
+
+def _resized(planes: Iterable[np.ndarray], height: int, width: int) -> np.ndarray:
+    # Unlike Lanczos', this filter does not ring: what is black stays black.
+    images = [Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR) for plane in planes]
+    return np.clip(np.stack([np.asarray(image) for image in images]), 0, 1)
 
 
 def _check(mask: Picture, content_size: tuple[int, int]) -> None:

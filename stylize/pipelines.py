@@ -330,11 +330,13 @@ class _Inputs:
         picture = read_image(content, name="content", long_side_px=long_side_px if reduced else None)
         full_size = picture.full_size or (picture.height, picture.width)
         styles = _weighted_styles(style, max(long_side_px, STYLE_PX) if reduced else None)
-        masks = Masks.read(mask, [weight for _, weight in styles], full_size, long_side_px if reduced else None)
-        for role, each in (("content", picture), *(("style", each) for each, _ in styles)):
+        size = size_for_long_side(*full_size, long_side_px)
+        masks = Masks.read(mask, [weight for _, weight in styles], full_size, size)
+        read = [("content", picture), *(("style", each) for each, _ in styles)]
+        read += [] if masks is None else [("mask", each) for each in masks.pictures]
+        for role, each in read:
             for note in each.notes:
                 surroundings.say(f"{role}: {note}")
-        size = size_for_long_side(*full_size, long_side_px)
         alpha = None if picture.alpha is None else resized(picture.alpha, *size)
         return _Inputs(picture, styles, size, resized(picture.pixels, *size), alpha, masks)
 
@@ -678,10 +680,8 @@ def _losses(
                 for each in styles
             ]
             if own:
-                for each, of_content in zip(
-                    targets, loss.guided_targets(photo_here[None], guidance, tile_px), strict=True
-                ):
-                    each.append((of_content, own))
+                of_content = loss.guided_targets(photo_here[None], guidance, tile_px)
+                targets = [[*each, (mine, own)] for each, mine in zip(targets, of_content, strict=True)]
             return loss.joined_targets(level, targets, guidance, tile_px)
 
         targets = tiling.within(encode)

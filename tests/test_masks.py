@@ -40,7 +40,7 @@ def masks(tmp_path):
 
 
 def read(*sources, styles=1, size=(64, 96), weights=None):
-    return Masks.read(list(sources), weights or [1 / styles] * styles, size)
+    return Masks.read(list(sources), weights or [1 / styles] * styles, size, size)
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def test_a_mask_is_turned_upright(tmp_path):
 
 @pytest.mark.parametrize("size", [(16, 24), (31, 47), (64, 96), (200, 300)])
 def test_masks_of_any_size_stay_black_and_white(size):
-    mask = read(left_half(100, 150)).at(*size)[0]
+    mask = Masks.read(left_half(100, 150), [1.0], (64, 96), size).at(*size)[0]
     assert (mask[:, : size[1] // 2 - 2] == 1).all()
     assert (mask[:, size[1] // 2 + 2 :] == 0).all()
 
