@@ -48,14 +48,14 @@ def main() -> None:
         sky, land = _masks(Path(folder))
         pictures = {
             "lake.jpg": stylize.read_image(SCENE).pixels,
+            "sky.png": stylize.read_image(sky).pixels,
             "--mask sky.png": painted(SWIRLS, mask=sky),
             "--mask sky.png --mask land.png": painted(SWIRLS, WOODCUT, mask=[sky, land]),
+            "--keep-colors": painted(SWIRLS, keep_colors="luminance"),
+            "--keep-colors histogram": painted(SWIRLS, keep_colors="histogram"),
             "--style-scale 0.5": painted(SWIRLS, style_scale=0.5),
             "--style-scale 1, the default": painted(SWIRLS),
             "--style-scale 2": painted(SWIRLS, style_scale=2.0),
-            "sky.png": stylize.read_image(sky).pixels,
-            "--keep-colors": painted(SWIRLS, keep_colors="luminance"),
-            "--keep-colors histogram": painted(SWIRLS, keep_colors="histogram"),
         }
     height, width = pictures["--style-scale 2"].shape[:2]
     _sheet({label: resized(picture, height, width) for label, picture in pictures.items()}).save(
