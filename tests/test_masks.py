@@ -19,6 +19,7 @@ from stylize.losses import PerceptualLoss, gram_matrix
 from stylize.masks import Masks
 from stylize.networks.runtime import tf
 from stylize.networks.vgg import EncoderWeights, FeatureEncoder
+from stylize.options import cell
 
 QUICK = {"size": 48, "steps": 8, "features": "vgg19-slim", "precision": "float32"}
 
@@ -178,6 +179,14 @@ def test_tiles_change_neither_loss_nor_gradient_within_masks(normalization, regi
     own = [loss.guided_targets(image, loss.guidance(3, masks), tile_px) for tile_px in (None, 48)]
     for plain, tiled in zip(*own, strict=True):
         np.testing.assert_allclose(plain[0]["relu3_1"], tiled[0]["relu3_1"], rtol=1e-3, atol=1e-5)
+
+
+def test_masks_take_memory(loss):
+    from stylize.memory import Tiling
+
+    peaks = [Tiling(loss, (512, 512), None, lambda message: None, regions).peak_bytes for regions in range(3)]
+    # The weighted copies of 4 to 8 channels, and their gradients.
+    assert 8 * 4 * 512**2 < peaks[2] - peaks[1] == pytest.approx(peaks[1] - peaks[0], rel=0.2)
 
 
 @pytest.mark.parametrize("side", [1, 5, 20])
@@ -393,6 +402,12 @@ def test_commands_refuse_masks_that_do_not_fit(tiny_networks, pictures, masks, t
     assert "expected about 96:64" in message
 
 
+def test_the_report_names_the_masks(tiny_networks, pictures, masks, tmp_path):
+    inputs = ["-c", pictures[0], "-s", pictures[1], "--mask", masks[0], "--size", "32", "--steps", "4"]
+    run("compare", *inputs, "-o", tmp_path / "out")
+    assert f"--mask {masks[0]}" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_an_output_never_takes_the_place_of_a_mask(tiny_networks, pictures, masks):
     message = run(
         "fast", "-c", pictures[0], "-s", pictures[1], "--mask", masks[0], "-o", masks[0], "--overwrite", exit_code=2
@@ -435,6 +450,13 @@ def test_keep_colors_takes_a_word_or_none(tiny_networks, pictures, tmp_path, wor
         run("fast", "-c", pictures[0], "-s", pictures[1], "-o", tmp_path / "out.png", "--overwrite", *tail)
         recipe = json.loads(run("info", tmp_path / "out.png", "--json").stdout)
         assert recipe["options"]["keep_colors"] == kept
+
+
+def test_a_tables_cell_keeps_colors_as_the_option_does():
+    words = {"histogram": "histogram", "luminance": "luminance", "yes": "luminance", "True": "luminance", "no": False}
+    assert {word: cell("keep_colors", word) for word in words} == words
+    with pytest.raises(OptionError, match="keep-colors: expected luminance or histogram, received 'palette'"):
+        cell("keep_colors", "palette")
 
 
 def test_keep_colors_knows_its_words(pictures):
