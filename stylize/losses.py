@@ -230,7 +230,8 @@ class PerceptualLoss:
                 stride = self._encoder.strides[name]
                 guides = tf.nn.avg_pool2d(plane, stride, stride, "VALID")[..., 0].numpy()
                 sums, positions = guides.sum(axis=(1, 2)), math.prod(guides.shape[1:])
-                tells = sums >= masks.max(axis=(1, 2)) * min(_FEWEST_POSITIONS, positions / 2)
+                fewest = masks.max(axis=(1, 2)) * min(_FEWEST_POSITIONS, positions / 2)
+                tells = (sums > 0) & (sums >= fewest)
                 scale = tells / np.where(tells, sums, 1)
                 weights[-1][name] = tf.constant(guides * scale[:, None, None], tf.float32)
                 counts[-1][name] = tells * 0.5**octave
