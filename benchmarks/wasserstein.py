@@ -52,7 +52,9 @@ def main() -> None:
     encoder = networks.encoder(
         networks.find("vgg19", "features"), [*STYLE_WEIGHTS, CONTENT_LAYER], precision=args.precision, edge_padding=True
     )
-    image, seconds = paint(read_image(args.content).pixels, read_image(args.style).pixels, args.size, args.steps, encoder)
+    image, seconds = paint(
+        read_image(args.content).pixels, read_image(args.style).pixels, args.size, args.steps, encoder
+    )
     write_image(args.output, image, None, recipe={}, overwrite=True)
     print(json.dumps({"output": str(args.output), "seconds": round(seconds, 2)}))
 
@@ -70,7 +72,9 @@ def paint(content: np.ndarray, style: np.ndarray, size: int, steps: int, encoder
         targets = _targets(encoder, resized(content, height, width), _style_at(style, long_side))
         image = resized(content if image is None else image, height, width)
         # Moments grow with the picture; after enlarging, none of the second may be negative.
-        moments = [np.zeros_like(image) if m is None else _enlarged(m, height, width) for m in (first_moment, second_moment)]
+        moments = [
+            np.zeros_like(image) if m is None else _enlarged(m, height, width) for m in (first_moment, second_moment)
+        ]
         first_moment, second_moment = moments[0], np.maximum(moments[1], 0)
         average, weight = np.zeros_like(image), 0.0
         for step in range(steps if index == 0 else steps // 2):
@@ -105,7 +109,9 @@ def _moments(features) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _targets(encoder, content: np.ndarray, style: np.ndarray):
-    activations = {name: tensor.numpy() * ACTIVATION_SCALE for name, tensor in encoder(tf.constant(style[None])).items()}
+    activations = {
+        name: tensor.numpy() * ACTIVATION_SCALE for name, tensor in encoder(tf.constant(style[None])).items()
+    }
     means, covariances, roots = {}, {}, {}
     for name in STYLE_WEIGHTS:
         means[name], covariance = _moments(activations[name])

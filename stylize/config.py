@@ -21,6 +21,7 @@ __all__ = [
     "VGG19_LAYERS",
     "AppConfig",
     "FastConfig",
+    "KeepColors",
     "LayerWeights",
     "OptimizationConfig",
     "PerceptualLossConfig",
@@ -28,6 +29,7 @@ __all__ = [
     "Recipe",
     "RefineConfig",
     "canonical_layer",
+    "check_mask_count",
     "config_from_dict",
 ]
 
@@ -62,9 +64,29 @@ def canonical_layer(name: str) -> str:
     return plain
 
 
+def check_mask_count(masks: int, styles: int) -> None:
+    """Raise OptionError unless there are no masks, one, or one for each style."""
+    one_each = f" or {styles}, one for each style" if styles > 1 else ""
+    _check(masks in (0, 1, styles), f"mask: expected 1{one_each}; received {masks}")
+
+
 def _check(condition: bool, message: str) -> None:
     if not condition:
         raise OptionError(message)
+
+
+#: Whose colours a picture is painted in: False is the style's; the others are explained at `FastConfig`.
+KeepColors = bool | Literal["luminance", "histogram"]
+
+
+def _checked_colors(keep_colors: KeepColors) -> KeepColors:
+    if keep_colors is True:
+        return "luminance"
+    _check(
+        keep_colors in (False, "luminance", "histogram"),
+        f"keep colors: expected luminance or histogram, received {keep_colors!r}",
+    )
+    return keep_colors
 
 
 def _check_size(size: int) -> None:
@@ -82,10 +104,13 @@ class FastConfig:
     """Long side of the output in px."""
     strength: float = 1.0
     """0 keeps the content, 1 is the full style."""
-    keep_colors: bool = False
-    """Take only the luminance from the style; the content keeps its own colours."""
+    keep_colors: KeepColors = False
+    """How the content keeps its colours (Gatys et al. 2016, arXiv 1606.05897): with `luminance`, or True, only light
+    and dark come from the style; with `histogram` the style is first moved to the mean and covariance of the content's
+    colours, so that strokes still differ in colour, within the content's palette."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))
         _check_size(self.size)
         _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
 
@@ -193,7 +218,8 @@ class RefineConfig:
     """0 keeps the content, 1 is the full style; between them the content's own style is blended in."""
     style_scale: float = 1.0
     """Long side of the style picture, relative to the output's: larger gives larger strokes."""
-    keep_colors: bool = False
+    keep_colors: KeepColors = False
+    """As of `FastConfig`."""
     seed: int = 0
     network: str = "auto"
     """The stylizer that makes the preview."""
@@ -201,6 +227,7 @@ class RefineConfig:
     """Of the convolutions; auto takes bfloat16 where the CPU multiplies it natively. Statistics stay float32."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))
         _check_size(self.size)
         _check(self.steps >= 1, f"steps: expected 1 or more, received {self.steps}")
         _check(

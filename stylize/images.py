@@ -578,10 +578,9 @@ def with_colors_of(stylized: np.ndarray, content: np.ndarray) -> np.ndarray:
     return result
 
 
-# ---------------------------------------------------------------------------------------------------- writing
-
-
-def with_palette_of(content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]]) -> np.ndarray:
+def with_palette_of(
+    content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], within: np.ndarray | None = None
+) -> np.ndarray:
     """The content's colours moved to the mean and covariance of the styles' colours, float32 (H, W, 3) in [0, 1].
 
     The linear Monge-Kantorovich map (Pitie and Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping for
@@ -589,13 +588,15 @@ def with_palette_of(content: np.ndarray, styles: Sequence[tuple[np.ndarray, floa
 
     Args:
         content: float32 (H, W, 3) in [0, 1].
-        styles: pairs of float32 (h, w, 3) in [0, 1] and a weight; the weights sum to 1.
+        styles: pairs of float32 (h, w, 3) in [0, 1] and a weight; what the weights leave to 1 is the content's own.
+        within: weights of the content's pixels (H, W), not all 0: the colours that are moved, as all others are.
     """
     flat = content.reshape(-1, 3).astype(np.float64)
-    mean, covariance = _color_moments(flat)
+    mean, covariance = _color_moments(flat, None if within is None else within.reshape(-1))
     moments = [(*_color_moments(style.reshape(-1, 3).astype(np.float64)), weight) for style, weight in styles]
-    target_mean = sum(weight * each for each, _, weight in moments)
-    target_covariance = sum(weight * each for _, each, weight in moments)
+    own = 1 - sum(weight for _, weight in styles)
+    target_mean = own * mean + sum(weight * each for each, _, weight in moments)
+    target_covariance = own * covariance + sum(weight * each for _, each, weight in moments)
     root = _matrix_power(covariance, 0.5)
     inverse = _matrix_power(covariance, -0.5)
     transport = inverse @ _matrix_power(root @ target_covariance @ root, 0.5) @ inverse
@@ -603,17 +604,21 @@ def with_palette_of(content: np.ndarray, styles: Sequence[tuple[np.ndarray, floa
     return np.clip(moved, 0, 1).astype(np.float32).reshape(content.shape)
 
 
-def _color_moments(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mean = flat.mean(axis=0)
+def _color_moments(flat: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    shares = np.full(len(flat), 1 / len(flat)) if weights is None else weights / weights.sum(dtype=np.float64)
+    mean = shares @ flat
     centred = flat - mean
     # A picture of one colour has no covariance; a little noise gives it one.
-    return mean, centred.T @ centred / len(flat) + 1e-5 * np.eye(3)
+    return mean, centred.T @ (centred * shares[:, None]) + 1e-5 * np.eye(3)
 
 
 def _matrix_power(symmetric: np.ndarray, exponent: float) -> np.ndarray:
     values, vectors = np.linalg.eigh(symmetric)
     powered: np.ndarray = (vectors * np.maximum(values, 1e-12) ** exponent) @ vectors.T
     return powered
+
+
+# ---------------------------------------------------------------------------------------------------- writing
 
 
 @dataclass(frozen=True)

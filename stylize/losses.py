@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -14,6 +15,7 @@ from stylize.networks.vgg import FeatureEncoder
 from stylize.tiling import Tile, tiles
 
 __all__ = [
+    "Guidance",
     "PerceptualLoss",
     "PerceptualTargets",
     "StyleTargets",
@@ -24,11 +26,15 @@ __all__ = [
 ]
 
 
-def gram_matrix(features: Any) -> Any:
+def gram_matrix(features: Any, guide: Any = None) -> Any:
     """Gram matrix of activations (1, H, W, C): the mean over positions of f f', (C, C), float32.
 
-    Gatys et al. 2015 (arXiv 1508.06576), equation 3, divided by H W so that pictures of different sizes compare.
+    Gatys et al. 2015 (arXiv 1508.06576), equation 3, divided by H W so that pictures of different sizes compare. With
+    a `guide`, weights of positions (H, W) that sum to 1, it is the weighted mean: the guided Gram matrix of Gatys et
+    al. 2017 (arXiv 1611.07865), equation 4, of a guidance channel that is the root of these weights.
     """
+    if guide is not None:
+        return _gram_sum(features, guide)
     shape = tf.shape(features)
     return _gram_sum(features) / tf.cast(shape[1] * shape[2], tf.float32)
 
@@ -51,15 +57,15 @@ def _content_scale(target: Any, normalization: str) -> Any:
 
 
 def style_loss(gram: Any, target: Any, normalization: str) -> Any:
-    """Squared distance of two Gram matrices (C, C): the mean over entries, or `relative` to |target|^2.
+    """Squared distance of two Gram matrices (..., C, C): the mean over entries, or `relative` to |target|^2.
 
     With Gram matrices that are divided by their number of positions, the paper's E = 1/(4 C^2 M^2) |G - A|^2 is a
     quarter of the mean.
     """
     squares = tf.math.squared_difference(gram, target)
     if normalization == "relative":
-        return tf.reduce_sum(squares) / (tf.reduce_sum(tf.square(target)) + _TINY)
-    return tf.reduce_mean(squares)
+        return tf.reduce_sum(squares, [-2, -1]) / (tf.reduce_sum(tf.square(target), [-2, -1]) + _TINY)
+    return tf.reduce_mean(squares, [-2, -1])
 
 
 def total_variation(image: Any, normalization: str) -> Any:
@@ -93,13 +99,25 @@ def _opponent_energy(differences: Any) -> Any:
     return tf.reduce_sum(tf.square(opponent) * tf.constant([1.0, _CHROMA_ROUGHNESS, _CHROMA_ROUGHNESS]))
 
 
-_OCTAVE_SHARE = 0.5
 # An all-black target has no energy to be relative to.
 _TINY = 1e-8
 
 
 #: Gram matrices (C, C) by layer name, for each octave, the full size first.
 StyleTargets = Sequence[Mapping[str, Any]]
+
+# Of fewer positions, and less than half of all there are, a Gram matrix tells nothing of a region.
+_FEWEST_POSITIONS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Guidance:
+    """Where the style loss looks: the R regions of a picture, or all of it as one; by layer name, for each octave."""
+
+    weights: Sequence[Mapping[str, Any]]
+    """Of positions, (R, h, w), each region's sum to 1; nothing by name where all positions count alike."""
+    shares: Sequence[Mapping[str, Any]]
+    """(R,), how much each region's loss counts: 0 where it has too few positions to tell."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +129,8 @@ class PerceptualTargets:
     content_scale: Mapping[str, Any]
     """What makes a layer's sum of squared differences its loss."""
     style: StyleTargets
-    """Of several styles their weighted mean."""
+    """(R, C, C), a Gram matrix a region; of several styles there their weighted mean."""
+    guidance: Guidance
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,13 +161,19 @@ class PerceptualLoss:
         self.reach_px = encoder.reach_px
         # Of activations put together from tiles, which are large: float16 holds all that bfloat16 has told.
         self._target_type = np.float16 if encoder.precision == "bfloat16" else np.float32
-        self._evaluate: dict[int, Any] = {}
-        self._tile_functions: dict[tuple[str, bool], Any] = {}
+        self._evaluate: dict[tuple[int, int | None], Any] = {}
+        self._tile_functions: dict[tuple[str, bool, int | None], Any] = {}
 
     @property
     def step_bytes_per_pixel(self) -> float:
         """Memory that a value and gradient takes, for a pixel of the picture or tile; measured, on the high side."""
         return 9 * self._encoder.work_per_pixel[0] + 150
+
+    @property
+    def region_bytes_per_pixel(self) -> float:
+        """Memory that each region takes beside that: its weighted copies of the style layers, and their gradients."""
+        encoder = self._encoder
+        return 2 * 4 * sum((encoder.channels[name] + 1) / encoder.strides[name] ** 2 for name in self._style_layers)
 
     @property
     def target_bytes_per_pixel(self) -> float:
@@ -163,44 +188,96 @@ class PerceptualLoss:
         return 2 * 3 * octaves * pixels * self._encoder.work_per_pixel[1]
 
     def targets(
-        self, content: Any, styles: Sequence[tuple[Any, float]], tile_px: int | None = None
+        self,
+        content: Any,
+        styles: Sequence[tuple[Any, float]],
+        tile_px: int | None = None,
+        masks: np.ndarray | None = None,
     ) -> PerceptualTargets:
         """Encode the targets once: `content` (1, H, W, 3), `styles` pairs of (1, h, w, 3) and a weight, summing to 1.
 
+        They are asked for everywhere, or with `masks` (R, H, W) in one region, or each in its own.
         An octave is left out where the content or a style would be smaller than the network can see.
         """
         octaves = self.octaves(content, *(style for style, _ in styles))
         encoded = [(self.style_targets(style, octaves, tile_px), weight) for style, weight in styles]
-        return self.joined_targets(content, encoded, tile_px)
+        alone = masks is not None and len(masks) > 1
+        regions = [[(targets, 1.0)] for targets, _ in encoded] if alone else [encoded]
+        return self.joined_targets(content, regions, self.guidance(octaves, masks), tile_px)
 
     def octaves(self, *pictures: Any) -> int:
         """How many octaves the smallest of `pictures` (1, H, W, 3) leaves, the full size counted."""
         smallest = min(min(picture.shape[1:3]) for picture in pictures)
         return 1 + sum(smallest >> octave >= SMALLEST_PX for octave in range(1, self._config.octaves))
 
+    def guidance(self, octaves: int, masks: np.ndarray | None = None) -> Guidance:
+        """Where the style loss is to look in a picture (1, H, W, 3): everywhere, or within `masks` (R, H, W) in [0, 1].
+
+        Every region counts by its share of what is painted, and all together by how much of the picture that is: the
+        content and the total variation, which are of the whole picture, then keep their balance with the style.
+        """
+        if masks is None:
+            total = sum(0.5**octave for octave in range(octaves))
+            shares = [dict.fromkeys(self._style_layers, tf.constant([0.5**o / total])) for o in range(octaves)]
+            return Guidance([{}] * octaves, shares)
+        areas = masks.sum(axis=(1, 2)) / masks.sum() * masks.any(axis=0).mean()  # never black
+        weights: list[dict[str, Any]] = []
+        counts: list[dict[str, np.ndarray]] = []
+        for octave, plane in enumerate(_octaves(tf.constant(masks[..., None], tf.float32), octaves)):
+            weights.append({})
+            counts.append({})
+            for name in self._style_layers:
+                stride = self._encoder.strides[name]
+                guides = tf.nn.avg_pool2d(plane, stride, stride, "VALID")[..., 0].numpy()
+                sums, positions = guides.sum(axis=(1, 2)), math.prod(guides.shape[1:])
+                fewest = masks.max(axis=(1, 2)) * min(_FEWEST_POSITIONS, positions / 2)
+                tells = (sums > 0) & (sums >= fewest)
+                scale = tells / np.where(tells, sums, 1)
+                weights[-1][name] = tf.constant(guides * scale[:, None, None], tf.float32)
+                counts[-1][name] = tells * 0.5**octave
+        totals = {name: np.sum([each[name] for each in counts], axis=0) for name in self._style_layers}
+        shares = [
+            {name: tf.constant(areas * each[name] / np.maximum(totals[name], _TINY), tf.float32) for name in totals}
+            for each in counts
+        ]
+        return Guidance(weights, shares)
+
     def style_targets(self, style: Any, octaves: int, tile_px: int | None = None) -> StyleTargets:
         """What one style (1, h, w, 3) asks for, whatever the content."""
-        return [self._grams(picture, tile_px) for picture in _octaves(tf.constant(style), octaves)]
+        (targets,) = self.guided_targets(style, self.guidance(octaves), tile_px)
+        return targets
+
+    def guided_targets(self, picture: Any, guidance: Guidance, tile_px: int | None = None) -> list[StyleTargets]:
+        """What each region of a picture (1, h, w, 3) would ask for as a style."""
+        pictures = _octaves(tf.constant(picture), len(guidance.weights))
+        grams = [self._grams(each, tile_px, guides) for each, guides in zip(pictures, guidance.weights, strict=True)]
+        regions = len(next(iter(grams[0].values()))) if self._style_layers else 1
+        return [[{name: gram[r] for name, gram in octave.items()} for octave in grams] for r in range(regions)]
 
     def joined_targets(
-        self, content: Any, styles: Sequence[tuple[StyleTargets, float]], tile_px: int | None = None
+        self,
+        content: Any,
+        regions: Sequence[Sequence[tuple[StyleTargets, float]]],
+        guidance: Guidance,
+        tile_px: int | None = None,
     ) -> PerceptualTargets:
-        """As `targets`, of styles that are encoded already, all in as many octaves."""
+        """As `targets`, of each region's styles, which are encoded already, all in as many octaves."""
         features = self._content_features(content, tile_px)
         grams = [
             {
-                name: tf.add_n([weight * each[name] for each, (_, weight) in zip(octave, styles, strict=True)])
+                name: tf.stack([tf.add_n([weight * t[octave][name] for t, weight in styles]) for styles in regions])
                 for name in self._style_layers
             }
-            for octave in zip(*(targets for targets, _ in styles), strict=True)
+            for octave in range(len(guidance.shares))
         ]
         scale = {name: _content_scale(target, self._config.normalization) for name, target in features.items()}
-        return PerceptualTargets(features, scale, grams)
+        return PerceptualTargets(features, scale, grams, guidance)
 
     def __call__(self, image: Any, targets: PerceptualTargets) -> dict[str, Any]:
         """Return scalars for `image` (1, H, W, 3): `total` (weighted), the plain terms, and each layer's own loss.
 
-        The style term, and each layer's, is the mean over the octaves, each weighing half as much as the next larger.
+        The style term, and each layer's, is the mean over the octaves, each weighing half as much as the next larger,
+        and over the regions by their share of the picture.
         """
         content: dict[str, Any] = {}
         grams = []
@@ -211,20 +288,23 @@ class PerceptualLoss:
                     name: tf.reduce_sum(tf.math.squared_difference(features[name], targets.content[name]))
                     for name in self._content_layers
                 }
-            grams.append({name: gram_matrix(features[name]) for name in self._style_layers})
+            guides = targets.guidance.weights[octave]
+            sums = {name: _gram_sums(features[name], guides.get(name)) for name in self._style_layers}
+            grams.append(self._means(picture, sums, guides))
         variation = total_variation(image, self._config.normalization)
         return self._terms(_Statistics(content, grams, variation), targets)
 
     def _terms(self, statistics: _Statistics, targets: PerceptualTargets) -> dict[str, Any]:
         config = self._config
         content = {name: squares * targets.content_scale[name] for name, squares in statistics.content.items()}
-        octaves = [
-            {name: style_loss(ours[name], grams[name], config.normalization) for name in self._style_layers}
-            for ours, grams in zip(statistics.style, targets.style, strict=True)
-        ]
-        shares = [_OCTAVE_SHARE**octave for octave in range(len(octaves))]
+        octaves = list(zip(statistics.style, targets.style, targets.guidance.shares, strict=True))
         style = {
-            name: tf.add_n([share * losses[name] for share, losses in zip(shares, octaves, strict=True)]) / sum(shares)
+            name: tf.add_n(
+                [
+                    tf.reduce_sum(shares[name] * style_loss(ours[name], grams[name], config.normalization))
+                    for ours, grams, shares in octaves
+                ]
+            )
             for name in self._style_layers
         }
         terms = {
@@ -256,29 +336,43 @@ class PerceptualLoss:
         if _in_tiles(image, tile_px):
             terms, gradient = self._tiled_value_and_gradient(image, targets, cast(int, tile_px))
             return tf.nest.map_structure(float, terms), gradient
-        octaves = len(targets.style)
-        if octaves not in self._evaluate:
-            self._evaluate[octaves] = tf.function(
-                self._terms_and_gradient, input_signature=[_PICTURE, *self._signature(octaves)]
+        octaves, guidance = len(targets.style), targets.guidance
+        key = octaves, self._guided_regions(guidance.weights[0])
+        if key not in self._evaluate:
+            content, scale, style, guides, shares = self._signature(key[1])
+            per_octave = [[each] * octaves for each in (style, guides, shares)]
+            self._evaluate[key] = tf.function(
+                self._terms_and_gradient, input_signature=[_PICTURE, content, scale, *per_octave]
             )
-        terms, tensor = self._evaluate[octaves](
-            tf.constant(image), targets.content, targets.content_scale, targets.style
-        )
+        terms, tensor = self._evaluate[key](
+            tf.constant(image), targets.content, targets.content_scale, targets.style,
+            list(guidance.weights), list(guidance.shares),
+        )  # fmt: skip
         return tf.nest.map_structure(float, terms), tensor.numpy()
 
-    def _terms_and_gradient(self, image: Any, content: Any, content_scale: Any, style: Any) -> Any:
+    def _terms_and_gradient(
+        self, image: Any, content: Any, content_scale: Any, style: Any, guides: Any, shares: Any
+    ) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(image)
-            terms = self(image, PerceptualTargets(content, content_scale, style))
+            terms = self(image, PerceptualTargets(content, content_scale, style, Guidance(guides, shares)))
         return terms, tape.gradient(terms["total"], image)
 
-    def _signature(self, octaves: int) -> tuple[Any, Any, Any]:
+    def _guided_regions(self, guides: Mapping[str, Any]) -> int | None:
+        """How many regions there are, None for the whole picture."""
+        return len(next(iter(guides.values()))) if guides else None
+
+    def _signature(self, regions: int | None) -> tuple[Any, Any, Any, Any, Any]:
+        """Return content, content scale, and of one octave Gram matrices, guides and shares."""
         # One graph for all sizes: tracing again at each level of the pyramid costs more than dynamic shapes do.
-        channels = self._encoder.channels
+        channels, count = self._encoder.channels, regions or 1
         content = {name: tf.TensorSpec([1, None, None, channels[name]], tf.float32) for name in self._content_layers}
         scale = {name: tf.TensorSpec([], tf.float32) for name in self._content_layers}
-        style = {name: tf.TensorSpec([channels[name]] * 2, tf.float32) for name in self._style_layers}
-        return content, scale, [style] * octaves
+        style = {name: tf.TensorSpec([count, *[channels[name]] * 2], tf.float32) for name in self._style_layers}
+        plane = tf.TensorSpec([count, None, None], tf.float32)
+        guides = dict.fromkeys(self._style_layers, plane) if regions else {}
+        shares = dict.fromkeys(self._style_layers, tf.TensorSpec([count], tf.float32))
+        return content, scale, style, guides, shares
 
     # ----------------------------------------------------------------------------------------------------------------
     # Tile by tile
@@ -289,13 +383,17 @@ class PerceptualLoss:
         grid = self._encoder.grid_px
         return list(tiles(height, width, -(-core_px // grid) * grid, self._encoder.reach_px))
 
-    def _grams(self, picture: Any, tile_px: int | None) -> Mapping[str, Any]:
+    def _grams(self, picture: Any, tile_px: int | None, guides: Mapping[str, Any]) -> Mapping[str, Any]:
         sums = {name: tf.constant(0.0) for name in self._style_layers}
         for tile in self._tiles(picture, tile_px):
-            features = self._activations(_cropped(picture, tile))
+            features, parts = self._activations(_cropped(picture, tile)), self._parts(guides, tile)
             for name in self._style_layers:
-                sums[name] += _gram_sum(self._core(features, name, picture, tile))
-        return {name: total / self._positions(picture, name) for name, total in sums.items()}
+                sums[name] += _gram_sums(self._core(features, name, picture, tile), parts.get(name))
+        return self._means(picture, sums, guides)
+
+    def _means(self, picture: Any, sums: Mapping[str, Any], guides: Mapping[str, Any]) -> dict[str, Any]:
+        """Return Gram matrices of their sums over positions; guides sum to 1 already."""
+        return {name: total if guides else total / self._positions(picture, name) for name, total in sums.items()}
 
     def _content_features(self, content: Any, tile_px: int | None) -> Mapping[str, Any]:
         """Return the activations of the whole picture: tensors, or arrays if they were put together from tiles."""
@@ -319,13 +417,16 @@ class PerceptualLoss:
         return features[name][:, rows, columns]
 
     def _place(self, whole: Any, name: str, tile: Tile) -> Any:
-        """Return the part of the whole picture's activation that the tile's core makes."""
+        """Return the part of the whole picture's activation, or guides, that the tile's core makes."""
         rows, columns = tile.place_at(self._encoder.strides[name], *whole.shape[1:3])
         return whole[:, rows, columns]
 
-    def _positions(self, picture: Any, name: str) -> float:
-        stride = self._encoder.strides[name]
-        return float((picture.shape[1] // stride) * (picture.shape[2] // stride))
+    def _parts(self, whole: Mapping[str, Any], tile: Tile) -> dict[str, Any]:
+        return {name: tf.cast(self._place(each, name, tile), tf.float32) for name, each in whole.items()}
+
+    def _positions(self, picture: Any, name: str) -> Any:
+        stride, shape = self._encoder.strides[name], tf.shape(picture)
+        return tf.cast((shape[1] // stride) * (shape[2] // stride), tf.float32)
 
     def _tiled_value_and_gradient(
         self, image: Any, targets: PerceptualTargets, tile_px: int
@@ -341,12 +442,13 @@ class PerceptualLoss:
         coarser: np.ndarray | None = None
         for octave in reversed(range(len(pictures))):
             picture, content = pictures[octave], targets.content if octave == 0 else {}
+            guides = targets.guidance.weights[octave]
             own = np.zeros(picture.shape, np.float32)
             slopes = of_grams[octave], of_squares if content else {}
             for tile in self._tiles(picture, tile_px):
-                function = self._tile_function(self._sums_gradient, content)
+                function = self._tile_function(self._sums_gradient, content, guides)
                 rows, columns = tile.crop
-                own[:, rows, columns] += function(*self._tile(picture, tile, content), *slopes).numpy()
+                own[:, rows, columns] += function(*self._tile(picture, tile, content, guides), *slopes).numpy()
             if coarser is not None:
                 height, width = coarser.shape[1:3]
                 own[:, : 2 * height, : 2 * width] += np.repeat(np.repeat(coarser, 2, axis=1), 2, axis=2) / 4
@@ -362,9 +464,10 @@ class PerceptualLoss:
         squares = {name: tf.constant(0.0) for name in self._content_layers}
         gram_sums = [{name: tf.constant(0.0) for name in self._style_layers} for _ in pictures]
         for octave, (picture, sums) in enumerate(zip(pictures, gram_sums, strict=True)):
-            content = targets.content if octave == 0 else {}
+            content, guides = targets.content if octave == 0 else {}, targets.guidance.weights[octave]
+            function = self._tile_function(self._sums, content, guides)
             for tile in self._tiles(picture, tile_px):
-                grams, squared = self._tile_function(self._sums, content)(*self._tile(picture, tile, content))
+                grams, squared = function(*self._tile(picture, tile, content, guides))
                 for name, value in grams.items():
                     sums[name] += value
                 for name, value in squared.items():
@@ -379,34 +482,33 @@ class PerceptualLoss:
         variation: Any,
         targets: PerceptualTargets,
     ) -> dict[str, Any]:
-        grams = [
-            {name: total / self._positions(picture, name) for name, total in sums.items()}
-            for picture, sums in zip(pictures, gram_sums, strict=True)
-        ]
+        octaves = zip(pictures, gram_sums, targets.guidance.weights, strict=True)
+        grams = [self._means(picture, sums, guides) for picture, sums, guides in octaves]
         return self._terms(_Statistics(squares, grams, variation), targets)
 
-    def _tile(self, picture: Any, tile: Tile, content: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-        """Return what `_sums` takes: the crop, the core's place in each layer, the core's part of the content."""
+    def _tile(
+        self, picture: Any, tile: Tile, content: Mapping[str, Any], guides: Mapping[str, Any]
+    ) -> tuple[Any, Any, Any, Any]:
+        """Return what `_sums` takes: the crop, the core's place in each layer, its parts of the content and guides."""
         cores = {}
         for name, stride in self._encoder.strides.items():
             rows, columns = tile.core_at(stride, picture.shape[1] // stride, picture.shape[2] // stride)
             cores[name] = tf.constant([rows.start, rows.stop, columns.start, columns.stop])
-        parts = {name: tf.cast(self._place(target, name, tile), tf.float32) for name, target in content.items()}
-        return _cropped(picture, tile), cores, parts
+        return _cropped(picture, tile), cores, self._parts(content, tile), self._parts(guides, tile)
 
-    def _tile_function(self, function: Any, content: Mapping[str, Any]) -> Any:
+    def _tile_function(self, function: Any, content: Mapping[str, Any], guides: Mapping[str, Any]) -> Any:
         # One graph for all tiles, and another where no content is compared.
-        key = function.__name__, bool(content)
+        key = function.__name__, bool(content), self._guided_regions(guides)
         if key not in self._tile_functions:
-            parts, squares, style = self._signature(1)
+            parts, squares, style, planes, _ = self._signature(key[2])
             cores = {name: tf.TensorSpec([4], tf.int32) for name in self._encoder.layers}
-            signature = [_PICTURE, cores, parts if content else {}]
+            signature = [_PICTURE, cores, parts if content else {}, planes]
             if function == self._sums_gradient:
-                signature += [style[0], squares if content else {}]
+                signature += [style, squares if content else {}]
             self._tile_functions[key] = tf.function(function, input_signature=signature)
         return self._tile_functions[key]
 
-    def _sums(self, crop: Any, cores: Any, content: Any) -> tuple[Any, Any]:
+    def _sums(self, crop: Any, cores: Any, content: Any, guides: Any) -> tuple[Any, Any]:
         """Return a tile's share of the Gram sums and of the squared differences from the content."""
         features = {}
         for name, activation in self._encoder(crop).items():
@@ -415,12 +517,12 @@ class PerceptualLoss:
         squares = {
             name: tf.reduce_sum(tf.math.squared_difference(features[name], target)) for name, target in content.items()
         }
-        return {name: _gram_sum(features[name]) for name in self._style_layers}, squares
+        return {name: _gram_sums(features[name], guides.get(name)) for name in self._style_layers}, squares
 
-    def _sums_gradient(self, crop: Any, cores: Any, content: Any, of_grams: Any, of_squares: Any) -> Any:
+    def _sums_gradient(self, crop: Any, cores: Any, content: Any, guides: Any, of_grams: Any, of_squares: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(crop)
-            grams, squares = self._sums(crop, cores, content)
+            grams, squares = self._sums(crop, cores, content, guides)
             inner = [tf.reduce_sum(of_grams[name] * gram) for name, gram in grams.items()]
             inner += [of_squares[name] * square for name, square in squares.items()]
             total = tf.add_n(inner)
@@ -459,9 +561,15 @@ def _cropped(picture: Any, tile: Tile) -> Any:
     return tf.constant(picture[:, rows, columns])
 
 
-def _gram_sum(features: Any) -> Any:
+def _gram_sum(features: Any, guide: Any = None) -> Any:
     flat = tf.reshape(features, [-1, features.shape[-1]])
-    return tf.matmul(flat, flat, transpose_a=True)
+    weighted = flat if guide is None else flat * tf.reshape(guide, [-1, 1])
+    return tf.matmul(weighted, flat, transpose_a=True)
+
+
+def _gram_sums(features: Any, guides: Any) -> Any:
+    """Return the sums of each region (R, C, C); without guides, of all positions as one."""
+    return tf.stack([_gram_sum(features, guide) for guide in ([None] if guides is None else tf.unstack(guides))])
 
 
 def _octaves(image: Any, count: int) -> Iterator[Any]:

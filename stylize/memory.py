@@ -33,8 +33,11 @@ class Tiling:
         size: tuple[int, int],
         memory_gb: float | None,
         on_message: Callable[[str], None],
+        regions: int = 0,
     ) -> None:
         """Choose tiles for a picture of `size` (height, width), in `memory_gb` for the whole process or what is free.
+
+        `regions` are those that masks make.
 
         Raises OptionError if `memory_gb` is too little for the smallest tiles.
         """
@@ -43,18 +46,19 @@ class Tiling:
         pixels = size[0] * size[1]
         whole = pixels * bytes_per_pixel(pixels)
         room = _SHARE * free - whole - pixels * loss.target_bytes_per_pixel
-        smallest = (SMALLEST_TILE_PX + 2 * loss.reach_px) ** 2 * loss.step_bytes_per_pixel
+        each = loss.step_bytes_per_pixel + regions * loss.region_bytes_per_pixel
+        smallest = (SMALLEST_TILE_PX + 2 * loss.reach_px) ** 2 * each
         if memory_gb is not None and room < smallest:
             least = math.ceil((taken + (whole + pixels * loss.target_bytes_per_pixel + smallest) / _SHARE) / 1e8) / 10
             raise OptionError(f"--memory: {size[1]} x {size[0]} px need at least {least:g} GB, received {memory_gb:g}")
-        crop = math.isqrt(int(max(room, smallest) / loss.step_bytes_per_pixel))
+        crop = math.isqrt(int(max(room, smallest) / each))
         self.tile_px: int | None = None
         self._say = on_message
         if crop * crop < pixels:
             # Within the room, but no smaller than what is worth its halo.
             self.tile_px = max(SMALLEST_TILE_PX, min(_LARGEST_TILE_PX, crop - 2 * loss.reach_px))
         step = pixels if self.tile_px is None else (self.tile_px + 2 * loss.reach_px) ** 2
-        self.peak_bytes = round(taken + whole + pixels * loss.target_bytes_per_pixel + step * loss.step_bytes_per_pixel)
+        self.peak_bytes = round(taken + whole + pixels * loss.target_bytes_per_pixel + step * each)
         """What the process is expected to take at the largest size."""
 
     def within(self, compute: Callable[[int | None], _T]) -> _T:

@@ -34,6 +34,7 @@ __all__ = [
     "contents_option",
     "fast_options",
     "given",
+    "masks_option",
     "memory_option",
     "output_option",
     "overwrite_option",
@@ -78,6 +79,38 @@ class StyleFile(click.ParamType):
         if not (math.isfinite(weight) and weight > 0):
             self.fail(f"{path}: expected a weight over 0, received {value.rpartition(':')[2]}", param, ctx)
         return Path(path), weight
+
+
+class _Colors(click.ParamType):
+    """How the content's colours are kept; also, in a table's cell, whether."""
+
+    name = "luminance|histogram"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a config's `keep_colors`."""
+        if value in ("luminance", "histogram"):
+            return value
+        try:
+            return click.BOOL.convert(value, param, ctx) and "luminance"
+        except click.UsageError:
+            self.fail(f"expected luminance or histogram, received {value!r}", param, ctx)
+
+
+class _KeepColors(click.Option):
+    """`--keep-colors [HOW]`, and `--no-keep-colors` to take it back."""
+
+    def __init__(self, names: Sequence[str], **settings: Any) -> None:
+        super().__init__(names, type=_Colors(), is_flag=False, flag_value="luminance", **settings)
+        self.secondary_opts = [f"--no-{option.lstrip('-')}" for option in self.opts]
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Take both."""
+        super().add_to_parser(parser, ctx)
+        parser.add_option(obj=self, opts=self.secondary_opts, dest=self.name, action="store_const", const="no")
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the line of `--help`."""
+        return f"{self.opts[0]} [{self.type.name}] / {self.secondary_opts[0]}", self.help or ""
 
 
 class _Layer(click.ParamType):
@@ -151,7 +184,9 @@ def _field_option(
     field = names[-1].lstrip("-").replace("-", "_")
     home = next(part for part in (config, *vars(config).values()) if hasattr(part, field))
     default, kind = getattr(home, field), get_type_hints(type(home))[field]
-    if isinstance(default, bool):
+    if settings.get("cls") is _KeepColors:
+        default = None
+    elif isinstance(default, bool):
         names = (f"{names[0]}/--no-{names[0].lstrip('-')}", *names[1:])
     elif get_origin(kind) is Literal:
         settings.setdefault("type", click.Choice(get_args(kind)))
@@ -161,6 +196,11 @@ def _field_option(
         help += f"  [default: {default:g}]" if isinstance(default, float) else f"  [default: {default}]"
     return click.option(*names, default=None, help=help, **settings)
 
+
+_KEEP_COLORS_HELP = (
+    "Keep the photo's colours: by taking only light and dark from the style, or with `histogram` by taking the style "
+    "in the photo's colours."
+)
 
 _fast = functools.partial(_field_option, FastConfig())
 _refine = functools.partial(_field_option, RefineConfig())
@@ -174,6 +214,10 @@ contents_option = click.option(
 styles_option = click.option(
     "-s", "--style", "styles", required=True, multiple=True, type=StyleFile(),
     help="The picture whose style to take; several are blended by their weights.",
+)  # fmt: skip
+masks_option = click.option(
+    "--mask", "masks", multiple=True, type=FILE,
+    help="A picture that is white where to paint and black where the photo stays; repeatable: one for each style.",
 )  # fmt: skip
 output_option = click.option(
     "-o", "--output", type=FILE,
@@ -192,7 +236,7 @@ fast_options = _joined(
     _fast("--network", type=_networks("stylizer"), help="The network that paints."),
     _fast("--size", help="Long side of the output, px."),
     _fast("--strength", help="0 keeps the content, 1 is the full style."),
-    _fast("--keep-colors", help="Take only light and dark from the style."),
+    _fast("--keep-colors", cls=_KeepColors, help=_KEEP_COLORS_HELP),
 )
 
 preview_options = _joined(
@@ -237,7 +281,7 @@ refine_options = _joined(
     _refine("--recolor", help="Hold on to the scene as it looks in the style's colours."),
     _refine("--strength", help="0 keeps the content, 1 is the full style."),
     _refine("--style-scale", help="Long side of the style relative to the output's; larger: larger strokes."),
-    _refine("--keep-colors", help="Take only light and dark from the style."),
+    _refine("--keep-colors", cls=_KeepColors, help=_KEEP_COLORS_HELP),
     _refine("--precision", help="Of the convolutions."),
     _refine("--seed", help="Of the noise; the same seed gives the same picture."),
 )  # fmt: skip
@@ -386,6 +430,8 @@ def _value(config: RefineConfig, field: str | None) -> Any:
 
 def _words(option: click.Parameter, value: Any) -> list[str]:
     """Return an option as it is typed."""
+    if isinstance(option, _KeepColors) and value:
+        return [option.opts[0], value]
     if isinstance(value, bool):
         return [(option.opts if value else option.secondary_opts)[0]]
     if isinstance(value, tuple):

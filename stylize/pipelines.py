@@ -18,7 +18,15 @@ import numpy as np
 
 from stylize import weights
 from stylize._version import __version__
-from stylize.config import GATYS_STYLE_LAYERS, RECIPES, SMALLEST_PX, FastConfig, PerceptualLossConfig, RefineConfig
+from stylize.config import (
+    GATYS_STYLE_LAYERS,
+    RECIPES,
+    SMALLEST_PX,
+    FastConfig,
+    KeepColors,
+    PerceptualLossConfig,
+    RefineConfig,
+)
 from stylize.errors import OptionError, WeightsError
 from stylize.images import (
     ImageSource,
@@ -31,6 +39,7 @@ from stylize.images import (
     write_image,
 )
 from stylize.loaded import Networks, OnDownload, OnMessage
+from stylize.masks import Masks, MaskSource
 from stylize.optimization import (
     Checkpoint,
     HistoryEntry,
@@ -165,6 +174,7 @@ def fast(
     content: ImageSource,
     style: StyleSource,
     *,
+    mask: MaskSource = (),
     config: FastConfig | None = None,
     networks: Networks | None = None,
     offline: bool = False,
@@ -175,13 +185,14 @@ def fast(
     """Paint `content` in the style of `style` by one pass of a feed-forward network.
 
     Both are paths, PIL images, arrays or Pictures; `style` may be a sequence of them, or of pairs with a weight.
+    `mask` is a picture that is white where to paint and black where the content stays, or one for each style.
     `options` are the fields of FastConfig; `networks` keeps what is loaded for the next call.
     Raises ImageError, WeightsError, OptionError.
     """
     config = _fast_config(config, options)
     began = time.perf_counter()
     surroundings = _Surroundings(networks or Networks(), offline, on_message, on_download)
-    inputs = _Inputs.read(content, style, config.size, surroundings, reduced=True)
+    inputs = _Inputs.read(content, style, mask, config.size, surroundings, reduced=True)
     return _fast(inputs, config, surroundings, began)
 
 
@@ -189,6 +200,7 @@ def refine(
     content: ImageSource,
     style: StyleSource,
     *,
+    mask: MaskSource = (),
     recipe: str = "default",
     config: RefineConfig | None = None,
     offline: bool = False,
@@ -204,16 +216,17 @@ def refine(
 ) -> TransferResult:
     """Paint `content` in the style of `style` by optimising its pixels under a VGG network, from the preview of `fast`.
 
-    `options` are the fields of RefineConfig and of its parts, over those of `recipe`. `on_start` sees what the
-    optimisation starts from, float32 (h, w, 3), such as the preview, and `on_iterate` every step; when `should_stop`
-    returns True the best picture so far is returned, with a checkpoint to go on from. The process stays within
-    `memory_gb`, or what is free, by computing large pictures in tiles, which changes nothing in them.
+    `options` are the fields of RefineConfig and of its parts, over those of `recipe`; `mask` is as of `fast`, each
+    style counting in its own region. `on_start` sees what the optimisation starts from, float32 (h, w, 3), such as the
+    preview, and `on_iterate` every step; when `should_stop` returns True the best picture so far is returned, with a
+    checkpoint to go on from. The process stays within `memory_gb`, or what is free, by computing large pictures in
+    tiles, which changes nothing in them.
     Raises ImageError, WeightsError, OptionError.
     """
     began = time.perf_counter()
     config = config.replace(**options) if config is not None else _recipe_config(recipe, options)
     surroundings = _Surroundings(networks or Networks(), offline, on_message, on_download, memory_gb)
-    inputs = _Inputs.read(content, style, config.size, surroundings)
+    inputs = _Inputs.read(content, style, mask, config.size, surroundings)
     return _refine(inputs, config, surroundings, began, None, on_start, on_iterate, should_stop, resume_from)
 
 
@@ -221,6 +234,7 @@ def compare(
     content: ImageSource,
     style: StyleSource,
     *,
+    mask: MaskSource = (),
     images: Sequence[ImageSource] | None = None,
     recipe: str = "default",
     refine_config: RefineConfig | None = None,
@@ -236,11 +250,11 @@ def compare(
 ) -> Comparison:
     """Run `fast` and `refine` on one pair (or take finished `images`) and score all under the same features.
 
-    `options` are as of `refine`. Raises ImageError, WeightsError, OptionError.
+    `options` and `mask` are as of `refine`. Raises ImageError, WeightsError, OptionError.
     """
     config = refine_config.replace(**options) if refine_config is not None else _recipe_config(recipe, options)
     surroundings = _Surroundings(networks or Networks(), offline, on_message, on_download, memory_gb)
-    inputs = _Inputs.read(content, style, config.size, surroundings)
+    inputs = _Inputs.read(content, style, mask, config.size, surroundings)
     candidates: list[tuple[str, np.ndarray, TransferResult | None, int | None]] = []
     results: tuple[TransferResult, ...] = ()
     if images is not None:
@@ -292,11 +306,13 @@ class _Inputs:
     size: tuple[int, int]
     content_pixels: np.ndarray
     alpha: np.ndarray | None
+    masks: Masks | None
 
     @staticmethod
     def read(
         content: ImageSource,
         style: StyleSource,
+        mask: MaskSource,
         long_side_px: int,
         surroundings: _Surroundings,
         *,
@@ -308,15 +324,67 @@ class _Inputs:
         decoders halve by a rougher filter than ours.
         """
         picture = read_image(content, name="content", long_side_px=long_side_px if reduced else None)
+        full_size = picture.full_size or (picture.height, picture.width)
         styles = _weighted_styles(style, max(long_side_px, STYLE_PX) if reduced else None)
-        for role, each in (("content", picture), *(("style", each) for each, _ in styles)):
+        size = size_for_long_side(*full_size, long_side_px)
+        masks = Masks.read(mask, [weight for _, weight in styles], full_size, size)
+        read = [("content", picture), *(("style", each) for each, _ in styles)]
+        read += [] if masks is None else [("mask", each) for each in masks.pictures]
+        for role, each in read:
             for note in each.notes:
                 surroundings.say(f"{role}: {note}")
-        size = size_for_long_side(*(picture.full_size or (picture.height, picture.width)), long_side_px)
         alpha = None if picture.alpha is None else resized(picture.alpha, *size)
-        return _Inputs(picture, styles, size, resized(picture.pixels, *size), alpha)
+        return _Inputs(picture, styles, size, resized(picture.pixels, *size), alpha, masks)
+
+    def regions(self, keep_colors: KeepColors, style_px: int) -> list[tuple[tuple[Picture, float], ...]]:
+        """Return each region's styles, weights summing to 1, in the colours that they are to be painted in.
+
+        Styles whose colours are changed come with a long side of `style_px` at most.
+        """
+        masks = self.masks_at(*self.size)
+        alone = masks is not None and len(masks) > 1
+        regions: list[tuple[tuple[Picture, float], ...]] = (
+            [((style, 1.0),) for style, _ in self.styles] if alone else [self.styles]
+        )
+        if keep_colors != "histogram":
+            return regions
+
+        def recolored(style: Picture, colors: np.ndarray) -> Picture:
+            size = size_for_long_side(style.height, style.width, min(style_px, max(style.height, style.width)))
+            return Picture(with_palette_of(resized(style.pixels, *size), [(colors, 1.0)]))
+
+        photo = self.content_pixels
+        palettes = [photo] if masks is None else [photo[mask >= mask.max() / 2][None] for mask in masks]
+        return [
+            tuple((recolored(style, colors), weight) for style, weight in styles)
+            for styles, colors in zip(regions, palettes, strict=True)
+        ]
+
+    @property
+    def mask_count(self) -> int:
+        """How many masks there are."""
+        return 0 if self.masks is None else len(self.masks.pictures)
+
+    def masks_at(self, height: int, width: int) -> np.ndarray | None:
+        """Return each region's mask, (R, height, width), or None if all is painted."""
+        return None if self.masks is None else self.masks.at(height, width)
+
+    def over_photo(self, photo: np.ndarray, paintings: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the regions' paintings, or one of all, laid over the photo, (H, W, 3), through the masks."""
+        return paintings[0] if self.masks is None else self.masks.composite(photo, paintings)
+
+    def finished(
+        self, photo: np.ndarray, paintings: Sequence[np.ndarray], config: FastConfig | RefineConfig
+    ) -> np.ndarray:
+        """As `over_photo`, of paintings in the photo's colours if they are to be kept."""
+        if config.keep_colors == "luminance":
+            paintings = [with_colors_of(painting, photo) for painting in paintings]
+        return self.over_photo(photo, paintings)
 
     def recipe(self, mode: str, config: Any, networks: Sequence[NetworkUse], **more: Any) -> dict[str, Any]:
+        masks = () if self.masks is None else self.masks.pictures
+        if masks:
+            more = {"masks": [{"path": mask.path, "sha256": mask.sha256} for mask in masks], **more}
         return {
             "command": mode,
             "version": __version__,
@@ -370,7 +438,7 @@ class _Surroundings:
         """Return the tiles in which the output fits into the memory."""
         from stylize.memory import Tiling  # imports TensorFlow, which `fast` does without
 
-        return Tiling(loss, inputs.size, self._memory_gb, self.say)
+        return Tiling(loss, inputs.size, self._memory_gb, self.say, inputs.mask_count)
 
 
 def _use(found: LocalWeights) -> NetworkUse:
@@ -392,14 +460,15 @@ def _fast_config(config: FastConfig | None, options: Mapping[str, Any]) -> FastC
 def _fast(inputs: _Inputs, config: FastConfig, surroundings: _Surroundings, began: float) -> TransferResult:
     found = surroundings.network(config.network, "stylizer")
     stylizer = surroundings.networks.stylizer(found, surroundings.say)
-    styles = [(style.pixels, weight) for style, weight in inputs.styles]
-    image = stylizer.stylize(inputs.content_pixels, styles, config.strength)
-    if config.keep_colors:
-        image = with_colors_of(image, inputs.content_pixels)
+    photo = inputs.content_pixels
+    paintings = [
+        stylizer.stylize(photo, [(style.pixels, weight) for style, weight in styles], config.strength)
+        for styles in inputs.regions(config.keep_colors, max(config.size, STYLE_PX))
+    ]
     networks = (_use(found),)
     return TransferResult(
         mode="fast",
-        image=image,
+        image=inputs.finished(photo, paintings, config),
         alpha=inputs.alpha,
         config=config,
         networks=networks,
@@ -460,8 +529,7 @@ def _refine(
     tiling = surroundings.tiling(loss, inputs)
     surroundings.say(_outlook(inputs, config, found, loss, levels, tiling))
     recipe = inputs.recipe("refine", config, networks, **extra)
-    if config.keep_colors:
-        on_start, on_iterate = _in_own_colors(inputs, on_start, on_iterate)
+    on_start, on_iterate = _as_results(inputs, config, on_start, on_iterate)
     if on_start is not None:
         on_start(start)
     image, history, checkpoint = optimize(
@@ -477,11 +545,9 @@ def _refine(
         should_stop=should_stop,
         started_at=began,
     )
-    if config.keep_colors:
-        image = with_colors_of(image, inputs.content_pixels)
     return TransferResult(
         mode="refine",
-        image=image,
+        image=inputs.finished(inputs.content_pixels, [image], config),
         alpha=inputs.alpha,
         config=config,
         networks=tuple(networks),
@@ -504,17 +570,22 @@ def _preview(inputs: _Inputs, config: RefineConfig, surroundings: _Surroundings)
         return None
 
 
-def _in_own_colors(
-    inputs: _Inputs, on_start: Callable[[np.ndarray], None] | None, on_iterate: Callable[[Iterate], None] | None
+def _as_results(
+    inputs: _Inputs,
+    config: RefineConfig,
+    on_start: Callable[[np.ndarray], None] | None,
+    on_iterate: Callable[[Iterate], None] | None,
 ) -> tuple[Callable[[np.ndarray], None] | None, Callable[[Iterate], None] | None]:
-    """Return callbacks that see pictures on the way as the result will be: in the content's colours."""
+    """Return callbacks that see pictures on the way as the result will be: in its colours, within the masks."""
+    if config.keep_colors != "luminance" and inputs.masks is None:
+        return on_start, on_iterate
 
     @functools.lru_cache(maxsize=1)
     def content_at(height: int, width: int) -> np.ndarray:
         return resized(inputs.content_pixels, height, width)
 
     def seen(pixels: np.ndarray) -> np.ndarray:
-        return with_colors_of(pixels, content_at(*pixels.shape[:2]))
+        return inputs.finished(content_at(*pixels.shape[:2]), [pixels], config)
 
     return (
         on_start and (lambda pixels: on_start(seen(pixels))),
@@ -571,34 +642,52 @@ def _duration(seconds: float) -> str:
 def _losses(
     inputs: _Inputs, config: RefineConfig, networks: Networks, loss: PerceptualLoss, tiling: Tiling
 ) -> Callable[[int, int], LevelLoss]:
-    content = inputs.content_pixels
-    # Less than the full style is a blend with the style that the content itself has.
-    shares = [weight * config.strength for _, weight in inputs.styles]
-    own = [(content, 1 - config.strength)] if config.strength < 1 else []
-    if config.recolor and not config.keep_colors:
-        colors = [(style.pixels, share) for (style, _), share in zip(inputs.styles, shares, strict=True)]
-        content = with_palette_of(content, [*colors, *own])
+    photo = content = inputs.content_pixels
+    regions = inputs.regions(config.keep_colors, round(max(inputs.size) * max(1, config.style_scale)))
+    # Less than the full style is a blend with the style that the content itself has, in each region its own.
+    own = 1 - config.strength
+    if config.recolor and config.keep_colors != "luminance":
+        masks = inputs.masks_at(*inputs.size)
+        recolored = [
+            with_palette_of(
+                photo, [(style.pixels, weight * config.strength) for style, weight in styles], within=within
+            )
+            for styles, within in zip(regions, [None] if masks is None else masks, strict=True)
+        ]
+        # Grey is for the end: until then, all that is painted is painted in full.
+        content = recolored[0] if inputs.masks is None else inputs.masks.composite(photo, recolored, grey=False)
 
     def at(height: int, width: int) -> LevelLoss:
         level = resized(content, height, width)[None]
+        photo_here, masks = resized(photo, height, width), inputs.masks_at(height, width)
+        free = None if masks is None else np.max(masks, axis=0)[..., None] > 0
         long_side_px = max(height, width) * config.style_scale
-        styles = [_style_at(style, long_side_px) for style, _ in inputs.styles]
-        octaves = loss.octaves(level, *styles)
-        own_style = [(resized(pixels, height, width)[None], share) for pixels, share in own]
+        styles = [
+            [(style.sha256, _style_at(style, long_side_px), weight) for style, weight in each] for each in regions
+        ]
+        octaves = loss.octaves(level, *(pixels for each in styles for _, pixels, _ in each))
+        guidance = loss.guidance(octaves, masks)
 
         def encode(tile_px: int | None) -> PerceptualTargets:
             targets = [
-                (networks.style_targets(loss, style.sha256, pixels, octaves, tile_px), share)
-                for pixels, (style, _), share in zip(styles, inputs.styles, shares, strict=True)
+                [
+                    (networks.style_targets(loss, sha256, pixels, octaves, tile_px), weight * config.strength)
+                    for sha256, pixels, weight in each
+                ]
+                for each in styles
             ]
-            targets += [(loss.style_targets(pixels, octaves, tile_px), share) for pixels, share in own_style]
-            return loss.joined_targets(level, targets, tile_px)
+            if own:
+                of_content = loss.guided_targets(photo_here[None], guidance, tile_px)
+                targets = [[*each, (mine, own)] for each, mine in zip(targets, of_content, strict=True)]
+            return loss.joined_targets(level, targets, guidance, tile_px)
 
         targets = tiling.within(encode)
 
         def evaluate(pixels: np.ndarray) -> tuple[LossTerms, np.ndarray]:
-            terms, gradient = tiling.within(lambda tile_px: loss.value_and_gradient(pixels[None], targets, tile_px))
-            return LossTerms(**terms), gradient[0]
+            # Outside the masks is the photograph, which the border is to fit to.
+            seen = pixels if free is None else np.where(free, pixels, photo_here)
+            terms, gradient = tiling.within(lambda tile_px: loss.value_and_gradient(seen[None], targets, tile_px))
+            return LossTerms(**terms), gradient[0] if free is None else gradient[0] * free
 
         return evaluate
 
@@ -620,6 +709,7 @@ def _fingerprint(inputs: _Inputs, config: RefineConfig, found: LocalWeights) -> 
         inputs.content.sha256,
         [(style.sha256, weight) for style, weight in inputs.styles],
         dict(found.sha256),
+        *([] if inputs.masks is None else [[mask.sha256 for mask in inputs.masks.pictures]]),
     ]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
@@ -647,7 +737,10 @@ class _Yardstick:
         self._content = self._enlarged(inputs.content_pixels)
         styles = [(_style_at(style, max(inputs.size)), weight) for style, weight in inputs.styles]
         self._tiling = surroundings.tiling(self._loss, inputs)
-        self._targets = self._tiling.within(lambda tile_px: self._loss.targets(self._content[None], styles, tile_px))
+        masks = inputs.masks_at(*self._content.shape[:2])
+        self._targets = self._tiling.within(
+            lambda tile_px: self._loss.targets(self._content[None], styles, tile_px, masks)
+        )
 
     @staticmethod
     def _enlarged(pixels: np.ndarray) -> np.ndarray:

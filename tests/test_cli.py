@@ -75,10 +75,13 @@ class Pipelines:
 
     def __init__(self):
         self.calls = []
+        self.masks = ()
         self.on_step = lambda step: None
         self.steps = 4
 
-    def _result(self, mode, content, styles, config, networks, **more):
+    def _result(self, mode, content, styles, mask, config, networks, **more):
+        self.masks = tuple(as_path(path) for path in mask)
+
         def recorded(path):
             path = as_path(path)
             return {"path": os.fspath(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
@@ -92,20 +95,23 @@ class Pipelines:
             "seed": getattr(config, "seed", None),
             "networks": [dataclasses.asdict(network) for network in networks],
         }
+        if mask:
+            recipe["masks"] = [recorded(path) for path in mask]
         image = np.full((4, 6, 3), 0.5, np.float32)
         return TransferResult(mode, image, None, config, networks, 1.5, recipe, **more)
 
-    def fast(self, content, styles, *, config, offline, on_message, on_download, networks=None):
+    def fast(self, content, styles, *, mask, config, offline, on_message, on_download, networks=None):
         named = type(styles)((as_path(style), weight) for style, weight in styles)
         self.calls.append(("fast", as_path(content), named, config, offline))
         on_message("using mini")
-        return self._result("fast", content, styles, config, (STYLIZER,))
+        return self._result("fast", content, styles, mask, config, (STYLIZER,))
 
     def refine(
         self,
         content,
         styles,
         *,
+        mask,
         config,
         resume_from,
         on_start,
@@ -136,7 +142,7 @@ class Pipelines:
             self.on_step(step)
         stopped = len(history) < self.steps
         return self._result(
-            "refine", content, styles, config, (FEATURES, STYLIZER), history=tuple(history),
+            "refine", content, styles, mask, config, (FEATURES, STYLIZER), history=tuple(history),
             stopped="interrupted" if stopped else None, checkpoint=CHECKPOINT if stopped else None,
             levels=(PyramidLevel(6, self.steps),),
         )  # fmt: skip
@@ -146,6 +152,7 @@ class Pipelines:
         content,
         styles,
         *,
+        mask,
         images,
         refine_config,
         on_start,
@@ -156,13 +163,14 @@ class Pipelines:
         on_download,
     ):
         self.calls.append(("compare", content, styles, images, refine_config))
+        self.masks = tuple(mask)
         on_message("comparing")
         results, labels = (), [path.name for path in images or []]
         if not images:
             results = (
-                self._result("fast", content, styles, refine_config.preview, (STYLIZER,)),
+                self._result("fast", content, styles, mask, refine_config.preview, (STYLIZER,)),
                 self._result(
-                    "refine", content, styles, refine_config, (FEATURES, STYLIZER),
+                    "refine", content, styles, mask, refine_config, (FEATURES, STYLIZER),
                     history=(HistoryEntry(1, 1, 0.1, LOSSES),), levels=(PyramidLevel(6, 1),),
                 ),
             )  # fmt: skip

@@ -23,6 +23,7 @@ FLOORS = {
     "images": 2,
     "downloads": 1,
     "film": 3,
+    "masks": 3,
     "plots": 6,
     "page": 8,
     "weights": 2,

@@ -392,6 +392,23 @@ def test_a_style_is_encoded_once_a_size(tiny_networks, pictures, monkeypatch):
     assert again.history[0].losses.total != alone.history[0].losses.total
 
 
+def test_style_scale_is_of_the_style_beside_the_output(tiny_networks, monkeypatch):
+    """Larger strokes are those of a larger style picture; beyond its own size it would only be blurred."""
+    from stylize.losses import PerceptualLoss
+
+    seen = []
+    plain = PerceptualLoss.style_targets
+    monkeypatch.setattr(
+        PerceptualLoss,
+        "style_targets",
+        lambda self, style, *more: seen.append(style.shape) or plain(self, style, *more),
+    )
+    content, style = painting(40, 64, 0), painting(150, 100, 1)
+    for scale, shape in ((0.5, (32, 21)), (1.0, (64, 43)), (2.0, (128, 85)), (4.0, (150, 100))):
+        stylize.refine(content, style, size=64, steps=2, style_scale=scale)
+        assert seen[-1] == (1, *shape, 3)
+
+
 def test_kept_targets_have_a_bound(tiny_networks, pictures, monkeypatch):
     monkeypatch.setattr("stylize.loaded.MAX_TARGETS_BYTES", 1)
     networks = stylize.Networks()

@@ -21,6 +21,7 @@ from stylize.options import (
     arguments_of,
     content_option,
     given,
+    masks_option,
     memory_option,
     overwrite_option,
     refine_config_of,
@@ -41,6 +42,7 @@ __all__ = ["compare", "demo"]
 @click.command()
 @content_option
 @styles_option
+@masks_option
 @click.option(
     "-o", "--output", type=FILE, metavar="FOLDER",
     help="The folder to write.  [default: beside the content, such as photo-painting-compare]",
@@ -54,8 +56,8 @@ __all__ = ["compare", "demo"]
 @overwrite_option
 @with_run
 def compare(
-    run: Run, content: Path, styles: Styles, output: Path | None, pictures: Sequence[Path], recipe: str,
-    memory_gb: float | None, overwrite: bool, **options: Any,
+    run: Run, content: Path, styles: Styles, masks: Sequence[Path], output: Path | None, pictures: Sequence[Path],
+    recipe: str, memory_gb: float | None, overwrite: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Paint both ways and show them side by side, with numbers; or score finished pictures.
 
@@ -66,14 +68,17 @@ def compare(
     idle = given(options).keys() - {"features", "size"}
     if pictures and idle:
         raise OptionError(f"--image: nothing is painted, so that {', '.join(sorted(idle))} would do nothing")
-    inputs = check_inputs(content, styles, config.init, pictures)
+    inputs = check_inputs(content, styles, masks, config.init, pictures)
     if not pictures:
         output = output or beside(content, styles, "compare")
     if output is not None:
         check_folder(output, _files_of_comparison(painted=not pictures), inputs, overwrite=overwrite)
     given_styles = [word for path, weight in styles for word in ("-s", f"{path}:{weight:g}" if weight != 1 else path)]
-    command = ["compare", "-c", content, *given_styles, *(word for path in pictures for word in ("--image", path))]
-    _compare(run, content, styles, pictures, config, output, command, memory_gb=memory_gb, overwrite=overwrite)
+    command = ["compare", "-c", content, *given_styles]
+    command += [word for name, paths in (("--mask", masks), ("--image", pictures)) for p in paths for word in (name, p)]
+    _compare(
+        run, content, styles, pictures, config, output, command, masks=masks, memory_gb=memory_gb, overwrite=overwrite
+    )  # fmt: skip
 
 
 def _files_of_comparison(*, painted: bool) -> list[str]:
@@ -82,7 +87,8 @@ def _files_of_comparison(*, painted: bool) -> list[str]:
 
 def _compare(
     run: Run, content: Path, styles: Styles, pictures: Sequence[Path], config: RefineConfig,
-    folder: Path | None, command: Sequence[str | Path], *, memory_gb: float | None = None, overwrite: bool,
+    folder: Path | None, command: Sequence[str | Path], *, masks: Sequence[Path] = (),
+    memory_gb: float | None = None, overwrite: bool,
 ) -> None:  # fmt: skip
     from stylize import pipelines
     from stylize.film import Film
@@ -94,8 +100,8 @@ def _compare(
         film.add(iterate.pixels, step=iterate.step, elapsed_s=iterate.elapsed_s)
 
     comparison = pipelines.compare(
-        content, styles, images=list(pictures) or None, refine_config=config, on_start=film.add, on_iterate=on_iterate,
-        memory_gb=memory_gb, **run.surroundings,
+        content, styles, mask=masks, images=list(pictures) or None, refine_config=config, on_start=film.add,
+        on_iterate=on_iterate, memory_gb=memory_gb, **run.surroundings,
     )  # fmt: skip
     metrics = comparison.metrics()
     if folder is None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from stylize.commands.painting import beside, check_inputs, check_output, facts, save, tell_details, with_run
-from stylize.config import FastConfig
+from stylize.commands.painting import beside, check_files, check_output, facts, save, tell_details, with_run
+from stylize.config import FastConfig, check_mask_count
 from stylize.console import Run, to_standard_output
 from stylize.errors import OptionError, StylizeError, WeightsError
 from stylize.options import (
@@ -22,6 +22,7 @@ from stylize.options import (
     contents_option,
     fast_options,
     given,
+    masks_option,
     output_option,
     overwrite_option,
     preview_options,
@@ -49,14 +50,15 @@ _State: TypeAlias = "tuple[int, ...] | None"
 @click.command()
 @contents_option
 @styles_option
+@masks_option
 @output_option
 @fast_options
 @preview_options
 @overwrite_option
 @with_run
 def fast(
-    run: Run, contents: Sequence[Path], styles: Styles, output: Path | None, overwrite: bool, grid: bool,
-    strengths: Sequence[float] | None, show: bool, watch: bool, **options: Any,
+    run: Run, contents: Sequence[Path], styles: Styles, masks: Sequence[Path], output: Path | None, overwrite: bool,
+    grid: bool, strengths: Sequence[float] | None, show: bool, watch: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Paint at once, by a feed-forward network.
 
@@ -64,7 +66,7 @@ def fast(
     `-c -` reads a picture from standard input, `-o -` writes PNG to standard output.
     """
     settings = given(options)
-    _check_options(run, contents, styles, output, grid, strengths, watch, settings)
+    _check_options(run, contents, styles, masks, output, grid, strengths, watch, settings)
     sources = _Sources()
     works: list[_Work]
     if grid or strengths:
@@ -72,11 +74,11 @@ def fast(
         ending = "grid.png" if grid else "strengths.png"
         first = contents[0]
         sheet = output or (first.with_name(f"{first.stem}-{ending}") if grid else beside(first, styles, ending))
-        works = [_Sheet(contents, styles, config, sheet, sources, strengths)]
+        works = [_Sheet(contents, styles, masks, config, sheet, sources, strengths)]
     else:
         config = FastConfig(**settings)
         outputs = _outputs(contents, styles, output)
-        works = [_Preview([content], styles, config, out, sources) for content, out in outputs.items()]
+        works = [_Preview([content], styles, masks, config, out, sources) for content, out in outputs.items()]
     _paint_all(run, works, overwrite=overwrite, show=show, watch=watch)
 
 
@@ -88,15 +90,16 @@ def _check_options(
     run: Run,
     contents: Sequence[Path],
     styles: Styles,
+    masks: Sequence[Path],
     output: Path | None,
     grid: bool,
     strengths: Sequence[float] | None,
     watch: bool,
     settings: Mapping[str, Any],
 ) -> None:
-    standard = [*contents, *(path for path, _ in styles)].count(_STANDARD)
+    standard = [*contents, *(path for path, _ in styles), *masks].count(_STANDARD)
     if standard > 1:
-        raise OptionError("-: standard input holds one picture, expected it once among contents and styles")
+        raise OptionError("-: standard input holds one picture, expected it once among contents, styles and masks")
     if standard and watch:
         raise OptionError("--watch: expected files, standard input does not change")
     if _STANDARD in contents and output is None:
@@ -108,10 +111,13 @@ def _check_options(
             raise OptionError("-o -: expected one picture, leave out --watch")
         if sys.stdout is not None and sys.stdout.isatty():
             raise OptionError("-o -: expected a pipe or a file, received a terminal; --show draws there")
+    check_mask_count(len(masks), len(styles))
     if grid and strengths:
         raise OptionError("--grid, --strengths: expected one of the two sheets")
     if grid and any(weight != 1 for _, weight in styles):
         raise OptionError("--grid: shows every style alone, expected styles without weights")
+    if grid and len(masks) > 1:
+        raise OptionError("--grid: shows every style alone, expected one mask for all")
     if strengths and "strength" in settings:
         raise OptionError("--strengths: takes the place of --strength, leave that out")
 
@@ -166,6 +172,10 @@ class _Sources:
             pictures.append((self._styles[key], weight))
         return tuple(pictures)
 
+    def masks(self, masks: Sequence[Path], config: FastConfig) -> list[Picture]:
+        """Return masks, decoded as large as `config` needs them."""
+        return [self._read(path, "mask", config.size) for path in masks]
+
     def _read(self, path: Path, name: str, long_side_px: int) -> Picture:
         from stylize.images import read_image
 
@@ -182,6 +192,7 @@ class _Work:
 
     contents: Sequence[Path]
     styles: Styles
+    masks: Sequence[Path]
     config: FastConfig
     output: Path
     sources: _Sources
@@ -189,12 +200,14 @@ class _Work:
     @property
     def inputs(self) -> list[Path]:
         """The files that are read."""
-        return [path for path in (*self.contents, *(path for path, _ in self.styles)) if path != _STANDARD]
+        paths = (*self.contents, *(path for path, _ in self.styles), *self.masks)
+        return [path for path in paths if path != _STANDARD]
 
     def check(self, *, overwrite: bool) -> None:
         """Raise StylizeError unless all can be read and written."""
-        if self.inputs:
-            check_inputs(self.inputs[0], [(path, 1.0) for path in self.inputs[1:]])
+        named = [("content", path) for path in self.contents]
+        named += [*(("style", path) for path, _ in self.styles), *(("mask", path) for path in self.masks)]
+        check_files([(name, path) for name, path in named if path != _STANDARD])
         if self.output != _STANDARD:
             check_output(self.output, self.inputs, overwrite=overwrite)
 
@@ -212,7 +225,8 @@ class _Preview(_Work):
 
         content = self.sources.content(self.contents[0], self.config)
         styles = self.sources.styles(self.styles, self.config)
-        result = pipelines.fast(content, styles, config=self.config, networks=networks, **run.surroundings)
+        masks = self.sources.masks(self.masks, self.config)
+        result = pipelines.fast(content, styles, mask=masks, config=self.config, networks=networks, **run.surroundings)
         tell_details(run, result)
         if self.output == _STANDARD:
             from stylize.images import encode
@@ -236,7 +250,7 @@ class _Sheet(_Work):
         from stylize.report import over_paper, preview_sheet
 
         began = time.perf_counter()
-        styles = self.sources.styles(self.styles, self.config)
+        styles, masks = self.sources.styles(self.styles, self.config), self.sources.masks(self.masks, self.config)
         columns: list[tuple[str, np.ndarray | None]]
         variants: list[tuple[Any, FastConfig]]
         if self.strengths:
@@ -252,7 +266,7 @@ class _Sheet(_Work):
         for path in self.contents:
             content = self.sources.content(path, self.config)
             results = [
-                pipelines.fast(content, style, config=config, networks=networks, **run.surroundings)
+                pipelines.fast(content, style, mask=masks, config=config, networks=networks, **run.surroundings)
                 for style, config in variants
             ]
             height, width = results[0].image.shape[:2]

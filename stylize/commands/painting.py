@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stylize.config import FastConfig, RefineConfig
+from stylize.config import FastConfig, RefineConfig, check_mask_count
 from stylize.console import Run
 from stylize.errors import OptionError, StylizeError
 from stylize.options import Styles, common_options
@@ -27,6 +27,7 @@ __all__ = [
     "INTERRUPTED",
     "Painting",
     "beside",
+    "check_files",
     "check_folder",
     "check_inputs",
     "check_output",
@@ -55,12 +56,20 @@ def with_run(command: Callable[..., None]) -> Callable[..., None]:
     return command_with_run
 
 
-def check_inputs(content: Path, styles: Styles, init: str = "content", pictures: Sequence[Path] = ()) -> list[Path]:
-    """Return the files to read. Raises StylizeError for one that is not there."""
-    named = [("content", content), *(("style", path) for path, _ in styles)]
+def check_inputs(
+    content: Path, styles: Styles, masks: Sequence[Path] = (), init: str = "content", pictures: Sequence[Path] = ()
+) -> list[Path]:
+    """Return the files to read. Raises StylizeError for one that is not there, OptionError for too many masks."""
+    check_mask_count(len(masks), len(styles))
+    named = [("content", content), *(("style", path) for path, _ in styles), *(("mask", path) for path in masks)]
     named += [("image", path) for path in pictures]
     if init not in ("preview", "content", "noise", "content+noise"):
         named.append(("init", Path(init)))
+    return check_files(named)
+
+
+def check_files(named: Sequence[tuple[str, Path]]) -> list[Path]:
+    """Return the files of pairs of a role and a file. Raises StylizeError for one that is not there."""
     for name, path in named:
         if not path.exists():
             raise StylizeError(f"{name} {path}: no such file")
@@ -119,6 +128,7 @@ class Painting:
     output: Path
     _: dataclasses.KW_ONLY
     overwrite: bool
+    masks: Sequence[Path] = ()
     resume: bool = False
     save_every: int | None = None
     memory_gb: float | None = None
@@ -134,7 +144,7 @@ class Painting:
 
     def check(self, *read: Path) -> None:
         """Raise StylizeError unless all can be read and written; `read` are more files to keep as they are."""
-        inputs = check_inputs(self.content, self.styles, getattr(self.config, "init", "content"))
+        inputs = check_inputs(self.content, self.styles, self.masks, getattr(self.config, "init", "content"))
         if isinstance(self.config, RefineConfig):
             self._check_traces()
         replace = self.overwrite or self.resume
@@ -176,7 +186,9 @@ class Painting:
         from stylize import pipelines
 
         if isinstance(self.config, FastConfig):
-            result = pipelines.fast(self.content, self.styles, config=self.config, **run.surroundings)
+            result = pipelines.fast(
+                self.content, self.styles, mask=self.masks, config=self.config, **run.surroundings
+            )  # fmt: skip
             save(run, result, self.output, overwrite=self.overwrite)
             return result
 
@@ -195,7 +207,7 @@ class Painting:
                     self._save(run, iterate)
 
             result = pipelines.refine(
-                self.content, self.styles, config=self.config,
+                self.content, self.styles, mask=self.masks, config=self.config,
                 resume_from=read_checkpoint(self.checkpoint) if self.resume else None,
                 on_start=None if film is None else film.add, on_iterate=on_iterate, should_stop=interrupt.asked,
                 memory_gb=self.memory_gb, **run.surroundings,

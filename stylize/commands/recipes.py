@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -65,12 +65,15 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     "-s", "--style", "styles", multiple=True, type=StyleFile(),
     help="Take the style of this instead of the recorded ones.",
 )  # fmt: skip
+@click.option(
+    "--mask", "masks", multiple=True, type=FILE, help="Paint where this says instead of where the recorded masks do."
+)
 @resume_option
 @overwrite_option
 @with_run
 def rerun(
-    run: Run, image: Path, output: Path | None, content: Path | None, styles: Styles, resume: bool,
-    overwrite: bool,
+    run: Run, image: Path, output: Path | None, content: Path | None, styles: Styles, masks: Sequence[Path],
+    resume: bool, overwrite: bool,
 ) -> None:  # fmt: skip
     """Paint a picture again, by the recipe inside it.
 
@@ -85,13 +88,14 @@ def rerun(
         styles = styles or [
             (_recorded_input("style", style, image), float(style["weight"])) for style in recipe["styles"]
         ]
+        masks = masks or [_recorded_input("mask", mask, image) for mask in recipe.get("masks", [])]
         config = _recorded_config(recipe, image)
         used = {network["name"]: network["sha256"] for network in recipe["networks"]}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StylizeError(f"{image}: its recipe is damaged or of another version ({error!r})") from error
     output = output or image.with_name(f"{image.stem}-rerun{image.suffix}")
     resume = resume and command == "refine"
-    painting = Painting(content, styles, config, output, overwrite=overwrite, resume=resume)
+    painting = Painting(content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume)
     painting.check(image)
     if recipe.get("version") != __version__:
         run.say(f"made by stylize {recipe.get('version')}, this is {__version__}: the picture may differ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from stylize.options import (
     FILE,
     Styles,
     content_option,
+    masks_option,
     memory_option,
     output_option,
     overwrite_option,
@@ -29,6 +31,7 @@ __all__ = ["refine"]
 @click.command(epilog="\n\n".join(f"Recipe {name}: {recipe.description}" for name, recipe in RECIPES.items()))
 @content_option
 @styles_option
+@masks_option
 @output_option
 @refine_options
 @click.option(
@@ -45,8 +48,9 @@ __all__ = ["refine"]
 @overwrite_option
 @with_run
 def refine(
-    run: Run, content: Path, styles: Styles, output: Path | None, recipe: str, save_every: int | None,
-    animation: Path | None, plot: Path | None, memory_gb: float | None, resume: bool, overwrite: bool, **options: Any,
+    run: Run, content: Path, styles: Styles, masks: Sequence[Path], output: Path | None, recipe: str,
+    save_every: int | None, animation: Path | None, plot: Path | None, memory_gb: float | None, resume: bool,
+    overwrite: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Paint well, by Gatys' optimisation of the pixels under a feature network.
 
@@ -55,7 +59,7 @@ def refine(
     config = refine_config_of(recipe, options)
     output = output or beside(content, styles, "refine.png")
     painting = Painting(
-        content, styles, config, output, overwrite=overwrite, resume=resume, save_every=save_every,
+        content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume, save_every=save_every,
         animation=animation, plot=plot, memory_gb=memory_gb,
     )  # fmt: skip
     painting.check()
