@@ -1,14 +1,14 @@
 """A baseline: the recipe of the best looking program found, written anew from a description of it (crowsonkb's).
 
-Coarse to fine in steps of the square root of two from 128 px, 1000 steps of Adam at the first size and 500 at each other;
-style as the Wasserstein-2 distance of the activations' means and covariances (as of two normal distributions), relu1_1 to
-relu5_1 weighing 256:64:16:4:1; content at relu4_2; squared differences of all eight neighbours as total variation; the
-first convolution padded by repeating the border; Adam's moments carried to the next size; the picture is an exponential
-moving average of the iterates.
+Coarse to fine in steps of the square root of two from 128 px, 1000 steps of Adam at the first size and 500 at each
+other; style as the Wasserstein-2 distance of the activations' means and covariances (as of two normal distributions),
+relu1_1 to relu5_1 weighing 256:64:16:4:1; content at relu4_2; squared differences of all eight neighbours as total
+variation; the first convolution padded by repeating the border; Adam's moments carried to the next size; the picture
+is an exponential moving average of the iterates.
 
     python benchmarks/wasserstein.py -c photo.jpg -s painting.jpg -o out.png --size 256
 
-Prints the seconds of the optimisation as JSON. `--steps` shortens the run (the first size's steps, the others have half).
+Prints the seconds of the optimisation as JSON. `--steps` shortens the run (the first size's; the others have half).
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from stylize.errors import OptionError
 
 __all__ = [
     "GATYS_STYLE_LAYERS",
+    "PIXELS",
     "RECIPES",
     "SMALLEST_PX",
     "VGG19_LAYERS",
@@ -44,6 +45,8 @@ VGG19_LAYERS = tuple(
     for block, count in enumerate(_CONVOLUTIONS_PER_BLOCK, start=1)
     for index in range(1, count + 1)
 )
+#: The picture itself as a style layer: its colours.
+PIXELS = "pixels"
 #: The layers of Gatys et al. 2015: the first activation of each block for style.
 GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 #: VGG-19 halves a picture four times before its last block: of a smaller one nothing arrives there.
@@ -54,13 +57,18 @@ def canonical_layer(name: str) -> str:
     """Return the papers' name (`relu4_2`) of a VGG-19 layer; Keras' `block4_conv2` and Caffe's `conv4_2` will do.
 
     Frameworks and papers number the layers alike; all three names mean the activation after the ReLU, which is what
-    Keras' `block4_conv2` returns. Raises OptionError for a name that VGG-19 does not have.
+    Keras' `block4_conv2` returns. `pixels` is the picture itself. Raises OptionError for a name that VGG-19 does not
+    have.
     """
+    if name == PIXELS:
+        return name
     plain = name.strip().lower().replace("block", "relu").replace("_conv", "_")
     if plain.startswith("conv"):
         plain = "relu" + plain[len("conv") :]
     if plain not in VGG19_LAYERS:
-        raise OptionError(f"layer {name!r}: expected one of VGG-19's activations, relu1_1 to relu5_4 (such as relu4_2)")
+        raise OptionError(
+            f"layer {name!r}: expected one of VGG-19's activations, relu1_1 to relu5_4 (such as relu4_2), or pixels"
+        )
     return plain
 
 
@@ -128,18 +136,24 @@ class PerceptualLossConfig:
     - `sum`: as `mean`, but the content term is the plain sum of squares, as in the 2015 paper.
     """
 
-    # The papers' relu4_2 alone lets eyes and mouths go at 256 px; relu3_1 holds them, at little cost in style.
-    content_layers: LayerWeights = (("relu3_1", 0.5), ("relu4_2", 0.5))
-    style_layers: LayerWeights = tuple((name, 0.2) for name in GATYS_STYLE_LAYERS)
-    content_weight: float = 0.3
+    # The papers' relu4_2 alone lets eyes and mouths go at 256 px; relu3_1 holds them, and the photo's colours, too.
+    content_layers: LayerWeights = (("relu3_1", 0.1), ("relu4_2", 0.9))
+    # The pixels' own mean and covariance are the palette, of which the network's layers are but faintly aware.
+    style_layers: LayerWeights = ((PIXELS, 1.0), ("relu1_1", 0.3), *((name, 0.2) for name in GATYS_STYLE_LAYERS[1:]))
+    content_weight: float = 0.6
     style_weight: float = 1.0
     # Below 4 a weave of single pixels shows in flat areas; from 6 the finest strokes suffer, from 10 all go soft.
-    total_variation_weight: float = 5.0
+    total_variation_weight: float = 4.0
     normalization: Literal["relative", "mean", "sum"] = "relative"
+    statistics: Literal["moments", "gram"] = "moments"
+    """What the style loss compares: means and covariances of the activations, or their Gram matrices."""
+    # Photos stand at different distances from a style, and so do their layers: weights then mean the same for all.
+    relative_to_content: bool = True
+    """Divide each layer's style loss by that of the content photo itself: 1 where it starts, 0 at the style."""
     # At full size alone, grain over a photograph meets the loss; smaller sizes ask for long strokes and the palette.
     octaves: int = 3
-    """The style loss is a mean over the picture at full size, half, quarter, ...: this many sizes, each weighing half
-    as much as the one before."""
+    """The style loss is a mean over the picture at full size, half, quarter, ...: this many sizes, each weighing less
+    than the one before."""
 
     def __post_init__(self) -> None:
         for field in ("content_layers", "style_layers"):
@@ -211,8 +225,8 @@ class RefineConfig:
     optimization: OptimizationConfig = OptimizationConfig()
     pyramid: PyramidConfig = PyramidConfig()
     pooling: Literal["max", "avg"] = "max"
-    # A red coat stays red in a blue picture, as relu3_1 sees colour, unless the scene to hold on to is blue itself.
-    recolor: bool = True
+    # What the loss on the pixels does for the palette as a whole, at less cost in content (benchmarks/README.md).
+    recolor: bool = False
     """Hold on to the content as it looks in the style's colours: moved to their mean and covariance."""
     strength: float = 1.0
     """0 keeps the content, 1 is the full style; between them the content's own style is blended in."""
@@ -319,7 +333,7 @@ class Recipe:
 
 _SINGLE_LEVEL = PyramidConfig(coarsest_px=None)
 # What no recipe but ours has, switched off.
-_PLAIN_LOSS = PerceptualLossConfig(total_variation_weight=0.0, octaves=1)
+_PLAIN_LOSS = PerceptualLossConfig(total_variation_weight=0.0, octaves=1, statistics="gram", relative_to_content=False)
 
 
 def _style(*weights: float) -> LayerWeights:

@@ -21,6 +21,7 @@ __all__ = [
     "StyleTargets",
     "content_loss",
     "gram_matrix",
+    "moment_loss",
     "style_loss",
     "total_variation",
 ]
@@ -68,6 +69,30 @@ def style_loss(gram: Any, target: Any, normalization: str) -> Any:
     return tf.reduce_mean(squares, [-2, -1])
 
 
+def moment_loss(moments: Any, target: Any, normalization: str) -> Any:
+    """Squared distance of two activations' means and covariances, both out of second moments (..., C + 1, C + 1).
+
+    Second moments are the Gram matrix of an activation with a channel of ones: they hold the mean, too. `relative`:
+    |m - m*|^2 / |m*|^2 + |S - S*|^2 / |S*|^2; otherwise means over entries. One direction, the mean's, holds most of
+    a plain Gram matrix, and is soon met; apart, the covariance gets its due: colours, and strokes that hang together.
+    """
+    mean, covariance = _mean_and_covariance(moments)
+    mean_target, covariance_target = _mean_and_covariance(target)
+    of_mean = tf.math.squared_difference(mean, mean_target)
+    of_covariance = tf.math.squared_difference(covariance, covariance_target)
+    if normalization != "relative":
+        return tf.reduce_mean(of_mean, -1) + tf.reduce_mean(of_covariance, [-2, -1])
+    energy = tf.reduce_sum(tf.square(mean_target), -1)
+    # Where a style hardly varies (one position, a flat picture), there is no covariance to be relative to.
+    spread = tf.reduce_sum(tf.square(covariance_target), [-2, -1]) + _FLATNESS * tf.square(energy)
+    return tf.reduce_sum(of_mean, -1) / (energy + _TINY) + tf.reduce_sum(of_covariance, [-2, -1]) / (spread + _TINY)
+
+
+def _mean_and_covariance(moments: Any) -> tuple[Any, Any]:
+    mean = moments[..., :-1, -1]
+    return mean, moments[..., :-1, :-1] - mean[..., :, None] * mean[..., None, :]
+
+
 def total_variation(image: Any, normalization: str) -> Any:
     """Roughness of (1, H, W, 3): differences of vertical and horizontal neighbours.
 
@@ -99,15 +124,20 @@ def _opponent_energy(differences: Any) -> Any:
     return tf.reduce_sum(tf.square(opponent) * tf.constant([1.0, _CHROMA_ROUGHNESS, _CHROMA_ROUGHNESS]))
 
 
+_FLATNESS = 0.01
+# A content that has a layer's style already is not to be held to it at any price.
+_NEAREST = 0.1
 # An all-black target has no energy to be relative to.
 _TINY = 1e-8
 
 
-#: Gram matrices (C, C) by layer name, for each octave, the full size first.
+#: Gram matrices (C, C), or second moments (C + 1, C + 1), by layer name, for each octave, the full size first.
 StyleTargets = Sequence[Mapping[str, Any]]
 
 # Of fewer positions, and less than half of all there are, a Gram matrix tells nothing of a region.
 _FEWEST_POSITIONS = 4
+# Alike, octaves take the finest strokes; at a half, large ones come out weaker (benchmarks/README.md).
+_OCTAVE_SHARE = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +159,7 @@ class PerceptualTargets:
     content_scale: Mapping[str, Any]
     """What makes a layer's sum of squared differences its loss."""
     style: StyleTargets
-    """(R, C, C), a Gram matrix a region; of several styles there their weighted mean."""
+    """(R, C, C) or (R, C + 1, C + 1), a matrix a region; of several styles there their weighted mean."""
     guidance: Guidance
 
 
@@ -157,6 +187,8 @@ class PerceptualLoss:
         self._config = config
         self._content_layers = [name for name, _ in config.content_layers]
         self._style_layers = [name for name, _ in config.style_layers]
+        self._moments = config.statistics == "moments"
+        self._style_loss = moment_loss if self._moments else style_loss
         self._activations = tf.function(encoder, input_signature=[_PICTURE])
         self.reach_px = encoder.reach_px
         # Of activations put together from tiles, which are large: float16 holds all that bfloat16 has told.
@@ -167,7 +199,7 @@ class PerceptualLoss:
     @property
     def step_bytes_per_pixel(self) -> float:
         """Memory that a value and gradient takes, for a pixel of the picture or tile; measured, on the high side."""
-        return 9 * self._encoder.work_per_pixel[0] + 150
+        return 9 * self._encoder.activations_per_pixel + 150
 
     @property
     def region_bytes_per_pixel(self) -> float:
@@ -181,11 +213,6 @@ class PerceptualLoss:
         encoder = self._encoder
         number = np.dtype(self._target_type).itemsize
         return sum(number * encoder.channels[name] / encoder.strides[name] ** 2 for name in self._content_layers)
-
-    def operations(self, pixels: float) -> float:
-        """Floating point operations of one value and gradient: forwards and twice backwards, over all octaves."""
-        octaves = sum(0.25**octave for octave in range(self._config.octaves))
-        return 2 * 3 * octaves * pixels * self._encoder.work_per_pixel[1]
 
     def targets(
         self,
@@ -217,9 +244,9 @@ class PerceptualLoss:
         content and the total variation, which are of the whole picture, then keep their balance with the style.
         """
         if masks is None:
-            total = sum(0.5**octave for octave in range(octaves))
-            shares = [dict.fromkeys(self._style_layers, tf.constant([0.5**o / total])) for o in range(octaves)]
-            return Guidance([{}] * octaves, shares)
+            total = sum(_OCTAVE_SHARE**octave for octave in range(octaves))
+            shares = [tf.constant([_OCTAVE_SHARE**octave / total]) for octave in range(octaves)]
+            return Guidance([{}] * octaves, [dict.fromkeys(self._style_layers, share) for share in shares])
         areas = masks.sum(axis=(1, 2)) / masks.sum() * masks.any(axis=0).mean()  # never black
         weights: list[dict[str, Any]] = []
         counts: list[dict[str, np.ndarray]] = []
@@ -234,7 +261,7 @@ class PerceptualLoss:
                 tells = (sums > 0) & (sums >= fewest)
                 scale = tells / np.where(tells, sums, 1)
                 weights[-1][name] = tf.constant(guides * scale[:, None, None], tf.float32)
-                counts[-1][name] = tells * 0.5**octave
+                counts[-1][name] = tells * _OCTAVE_SHARE**octave
         totals = {name: np.sum([each[name] for each in counts], axis=0) for name in self._style_layers}
         shares = [
             {name: tf.constant(areas * each[name] / np.maximum(totals[name], _TINY), tf.float32) for name in totals}
@@ -271,12 +298,29 @@ class PerceptualLoss:
             for octave in range(len(guidance.shares))
         ]
         scale = {name: _content_scale(target, self._config.normalization) for name, target in features.items()}
+        if self._config.relative_to_content:
+            guidance = Guidance(guidance.weights, self._shares_of_the_way(content, grams, guidance, tile_px))
         return PerceptualTargets(features, scale, grams, guidance)
+
+    def _shares_of_the_way(
+        self, content: Any, grams: StyleTargets, guidance: Guidance, tile_px: int | None
+    ) -> list[dict[str, Any]]:
+        """Return the guidance's shares over the losses of the content itself: what is left of its way to the style."""
+        own = self.guided_targets(content, guidance, tile_px)
+        return [
+            {
+                name: share / (_NEAREST + self._style_loss(
+                    tf.stack([region[octave][name] for region in own]), grams[octave][name], self._config.normalization
+                ))
+                for name, share in shares.items()
+            }
+            for octave, shares in enumerate(guidance.shares)
+        ]  # fmt: skip
 
     def __call__(self, image: Any, targets: PerceptualTargets) -> dict[str, Any]:
         """Return scalars for `image` (1, H, W, 3): `total` (weighted), the plain terms, and each layer's own loss.
 
-        The style term, and each layer's, is the mean over the octaves, each weighing half as much as the next larger,
+        The style term, and each layer's, is the mean over the octaves, each weighing 0.7 as much as the next larger,
         and over the regions by their share of the picture.
         """
         content: dict[str, Any] = {}
@@ -289,7 +333,7 @@ class PerceptualLoss:
                     for name in self._content_layers
                 }
             guides = targets.guidance.weights[octave]
-            sums = {name: _gram_sums(features[name], guides.get(name)) for name in self._style_layers}
+            sums = {name: self._sums_of(features[name], guides.get(name)) for name in self._style_layers}
             grams.append(self._means(picture, sums, guides))
         variation = total_variation(image, self._config.normalization)
         return self._terms(_Statistics(content, grams, variation), targets)
@@ -301,7 +345,7 @@ class PerceptualLoss:
         style = {
             name: tf.add_n(
                 [
-                    tf.reduce_sum(shares[name] * style_loss(ours[name], grams[name], config.normalization))
+                    tf.reduce_sum(shares[name] * self._style_loss(ours[name], grams[name], config.normalization))
                     for ours, grams, shares in octaves
                 ]
             )
@@ -318,6 +362,11 @@ class PerceptualLoss:
             + config.total_variation_weight * terms["total_variation"]
         )
         return {**terms, "content_per_layer": content, "style_per_layer": style}
+
+    def _sums_of(self, features: Any, guides: Any) -> Any:
+        """Return the sums of each region (R, C, C) or (R, C + 1, C + 1); without guides, of all positions as one."""
+        regions = [None] if guides is None else tf.unstack(guides)
+        return tf.stack([(_moment_sum if self._moments else _gram_sum)(features, guide) for guide in regions])
 
     def value(self, image: Any, targets: PerceptualTargets, tile_px: int | None = None) -> dict[str, Any]:
         """Return the terms of `__call__` as floats."""
@@ -368,7 +417,10 @@ class PerceptualLoss:
         channels, count = self._encoder.channels, regions or 1
         content = {name: tf.TensorSpec([1, None, None, channels[name]], tf.float32) for name in self._content_layers}
         scale = {name: tf.TensorSpec([], tf.float32) for name in self._content_layers}
-        style = {name: tf.TensorSpec([count, *[channels[name]] * 2], tf.float32) for name in self._style_layers}
+        style = {
+            name: tf.TensorSpec([count, *[channels[name] + self._moments] * 2], tf.float32)
+            for name in self._style_layers
+        }
         plane = tf.TensorSpec([count, None, None], tf.float32)
         guides = dict.fromkeys(self._style_layers, plane) if regions else {}
         shares = dict.fromkeys(self._style_layers, tf.TensorSpec([count], tf.float32))
@@ -388,7 +440,7 @@ class PerceptualLoss:
         for tile in self._tiles(picture, tile_px):
             features, parts = self._activations(_cropped(picture, tile)), self._parts(guides, tile)
             for name in self._style_layers:
-                sums[name] += _gram_sums(self._core(features, name, picture, tile), parts.get(name))
+                sums[name] += self._sums_of(self._core(features, name, picture, tile), parts.get(name))
         return self._means(picture, sums, guides)
 
     def _means(self, picture: Any, sums: Mapping[str, Any], guides: Mapping[str, Any]) -> dict[str, Any]:
@@ -517,7 +569,7 @@ class PerceptualLoss:
         squares = {
             name: tf.reduce_sum(tf.math.squared_difference(features[name], target)) for name, target in content.items()
         }
-        return {name: _gram_sums(features[name], guides.get(name)) for name in self._style_layers}, squares
+        return {name: self._sums_of(features[name], guides.get(name)) for name in self._style_layers}, squares
 
     def _sums_gradient(self, crop: Any, cores: Any, content: Any, guides: Any, of_grams: Any, of_squares: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -567,9 +619,12 @@ def _gram_sum(features: Any, guide: Any = None) -> Any:
     return tf.matmul(weighted, flat, transpose_a=True)
 
 
-def _gram_sums(features: Any, guides: Any) -> Any:
-    """Return the sums of each region (R, C, C); without guides, of all positions as one."""
-    return tf.stack([_gram_sum(features, guide) for guide in ([None] if guides is None else tf.unstack(guides))])
+def _moment_sum(features: Any, guide: Any = None) -> Any:
+    """As `_gram_sum` of the features with a channel of ones, without copying them."""
+    weights = tf.ones(tf.shape(features)[1:3]) if guide is None else guide
+    sums = tf.einsum("nhwc,hw->c", features, weights)
+    column = tf.concat([sums, [tf.reduce_sum(weights)]], 0)
+    return tf.concat([tf.concat([_gram_sum(features, guide), sums[None]], 0), column[:, None]], 1)
 
 
 def _octaves(image: Any, count: int) -> Iterator[Any]:

@@ -527,7 +527,7 @@ def _refine(
         start, levels = inputs.content_pixels, ()
     loss = surroundings.networks.loss(found, config)
     tiling = surroundings.tiling(loss, inputs)
-    surroundings.say(_outlook(inputs, config, found, loss, levels, tiling))
+    surroundings.say(_outlook(config, found, loss, levels, tiling))
     recipe = inputs.recipe("refine", config, networks, **extra)
     on_start, on_iterate = _as_results(inputs, config, on_start, on_iterate)
     if on_start is not None:
@@ -605,38 +605,21 @@ def _start(inputs: _Inputs, config: RefineConfig) -> np.ndarray:
     return random.random((*size_for_long_side(*inputs.size, coarsest.long_side_px), 3), np.float32)
 
 
-# Of the rate of large matrix products a step reaches about so much (benchmarks/README.md).
-_RATE_SHARE = 0.6
-
-
 def _outlook(
-    inputs: _Inputs,
     config: RefineConfig,
     found: LocalWeights,
     loss: PerceptualLoss,
     levels: Sequence[PyramidLevel],
     tiling: Tiling,
 ) -> str:
-    """Return one line on what the run will do and take."""
-    from stylize.networks.runtime import matrix_product_rate
-
+    """Return one line on what the run will do and take; how long is told from its first steps on."""
     sizes = ", ".join(str(level.long_side_px) for level in levels)
-    if config.time_budget is None:
-        aspect = min(inputs.size) / max(inputs.size)
-        work = sum(level.max_steps * loss.operations(aspect * level.long_side_px**2) for level in levels)
-        seconds = work / (_RATE_SHARE * matrix_product_rate(loss.precision))
-        length = f"{config.steps} steps over {sizes} px, about {_duration(seconds)}"
-    else:
-        length = f"{config.time_budget:g} s over {sizes} px"
+    length = f"{config.steps} steps" if config.time_budget is None else f"{config.time_budget:g} s"
     tiles = "" if tiling.tile_px is None else f", in tiles of {tiling.tile_px} px"
     return (
-        f"{found.name} in {loss.precision}, {config.optimization.optimizer}, {length}, "
+        f"{found.name} in {loss.precision}, {config.optimization.optimizer}, {length} over {sizes} px, "
         f"up to {tiling.peak_bytes / 1e9:.1f} GB{tiles}"
     )
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _losses(
@@ -731,6 +714,8 @@ class _Yardstick:
             content_layers=(("relu4_2", 1.0),),
             style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS),
             octaves=1,
+            statistics="gram",
+            relative_to_content=False,
         )
         encoder = surroundings.networks.encoder(found, ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32")
         self._loss = PerceptualLoss(encoder, config)

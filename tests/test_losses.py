@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stylize.config import GATYS_STYLE_LAYERS, RECIPES, PerceptualLossConfig
-from stylize.losses import PerceptualLoss, content_loss, gram_matrix, style_loss, total_variation
+from stylize.losses import PerceptualLoss, content_loss, gram_matrix, moment_loss, style_loss, total_variation
 from stylize.networks.runtime import tf
 from stylize.networks.vgg import EncoderWeights, FeatureEncoder
 
@@ -38,6 +38,18 @@ def test_style_loss_by_hand():
     squares = 0.25 + 30.25 + 30.25 + 56.25
     assert float(style_loss(gram, target, "mean")) == pytest.approx(squares / 4)
     assert float(style_loss(gram, target, "relative")) == pytest.approx(squares / (20.25 + 2.25 + 2.25 + 6.25))
+
+
+def test_moment_loss_by_hand():
+    # Means [2 3] and [1.5 1.5]; covariances [1 1; 1 1] and [2.25 -.75; -.75 .25].
+    with_ones = [np.concatenate([each.reshape(2, 2), np.ones((2, 1), np.float32)], 1) for each in (FEATURES, TARGET)]
+    moments = [each.T @ each / 2 for each in with_ones]
+    np.testing.assert_allclose(moments[0], [[5, 7, 2], [7, 10, 3], [2, 3, 1]])
+    of_mean, of_covariance = 0.5**2 + 1.5**2, 1.25**2 + 2 * 1.75**2 + 0.75**2
+    energy, spread = 2 * 1.5**2, 2.25**2 + 2 * 0.75**2 + 0.25**2
+    expected = of_mean / energy + of_covariance / (spread + 0.01 * energy**2)
+    assert float(moment_loss(*moments, "relative")) == pytest.approx(expected)
+    assert float(moment_loss(*moments, "mean")) == pytest.approx(of_mean / 2 + of_covariance / 4)
 
 
 def test_total_variation_by_hand():
@@ -124,12 +136,25 @@ def test_style_loss_does_not_see_where_things_are():
     convolutions = {
         name: ((kernel + kernel[:, ::-1]) / 2, bias) for name, (kernel, bias) in tiny_convolutions().items()
     }
-    encoder = FeatureEncoder(EncoderWeights(convolutions), [*GATYS_STYLE_LAYERS, "relu4_2"], precision="float32")
+    encoder = FeatureEncoder(
+        EncoderWeights(convolutions), ["pixels", *GATYS_STYLE_LAYERS, "relu4_2"], precision="float32"
+    )
     loss = PerceptualLoss(encoder, PerceptualLossConfig(octaves=2))
     picture = painting(64, 64, 3)[None]
     mirrored = np.ascontiguousarray(picture[:, :, ::-1])
     terms = loss(tf.constant(mirrored), loss.targets(picture, [(picture, 1.0)]))
     assert float(terms["style"]) < 1e-6 < float(terms["content"])
+
+
+def test_style_loss_of_the_content_is_the_whole_way():
+    """Near 1 in a layer where the content is far from the style, less where it is near, 0 at the style."""
+    content, style = painting(64, 72, 0)[None], painting(64, 72, 1)[None] ** 2
+    plain, ours = (_loss(PerceptualLossConfig(octaves=1, relative_to_content=flag)) for flag in (False, True))
+    far, shares = (
+        loss.value(content, loss.targets(content, [(style, 1.0)]))["style_per_layer"] for loss in (plain, ours)
+    )
+    assert shares == pytest.approx({name: loss / (0.1 + loss) for name, loss in far.items()}, rel=1e-3)
+    assert ours.value(style, ours.targets(content, [(style, 1.0)]))["style"] == pytest.approx(0, abs=1e-3)
 
 
 def test_blended_targets_are_weighted_means():
@@ -160,9 +185,9 @@ def test_tiles_change_neither_loss_nor_gradient(height, width, tile_px, normaliz
     targets = loss.targets(content, [(style, 1.0)], tile_px=tile_px)
     tiled, tiled_gradient = loss.value_and_gradient(image, targets, tile_px=tile_px)
     for terms in ("content_per_layer", "style_per_layer"):
-        assert tiled[terms] == pytest.approx(whole[terms], rel=1e-4)
-    assert tiled["total"] == pytest.approx(whole["total"], rel=1e-4)
-    assert np.linalg.norm(tiled_gradient - gradient) < 1e-4 * np.linalg.norm(gradient)
+        assert tiled[terms] == pytest.approx(whole[terms], rel=1e-3)
+    assert tiled["total"] == pytest.approx(whole["total"], rel=1e-3)
+    assert np.linalg.norm(tiled_gradient - gradient) < 1e-3 * np.linalg.norm(gradient)
 
 
 def test_tiles_agree_without_content():
@@ -170,7 +195,7 @@ def test_tiles_agree_without_content():
     image, style = painting(150, 140, 0)[None], painting(90, 96, 1)[None]
     whole, gradient = loss.value_and_gradient(image, loss.targets(image, [(style, 1.0)]))
     tiled, tiled_gradient = loss.value_and_gradient(image, loss.targets(image, [(style, 1.0)], 64), 64)
-    assert tiled["total"] == pytest.approx(whole["total"], rel=1e-5)
+    assert tiled["total"] == pytest.approx(whole["total"], rel=1e-4)
     np.testing.assert_allclose(tiled_gradient, gradient, atol=1e-4 * np.abs(gradient).max())
 
 

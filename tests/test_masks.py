@@ -136,8 +136,8 @@ def test_a_mask_of_ones_changes_no_loss(loss):
     for mask in (1.0, 0.5):
         masks = np.full((1, 90, 100), mask, np.float32)
         masked = loss.value(image, loss.targets(content, [(style, 1.0)], masks=masks))
-        assert masked["total"] == pytest.approx(plain["total"], rel=1e-4)
-        assert masked["style_per_layer"] == pytest.approx(plain["style_per_layer"], rel=1e-4)
+        assert masked["total"] == pytest.approx(plain["total"], rel=1e-3)
+        assert masked["style_per_layer"] == pytest.approx(plain["style_per_layer"], rel=1e-3)
 
 
 def test_two_halves_of_one_style_are_no_different_in_either_order(loss):
@@ -199,7 +199,8 @@ def test_a_region_of_a_few_pixels_stays_finite(loss, side):
     terms, gradient = loss.value_and_gradient(image, targets)
     assert np.isfinite(terms["total"])
     assert np.isfinite(gradient).all()
-    shares = {name: sum(octave[name].numpy() for octave in targets.guidance.shares) for name in ("relu1_1", "relu5_1")}
+    guidance = loss.guidance(len(targets.style), np.stack([small, 1 - small]))
+    shares = {name: sum(octave[name].numpy() for octave in guidance.shares) for name in ("relu1_1", "relu5_1")}
     area = side**2 / (64 * 80)
     np.testing.assert_allclose(shares["relu5_1"], [0, 1 - area], atol=1e-6)
     if side > 1:

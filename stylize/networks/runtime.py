@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from pathlib import Path
 from typing import Any
 
 from stylize.machine import available_cores
 from stylize.networks import native_stderr_silenced
 
-__all__ = ["has_native_bfloat16", "matrix_product_rate", "tf"]
+__all__ = ["has_native_bfloat16", "tf"]
 
 
 def has_native_bfloat16() -> bool:
@@ -34,15 +33,3 @@ def _import_tensorflow() -> Any:
 
 
 tf = _import_tensorflow()
-
-
-def matrix_product_rate(precision: str) -> float:
-    """Floating point operations a second of a product of two large matrices, the best of a few: takes 0.1 s."""
-    side = 1024
-    a = tf.cast(tf.random.stateless_normal((side, side), seed=(0, 0)), precision)
-    seconds = []
-    for _ in range(4):
-        began = time.perf_counter()
-        tf.matmul(a, a).numpy()
-        seconds.append(time.perf_counter() - began)
-    return 2 * side**3 / min(seconds)

@@ -5,7 +5,6 @@ One class serves both: they differ in their kernels, in how pixels are normalise
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stylize.config import VGG19_LAYERS
+from stylize.config import PIXELS, VGG19_LAYERS
 from stylize.errors import WeightsError
 from stylize.networks.runtime import has_native_bfloat16, tf
 from stylize.weights import LocalWeights
@@ -106,7 +105,7 @@ class FeatureEncoder:
         Raises WeightsError for a layer that these weights do not have.
         """
         names = ["conv" + layer.removeprefix("relu") for layer in VGG19_LAYERS]
-        depth = 1 + max(VGG19_LAYERS.index(layer) for layer in layers)
+        depth = _depth(layers)
         missing = [name for name in names[:depth] if name not in weights.convolutions]
         if missing:
             ends = [layer for layer, name in zip(VGG19_LAYERS, names, strict=True) if name in weights.convolutions][-1]
@@ -117,7 +116,7 @@ class FeatureEncoder:
             )
         if precision == "auto":
             precision = "bfloat16" if has_native_bfloat16() else "float32"
-        self.layers = tuple(layer for layer in VGG19_LAYERS if layer in layers)
+        self.layers = tuple(layer for layer in (PIXELS, *VGG19_LAYERS) if layer in layers)
         self.precision = precision
         self.grain = weights.grain
         self._dtype = tf.as_dtype(precision)
@@ -133,6 +132,8 @@ class FeatureEncoder:
             layer: int(kernel.shape[-1]) for layer, kernel, _ in self._convolutions if layer in self.layers
         }
         """Channels of each layer's activation."""
+        if PIXELS in layers:
+            self.channels[PIXELS] = 3
         self.strides, self.grid_px, self.reach_px = _geometry(self.layers)
         """Each layer's stride, the largest stride, and how far in pixels an activation sees, a multiple of it."""
         self._lifts = {
@@ -142,23 +143,21 @@ class FeatureEncoder:
         }
 
     @property
-    def work_per_pixel(self) -> tuple[float, float]:
-        """Activations (numbers) and multiplications that a pixel takes, from the first layer to the deepest."""
-        activations = multiplications = 0.0
-        for layer, kernel, _ in self._convolutions:
-            area = 4.0 ** (int(layer[len("relu")]) - 1)
-            activations += kernel.shape[-1] / area
-            multiplications += math.prod(kernel.shape) / area
-        return activations, multiplications
+    def activations_per_pixel(self) -> float:
+        """Activations (numbers) that a pixel takes, from the first layer to the deepest."""
+        return sum(kernel.shape[-1] / 4.0 ** (int(layer[len("relu")]) - 1) for layer, kernel, _ in self._convolutions)
 
     def __call__(self, image: Any) -> dict[str, Any]:
-        """Encode float32 (1, H, W, 3) in [0, 1], at least 16 px a side; return float32 (1, h, w, C) by layer name."""
+        """Encode float32 (1, H, W, 3) in [0, 1], at least 16 px a side; return float32 (1, h, w, C) by layer name.
+
+        The layer `pixels` is the picture itself.
+        """
         x = image * self._scale + self._offset
         if self._edge_padding:
             x = tf.concat([x[:, :1], x, x[:, -1:]], axis=1)
             x = tf.concat([x[:, :, :1], x, x[:, :, -1:]], axis=2)
         x = tf.cast(x, self._dtype)
-        features = {}
+        features = {PIXELS: image} if PIXELS in self.layers else {}
         block = "relu1"
         for index, (layer, kernel, bias) in enumerate(self._convolutions):
             if not layer.startswith(block):
@@ -174,10 +173,15 @@ class FeatureEncoder:
         return features
 
 
+def _depth(layers: Sequence[str]) -> int:
+    """Return how many convolutions it takes to get to the deepest of `layers`."""
+    return max(0 if layer == PIXELS else 1 + VGG19_LAYERS.index(layer) for layer in layers)
+
+
 def _geometry(layers: Sequence[str]) -> tuple[dict[str, int], int, int]:
     """Return each layer's stride, the largest stride, and how far in pixels an activation sees, a multiple of it."""
-    strides, stride, reach = {}, 1, 0
-    for layer in VGG19_LAYERS[: 1 + max(VGG19_LAYERS.index(layer) for layer in layers)]:
+    strides, stride, reach = ({PIXELS: 1} if PIXELS in layers else {}), 1, 0
+    for layer in VGG19_LAYERS[: _depth(layers)]:
         if layer.endswith("_1") and layer != "relu1_1":
             reach += stride  # pooling looks at one more
             stride *= 2
