@@ -149,7 +149,7 @@ class PerceptualLossConfig:
     """What the style loss compares: means and covariances of the activations, or their Gram matrices."""
     # Photos stand at different distances from a style, and so do their layers: weights then mean the same for all.
     relative_to_content: bool = True
-    """Divide each layer's style loss by that of the content photo itself: 1 where it starts, 0 at the style."""
+    """Divide each layer's style loss by that of the content photo itself: near 1 where it starts, 0 at the style."""
     # At full size alone, grain over a photograph meets the loss; smaller sizes ask for long strokes and the palette.
     octaves: int = 3
     """The style loss is a mean over the picture at full size, half, quarter, ...: this many sizes, each weighing less
