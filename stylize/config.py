@@ -139,17 +139,21 @@ class PerceptualLossConfig:
     # The papers' relu4_2 alone lets eyes and mouths go at 256 px; relu3_1 holds them, and the photo's colours, too.
     content_layers: LayerWeights = (("relu3_1", 0.1), ("relu4_2", 0.9))
     # The pixels' own mean and covariance are the palette, of which the network's layers are but faintly aware.
-    style_layers: LayerWeights = ((PIXELS, 1.0), ("relu1_1", 0.3), *((name, 0.2) for name in GATYS_STYLE_LAYERS[1:]))
-    content_weight: float = 0.6
+    style_layers: LayerWeights = ((PIXELS, 1.5), ("relu1_1", 0.3), *((name, 0.2) for name in GATYS_STYLE_LAYERS[1:]))
+    content_weight: float = 0.67
     style_weight: float = 1.0
     # Below 4 a weave of single pixels shows in flat areas; from 6 the finest strokes suffer, from 10 all go soft.
     total_variation_weight: float = 4.0
+    # Networks see a border from one side only, so it is the cheapest place for what a palette lacks: without this, rows
+    # of white or stray colour, up to six pixels wide, run along it.
+    frame_weight: float = 2.0
     normalization: Literal["relative", "mean", "sum"] = "relative"
     statistics: Literal["moments", "gram"] = "moments"
     """What the style loss compares: means and covariances of the activations, or their Gram matrices."""
     # Photos stand at different distances from a style, and so do their layers: weights then mean the same for all.
     relative_to_content: bool = True
-    """Divide each layer's style loss by that of the content photo itself: near 1 where it starts, 0 at the style."""
+    """Divide each layer's style loss by that of the content photo itself: near 1 where it starts, 0 at the style. The
+    content loss gives way to styles whose activations have more energy than the content's."""
     # At full size alone, grain over a photograph meets the loss; smaller sizes ask for long strokes and the palette.
     octaves: int = 3
     """The style loss is a mean over the picture at full size, half, quarter, ...: this many sizes, each weighing less
@@ -164,7 +168,7 @@ class PerceptualLossConfig:
                 _check(
                     math.isfinite(weight) and weight >= 0, f"{name}: expected a weight of 0 or more, received {weight}"
                 )
-        for field in ("content_weight", "style_weight", "total_variation_weight"):
+        for field in ("content_weight", "style_weight", "total_variation_weight", "frame_weight"):
             weight = getattr(self, field)
             _check(math.isfinite(weight) and weight >= 0, f"{field}: expected 0 or more, received {weight}")
         _check(self.content_weight + self.style_weight > 0, "content and style weight are both 0: nothing to optimise")
@@ -238,7 +242,7 @@ class RefineConfig:
     network: str = "auto"
     """The stylizer that makes the preview."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the convolutions; auto takes bfloat16 where the CPU multiplies it natively. Statistics stay float32."""
+    """Of the convolutions; auto takes bfloat16 where a trial shows that it is faster here. Statistics stay float32."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))
@@ -333,7 +337,9 @@ class Recipe:
 
 _SINGLE_LEVEL = PyramidConfig(coarsest_px=None)
 # What no recipe but ours has, switched off.
-_PLAIN_LOSS = PerceptualLossConfig(total_variation_weight=0.0, octaves=1, statistics="gram", relative_to_content=False)
+_PLAIN_LOSS = PerceptualLossConfig(
+    total_variation_weight=0.0, frame_weight=0.0, octaves=1, statistics="gram", relative_to_content=False
+)
 
 
 def _style(*weights: float) -> LayerWeights:

@@ -105,7 +105,8 @@ class Networks:
             found, layers, pooling=config.pooling, precision=config.precision, edge_padding=edge_padding
         )
         smoothing = config.loss.total_variation_weight * encoder.grain * config.strength
-        loss_config = dataclasses.replace(config.loss, total_variation_weight=smoothing)
+        content = config.loss.content_weight * encoder.hold
+        loss_config = dataclasses.replace(config.loss, total_variation_weight=smoothing, content_weight=content)
         return self._kept(("loss", encoder, loss_config), lambda: PerceptualLoss(encoder, loss_config))
 
     def style_targets(

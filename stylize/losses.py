@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from stylize.config import SMALLEST_PX, LayerWeights, PerceptualLossConfig
+from stylize.config import PIXELS, SMALLEST_PX, LayerWeights, PerceptualLossConfig
 from stylize.networks.runtime import tf
 from stylize.networks.vgg import FeatureEncoder
 from stylize.tiling import Tile, tiles
@@ -20,6 +21,7 @@ __all__ = [
     "PerceptualTargets",
     "StyleTargets",
     "content_loss",
+    "frame_loss",
     "gram_matrix",
     "moment_loss",
     "style_loss",
@@ -124,7 +126,33 @@ def _opponent_energy(differences: Any) -> Any:
     return tf.reduce_sum(tf.square(opponent) * tf.constant([1.0, _CHROMA_ROUGHNESS, _CHROMA_ROUGHNESS]))
 
 
+def frame_loss(image: np.ndarray) -> tuple[float, np.ndarray]:
+    """How far the border's colours stand out from those beside it, and the gradient, float32 of the image's shape.
+
+    The outermost 1, 2 and 4 px of (1, H, W, 3), at least 12 px a side, are compared with twice as many inside of
+    them, in stretches of 4 px: the squares of their mean colours' differences, a mean over each side, summed over
+    sides and widths.
+    """
+    slope, total = np.zeros_like(image, np.float32), 0.0
+    for axis, direction, width in itertools.product((0, 1), (1, -1), _FRAME_WIDTHS_PX):
+        # From this border inwards: rows (or columns), along the border, colours.
+        pixels, to = (np.moveaxis(each[0], axis, 0)[::direction] for each in (image, slope))
+        stretches = pixels.shape[1] // _STRETCH_PX
+        along, outer, beside = slice(stretches * _STRETCH_PX), slice(width), slice(width, 3 * width)
+        means = [pixels[rows, along].reshape(-1, stretches, _STRETCH_PX, 3).mean((0, 2)) for rows in (outer, beside)]
+        difference = means[0] - means[1]
+        total += float(np.square(difference).mean())
+        spread = np.repeat(2 * difference / difference.size, _STRETCH_PX, axis=0) / _STRETCH_PX
+        to[outer, along] += spread / width
+        to[beside, along] -= spread / (2 * width)
+    return total, slope
+
+
+_FRAME_WIDTHS_PX, _STRETCH_PX = (1, 2, 4), 4
 _FLATNESS = 0.01
+# How far the content's energy gives way to the style's as what the content loss is relative to: 0 keeps a scene alike
+# whatever is to be painted on it, and a mosaic remains a pattern on a photograph; 1 loses it under bold styles.
+_TOWARDS_STYLE = 0.4
 # A content that has a layer's style already is not to be held to it at any price.
 _NEAREST = 0.1
 # An all-black target has no energy to be relative to.
@@ -136,8 +164,8 @@ StyleTargets = Sequence[Mapping[str, Any]]
 
 # Of fewer positions, and less than half of all there are, a Gram matrix tells nothing of a region.
 _FEWEST_POSITIONS = 4
-# Alike, octaves take the finest strokes; at a half, large ones come out weaker (benchmarks/README.md).
-_OCTAVE_SHARE = 0.7
+# Alike, octaves take the finest strokes and the scene; a half leaves long strokes enough (benchmarks/README.md).
+_OCTAVE_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,28 +327,45 @@ class PerceptualLoss:
         ]
         scale = {name: _content_scale(target, self._config.normalization) for name, target in features.items()}
         if self._config.relative_to_content:
-            guidance = Guidance(guidance.weights, self._shares_of_the_way(content, grams, guidance, tile_px))
+            own = self._stacked(self.guided_targets(content, guidance, tile_px))
+            boldness = self._boldness(own[0], grams[0], guidance.shares[0])
+            scale = {name: each / boldness**_TOWARDS_STYLE for name, each in scale.items()}
+            guidance = Guidance(guidance.weights, self._shares_of_the_way(own, grams, guidance))
         return PerceptualTargets(features, scale, grams, guidance)
 
-    def _shares_of_the_way(
-        self, content: Any, grams: StyleTargets, guidance: Guidance, tile_px: int | None
-    ) -> list[dict[str, Any]]:
+    def _stacked(self, regions: Sequence[StyleTargets]) -> StyleTargets:
+        """Return the regions' matrices by layer as one tensor, for each octave."""
+        octaves = zip(*regions, strict=True)
+        return [{name: tf.stack([each[name] for each in octave]) for name in self._style_layers} for octave in octaves]
+
+    def _boldness(self, own: Mapping[str, Any], grams: Mapping[str, Any], shares: Mapping[str, Any]) -> Any:
+        """Return the energy of the style's activations over that of the content's, a geometric mean over layers."""
+        logs = [tf.constant(0.0)]
+        for name in self._style_layers:
+            if name != PIXELS:
+                channels = self._encoder.channels[name]
+                ours, theirs = (
+                    tf.reduce_sum(shares[name] * tf.linalg.trace(each[name][..., :channels, :channels])) + _TINY
+                    for each in (own, grams)
+                )
+                logs.append(tf.math.log(theirs / ours))
+        return tf.exp(tf.add_n(logs) / max(1, len(logs) - 1))
+
+    def _shares_of_the_way(self, own: StyleTargets, grams: StyleTargets, guidance: Guidance) -> list[dict[str, Any]]:
         """Return the guidance's shares over the losses of the content itself: what is left of its way to the style."""
-        own = self.guided_targets(content, guidance, tile_px)
         return [
             {
-                name: share / (_NEAREST + self._style_loss(
-                    tf.stack([region[octave][name] for region in own]), grams[octave][name], self._config.normalization
-                ))
+                name: share
+                / (_NEAREST + self._style_loss(own[octave][name], grams[octave][name], self._config.normalization))
                 for name, share in shares.items()
             }
             for octave, shares in enumerate(guidance.shares)
-        ]  # fmt: skip
+        ]
 
     def __call__(self, image: Any, targets: PerceptualTargets) -> dict[str, Any]:
         """Return scalars for `image` (1, H, W, 3): `total` (weighted), the plain terms, and each layer's own loss.
 
-        The style term, and each layer's, is the mean over the octaves, each weighing 0.7 as much as the next larger,
+        The style term, and each layer's, is the mean over the octaves, each weighing half as much as the next larger,
         and over the regions by their share of the picture.
         """
         content: dict[str, Any] = {}
@@ -369,22 +414,20 @@ class PerceptualLoss:
         return tf.stack([(_moment_sum if self._moments else _gram_sum)(features, guide) for guide in regions])
 
     def value(self, image: Any, targets: PerceptualTargets, tile_px: int | None = None) -> dict[str, Any]:
-        """Return the terms of `__call__` as floats."""
+        """Return the terms of `__call__` as floats; `total` with the weighted frame loss."""
         if not _in_tiles(image, tile_px):
-            return tf.nest.map_structure(float, self(tf.constant(image), targets))
+            return self._framed(image, self(tf.constant(image), targets))[0]
         pictures = list(_octaves(tf.constant(image), len(targets.style)))
         gram_sums, squares = self._tiled_sums(pictures, targets, cast(int, tile_px))
         variation, _ = self._tiled_variation(image, cast(int, tile_px))
-        terms = self._terms_of_sums(pictures, gram_sums, squares, variation, targets)
-        return tf.nest.map_structure(float, terms)
+        return self._framed(image, self._terms_of_sums(pictures, gram_sums, squares, variation, targets))[0]
 
     def value_and_gradient(
         self, image: Any, targets: PerceptualTargets, tile_px: int | None = None
     ) -> tuple[dict[str, Any], np.ndarray]:
-        """Return the terms of `__call__` as floats, and the gradient of `total`: float32 of the image's shape."""
+        """Return the terms of `value`, and the gradient of `total`: float32 of the image's shape."""
         if _in_tiles(image, tile_px):
-            terms, gradient = self._tiled_value_and_gradient(image, targets, cast(int, tile_px))
-            return tf.nest.map_structure(float, terms), gradient
+            return self._framed(image, *self._tiled_value_and_gradient(image, targets, cast(int, tile_px)))
         octaves, guidance = len(targets.style), targets.guidance
         key = octaves, self._guided_regions(guidance.weights[0])
         if key not in self._evaluate:
@@ -397,7 +440,16 @@ class PerceptualLoss:
             tf.constant(image), targets.content, targets.content_scale, targets.style,
             list(guidance.weights), list(guidance.shares),
         )  # fmt: skip
-        return tf.nest.map_structure(float, terms), tensor.numpy()
+        return self._framed(image, terms, tensor.numpy())
+
+    def _framed(self, image: np.ndarray, terms: Any, gradient: Any = 0.0) -> tuple[dict[str, Any], Any]:
+        """Return the terms as floats, and the gradient, both with the frame loss, which needs no graph."""
+        terms, weight = tf.nest.map_structure(float, terms), self._config.frame_weight
+        if weight:
+            loss, slope = frame_loss(image)
+            terms["total"] += weight * loss
+            gradient = gradient + np.float32(weight) * slope
+        return terms, gradient
 
     def _terms_and_gradient(
         self, image: Any, content: Any, content_scale: Any, style: Any, guides: Any, shares: Any
@@ -614,17 +666,43 @@ def _cropped(picture: Any, tile: Tile) -> Any:
 
 
 def _gram_sum(features: Any, guide: Any = None) -> Any:
-    flat = tf.reshape(features, [-1, features.shape[-1]])
-    weighted = flat if guide is None else flat * tf.reshape(guide, [-1, 1])
-    return tf.matmul(weighted, flat, transpose_a=True)
+    return _second_moments(features, guide, with_sums=False)
 
 
 def _moment_sum(features: Any, guide: Any = None) -> Any:
     """As `_gram_sum` of the features with a channel of ones, without copying them."""
-    weights = tf.ones(tf.shape(features)[1:3]) if guide is None else guide
-    sums = tf.einsum("nhwc,hw->c", features, weights)
-    column = tf.concat([sums, [tf.reduce_sum(weights)]], 0)
-    return tf.concat([tf.concat([_gram_sum(features, guide), sums[None]], 0), column[:, None]], 1)
+    return _second_moments(features, guide, with_sums=True)
+
+
+def _second_moments(features: Any, guide: Any, with_sums: bool) -> Any:
+    """Return F' diag(guide) F for features F (H W, C); `with_sums` bordered by its sums over positions, (C + 1, C + 1).
+
+    With its own gradient: by symmetry one product with the features, where differentiation by parts takes two.
+    """
+
+    @tf.custom_gradient
+    def moments(features: Any) -> Any:
+        channels = features.shape[-1]
+        flat = tf.reshape(features, [-1, channels])
+        weights = None if guide is None else tf.reshape(guide, [-1, 1])
+        weighted = flat if weights is None else flat * weights
+        second = tf.matmul(weighted, flat, transpose_a=True)
+        if with_sums:
+            sums = tf.reduce_sum(weighted, 0)
+            count = tf.cast(tf.shape(flat)[0], tf.float32) if weights is None else tf.reduce_sum(weights)
+            column = tf.concat([sums, [count]], 0)
+            second = tf.concat([tf.concat([second, sums[None]], 0), column[:, None]], 1)
+
+        def gradient(upstream: Any) -> Any:
+            both = upstream + tf.transpose(upstream)
+            slope = tf.matmul(flat, both[:channels, :channels])
+            if with_sums:
+                slope = tf.nn.bias_add(slope, both[:channels, channels])
+            return tf.reshape(slope if weights is None else slope * weights, tf.shape(features))
+
+        return second, gradient
+
+    return moments(features)
 
 
 def _octaves(image: Any, count: int) -> Iterator[Any]:

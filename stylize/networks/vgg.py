@@ -14,13 +14,14 @@ import numpy as np
 
 from stylize.config import PIXELS, VGG19_LAYERS
 from stylize.errors import WeightsError
-from stylize.networks.runtime import has_native_bfloat16, tf
+from stylize.networks.runtime import faster_precision, tf
 from stylize.weights import LocalWeights
 
 __all__ = ["EncoderWeights", "FeatureEncoder", "load_encoder_weights"]
 
 # By eye: under the total variation that VGG-19 needs against its noise, the stand-in paints a blur.
 _SLIM_GRAIN = 1 / 6
+_SLIM_HOLD = 3.0
 _CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
@@ -34,6 +35,8 @@ class EncoderWeights:
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
     grain: float = 1.0
     """How much of a style's fine grain these features ask for, beside VGG-19: smoothing is to be scaled by it."""
+    hold: float = 1.0
+    """How much more than under VGG-19 the content must weigh for the scene to be held as well."""
     lifts: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Per layer (`relu4_1`) a matrix (channels, channels) that takes the activation into its teacher's geometry."""
 
@@ -83,7 +86,7 @@ def _safetensors(path: Path) -> EncoderWeights:
         if key.endswith("/kernel")
     }
     lifts = {key.removesuffix("/lift"): value for key, value in tensors.items() if key.endswith("/lift")}
-    return EncoderWeights(convolutions, lifts=lifts, grain=_SLIM_GRAIN)
+    return EncoderWeights(convolutions, lifts=lifts, grain=_SLIM_GRAIN, hold=_SLIM_HOLD)
 
 
 class FeatureEncoder:
@@ -115,10 +118,10 @@ class FeatureEncoder:
                 "add vgg19 PATH` takes a copy that you have)"
             )
         if precision == "auto":
-            precision = "bfloat16" if has_native_bfloat16() else "float32"
+            precision = faster_precision()
         self.layers = tuple(layer for layer in (PIXELS, *VGG19_LAYERS) if layer in layers)
         self.precision = precision
-        self.grain = weights.grain
+        self.grain, self.hold = weights.grain, weights.hold
         self._dtype = tf.as_dtype(precision)
         self._pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
         self._edge_padding = edge_padding
