@@ -73,11 +73,11 @@ class MiniConfig:
     blocks_after: int = 2
 
     style_weight: float = 1.0
-    content_weight: float = 0.12
+    content_weight: float = 0.15
     identity_weight: float = 1.0
     total_variation_weight: float = 0.1
     range_weight: float = 10.0
-    fresh: int = 2  # new contents and styles a step; the others of a batch are drawn from those kept
+    fresh: int = 1  # new contents and styles a step; the others of a batch are drawn from those kept
     kept: int = 96
     identities: int = 1  # pictures a batch painted in their own style
 
@@ -87,7 +87,8 @@ class MiniConfig:
         Phase(4250, 128, 8, "slim"),
         Phase(5900, 128, 6, "vgg19"),
         Phase(6500, 256, 2, "vgg19"),
+        Phase(7500, 192, 4, "vgg19"),
     )
     learning_rate: float = 2e-3
-    checkpoint_every: int = 150
+    checkpoint_every: int = 100
     seed: int = 0

@@ -9,6 +9,7 @@ checkpoint.
 
 import argparse
 import json
+import tempfile
 import time
 from pathlib import Path
 
@@ -363,10 +364,55 @@ def export(painter: Painter, folder: Path) -> None:
         (folder / f"mini_{name}.tflite").write_bytes(converter.convert())
 
 
+def take_exported(painter: Painter, folder: Path) -> None:
+    """Give `painter`, the first one built, the float16 weights that `export` wrote, for when the checkpoint is gone.
+
+    A file's tensors bear the graph's names, not the variables'. So the painter is first filled with random numbers
+    and exported, too: which variable a name stands for, and by what the converter multiplied it, is read off.
+    """
+    rng = np.random.default_rng(0)
+    for variable in painter.weights:
+        variable.assign(rng.normal(0, 0.5, variable.shape))
+    with tempfile.TemporaryDirectory() as written:
+        export(painter, Path(written))
+        random = _exported_tensors(Path(written))
+    shipped = _exported_tensors(folder)
+    for variable in painter.weights:
+        known, fits = ops.convert_to_numpy(variable), []
+        for name, tensor in random.items():
+            if tensor.size == known.size:
+                tensor = _as_variable(tensor, known.shape)
+                factor = float(np.vdot(tensor, known) / np.vdot(known, known))
+                if factor > 0.1 and np.abs(tensor - factor * known).max() < 5e-3:
+                    fits.append((name, factor))
+        ((name, factor),) = fits
+        variable.assign(_as_variable(shipped[name], known.shape) / factor)
+
+
+def _exported_tensors(folder: Path) -> dict[str, np.ndarray]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    tensors = {}
+    for part in ("style", "transfer"):
+        file = Interpreter(str(folder / f"mini_{part}.tflite"))
+        for detail in file.get_tensor_details():
+            if detail["dtype"] == np.float16:
+                tensors[f"{part}/{detail['name']}"] = file.get_tensor(detail["index"]).astype(np.float32)
+    return tensors
+
+
+def _as_variable(tensor: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """LiteRT keeps kernels with the outputs first: (out, 3, 3, in) is (9 * in, out) here, (out, in) is (in, out)."""
+    return (tensor.reshape(len(tensor), -1).T if len(shape) == 2 else tensor).reshape(shape)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--photos", "--paintings", "--teacher", "--slim", "--run"):
         parser.add_argument(name, type=Path, required=True)
+    parser.add_argument("--begin", type=Path, help="folder of two LiteRT files whose weights a new run goes on from")
+    parser.add_argument("--begin-step", type=int, default=0, help="how many steps made these weights")
+    parser.add_argument("--dtype", default="mixed_bfloat16", help="float32 is quicker on CPUs without AMX")
     parser.add_argument("--export", type=Path, help="folder for the two LiteRT files, written at the end")
     parser.add_argument("--export-only", action="store_true", help="export the last checkpoint without training")
     args = parser.parse_args()
@@ -376,10 +422,17 @@ def main() -> None:
     weights, state_file = args.run / "mini.weights.h5", args.run / "state.json"
     state = json.loads(state_file.read_text()) if state_file.exists() else {"step": 0, "seconds": 0.0}
 
-    def build_painter(dtype: str = "mixed_bfloat16") -> Painter:
+    def build_painter(dtype: str) -> Painter:
         painter = Painter(config, args.slim, dtype)
         painter(np.zeros((1, 64, 64, 3), np.float32), np.zeros((1, 64, 64, 3), np.float32))
         return painter
+
+    if args.begin and not state_file.exists():
+        painter = build_painter("float32")
+        take_exported(painter, args.begin)
+        painter.save_weights(weights)
+        state = {"step": args.begin_step, "seconds": 0.0}
+        state_file.write_text(json.dumps(state))
 
     if args.export_only:
         painter = build_painter("float32")
@@ -387,8 +440,8 @@ def main() -> None:
         export(painter, args.export)
         return
 
-    painter = build_painter()
-    if state["step"]:
+    painter = build_painter(args.dtype)
+    if weights.exists():
         painter.load_weights(weights)
     photos, held_photos = read_folder(args.photos, 384)
     paintings, held_paintings = read_folder(args.paintings, 384)
@@ -396,7 +449,10 @@ def main() -> None:
     style_crops = Crops(paintings, config.seed + 1 + state["step"])
     held_contents = Crops(held_photos, 0).batch(8, 192, smallest=0.6)
     held_styles = Crops(held_paintings, 1).batch(8, 192, smallest=0.6)
-    targets = {"slim": Targets(Slim(args.slim)), "vgg19": Targets(Vgg19(args.teacher))}
+    targets = {
+        "slim": Targets(Slim(args.slim, dtype=args.dtype)),
+        "vgg19": Targets(Vgg19(args.teacher, dtype=args.dtype)),
+    }
 
     schedule = Schedule(config.phases[-1].until, config.learning_rate)
     started = time.monotonic() - state["seconds"]
