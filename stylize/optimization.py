@@ -489,8 +489,8 @@ class _Run:
         self._ends = None if config.time_budget is None else self._began + config.time_budget
         self._taken = Counter(entry.level - 1 for entry in self.history)
         self._pace = _Pace(levels, self.history)
-        self._first_step: tuple[int, float] | None = None
-        """Its level and its seconds, most of which went into tracing the graph, anew where a run is taken up."""
+        self._first_step_s = 0.0
+        """Most of it went into tracing the graph, anew where a run is taken up."""
         self._failures = 0
         self.last = len(levels) - 1
         """The level to end at; a coarser one than the finest where a time budget can't pay for that."""
@@ -519,7 +519,7 @@ class _Run:
         terms, gradient = loss(optimizer.ask())
         self._count_failure(finite=optimizer.tell(terms.total, gradient))
         now = time.perf_counter()
-        self._first_step = self._first_step or (index, now - began)
+        self._first_step_s = self._first_step_s or now - began
         self.history.append(HistoryEntry(index + 1, len(self.history) + 1, now - self._began, terms))
         self._taken[index] += 1
         self._pace.add(self.history[-1])
@@ -557,9 +557,9 @@ class _Run:
         The levels' steps are in proportion to the pyramid's `share`.
         """
         step_s, share = self._pace.step_s, self._config.pyramid.share
-        if self._first_step is not None and self._first_step[0] == index:
-            # The next level may have a graph of its own to trace: small pictures have fewer octaves.
-            left_s -= self._first_step[1]
+        if index == 0:
+            # The second level may have a graph of its own to trace: the smallest pictures have fewer octaves.
+            left_s -= self._first_step_s
         for finest in range(len(self._levels) - 1, index, -1):
             finer = range(index + 1, finest + 1)
             for_steps = left_s - sum(map(self._pace.targets_s, finer))
