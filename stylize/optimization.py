@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import math
+import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -76,11 +77,11 @@ class Iterate:
     size: tuple[int, int]
     step: int
     steps: int | None
-    """Of all levels; None under a time budget, where nobody knows."""
+    """Of all levels; None under a time budget, whose plan changes with the machine's speed."""
     losses: LossTerms
     elapsed_s: float
     remaining_s: float
-    """An estimate."""
+    """An estimate; under a time budget, what is left of it."""
     pixels: np.ndarray
     """Float32 (H, W, 3), the best picture of this level so far; a view: copy it to keep it."""
     checkpoint: Callable[[], Checkpoint]
@@ -372,7 +373,8 @@ def optimize(
 
     `loss_at(height, width)` gives the loss at one size. Returns the pixels at the output's size, the history, and a
     checkpoint if `should_stop` ended the run early. `started_at` (of `time.perf_counter`) is where a time budget
-    starts to count. Raises StylizeError if no finite loss can be had.
+    starts to count; the finest levels that it can't pay for are left out, which `on_message` is told. Raises
+    StylizeError if no finite loss can be had.
     """
     run = _Run(levels, config, context or {}, resume_from, on_iterate, on_message, started_at)
     pixels = start if resume_from is None else resume_from.pixels
@@ -383,12 +385,83 @@ def optimize(
         if resume_from is not None and index == first_level:
             optimizer.restore(resume_from.state)
         loss = loss_at(height, width)
-        for _ in run.steps(index):
+        while run.goes_on(index):
             if should_stop is not None and should_stop():
                 return resized(optimizer.best, *size), tuple(run.history), run.checkpoint(index, optimizer)
             run.take_step(index, optimizer, loss)
         pixels = optimizer.result
+        if index >= run.last:
+            break
     return resized(pixels, *size), tuple(run.history), None
+
+
+# Fewer are not worth a level's targets. At five and its targets, half a step is within a tenth of the budget.
+_FEWEST_STEPS = 5
+# As the machine is now, not as it was.
+_NEWEST_STEPS = 20
+# Until two levels are measured: the pixels that cost as much as what a step costs at any size, on two cores.
+_FIXED_PX = 10_000
+_TARGETS_STEPS = 2.0
+
+
+class _Pace:
+    """What a step takes at each level, by the steps so far: a fixed cost, and one for every pixel.
+
+    A level's first step is no measure: its time also holds the making of targets, and in a run's first levels the
+    tracing of graphs.
+    """
+
+    def __init__(self, levels: Sequence[PyramidLevel], history: Sequence[HistoryEntry]) -> None:
+        self.known = False
+        """Whether a step was measured; until then, nothing must be asked for."""
+        self._pixels = [level.long_side_px**2 for level in levels]
+        self._steps_s: dict[int, deque[float]] = {}
+        self._first_steps_s: dict[int, float] = {}
+        self._fixed_s = self._pixel_s = 0.0
+        self._targets_steps = _TARGETS_STEPS
+        self._newest: HistoryEntry | None = None
+        for entry in history:
+            self.add(entry)
+        # What lies between these and the next one was no step.
+        self._newest = None
+
+    def add(self, entry: HistoryEntry) -> None:
+        """Take note of a step."""
+        before, self._newest = self._newest, entry
+        if before is None:
+            return
+        index, seconds = entry.level - 1, entry.elapsed_s - before.elapsed_s
+        if before.level != entry.level:
+            self._first_steps_s[index] = seconds
+            return
+        self._steps_s.setdefault(index, deque(maxlen=_NEWEST_STEPS)).append(seconds)
+        self.known = True
+        typical_s = {level: statistics.median(steps_s) for level, steps_s in self._steps_s.items()}
+        self._draw_line(typical_s)
+        measured = [first_s / typical_s[at] - 1 for at, first_s in self._first_steps_s.items() if at in typical_s]
+        if len(measured) > 1:
+            # The lesser of the last two, since one of them may have traced a graph.
+            self._targets_steps = min(measured[-2:])
+
+    def step_s(self, index: int) -> float:
+        """Return the seconds of a step."""
+        return self._fixed_s + self._pixel_s * self._pixels[index]
+
+    def targets_s(self, index: int) -> float:
+        """Return the seconds that the making of a level's targets takes."""
+        return self._targets_steps * self.step_s(index)
+
+    def _draw_line(self, typical_s: Mapping[int, float]) -> None:
+        """Through the coarsest and the newest level that were measured: far apart, and as the machine is now."""
+        coarsest, newest = min(typical_s), max(typical_s)
+        seconds, pixels = typical_s[newest], self._pixels[newest]
+        if coarsest == newest:
+            slope = seconds / (pixels + _FIXED_PX)
+        else:
+            slope = (seconds - typical_s[coarsest]) / (pixels - self._pixels[coarsest])
+        # Other programs come and go, but neither a pixel nor a step as such costs less than nothing.
+        self._pixel_s = min(max(slope, 0.0), seconds / pixels)
+        self._fixed_s = seconds - self._pixel_s * pixels
 
 
 class _Run:
@@ -406,6 +479,7 @@ class _Run:
     ) -> None:
         self.history = [] if resume_from is None else list(resume_from.history)
         self._levels = levels
+        self._config = config
         self._context = context
         self._on_iterate = on_iterate
         self._on_message = on_message
@@ -413,29 +487,31 @@ class _Run:
         if resume_from is not None:
             self._began -= resume_from.elapsed_s
         self._ends = None if config.time_budget is None else self._began + config.time_budget
-        # A level's share of the time, under a budget; an estimate of the time to come, without.
-        self._work = [level.max_steps * level.long_side_px**2 for level in levels]
-        self._seconds_per_step = 0.0
+        self._taken = Counter(entry.level - 1 for entry in self.history)
+        self._pace = _Pace(levels, self.history)
+        self._first_step_s = 0.0
+        """Most of it went into tracing the graph, anew where a run is taken up."""
         self._failures = 0
+        self.last = len(levels) - 1
+        """The level to end at; a coarser one than the finest where a time budget can't pay for that."""
 
-    def steps(self, index: int) -> Iterator[int]:
-        """Count a level's steps: as many as it may spend, or under a time budget until its share of the time is out."""
-        taken_before = self._taken(index)
+    def goes_on(self, index: int) -> bool:
+        """Say whether to take one more step at a level."""
         if self._ends is None:
-            share_ends, steps = math.inf, iter(range(taken_before, self._levels[index].max_steps))
-        else:
-            now = time.perf_counter()
-            share_ends = now + (self._ends - now) * self._work[index] / sum(self._work[index:])
-            steps = itertools.count(taken_before)
-        level_began = time.perf_counter()
-        for step in steps:
-            now = time.perf_counter()
-            if step > taken_before:
-                self._seconds_per_step = (now - level_began) / (step - taken_before)
-                # Stop where one more step would miss the end by more than stopping here does.
-                if now + self._seconds_per_step / 2 > share_ends:
-                    return
-            yield step
+            return self._taken[index] < self._levels[index].max_steps
+        if not self.history:
+            return True
+        left_s = self._ends - time.perf_counter()
+        # Stop where one more step would miss the end by more than stopping here does.
+        if left_s <= (self._pace.step_s(index) / 2 if self._pace.known else 0.0):
+            self._end_at(self.history[-1].level - 1)
+            return False
+        if index == self.last or not self._pace.known:
+            return True
+        finest, steps = self._plan(index, left_s)
+        if finest == index and self._taken[index] >= _FEWEST_STEPS:
+            self._end_at(index)
+        return self._taken[index] < steps
 
     def take_step(self, index: int, optimizer: Optimizer, loss: LevelLoss) -> None:
         """Evaluate the loss once, hand it to the optimiser, and tell what came of it."""
@@ -443,7 +519,10 @@ class _Run:
         terms, gradient = loss(optimizer.ask())
         self._count_failure(finite=optimizer.tell(terms.total, gradient))
         now = time.perf_counter()
+        self._first_step_s = self._first_step_s or now - began
         self.history.append(HistoryEntry(index + 1, len(self.history) + 1, now - self._began, terms))
+        self._taken[index] += 1
+        self._pace.add(self.history[-1])
         if self._on_iterate is None:
             return
         self._on_iterate(
@@ -455,7 +534,7 @@ class _Run:
                 steps=sum(level.max_steps for level in self._levels) if self._ends is None else None,
                 losses=terms,
                 elapsed_s=now - self._began,
-                remaining_s=self._remaining_s(index, self._seconds_per_step or now - began, now),
+                remaining_s=self._remaining_s(index, now),
                 pixels=optimizer.best,
                 checkpoint=lambda: self.checkpoint(index, optimizer),
             )
@@ -472,15 +551,48 @@ class _Run:
             history=tuple(self.history),
         )
 
-    def _taken(self, index: int) -> int:
-        return sum(entry.level == index + 1 for entry in self.history)
+    def _plan(self, index: int, left_s: float) -> tuple[int, float]:
+        """Return the finest level that the time left pays for, and how many steps all in all are `index`'s then.
 
-    def _remaining_s(self, index: int, seconds_per_step: float, now: float) -> float:
+        The levels' steps are in proportion to the pyramid's `share`.
+        """
+        step_s, share = self._pace.step_s, self._config.pyramid.share
+        if index == 0:
+            # The second level may have a graph of its own to trace: the smallest pictures have fewer octaves.
+            left_s -= self._first_step_s
+        for finest in range(len(self._levels) - 1, index, -1):
+            finer = range(index + 1, finest + 1)
+            for_steps = left_s - sum(map(self._pace.targets_s, finer))
+            finer_s = sum(share ** (level - index) * step_s(level) for level in finer)
+            # What is taken is paid for. Where it is more than its part, the finer levels have the less.
+            steps = (for_steps + self._taken[index] * step_s(index)) / (step_s(index) + finer_s)
+            if min(steps, for_steps / finer_s) * share ** (finest - index) >= _FEWEST_STEPS:
+                return finest, steps
+        return index, math.inf
+
+    def _end_at(self, index: int) -> None:
+        if index >= self.last:
+            return
+        self.last, finest = index, len(self._levels) - 1
+        if self._on_message is not None:
+            there = f", where a step takes about {self._pace.step_s(finest):.1f} s" if self._pace.known else ""
+            self._on_message(
+                f"time budget: {self._config.time_budget:g} s end at {self._levels[index].long_side_px} px, "
+                f"enlarged to {self._levels[finest].long_side_px}{there}"
+            )
+
+    def _remaining_s(self, index: int, now: float) -> float:
         if self._ends is not None:
             return max(0.0, self._ends - now)
-        pixels_per_step = self._levels[index].long_side_px ** 2
-        to_come = sum(self._work[index:]) - self._taken(index) * pixels_per_step
-        return seconds_per_step / pixels_per_step * to_come
+        if not self._pace.known:
+            # Of the first steps' mean time, as if the finer levels' steps took no longer.
+            to_come = sum(level.max_steps for level in self._levels) - len(self.history)
+            return to_come * (now - self._began) / len(self.history)
+        to_come_s = [
+            self._pace.step_s(level) * (self._levels[level].max_steps - self._taken[level])
+            for level in range(index, len(self._levels))
+        ]
+        return sum(to_come_s) + sum(map(self._pace.targets_s, range(index + 1, len(self._levels))))
 
     def _count_failure(self, *, finite: bool) -> None:
         self._failures = 0 if finite else self._failures + 1

@@ -135,8 +135,8 @@ def _uri(picture: Picture, long_side_px: int = _LONG_SIDE_PX, quality: int = 90)
 def _verdict(comparison: Comparison) -> dict[str, Any]:
     """Return what the extra time bought, for words."""
     fast, refined = comparison.scores
-    history = comparison.results[1].history
-    last = [entry for entry in history if entry.level == history[-1].level] if history else []
+    history, levels = comparison.results[1].history, comparison.results[1].levels
+    last = [entry for entry in history if entry.level == len(levels)]
     # Only at the last level, which is of the output's size, do the losses compare with the preview's.
     passed = next((entry.elapsed_s for entry in last if fast.losses and entry.losses.total <= fast.losses.total), None)
     return {

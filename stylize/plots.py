@@ -81,10 +81,12 @@ def charts(
     """Return the charts of a refinement: total, style and content, and where there are several layers, these.
 
     They show the losses of the best picture so far at its size: a step that was tried and taken back is none. `levels`
-    are those of the pyramid; `fast` are the losses of the preview at the output's size.
+    are those of the pyramid; `fast` are the losses of the preview at the output's size, left out if it was not reached.
     """
     if not history:
         return ()
+    if history[-1].level < len(levels):
+        fast = None
     seconds = np.array([entry.elapsed_s for entry in history])
     best = _best_so_far(history)
 
@@ -159,7 +161,8 @@ def write_plot(
     all_axes = figure.subplots(len(drawn), sharex=True, squeeze=False)[:, 0]
     for axes, chart in zip(all_axes, drawn, strict=True):
         _draw(axes, chart)
-    dashed = "" if fast is None else "; dashed: of the preview, at the last size"
+    compared = any(curve.fast is not None for curve in drawn[0].curves)
+    dashed = "; dashed: of the preview, at the last size" if compared else ""
     all_axes[-1].set_xlabel(f"seconds\nlosses of the best picture so far, size by size{dashed}")
     with whole_file(path, "plot") as temporary:
         figure.savefig(temporary, format=Path(path).suffix.lower().removeprefix("."))

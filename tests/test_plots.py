@@ -50,7 +50,12 @@ def test_a_level_begins_where_the_one_before_ended():
     (first, second) = charts(history(), LEVELS)[0].levels
     assert (first.long_side_px, first.begins_s, first.ends_s, first.steps) == (64, 0.5, 1.5, slice(0, 3))
     assert (second.long_side_px, second.begins_s, second.ends_s, second.steps) == (128, 1.5, 2.5, slice(3, 5))
-    assert len(charts(history()[:2], LEVELS)[0].levels) == 1  # interrupted
+
+
+def test_a_run_that_ended_before_the_full_size_is_not_compared_with_the_preview():
+    (chart, *_) = charts(history()[:2], LEVELS, fast=terms(6.0))
+    assert len(chart.levels) == 1
+    assert [curve.fast for curve in chart.curves] == [None] * 3
 
 
 def test_a_single_layer_gets_no_chart():
