@@ -688,7 +688,8 @@ def _second_moments(features: Any, guide: Any, with_sums: bool) -> Any:
         weighted = flat if weights is None else flat * weights
         second = tf.matmul(weighted, flat, transpose_a=True)
         if with_sums:
-            sums = tf.reduce_sum(weighted, 0)
+            # Row by row: one long float32 sum loses the digits that covariances, differences, are made of.
+            sums = tf.reduce_sum(tf.reduce_sum(tf.reshape(weighted, tf.shape(features)[1:]), 1), 0)
             count = tf.cast(tf.shape(flat)[0], tf.float32) if weights is None else tf.reduce_sum(weights)
             column = tf.concat([sums, [count]], 0)
             second = tf.concat([tf.concat([second, sums[None]], 0), column[:, None]], 1)

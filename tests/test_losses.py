@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stylize.config import GATYS_STYLE_LAYERS, RECIPES, PerceptualLossConfig
-from stylize.losses import PerceptualLoss, content_loss, gram_matrix, moment_loss, style_loss, total_variation
+from stylize.losses import (
+    PerceptualLoss,
+    content_loss,
+    frame_loss,
+    gram_matrix,
+    moment_loss,
+    style_loss,
+    total_variation,
+)
 from stylize.networks.runtime import tf
 from stylize.networks.vgg import EncoderWeights, FeatureEncoder
 
@@ -126,9 +134,45 @@ def test_gradient_agrees_with_finite_differences(seed, octaves, edge):
     step = 2e-4  # small enough to cross few kinks of ReLU and max pooling, large enough for float32
     ahead, behind = (loss.value_and_gradient(image + sign * step * direction, targets)[0]["total"] for sign in (1, -1))
     assert (ahead - behind) / (2 * step) == pytest.approx(float((gradient * direction).sum()), rel=0.08)
-    assert terms["total"] == pytest.approx(
-        config.content_weight * terms["content"] + terms["style"] + 0.1 * terms["total_variation"], rel=1e-5
-    )
+    weighted = config.content_weight * terms["content"] + terms["style"] + 0.1 * terms["total_variation"]
+    assert terms["total"] == pytest.approx(weighted + config.frame_weight * frame_loss(image)[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("side", ["top", "bottom", "left", "right"])
+def test_frames_stand_out(side):
+    """A band along a border costs, the same band across the middle does not, and going down the gradient fades it."""
+    flat = np.full((1, 32, 40, 3), 0.5, np.float32)
+    framed, crossed = flat.copy(), flat.copy()
+    turned = {"top": framed, "bottom": framed[:, ::-1], "left": framed.swapaxes(1, 2)}
+    turned["right"] = framed[:, :, ::-1].swapaxes(1, 2)
+    turned[side][:, :3] = 1.0
+    crossed[:, 14:17] = 1.0
+    assert frame_loss(flat)[0] == 0
+    assert frame_loss(framed)[0] > 10 * frame_loss(crossed)[0]
+    loss, gradient = frame_loss(framed)
+    assert frame_loss(framed - 0.5 * gradient)[0] < loss
+    assert (gradient * (framed - flat)).sum() > 0
+
+
+def test_frame_gradient_agrees_with_finite_differences():
+    image = painting(29, 38, 4)[None].astype(np.float64)  # no multiple of the stretches
+    direction = np.random.default_rng(0).normal(size=image.shape)
+    ahead, behind = (frame_loss(image + step * direction)[0] for step in (1e-5, -1e-5))
+    assert (ahead - behind) / 2e-5 == pytest.approx(float((frame_loss(image)[1] * direction).sum()), rel=1e-4)
+
+
+def test_the_content_gives_way_to_bold_styles():
+    """Of two styles, the content weighs less beside the one of more energy; recipes of others know no such thing."""
+    content, faint = painting(48, 48, 0)[None], 0.5 + 0.2 * (painting(48, 48, 1)[None] - 0.5)
+    bold = 0.5 + 4 * (faint - 0.5)
+
+    def scales(**options):
+        loss = _loss(PerceptualLossConfig(**options))
+        return [float(loss.targets(content, [(style, 1.0)]).content_scale["relu4_2"]) for style in (faint, bold)]
+
+    ours, plain = scales(), scales(relative_to_content=False)
+    assert ours[1] < ours[0]
+    assert plain[0] == plain[1]
 
 
 def test_style_loss_does_not_see_where_things_are():
