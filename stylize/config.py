@@ -140,7 +140,7 @@ class PerceptualLossConfig:
     content_layers: LayerWeights = (("relu3_1", 0.1), ("relu4_2", 0.9))
     # The pixels' own mean and covariance are the palette, of which the network's layers are but faintly aware.
     style_layers: LayerWeights = ((PIXELS, 1.5), ("relu1_1", 0.3), *((name, 0.2) for name in GATYS_STYLE_LAYERS[1:]))
-    content_weight: float = 0.7
+    content_weight: float = 0.72
     style_weight: float = 1.0
     # Below 4 a weave of single pixels shows in flat areas; from 6 the finest strokes suffer, from 10 all go soft.
     total_variation_weight: float = 4.0
