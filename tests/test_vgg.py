@@ -97,3 +97,17 @@ def test_vgg19_agrees_with_keras(shared, tmp_path, monkeypatch):
     theirs = reference(keras.applications.vgg19.preprocess_input(picture * 255))
     for name, expected in zip(VGG19_LAYERS, theirs, strict=True):
         np.testing.assert_allclose(ours[name], expected, rtol=1e-3, atol=1e-2 * float(np.abs(expected).mean() + 1e-6))
+
+
+@pytest.mark.parametrize(
+    ("flag", "seconds", "chosen"),
+    [(True, 0.5, "bfloat16"), (True, 0.95, "float32"), (True, 1.6, "float32"), (False, 0.5, "float32")],
+)
+def test_precision_is_chosen_by_a_trial(flag, seconds, chosen, monkeypatch):
+    """bfloat16 must be clearly faster where the CPU has it; where it has not, it isn't even tried."""
+    from stylize.networks import runtime
+
+    spent = {"float32": 1.0, "bfloat16": seconds}
+    monkeypatch.setattr(runtime, "_has_native_bfloat16", lambda: flag)
+    monkeypatch.setattr(runtime, "_seconds_of_convolution", lambda dtype: spent[dtype.name])
+    assert runtime.faster_precision.__wrapped__() == chosen
