@@ -17,7 +17,7 @@ __all__ = ["faster_precision", "tf"]
 
 @functools.lru_cache(maxsize=1)
 def faster_precision() -> Literal["float32", "bfloat16"]:
-    """Return the precision in which this machine convolves faster, by a trial of some 0.1 s.
+    """Return the precision in which this machine convolves faster, by a trial of some 0.2 s.
 
     The CPU's flags do not tell: bfloat16 takes a quarter of float32's time where there are matrix units (AMX), and
     over one and a half times as long on some CPUs that have instructions for it, but no such units.
