@@ -60,7 +60,7 @@ def _operations(found: LocalWeights, height: int, width: int, config: RefineConf
     """Return what the convolutions up to the deepest layer take, twice: forward, and back to their inputs."""
     convolutions = load_encoder_weights(found).convolutions
     layers = {name for name, _ in (*config.loss.content_layers, *config.loss.style_layers)}
-    depth = 1 + max(VGG19_LAYERS.index(name) for name in layers if name in VGG19_LAYERS)
+    depth = 1 + max(VGG19_LAYERS.index(name) for name in layers)
     total = 0.0
     for octave in range(config.loss.octaves):
         for layer in VGG19_LAYERS[:depth]:

@@ -16,7 +16,6 @@ from stylize.errors import OptionError
 
 __all__ = [
     "GATYS_STYLE_LAYERS",
-    "PIXELS",
     "RECIPES",
     "SMALLEST_PX",
     "VGG19_LAYERS",
@@ -45,8 +44,6 @@ VGG19_LAYERS = tuple(
     for block, count in enumerate(_CONVOLUTIONS_PER_BLOCK, start=1)
     for index in range(1, count + 1)
 )
-#: The picture itself as a style layer: its colours.
-PIXELS = "pixels"
 #: The layers of Gatys et al. 2015: the first activation of each block for style.
 GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 #: VGG-19 halves a picture four times before its last block: of a smaller one nothing arrives there.
@@ -57,18 +54,13 @@ def canonical_layer(name: str) -> str:
     """Return the papers' name (`relu4_2`) of a VGG-19 layer; Keras' `block4_conv2` and Caffe's `conv4_2` will do.
 
     Frameworks and papers number the layers alike; all three names mean the activation after the ReLU, which is what
-    Keras' `block4_conv2` returns. `pixels` is the picture itself. Raises OptionError for a name that VGG-19 does not
-    have.
+    Keras' `block4_conv2` returns. Raises OptionError for a name that VGG-19 does not have.
     """
-    if name == PIXELS:
-        return name
     plain = name.strip().lower().replace("block", "relu").replace("_conv", "_")
     if plain.startswith("conv"):
         plain = "relu" + plain[len("conv") :]
     if plain not in VGG19_LAYERS:
-        raise OptionError(
-            f"layer {name!r}: expected one of VGG-19's activations, relu1_1 to relu5_4 (such as relu4_2), or pixels"
-        )
+        raise OptionError(f"layer {name!r}: expected one of VGG-19's activations, relu1_1 to relu5_4 (such as relu4_2)")
     return plain
 
 
@@ -138,15 +130,16 @@ class PerceptualLossConfig:
 
     # The papers' relu4_2 alone lets eyes and mouths go at 256 px; relu3_1 holds them, and the photo's colours, too.
     content_layers: LayerWeights = (("relu3_1", 0.1), ("relu4_2", 0.9))
-    # The pixels' own mean and covariance are the palette, of which the network's layers are but faintly aware.
-    style_layers: LayerWeights = ((PIXELS, 1.5), ("relu1_1", 0.3), *((name, 0.2) for name in GATYS_STYLE_LAYERS[1:]))
-    content_weight: float = 0.72
+    style_layers: LayerWeights = (("relu1_1", 0.3), *((name, 0.2) for name in GATYS_STYLE_LAYERS[1:]))
+    content_weight: float = 0.66
     style_weight: float = 1.0
     # Below 4 a weave of single pixels shows in flat areas; from 6 the finest strokes suffer, from 10 all go soft.
     total_variation_weight: float = 4.0
     # Networks see a border from one side only, so it is the cheapest place for what a palette lacks: without this, rows
     # of white or stray colour, up to six pixels wide, run along it.
     frame_weight: float = 2.0
+    # Of their pictures' palettes the network's layers are but faintly aware. From 1 on, the scene pays for it.
+    palette_weight: float = 0.5
     normalization: Literal["relative", "mean", "sum"] = "relative"
     statistics: Literal["moments", "gram"] = "moments"
     """What the style loss compares: means and covariances of the activations, or their Gram matrices."""
@@ -168,7 +161,7 @@ class PerceptualLossConfig:
                 _check(
                     math.isfinite(weight) and weight >= 0, f"{name}: expected a weight of 0 or more, received {weight}"
                 )
-        for field in ("content_weight", "style_weight", "total_variation_weight", "frame_weight"):
+        for field in ("content_weight", "style_weight", "total_variation_weight", "frame_weight", "palette_weight"):
             weight = getattr(self, field)
             _check(math.isfinite(weight) and weight >= 0, f"{field}: expected 0 or more, received {weight}")
         _check(self.content_weight + self.style_weight > 0, "content and style weight are both 0: nothing to optimise")
@@ -338,7 +331,12 @@ class Recipe:
 _SINGLE_LEVEL = PyramidConfig(coarsest_px=None)
 # What no recipe but ours has, switched off.
 _PLAIN_LOSS = PerceptualLossConfig(
-    total_variation_weight=0.0, frame_weight=0.0, octaves=1, statistics="gram", relative_to_content=False
+    total_variation_weight=0.0,
+    frame_weight=0.0,
+    palette_weight=0.0,
+    octaves=1,
+    statistics="gram",
+    relative_to_content=False,
 )
 
 

@@ -98,15 +98,16 @@ class Networks:
     def loss(self, found: LocalWeights, config: RefineConfig) -> PerceptualLoss:
         """Return the loss that `config` describes, under the features of `found`, with its graph."""
         from stylize.losses import PerceptualLoss
+        from stylize.networks.vgg import content_layers_under
 
-        layers = [name for name, _ in (*config.loss.content_layers, *config.loss.style_layers)]
-        edge_padding = config.loss.normalization == "relative"
-        encoder = self.encoder(
-            found, layers, pooling=config.pooling, precision=config.precision, edge_padding=edge_padding
-        )
+        relative = config.loss.normalization == "relative"
+        content_layers = config.loss.content_layers
+        if relative:
+            content_layers = content_layers_under(found.name, content_layers)
+        layers = [name for name, _ in (*content_layers, *config.loss.style_layers)]
+        encoder = self.encoder(found, layers, pooling=config.pooling, precision=config.precision, edge_padding=relative)
         smoothing = config.loss.total_variation_weight * encoder.grain * config.strength
-        content = config.loss.content_weight * encoder.hold
-        loss_config = dataclasses.replace(config.loss, total_variation_weight=smoothing, content_weight=content)
+        loss_config = dataclasses.replace(config.loss, content_layers=content_layers, total_variation_weight=smoothing)
         return self._kept(("loss", encoder, loss_config), lambda: PerceptualLoss(encoder, loss_config))
 
     def style_targets(

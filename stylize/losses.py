@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from stylize.config import PIXELS, SMALLEST_PX, LayerWeights, PerceptualLossConfig
+from stylize.config import SMALLEST_PX, LayerWeights, PerceptualLossConfig
 from stylize.networks.runtime import tf
 from stylize.networks.vgg import FeatureEncoder
 from stylize.tiling import Tile, tiles
@@ -24,6 +25,8 @@ __all__ = [
     "frame_loss",
     "gram_matrix",
     "moment_loss",
+    "palette",
+    "palette_loss",
     "style_loss",
     "total_variation",
 ]
@@ -149,18 +152,93 @@ def frame_loss(image: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 _FRAME_WIDTHS_PX, _STRETCH_PX = (1, 2, 4), 4
+
+
+def palette(image: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """The colours of (1, H, W, 3) as quantiles along six axes of RGB, float32 (6, 256).
+
+    With `weights` (H, W), of pixels. Weighted means of palettes are palettes between them: Wasserstein barycentres.
+    """
+    ranks = _ranks(image.reshape(-1, 3), weights)
+    axes = zip(ranks, _BIN_COLORS, strict=True)
+    return np.stack([np.interp(_QUANTILES, *axis) for axis in axes]).astype(np.float32)
+
+
+def palette_loss(image: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+    """How far the colours of (1, H, W, 3) are from a `palette`, and the gradient, float32 of the image's shape.
+
+    The sliced Wasserstein-2 distance, squared (Rabin et al. 2011; Bonneel et al. 2015), a mean over axes, relative to
+    the palette's own variance. Means and covariances would leave a palette's shape
+    open: few bright yellows among many blues, or an even mixture of both.
+    """
+    pixels, slope, total = image.reshape(-1, 3), np.zeros((image.size // 3, 3), np.float32), 0.0
+    ranks = _ranks(pixels, weights)
+    # Where each bin's colours are to go: to those of the same rank.
+    wanted = np.stack([np.interp(*axis) for axis in zip(ranks, [_QUANTILES] * len(ranks), target, strict=True)])
+    wanted = wanted.astype(np.float32).ravel()
+    for some, along, bins in _along_axes(pixels):
+        away = along - wanted[bins]
+        counted = away if weights is None else away * weights.reshape(-1, 1)[some]
+        total += float((counted * away).sum())
+        slope[some] = counted @ _AXES.T
+    count = len(pixels) if weights is None else float(weights.sum())
+    scale = 1 / (count * len(target) * (float(target.var(axis=1).mean()) + _LEAST_VARIANCE))
+    return scale * total, (np.float32(2 * scale) * slope).reshape(image.shape)
+
+
+def _ranks(pixels: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Return each bin's rank among pixels (N, 3), in [0, 1], for each axis."""
+    counts = np.zeros(_BIN_COLORS.size)
+    for some, _, bins in _along_axes(pixels):
+        by = None if weights is None else np.repeat(weights.ravel()[some], len(_BIN_COLORS))
+        counts += np.bincount(bins.ravel(), by, counts.size)
+    counts = counts.reshape(_BIN_COLORS.shape)
+    below = counts.cumsum(axis=1)
+    ranks: np.ndarray = (below - counts / 2) / below[:, -1:]
+    return ranks
+
+
+def _along_axes(pixels: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield some pixels at a time, where they lie along the axes, (n, 6), and in which of all axes' bins."""
+    for first in range(0, len(pixels), _PIXELS_AT_ONCE):
+        some = slice(first, first + _PIXELS_AT_ONCE)
+        along = pixels[some] @ _AXES
+        bins = ((along - _BIN_COLORS[:, 0]) / (_BIN_COLORS[:, 1] - _BIN_COLORS[:, 0]) + 0.5).astype(np.int32)
+        yield some, along, bins.clip(0, _BIN_COLORS.shape[1] - 1) + _BIN_OFFSETS
+
+
+def _spread_axes(count: int) -> np.ndarray:
+    """Return unit vectors (3, count) spread evenly over directions: a Fibonacci lattice on the half sphere."""
+    height = 1 - (np.arange(count) + 0.5) / count
+    turn = math.pi * (1 + math.sqrt(5)) * np.arange(count)
+    radius = np.sqrt(1 - height**2)
+    return np.stack([radius * np.cos(turn), radius * np.sin(turn), height]).astype(np.float32)
+
+
+_AXES = _spread_axes(6)
+# The middle of each axis' bins, across the RGB cube.
+_BIN_COLORS = np.linspace(np.minimum(_AXES, 0).sum(axis=0), np.maximum(_AXES, 0).sum(axis=0), 512).T.astype(np.float32)
+_BIN_OFFSETS = np.arange(len(_BIN_COLORS), dtype=np.int32) * _BIN_COLORS.shape[1]
+_QUANTILES = (np.arange(256) + 0.5) / 256
+# A palette of one colour has none to be relative to.
+_LEAST_VARIANCE = 1e-3
+_PIXELS_AT_ONCE = 1 << 16
 _FLATNESS = 0.01
-# How far the content's energy gives way to the style's as what the content loss is relative to: 0 keeps a scene alike
-# whatever is to be painted on it, and a mosaic remains a pattern on a photograph; 1 loses it under bold styles.
-_TOWARDS_STYLE = 0.4
+# How far the content loss gives way to bold styles: 0 keeps a scene alike whatever is to be painted on it, and a mosaic
+# remains a pattern on a photograph; 1 loses it under bold styles.
+_TOWARDS_STYLE = 0.5
+# Of pictures, 0.2 to 4; a flat one is no reason to drop the other, or to hold it at any price.
+_BOLDEST = 10.0
 # A content that has a layer's style already is not to be held to it at any price.
 _NEAREST = 0.1
 # An all-black target has no energy to be relative to.
 _TINY = 1e-8
 
 
-#: Gram matrices (C, C), or second moments (C + 1, C + 1), by layer name, for each octave, the full size first.
+#: Gram matrices (C, C), or second moments (C + 1, C + 1), by layer name, for each octave, the full size first; that one
+#: also has the `palette`.
 StyleTargets = Sequence[Mapping[str, Any]]
+_PALETTE = "palette"
 
 # Of fewer positions, and less than half of all there are, a Gram matrix tells nothing of a region.
 _FEWEST_POSITIONS = 4
@@ -176,6 +254,10 @@ class Guidance:
     """Of positions, (R, h, w), each region's sum to 1; nothing by name where all positions count alike."""
     shares: Sequence[Mapping[str, Any]]
     """(R,), how much each region's loss counts: 0 where it has too few positions to tell."""
+    masks: Sequence[np.ndarray | None] = (None,)
+    """Each region's pixels, (H, W); None where all count alike."""
+    areas: Sequence[float] = (1.0,)
+    """How much each region's palette counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +271,8 @@ class PerceptualTargets:
     style: StyleTargets
     """(R, C, C) or (R, C + 1, C + 1), a matrix a region; of several styles there their weighted mean."""
     guidance: Guidance
+    palettes: Sequence[np.ndarray] = ()
+    """A palette a region."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,19 +379,26 @@ class PerceptualLoss:
             {name: tf.constant(areas * each[name] / np.maximum(totals[name], _TINY), tf.float32) for name in totals}
             for each in counts
         ]
-        return Guidance(weights, shares)
+        return Guidance(weights, shares, list(masks), areas.tolist())
 
     def style_targets(self, style: Any, octaves: int, tile_px: int | None = None) -> StyleTargets:
         """What one style (1, h, w, 3) asks for, whatever the content."""
         (targets,) = self.guided_targets(style, self.guidance(octaves), tile_px)
         return targets
 
-    def guided_targets(self, picture: Any, guidance: Guidance, tile_px: int | None = None) -> list[StyleTargets]:
+    def guided_targets(
+        self, picture: Any, guidance: Guidance, tile_px: int | None = None
+    ) -> list[list[dict[str, Any]]]:
         """What each region of a picture (1, h, w, 3) would ask for as a style."""
         pictures = _octaves(tf.constant(picture), len(guidance.weights))
         grams = [self._grams(each, tile_px, guides) for each, guides in zip(pictures, guidance.weights, strict=True)]
-        regions = len(next(iter(grams[0].values()))) if self._style_layers else 1
-        return [[{name: gram[r] for name, gram in octave.items()} for octave in grams] for r in range(regions)]
+        targets = [
+            [{name: gram[r] for name, gram in octave.items()} for octave in grams] for r in range(len(guidance.masks))
+        ]
+        if self._config.palette_weight:
+            for (full_size, *_), mask in zip(targets, guidance.masks, strict=True):
+                full_size[_PALETTE] = palette(np.asarray(picture), mask)
+        return targets
 
     def joined_targets(
         self,
@@ -330,26 +421,33 @@ class PerceptualLoss:
             own = self._stacked(self.guided_targets(content, guidance, tile_px))
             boldness = self._boldness(own[0], grams[0], guidance.shares[0])
             scale = {name: each / boldness**_TOWARDS_STYLE for name, each in scale.items()}
-            guidance = Guidance(guidance.weights, self._shares_of_the_way(own, grams, guidance))
-        return PerceptualTargets(features, scale, grams, guidance)
+            guidance = dataclasses.replace(guidance, shares=self._shares_of_the_way(own, grams, guidance))
+        palettes = [
+            np.sum([weight * targets[0][_PALETTE] for targets, weight in styles], axis=0)
+            for styles in regions
+            if self._config.palette_weight
+        ]
+        return PerceptualTargets(features, scale, grams, guidance, palettes)
 
-    def _stacked(self, regions: Sequence[StyleTargets]) -> StyleTargets:
+    def _stacked(self, regions: Sequence[StyleTargets]) -> list[dict[str, Any]]:
         """Return the regions' matrices by layer as one tensor, for each octave."""
         octaves = zip(*regions, strict=True)
         return [{name: tf.stack([each[name] for each in octave]) for name in self._style_layers} for octave in octaves]
 
     def _boldness(self, own: Mapping[str, Any], grams: Mapping[str, Any], shares: Mapping[str, Any]) -> Any:
-        """Return the energy of the style's activations over that of the content's, a geometric mean over layers."""
+        """Return how widely the style's activations vary beside the content's, a geometric mean over layers.
+
+        By the norms of their covariances: mean activations are large where a picture is bright or busy, bold or not.
+        """
         logs = [tf.constant(0.0)]
         for name in self._style_layers:
-            if name != PIXELS:
-                channels = self._encoder.channels[name]
-                ours, theirs = (
-                    tf.reduce_sum(shares[name] * tf.linalg.trace(each[name][..., :channels, :channels])) + _TINY
-                    for each in (own, grams)
-                )
-                logs.append(tf.math.log(theirs / ours))
-        return tf.exp(tf.add_n(logs) / max(1, len(logs) - 1))
+            ours, theirs = (self._spread(each[name], shares[name]) for each in (own, grams))
+            logs.append(tf.math.log(tf.clip_by_value(theirs / ours, 1 / _BOLDEST, _BOLDEST)))
+        return tf.exp(tf.add_n(logs) / max(1, len(self._style_layers)))
+
+    def _spread(self, statistics: Any, shares: Any) -> Any:
+        covariance = _mean_and_covariance(statistics)[1] if self._moments else statistics
+        return tf.reduce_sum(shares * tf.norm(covariance, axis=[-2, -1])) + _TINY
 
     def _shares_of_the_way(self, own: StyleTargets, grams: StyleTargets, guidance: Guidance) -> list[dict[str, Any]]:
         """Return the guidance's shares over the losses of the content itself: what is left of its way to the style."""
@@ -414,20 +512,22 @@ class PerceptualLoss:
         return tf.stack([(_moment_sum if self._moments else _gram_sum)(features, guide) for guide in regions])
 
     def value(self, image: Any, targets: PerceptualTargets, tile_px: int | None = None) -> dict[str, Any]:
-        """Return the terms of `__call__` as floats; `total` with the weighted frame loss."""
+        """Return the terms of `__call__` as floats; `total` with the weighted palette and frame losses."""
         if not _in_tiles(image, tile_px):
-            return self._framed(image, self(tf.constant(image), targets))[0]
+            return self._with_pixels(image, targets, self(tf.constant(image), targets))[0]
         pictures = list(_octaves(tf.constant(image), len(targets.style)))
         gram_sums, squares = self._tiled_sums(pictures, targets, cast(int, tile_px))
         variation, _ = self._tiled_variation(image, cast(int, tile_px))
-        return self._framed(image, self._terms_of_sums(pictures, gram_sums, squares, variation, targets))[0]
+        terms = self._terms_of_sums(pictures, gram_sums, squares, variation, targets)
+        return self._with_pixels(image, targets, terms)[0]
 
     def value_and_gradient(
         self, image: Any, targets: PerceptualTargets, tile_px: int | None = None
     ) -> tuple[dict[str, Any], np.ndarray]:
         """Return the terms of `value`, and the gradient of `total`: float32 of the image's shape."""
         if _in_tiles(image, tile_px):
-            return self._framed(image, *self._tiled_value_and_gradient(image, targets, cast(int, tile_px)))
+            terms, gradient = self._tiled_value_and_gradient(image, targets, cast(int, tile_px))
+            return self._with_pixels(image, targets, terms, gradient)
         octaves, guidance = len(targets.style), targets.guidance
         key = octaves, self._guided_regions(guidance.weights[0])
         if key not in self._evaluate:
@@ -440,13 +540,17 @@ class PerceptualLoss:
             tf.constant(image), targets.content, targets.content_scale, targets.style,
             list(guidance.weights), list(guidance.shares),
         )  # fmt: skip
-        return self._framed(image, terms, tensor.numpy())
+        return self._with_pixels(image, targets, terms, tensor.numpy())
 
-    def _framed(self, image: np.ndarray, terms: Any, gradient: Any = 0.0) -> tuple[dict[str, Any], Any]:
-        """Return the terms as floats, and the gradient, both with the frame loss, which needs no graph."""
-        terms, weight = tf.nest.map_structure(float, terms), self._config.frame_weight
-        if weight:
-            loss, slope = frame_loss(image)
+    def _with_pixels(
+        self, image: np.ndarray, targets: PerceptualTargets, terms: Any, gradient: Any = 0.0
+    ) -> tuple[dict[str, Any], Any]:
+        """Return the terms as floats, and the gradient, both with the losses of pixels alone, which need no graph."""
+        terms, config, guidance = tf.nest.map_structure(float, terms), self._config, targets.guidance
+        parts = [(config.frame_weight, frame_loss(image))] if config.frame_weight else []
+        for target, mask, area in zip(targets.palettes, guidance.masks, guidance.areas, strict=False):
+            parts.append((config.style_weight * config.palette_weight * area, palette_loss(image, target, mask)))
+        for weight, (loss, slope) in parts:
             terms["total"] += weight * loss
             gradient = gradient + np.float32(weight) * slope
         return terms, gradient

@@ -53,6 +53,7 @@ class Tiling:
             raise OptionError(f"--memory: {size[1]} x {size[0]} px need at least {least:g} GB, received {memory_gb:g}")
         crop = math.isqrt(int(max(room, smallest) / each))
         self.tile_px: int | None = None
+        self._reach_px = loss.reach_px
         self._say = on_message
         if crop * crop < pixels:
             # Within the room, but no smaller than what is worth its halo.
@@ -60,6 +61,14 @@ class Tiling:
         step = pixels if self.tile_px is None else (self.tile_px + 2 * loss.reach_px) ** 2
         self.peak_bytes = round(taken + whole + pixels * loss.target_bytes_per_pixel + step * each)
         """What the process is expected to take at the largest size."""
+
+    def pixels_a_step(self, height: int, width: int) -> float:
+        """Return the pixels that go forward and back through the network in a step, halos and second passes counted."""
+        pixels = height * width
+        if self.tile_px is None or pixels <= self.tile_px**2:
+            return pixels
+        # Forward once more, for the sums: half of what forward and back take.
+        return 1.5 * pixels * (1 + 2 * self._reach_px / self.tile_px) ** 2
 
     def within(self, compute: Callable[[int | None], _T]) -> _T:
         """Return compute(tile_px), with smaller tiles from now on where the system refuses memory."""

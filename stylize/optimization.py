@@ -18,6 +18,8 @@ from stylize.images import resized, size_for_long_side
 
 __all__ = [
     "LBFGS",
+    "STEP_PX",
+    "TARGETS_STEPS",
     "Adam",
     "Checkpoint",
     "HistoryEntry",
@@ -399,9 +401,10 @@ def optimize(
 _FEWEST_STEPS = 5
 # As the machine is now, not as it was.
 _NEWEST_STEPS = 20
-# Until two levels are measured: the pixels that cost as much as what a step costs at any size, on two cores.
-_FIXED_PX = 10_000
-_TARGETS_STEPS = 2.0
+#: Until two levels are measured: the pixels that cost as much as what a step costs at any size, on two cores.
+STEP_PX = 10_000
+#: Until two levels are measured: the steps that cost as much as the making of a level's targets.
+TARGETS_STEPS = 2.0
 
 
 class _Pace:
@@ -418,7 +421,7 @@ class _Pace:
         self._steps_s: dict[int, deque[float]] = {}
         self._first_steps_s: dict[int, float] = {}
         self._fixed_s = self._pixel_s = 0.0
-        self._targets_steps = _TARGETS_STEPS
+        self._targets_steps = TARGETS_STEPS
         self._newest: HistoryEntry | None = None
         for entry in history:
             self.add(entry)
@@ -456,7 +459,7 @@ class _Pace:
         coarsest, newest = min(typical_s), max(typical_s)
         seconds, pixels = typical_s[newest], self._pixels[newest]
         if coarsest == newest:
-            slope = seconds / (pixels + _FIXED_PX)
+            slope = seconds / (pixels + STEP_PX)
         else:
             slope = (seconds - typical_s[coarsest]) / (pixels - self._pixels[coarsest])
         # Other programs come and go, but neither a pixel nor a step as such costs less than nothing.

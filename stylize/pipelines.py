@@ -41,6 +41,8 @@ from stylize.images import (
 from stylize.loaded import Networks, OnDownload, OnMessage
 from stylize.masks import Masks, MaskSource
 from stylize.optimization import (
+    STEP_PX,
+    TARGETS_STEPS,
     Checkpoint,
     HistoryEntry,
     Iterate,
@@ -527,7 +529,9 @@ def _refine(
         start, levels = inputs.content_pixels, ()
     loss = surroundings.networks.loss(found, config)
     tiling = surroundings.tiling(loss, inputs)
-    surroundings.say(_outlook(config, found, loss, levels, tiling))
+    known = not levels or config.time_budget is not None or resume_from is not None
+    seconds = None if known else _expected_s(loss, inputs, levels, tiling)
+    surroundings.say(_outlook(config, found, loss, levels, tiling, seconds))
     recipe = inputs.recipe("refine", config, networks, **extra)
     on_start, on_iterate = _as_results(inputs, config, on_start, on_iterate)
     if on_start is not None:
@@ -611,14 +615,46 @@ def _outlook(
     loss: PerceptualLoss,
     levels: Sequence[PyramidLevel],
     tiling: Tiling,
+    seconds: float | None,
 ) -> str:
-    """Return one line on what the run will do and take; how long is told from its first steps on."""
+    """Return one line on what the run will do and take."""
     sizes = ", ".join(str(level.long_side_px) for level in levels)
     length = f"{config.steps} steps" if config.time_budget is None else f"{config.time_budget:g} s"
+    time_ = "" if seconds is None else f"about {_rounded_time(seconds)}, "
     tiles = "" if tiling.tile_px is None else f", in tiles of {tiling.tile_px} px"
     return (
         f"{found.name} in {loss.precision}, {config.optimization.optimizer}, {length} over {sizes} px, "
-        f"up to {tiling.peak_bytes / 1e9:.1f} GB{tiles}"
+        f"{time_}up to {tiling.peak_bytes / 1e9:.1f} GB{tiles}"
+    )
+
+
+def _rounded_time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+# As many octaves as any picture has, so that the graph traced for the probe is that of the run.
+_PROBE_PX = 128
+
+
+def _expected_s(loss: PerceptualLoss, inputs: _Inputs, levels: Sequence[PyramidLevel], tiling: Tiling) -> float:
+    """Return about how many seconds the levels will take, by those of one step on a small picture."""
+    probe = np.random.default_rng(0).random((1, _PROBE_PX, _PROBE_PX, 3), np.float32)
+    regions = inputs.mask_count
+    masks = np.ones((regions, _PROBE_PX, _PROBE_PX), np.float32) if regions else None
+    guidance = loss.guidance(loss.octaves(probe), masks)
+    own = loss.guided_targets(probe, guidance)
+    targets = loss.joined_targets(probe, [[(region, 1.0)] for region in own], guidance)
+    loss.value_and_gradient(probe, targets)  # traces the graph
+    began = time.perf_counter()
+    loss.value_and_gradient(probe, targets)
+    per_pixel_s = (time.perf_counter() - began) / (_PROBE_PX**2 + STEP_PX)
+    sizes = [size_for_long_side(*inputs.size, level.long_side_px) for level in levels]
+    return per_pixel_s * sum(
+        (level.max_steps + TARGETS_STEPS) * (tiling.pixels_a_step(*size) + STEP_PX)
+        for level, size in zip(levels, sizes, strict=True)
     )
 
 

@@ -10,6 +10,7 @@ from conftest import painting, tiny_convolutions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stylize import losses
 from stylize.config import GATYS_STYLE_LAYERS, RECIPES, PerceptualLossConfig
 from stylize.losses import (
     PerceptualLoss,
@@ -17,6 +18,8 @@ from stylize.losses import (
     frame_loss,
     gram_matrix,
     moment_loss,
+    palette,
+    palette_loss,
     style_loss,
     total_variation,
 )
@@ -135,6 +138,7 @@ def test_gradient_agrees_with_finite_differences(seed, octaves, edge):
     ahead, behind = (loss.value_and_gradient(image + sign * step * direction, targets)[0]["total"] for sign in (1, -1))
     assert (ahead - behind) / (2 * step) == pytest.approx(float((gradient * direction).sum()), rel=0.08)
     weighted = config.content_weight * terms["content"] + terms["style"] + 0.1 * terms["total_variation"]
+    weighted += config.palette_weight * palette_loss(image, targets.palettes[0])[0]
     assert terms["total"] == pytest.approx(weighted + config.frame_weight * frame_loss(image)[0], rel=1e-5)
 
 
@@ -161,6 +165,67 @@ def test_frame_gradient_agrees_with_finite_differences():
     assert (ahead - behind) / 2e-5 == pytest.approx(float((frame_loss(image)[1] * direction).sum()), rel=1e-4)
 
 
+def test_palette_loss_is_the_sliced_wasserstein_distance():
+    """Of as many pixels each: the mean squared distance of colours of one rank, over axes, here by sorting."""
+    image, style = painting(40, 50, 0)[None], 0.2 + 0.5 * painting(50, 40, 1)[None] ** 2
+    ours, theirs = (np.sort(picture.reshape(-1, 3) @ losses._AXES, axis=0) for picture in (image, style))
+    expected = np.square(ours - theirs).mean() / (theirs.var(axis=0).mean() + losses._LEAST_VARIANCE)
+    assert palette_loss(image, palette(style))[0] == pytest.approx(expected, rel=0.02)
+    np.testing.assert_allclose(losses._AXES.T @ losses._AXES, np.eye(6), atol=0.85)  # no two axes see the same
+
+
+def test_a_palette_does_not_see_where_colours_are():
+    picture = painting(40, 50, 0)[None]
+    elsewhere = np.random.default_rng(0).permutation(picture.reshape(-1, 3)).reshape(picture.shape)
+    assert palette_loss(elsewhere, palette(picture))[0] < 5e-4
+    one_colour = np.full_like(picture, 0.3)
+    assert palette_loss(one_colour, palette(one_colour))[0] < 1e-2
+    assert palette_loss(picture, palette(one_colour))[0] > 1
+
+
+def test_going_down_the_palettes_gradient_brings_the_colours():
+    """Few yellows among many blues, not a mixture of both, though each slice sees one axis alone."""
+    rng = np.random.default_rng(0)
+    style = np.where(rng.random((1, 40, 40, 1)) < 0.1, [0.9, 0.8, 0.2], [0.1, 0.2, 0.6]).astype(np.float32)
+    image = rng.random((1, 40, 40, 3), np.float32)
+    target = palette(style)
+    first, _ = palette_loss(image, target)
+    for _ in range(60):
+        loss, gradient = palette_loss(image, target)
+        image = image - 40 * gradient
+    assert loss < 0.1 * first
+    assert np.mean(image[..., 0] > 0.7) == pytest.approx(np.mean(style[..., 0] > 0.7), abs=0.04)
+    assert np.mean(image[..., 0] < 0.2) == pytest.approx(np.mean(style[..., 0] < 0.2), abs=0.1)
+
+
+def test_palette_gradient_agrees_with_finite_differences():
+    image, target = painting(29, 38, 4)[None].astype(np.float64), palette(painting(30, 30, 1)[None])
+    gradient = palette_loss(image, target)[1]
+    step = 1e-7  # within the bins
+    ahead, behind = (palette_loss(image + sign * step * gradient / abs(gradient).max(), target)[0] for sign in (1, -1))
+    assert (ahead - behind) / (2 * step) == pytest.approx(
+        float(np.square(gradient).sum() / abs(gradient).max()), rel=0.01
+    )
+
+
+def test_a_palette_of_weighted_pixels_sees_no_others():
+    image, style = painting(40, 50, 0)[None], painting(40, 50, 1)[None]
+    mask = np.zeros((40, 50), np.float32)
+    mask[:, :20] = 0.5
+    np.testing.assert_allclose(palette(image, mask), palette(np.ascontiguousarray(image[:, :, :20])), atol=1e-6)
+    loss, gradient = palette_loss(image, palette(style), mask)
+    inside, inner = palette_loss(np.ascontiguousarray(image[:, :, :20]), palette(style))
+    assert loss == pytest.approx(inside, rel=1e-5)
+    np.testing.assert_allclose(gradient[:, :, :20], inner, rtol=1e-3, atol=1e-9)
+    assert not gradient[:, :, 20:].any()
+
+
+def test_between_two_palettes_lie_their_weighted_means():
+    dark, bright = (np.full((1, 8, 8, 3), value, np.float32) for value in (0.2, 0.8))
+    between = 0.75 * palette(dark) + 0.25 * palette(bright)
+    np.testing.assert_allclose(between, palette(np.full((1, 8, 8, 3), 0.35, np.float32)), atol=5e-3)
+
+
 def test_the_content_gives_way_to_bold_styles():
     """Of two styles, the content weighs less beside the one of more energy; recipes of others know no such thing."""
     content, faint = painting(48, 48, 0)[None], 0.5 + 0.2 * (painting(48, 48, 1)[None] - 0.5)
@@ -180,9 +245,7 @@ def test_style_loss_does_not_see_where_things_are():
     convolutions = {
         name: ((kernel + kernel[:, ::-1]) / 2, bias) for name, (kernel, bias) in tiny_convolutions().items()
     }
-    encoder = FeatureEncoder(
-        EncoderWeights(convolutions), ["pixels", *GATYS_STYLE_LAYERS, "relu4_2"], precision="float32"
-    )
+    encoder = FeatureEncoder(EncoderWeights(convolutions), [*GATYS_STYLE_LAYERS, "relu4_2"], precision="float32")
     loss = PerceptualLoss(encoder, PerceptualLossConfig(octaves=2))
     picture = painting(64, 64, 3)[None]
     mirrored = np.ascontiguousarray(picture[:, :, ::-1])

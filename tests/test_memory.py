@@ -122,3 +122,13 @@ def test_refine_in_tiles_paints_the_same_picture(tiny_networks, monkeypatch):
     tiled = stylize.refine(content, style, **options, on_message=messages.append).image
     assert any("in tiles of 64 px" in message for message in messages)
     np.testing.assert_allclose(tiled, whole, atol=2e-3)
+
+
+def test_tiles_cost_their_halos_and_a_second_pass(loss):
+    tiling = Tiling(loss, (3000, 4000), None, _never)
+    tiling.tile_px = None
+    assert tiling.pixels_a_step(3000, 4000) == 12e6
+    tiling.tile_px = 512
+    assert tiling.pixels_a_step(512, 512) == 512**2, "a picture of one tile is not computed in tiles"
+    halo = (512 + 2 * loss.reach_px) ** 2 / 512**2
+    assert tiling.pixels_a_step(3000, 4000) == pytest.approx(12e6 * halo * 3 / 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -418,7 +419,7 @@ def test_kept_targets_have_a_bound(tiny_networks, pictures, monkeypatch):
 
 def test_strength_of_refine_leads_from_the_content_to_the_style(tiny_networks):
     content, style = painting(48, 40, 0), painting(48, 48, 1)
-    options = {"size": 48, "steps": 12, "features": "vgg19-slim", "precision": "float32"}
+    options = {"size": 48, "steps": 40, "features": "vgg19-slim", "precision": "float32"}
     none, half, full = (stylize.refine(content, style, strength=s, **options).image for s in (0.0, 0.5, 1.0))
     np.testing.assert_array_equal(none, content)
     far = np.abs(full - content).mean()
@@ -435,3 +436,29 @@ def test_of_losses_that_differ_only_the_newest_stay_loaded():
     assert networks._kept(("loss", 0), object) is not losses[0]
     assert networks._kept(("stylizer", "mini"), object) is stylizer
     assert len(networks._loaded) == 5
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_how_long_a_run_will_take_is_said_before_it_starts(tiny_networks, pictures, monkeypatch, masked):
+    from stylize import pipelines
+    from stylize.losses import PerceptualLoss
+    from stylize.optimization import STEP_PX, TARGETS_STEPS
+
+    clock = [0.0]
+    evaluate = PerceptualLoss.value_and_gradient
+
+    def slowly(self, image, *rest):
+        clock[0] += 1e-4 * (image.shape[1] * image.shape[2] + STEP_PX)
+        return evaluate(self, image, *rest)
+
+    monkeypatch.setattr(PerceptualLoss, "value_and_gradient", slowly)
+    monkeypatch.setattr(pipelines, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    messages = []
+    masks = [np.eye(32, 48, k, dtype=np.float32) for k in (0, 5)] if masked else []
+    styles = [pictures[1]] * (2 if masked else 1)
+    stylize.refine(pictures[0], styles, **QUICK, mask=masks, on_message=messages.append, on_iterate=lambda it: None)
+    expected = (QUICK["steps"] + TARGETS_STEPS) * 1e-4 * (32 * 48 + STEP_PX)
+    assert any(f" about {expected:.0f} s, up to " in message for message in messages), messages
+    messages.clear()
+    stylize.refine(pictures[0], styles, size=48, time_budget=0.1, mask=masks, on_message=messages.append)
+    assert not any("about" in message for message in messages), "it was given"

@@ -9,7 +9,7 @@ from conftest import TINY_CHANNELS, painting, tiny_convolutions
 from stylize import weights
 from stylize.config import VGG19_LAYERS
 from stylize.errors import WeightsError
-from stylize.networks.vgg import EncoderWeights, FeatureEncoder, load_encoder_weights
+from stylize.networks.vgg import EncoderWeights, FeatureEncoder, content_layers_under, load_encoder_weights
 
 LAYERS = ["relu1_1", "relu2_1", "relu3_1", "relu4_2", "relu5_1"]
 TINY = EncoderWeights(tiny_convolutions())
@@ -111,3 +111,13 @@ def test_precision_is_chosen_by_a_trial(flag, seconds, chosen, monkeypatch):
     monkeypatch.setattr(runtime, "_has_native_bfloat16", lambda: flag)
     monkeypatch.setattr(runtime, "_seconds_of_convolution", lambda dtype: spent[dtype.name])
     assert runtime.faster_precision.__wrapped__() == chosen
+
+
+def test_the_stand_in_holds_scenes_by_the_layers_that_it_knows():
+    layers = (("relu3_1", 0.1), ("relu4_2", 1.0))
+    assert content_layers_under("vgg19", layers) == layers
+    held = dict(content_layers_under("vgg19-slim", layers))
+    assert list(held) == ["relu3_1", "relu2_1", "relu4_2"], "each layer once"
+    assert held["relu3_1"] > 0.1, "what it has already, and its part of relu4_2's"
+    assert 0 < sum(held.values()) < 1.1
+    assert content_layers_under("vgg19-slim", (("relu3_1", 0.5),)) == (("relu3_1", 0.5),)

@@ -20,7 +20,7 @@ from stylize.app import live, server
 from stylize.app import studio as studios
 from stylize.app.jobs import Job
 from stylize.app.studio import MOST_PX, Painted, Progress, Studio, Styles
-from stylize.config import PIXELS, RECIPES, VGG19_LAYERS, FastConfig, LayerWeights, RefineConfig
+from stylize.config import RECIPES, VGG19_LAYERS, FastConfig, LayerWeights, RefineConfig
 from stylize.errors import OptionError, StylizeError
 from stylize.images import Picture, encode
 from stylize.optimization import HistoryEntry
@@ -277,7 +277,7 @@ def _weight(column: Any, label: str, default: float, key: Callable[[str], str]) 
 def _layers(label: str, recipe: LayerWeights, key: Callable[[str], str]) -> LayerWeights | tuple[tuple[str, None], ...]:
     """Return the layers as the command line has them: with the recipe's weights, or others without."""
     default = [name for name, _ in recipe]
-    names = st.multiselect(label, (PIXELS, *VGG19_LAYERS), default, key=key(label))
+    names = st.multiselect(label, VGG19_LAYERS, default, key=key(label))
     return recipe if names == default else tuple((name, None) for name in names)
 
 

@@ -12,16 +12,20 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stylize.config import PIXELS, VGG19_LAYERS
+from stylize.config import VGG19_LAYERS, LayerWeights
 from stylize.errors import WeightsError
 from stylize.networks.runtime import faster_precision, tf
 from stylize.weights import LocalWeights
 
-__all__ = ["EncoderWeights", "FeatureEncoder", "load_encoder_weights"]
+__all__ = ["EncoderWeights", "FeatureEncoder", "content_layers_under", "load_encoder_weights"]
 
 # By eye: under the total variation that VGG-19 needs against its noise, the stand-in paints a blur.
-_SLIM_GRAIN = 1 / 6
-_SLIM_HOLD = 3.0
+_SLIM_GRAIN = 0.3
+# Half of what VGG-19 sees at relu4_2 is lost on the stand-in, and meeting the rest smears. What it does see, at shallow
+# layers, holds the scene at less weight, and leaves room for strokes (models/vgg19_slim.md).
+_STAND_INS: Mapping[str, Mapping[str, LayerWeights]] = {
+    "vgg19-slim": {"relu4_2": (("relu2_1", 0.27), ("relu3_1", 0.16), ("relu4_2", 0.13))}
+}
 _CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
@@ -35,10 +39,20 @@ class EncoderWeights:
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
     grain: float = 1.0
     """How much of a style's fine grain these features ask for, beside VGG-19: smoothing is to be scaled by it."""
-    hold: float = 1.0
-    """How much more than under VGG-19 the content must weigh for the scene to be held as well."""
     lifts: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Per layer (`relu4_1`) a matrix (channels, channels) that takes the activation into its teacher's geometry."""
+
+
+def content_layers_under(network: str, layers: LayerWeights) -> LayerWeights:
+    """Return the layers of a feature network of the registry that hold a scene as VGG-19's `layers` do, and weights.
+
+    For losses relative to their targets, as weights then mean the same at all layers.
+    """
+    weights: dict[str, float] = {}
+    for name, weight in layers:
+        for layer, share in _STAND_INS.get(network, {}).get(name, ((name, 1.0),)):
+            weights[layer] = weights.get(layer, 0.0) + weight * share
+    return tuple(weights.items())
 
 
 def load_encoder_weights(weights: LocalWeights) -> EncoderWeights:
@@ -86,7 +100,7 @@ def _safetensors(path: Path) -> EncoderWeights:
         if key.endswith("/kernel")
     }
     lifts = {key.removesuffix("/lift"): value for key, value in tensors.items() if key.endswith("/lift")}
-    return EncoderWeights(convolutions, lifts=lifts, grain=_SLIM_GRAIN, hold=_SLIM_HOLD)
+    return EncoderWeights(convolutions, lifts=lifts, grain=_SLIM_GRAIN)
 
 
 class FeatureEncoder:
@@ -119,9 +133,9 @@ class FeatureEncoder:
             )
         if precision == "auto":
             precision = faster_precision()
-        self.layers = tuple(layer for layer in (PIXELS, *VGG19_LAYERS) if layer in layers)
+        self.layers = tuple(layer for layer in VGG19_LAYERS if layer in layers)
         self.precision = precision
-        self.grain, self.hold = weights.grain, weights.hold
+        self.grain = weights.grain
         self._dtype = tf.as_dtype(precision)
         self._pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
         self._edge_padding = edge_padding
@@ -135,8 +149,6 @@ class FeatureEncoder:
             layer: int(kernel.shape[-1]) for layer, kernel, _ in self._convolutions if layer in self.layers
         }
         """Channels of each layer's activation."""
-        if PIXELS in layers:
-            self.channels[PIXELS] = 3
         self.strides, self.grid_px, self.reach_px = _geometry(self.layers)
         """Each layer's stride, the largest stride, and how far in pixels an activation sees, a multiple of it."""
         self._lifts = {
@@ -151,16 +163,13 @@ class FeatureEncoder:
         return sum(kernel.shape[-1] / 4.0 ** (int(layer[len("relu")]) - 1) for layer, kernel, _ in self._convolutions)
 
     def __call__(self, image: Any) -> dict[str, Any]:
-        """Encode float32 (1, H, W, 3) in [0, 1], at least 16 px a side; return float32 (1, h, w, C) by layer name.
-
-        The layer `pixels` is the picture itself.
-        """
+        """Encode float32 (1, H, W, 3) in [0, 1], at least 16 px a side; return float32 (1, h, w, C) by layer name."""
         x = image * self._scale + self._offset
         if self._edge_padding:
             x = tf.concat([x[:, :1], x, x[:, -1:]], axis=1)
             x = tf.concat([x[:, :, :1], x, x[:, :, -1:]], axis=2)
         x = tf.cast(x, self._dtype)
-        features = {PIXELS: image} if PIXELS in self.layers else {}
+        features = {}
         block = "relu1"
         for index, (layer, kernel, bias) in enumerate(self._convolutions):
             if not layer.startswith(block):
@@ -178,12 +187,13 @@ class FeatureEncoder:
 
 def _depth(layers: Sequence[str]) -> int:
     """Return how many convolutions it takes to get to the deepest of `layers`."""
-    return max(0 if layer == PIXELS else 1 + VGG19_LAYERS.index(layer) for layer in layers)
+    return max(1 + VGG19_LAYERS.index(layer) for layer in layers)
 
 
 def _geometry(layers: Sequence[str]) -> tuple[dict[str, int], int, int]:
     """Return each layer's stride, the largest stride, and how far in pixels an activation sees, a multiple of it."""
-    strides, stride, reach = ({PIXELS: 1} if PIXELS in layers else {}), 1, 0
+    strides: dict[str, int] = {}
+    stride, reach = 1, 0
     for layer in VGG19_LAYERS[: _depth(layers)]:
         if layer.endswith("_1") and layer != "relu1_1":
             reach += stride  # pooling looks at one more
