@@ -168,8 +168,8 @@ def palette_loss(image: np.ndarray, target: np.ndarray, weights: np.ndarray | No
     """How far the colours of (1, H, W, 3) are from a `palette`, and the gradient, float32 of the image's shape.
 
     The sliced Wasserstein-2 distance, squared (Rabin et al. 2011; Bonneel et al. 2015), a mean over axes, relative to
-    the palette's own variance. Means and covariances would leave a palette's shape
-    open: few bright yellows among many blues, or an even mixture of both.
+    the palette's own variance. Means and covariances would leave a palette's shape open: few bright yellows among
+    many blues, or an even mixture of both.
     """
     pixels, slope, total = image.reshape(-1, 3), np.zeros((image.size // 3, 3), np.float32), 0.0
     ranks = _ranks(pixels, weights)
@@ -183,7 +183,8 @@ def palette_loss(image: np.ndarray, target: np.ndarray, weights: np.ndarray | No
         slope[some] = counted @ _AXES.T
     count = len(pixels) if weights is None else float(weights.sum())
     scale = 1 / (count * len(target) * (float(target.var(axis=1).mean()) + _LEAST_VARIANCE))
-    return scale * total, (np.float32(2 * scale) * slope).reshape(image.shape)
+    slope *= np.float32(2 * scale)
+    return scale * total, slope.reshape(image.shape)
 
 
 def _ranks(pixels: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
