@@ -146,7 +146,7 @@ class PerceptualLossConfig:
     # Photos stand at different distances from a style, and so do their layers: weights then mean the same for all.
     relative_to_content: bool = True
     """Divide each layer's style loss by that of the content photo itself: near 1 where it starts, 0 at the style. The
-    content loss gives way to styles whose activations have more energy than the content's."""
+    content loss gives way to styles whose activations vary more than the content's."""
     # At full size alone, grain over a photograph meets the loss; smaller sizes ask for long strokes and the palette.
     octaves: int = 3
     """The style loss is a mean over the picture at full size, half, quarter, ...: this many sizes, each weighing less

@@ -37,7 +37,7 @@ State = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class LossTerms:
-    """One evaluation of the loss. `total` is weighted, the frame loss in it; the others are the plain terms."""
+    """One evaluation of the loss. `total` is weighted, palette and frame in it; the others are the plain terms."""
 
     total: float
     content: float
