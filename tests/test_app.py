@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from conftest import REPOSITORY, painting
 from PIL import Image
 
 from stylize import images
+from stylize.app import server
 from stylize.app.studio import MOST_PX, Studio, examples
 from stylize.cli import main
 from stylize.config import AppConfig, FastConfig, RefineConfig
 from stylize.errors import ImageError, StylizeError
+from stylize.loaded import Networks
 
 PATIENCE_S = 60
 PAGE = REPOSITORY / "stylize" / "app" / "page.py"
@@ -299,6 +302,33 @@ def test_the_panel_follows_the_recipe(page, studio):
     page.button(key="generate").click().run()
     until(page, lambda: result_is_shown(page))
     assert page.session_state.shown.config.init == "noise"
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The server
+
+
+def test_a_run_of_the_page_leaves_keras_alone(monkeypatch):
+    """A refinement may be building its graph in a thread of its own."""
+    testing = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is not installed")
+    from streamlit.web import cli
+
+    cleared = []
+    backend = types.SimpleNamespace(clear_session=lambda: cleared.append(True))
+    monkeypatch.setitem(sys.modules, "keras", types.SimpleNamespace(backend=backend))
+
+    def page_runs(*_, **__):
+        assert testing.AppTest.from_string("import streamlit; streamlit.text('here')").run().text[0].value == "here"
+
+    page_runs()
+    assert cleared, "Streamlit has changed: is the server's patch still needed?"
+    cleared.clear()
+    from streamlit.runtime.scriptrunner import script_runner
+
+    monkeypatch.setattr(script_runner, "_clean_problem_modules", script_runner._clean_problem_modules)
+    monkeypatch.setattr(cli, "main", page_runs)
+    server.serve(AppConfig(), Networks(leave_traces=False), browser=False)
+    assert not cleared
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -121,9 +121,9 @@ def test_who_leaves_frees_the_machine_and_the_place():
     jobs = {visitor: queue.submit(visitor, gate) for visitor, gate in gates.items()}
     assert gates["a"].running.wait(PATIENCE_S)
     visitors.gone = {"a", "b"}
-    visitors.now = 9
-    assert queue.place(jobs["c"]) == 2  # a moment's absence costs nothing
-    visitors.now = 11
+    for visitors.now in (11, 20):
+        assert queue.place(jobs["c"]) == 2  # a moment's absence costs nothing, though nobody looked for long before
+    visitors.now = 22
     assert gates["c"].running.wait(PATIENCE_S)
     assert ended(jobs["a"]) == "dropped"
     assert jobs["a"].result is None

@@ -27,14 +27,14 @@ class Job:
         progress: whatever the work last put there.
     """
 
-    def __init__(self, visitor: str, work: Callable[[Job], Any], seen: float) -> None:
+    def __init__(self, visitor: str, work: Callable[[Job], Any]) -> None:
         self.visitor = visitor
         self.state: Literal["waiting", "running", "done", "failed", "dropped"] = "waiting"
         self.result: Any = None
         self.error: str | None = None
         self.progress: Any = None
         self._work: Callable[[Job], Any] | None = work
-        self._seen = seen
+        self._missed_since: float | None = None
         self._stop_asked = False
         self._abandoned = False
         self._look_around: Callable[[], None] = lambda: None
@@ -105,7 +105,7 @@ class Queue:
                     f"the queue is full ({len(self._running)} at work, {len(self._waiting)} waiting): try again in a "
                     "few minutes; the preview works meanwhile"
                 )
-            job = Job(visitor, work, self._clock())
+            job = Job(visitor, work)
             job._look_around = self._look_around
             self._waiting.append(job)
             self._changed.notify()
@@ -172,9 +172,12 @@ class Queue:
         with self._changed:
             now = self._clock()
             for job in (*self._waiting, *self._running):
+                # Counted from when the visitor was first missed: nobody may have looked for a while before.
                 if self._present(job.visitor):
-                    job._seen = now
-                elif now - job._seen > self._grace_s and not job._abandoned:
+                    job._missed_since = None
+                elif job._missed_since is None:
+                    job._missed_since = now
+                elif now - job._missed_since > self._grace_s and not job._abandoned:
                     job._abandoned = True
                     self.stop(job)
 

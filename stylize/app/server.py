@@ -25,6 +25,8 @@ _SETTINGS = {
     "server.enableCORS": "true",
     "server.fileWatcherType": "none",
     "server.runOnSave": "false",
+    # A full garbage collection after every run of the page would hold up previews and refinements alike.
+    "runner.postScriptGC": "false",
     # A visitor sees no traceback; the log does.
     "client.showErrorDetails": "none",
     "client.toolbarMode": "minimal",
@@ -53,11 +55,15 @@ def present(visitor: str) -> bool:
 def serve(config: AppConfig, networks: Networks, *, browser: bool = True) -> None:
     """Serve the page until Ctrl-C (or SIGTERM); then the refinements under way are ended."""
     from streamlit import net_util
+    from streamlit.runtime.scriptrunner import script_runner
     from streamlit.web import cli
 
     global studio
     # To judge a request from a foreign page, Streamlit would ask a server outside for this machine's address.
     vars(net_util)["get_external_ip"] = lambda: None
+    # After every run of the page, Streamlit clears Keras' state and TensorFlow's cache of kernels: a refinement in its
+    # thread may be building its graph just then.
+    vars(script_runner)["_clean_problem_modules"] = lambda: None
     settings = {
         **_SETTINGS,
         "server.address": config.host,
