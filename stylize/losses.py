@@ -23,7 +23,7 @@ __all__ = [
     "StyleTargets",
     "content_loss",
     "frame_loss",
-    "gram_matrix",
+    "gram_sum",
     "moment_loss",
     "palette",
     "palette_loss",
@@ -32,17 +32,14 @@ __all__ = [
 ]
 
 
-def gram_matrix(features: Any, guide: Any = None) -> Any:
-    """Gram matrix of activations (1, H, W, C): the mean over positions of f f', (C, C), float32.
+def gram_sum(features: Any, guide: Any = None) -> Any:
+    """Sum over positions of f f', of activations f (1, H, W, C): (C, C), float32.
 
-    Gatys et al. 2015 (arXiv 1508.06576), equation 3, divided by H W so that pictures of different sizes compare. With
-    a `guide`, weights of positions (H, W) that sum to 1, it is the weighted mean: the guided Gram matrix of Gatys et
-    al. 2017 (arXiv 1611.07865), equation 4, of a guidance channel that is the root of these weights.
+    Over H W it is the Gram matrix of Gatys et al. 2015 (arXiv 1508.06576), equation 3, such that pictures of different
+    sizes compare; sums of tiles add up. With a `guide`, weights of positions (H, W) that sum to 1, it is the guided
+    Gram matrix of Gatys et al. 2017 (arXiv 1611.07865), equation 4, of a channel that is the root of these weights.
     """
-    if guide is not None:
-        return _gram_sum(features, guide)
-    shape = tf.shape(features)
-    return _gram_sum(features) / tf.cast(shape[1] * shape[2], tf.float32)
+    return _second_moments(features, guide, with_sums=False)
 
 
 def content_loss(features: Any, target: Any, normalization: str) -> Any:
@@ -391,10 +388,12 @@ class PerceptualLoss:
         self, picture: Any, guidance: Guidance, tile_px: int | None = None
     ) -> list[list[dict[str, Any]]]:
         """What each region of a picture (1, h, w, 3) would ask for as a style."""
-        pictures = _octaves(tf.constant(picture), len(guidance.weights))
-        grams = [self._grams(each, tile_px, guides) for each, guides in zip(pictures, guidance.weights, strict=True)]
         targets = [
-            [{name: gram[r] for name, gram in octave.items()} for octave in grams] for r in range(len(guidance.masks))
+            [
+                {name: gram[r] for name, gram in octave.items()}
+                for octave in self._statistics(picture, guidance, tile_px)
+            ]
+            for r in range(len(guidance.masks))
         ]
         if self._config.palette_weight:
             for (full_size, *_), mask in zip(targets, guidance.masks, strict=True):
@@ -419,7 +418,7 @@ class PerceptualLoss:
         ]
         scale = {name: _content_scale(target, self._config.normalization) for name, target in features.items()}
         if self._config.relative_to_content:
-            own = self._stacked(self.guided_targets(content, guidance, tile_px))
+            own = self._statistics(content, guidance, tile_px)
             boldness = self._boldness(own[0], grams[0], guidance.shares[0])
             scale = {name: each / boldness**_TOWARDS_STYLE for name, each in scale.items()}
             guidance = dataclasses.replace(guidance, shares=self._shares_of_the_way(own, grams, guidance))
@@ -430,10 +429,10 @@ class PerceptualLoss:
         ]
         return PerceptualTargets(features, scale, grams, guidance, palettes)
 
-    def _stacked(self, regions: Sequence[StyleTargets]) -> list[dict[str, Any]]:
-        """Return the regions' matrices by layer as one tensor, for each octave."""
-        octaves = zip(*regions, strict=True)
-        return [{name: tf.stack([each[name] for each in octave]) for name in self._style_layers} for octave in octaves]
+    def _statistics(self, picture: Any, guidance: Guidance, tile_px: int | None) -> list[Mapping[str, Any]]:
+        """Return the regions' Gram matrices or second moments by layer, for each octave."""
+        pictures = _octaves(tf.constant(picture), len(guidance.weights))
+        return [self._grams(each, tile_px, guides) for each, guides in zip(pictures, guidance.weights, strict=True)]
 
     def _boldness(self, own: Mapping[str, Any], grams: Mapping[str, Any], shares: Mapping[str, Any]) -> Any:
         """Return how widely the style's activations vary beside the content's, a geometric mean over layers.
@@ -510,7 +509,7 @@ class PerceptualLoss:
     def _sums_of(self, features: Any, guides: Any) -> Any:
         """Return the sums of each region (R, C, C) or (R, C + 1, C + 1); without guides, of all positions as one."""
         regions = [None] if guides is None else tf.unstack(guides)
-        return tf.stack([(_moment_sum if self._moments else _gram_sum)(features, guide) for guide in regions])
+        return tf.stack([(_moment_sum if self._moments else gram_sum)(features, guide) for guide in regions])
 
     def value(self, image: Any, targets: PerceptualTargets, tile_px: int | None = None) -> dict[str, Any]:
         """Return the terms of `__call__` as floats; `total` with the weighted palette and frame losses."""
@@ -770,12 +769,8 @@ def _cropped(picture: Any, tile: Tile) -> Any:
     return tf.constant(picture[:, rows, columns])
 
 
-def _gram_sum(features: Any, guide: Any = None) -> Any:
-    return _second_moments(features, guide, with_sums=False)
-
-
 def _moment_sum(features: Any, guide: Any = None) -> Any:
-    """As `_gram_sum` of the features with a channel of ones, without copying them."""
+    """As `gram_sum` of the features with a channel of ones, without copying them."""
     return _second_moments(features, guide, with_sums=True)
 
 

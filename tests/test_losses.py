@@ -16,7 +16,7 @@ from stylize.losses import (
     PerceptualLoss,
     content_loss,
     frame_loss,
-    gram_matrix,
+    gram_sum,
     moment_loss,
     palette,
     palette_loss,
@@ -31,9 +31,9 @@ FEATURES = np.array([[[[1.0, 2.0], [3.0, 4.0]]]], np.float32)
 TARGET = np.array([[[[0.0, 2.0], [3.0, 1.0]]]], np.float32)
 
 
-def test_gram_matrix_by_hand():
-    # (f1 f1' + f2 f2') / 2 = ([1 2; 2 4] + [9 12; 12 16]) / 2
-    np.testing.assert_allclose(gram_matrix(FEATURES), [[5, 7], [7, 10]])
+def test_gram_sum_by_hand():
+    # f1 f1' + f2 f2' = [1 2; 2 4] + [9 12; 12 16]
+    np.testing.assert_allclose(gram_sum(FEATURES), [[10, 14], [14, 20]])
 
 
 def test_content_loss_by_hand():
@@ -44,7 +44,7 @@ def test_content_loss_by_hand():
 
 
 def test_style_loss_by_hand():
-    gram, target = gram_matrix(FEATURES), gram_matrix(TARGET)
+    gram, target = gram_sum(FEATURES) / 2, gram_sum(TARGET) / 2
     # Target Gram: ([0 0; 0 4] + [9 3; 3 1]) / 2 = [4.5 1.5; 1.5 2.5]; differences .5 5.5 5.5 7.5.
     squares = 0.25 + 30.25 + 30.25 + 56.25
     assert float(style_loss(gram, target, "mean")) == pytest.approx(squares / 4)
@@ -91,7 +91,7 @@ def test_ml_art_combine_formulas_by_hand():
     flat, target = FEATURES.reshape(-1, 2), TARGET.reshape(-1, 2)
     squares = ((flat.T @ flat - target.T @ target) ** 2).sum()
     by_formula = 40 * 0.4 * squares / (4 * depth**2 * (height * width) ** 2)  # beta 40, relu3_1 weighted .4
-    ours = float(style_loss(gram_matrix(FEATURES), gram_matrix(TARGET), config.normalization))
+    ours = float(style_loss(gram_sum(FEATURES) / 2, gram_sum(TARGET) / 2, config.normalization))
     assert _layer_loss(config, "style", "relu3_1", ours) == pytest.approx(by_formula)
 
 
@@ -103,7 +103,7 @@ def test_gatys_formulas_by_hand():
     assert _layer_loss(config, "content", "relu4_2", ours) == pytest.approx(1e-3 * 10 / 2)
     flat, target = FEATURES.reshape(-1, 2), TARGET.reshape(-1, 2)
     squares = ((flat.T @ flat - target.T @ target) ** 2).sum()
-    ours = float(style_loss(gram_matrix(FEATURES), gram_matrix(TARGET), config.normalization))
+    ours = float(style_loss(gram_sum(FEATURES) / 2, gram_sum(TARGET) / 2, config.normalization))
     assert _layer_loss(config, "style", "relu1_1", ours) == pytest.approx(0.2 * squares / (4 * 2**2 * 2**2))
 
 

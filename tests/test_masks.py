@@ -15,7 +15,7 @@ from stylize.cli import main
 from stylize.config import PerceptualLossConfig
 from stylize.errors import ImageError, OptionError
 from stylize.images import resized
-from stylize.losses import PerceptualLoss, gram_matrix
+from stylize.losses import PerceptualLoss, gram_sum
 from stylize.masks import Masks
 from stylize.networks.runtime import tf
 from stylize.networks.vgg import EncoderWeights, FeatureEncoder
@@ -115,7 +115,7 @@ def test_a_masks_shape_may_be_rounded():
 def test_guided_gram_matrix_by_hand():
     # f1 = (1, 2), f2 = (3, 4), weighing 3/4 and 1/4: 3/4 [1 2; 2 4] + 1/4 [9 12; 12 16]
     features = tf.constant([[[[1.0, 2.0], [3.0, 4.0]]]])
-    np.testing.assert_allclose(gram_matrix(features, tf.constant([[0.75, 0.25]])), [[3, 4.5], [4.5, 7]])
+    np.testing.assert_allclose(gram_sum(features, tf.constant([[0.75, 0.25]])), [[3, 4.5], [4.5, 7]])
 
 
 def _loss(**options) -> PerceptualLoss:

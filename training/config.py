@@ -73,12 +73,13 @@ class MiniConfig:
     blocks_after: int = 2
 
     style_weight: float = 1.0
+    covariance_weight: float = 0.25  # beside 1 for Gram matrices
     content_weight: float = 0.15
     identity_weight: float = 1.0
     total_variation_weight: float = 0.1
     range_weight: float = 10.0
-    fresh: int = 1  # new contents and styles a step; the others of a batch are drawn from those kept
-    kept: int = 96
+    fresh_every: int = 2  # steps: then a new content and style is taken in; batches are drawn from those kept
+    kept: int = 256
     identities: int = 1  # pictures a batch painted in their own style
 
     phases: tuple[Phase, ...] = (
@@ -88,7 +89,8 @@ class MiniConfig:
         Phase(5900, 128, 6, "vgg19"),
         Phase(6500, 256, 2, "vgg19"),
         Phase(7500, 192, 4, "vgg19"),
+        Phase(8500, 256, 2, "vgg19"),
     )
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.3e-3
     checkpoint_every: int = 100
     seed: int = 0

@@ -249,20 +249,21 @@ def perceptual_losses(outputs, contents, styles):
 
 
 class Pool:
-    """Crops kept with their targets; each batch takes in a few new ones and draws from all."""
+    """Crops kept with their targets; new ones are taken in as the oldest go, and batches drawn from all."""
 
     def __init__(self, targets: Targets, crops: tuple[Crops, Crops], phase: Phase, config: MiniConfig) -> None:
         self._targets, self._crops, self._phase, self._config = targets, crops, phase, config
         self._contents: list = []
         self._styles: list = []
         self._rng = np.random.default_rng(config.seed)
+        self._batches = 0
         # Half full at first: a painter that goes on from a checkpoint would otherwise forget all but a few styles.
         while len(self._styles) < config.kept // 2:
             self._take_in(phase.batch_size)
 
     def _take_in(self, fresh: int) -> None:
         phase, kept = self._phase, self._config.kept
-        smallest = 0.35 * phase.size_px / 128  # strokes keep their scale from phase to phase
+        smallest = 0.45 * phase.size_px / 128  # strokes keep their scale from phase to phase
         pictures = [crops.batch(fresh, phase.size_px, smallest) for crops in self._crops]
         features, statistics = self._targets.predict_on_batch(np.concatenate(pictures))
         for i in range(fresh):
@@ -272,7 +273,9 @@ class Pool:
 
     def batch(self):
         """Return ((contents, styles), (content targets, style targets))."""
-        self._take_in(self._config.fresh)
+        if self._batches % self._config.fresh_every == 0:
+            self._take_in(1)
+        self._batches += 1
         contents, content_targets = zip(*self._draw(self._contents), strict=True)
         styles, style_targets = zip(*self._draw(self._styles), strict=True)
         style_targets = [
@@ -309,8 +312,9 @@ class PainterTraining(keras.Model):
         # Straight through: the loss sees the picture as shown, the gradient passes where it was cut off.
         shown = self.targets_of(outputs + ops.stop_gradient(clipped - outputs))
         gram, covariance, content = perceptual_losses(shown, *y)
-        # log1p, not a clamp: a hard style keeps a gradient and yet does not drown the others.
-        style = ops.mean(ops.log1p(gram) + 0.5 * ops.log1p(covariance))
+        # Gram errors as they are: a logarithm would forgive relu5_1, which is worst, most. Covariances, whose errors can
+        # be many times their size, under one: a clamp would leave hard styles without a gradient.
+        style = ops.mean(gram + c.covariance_weight * ops.log1p(covariance))
         variation = ops.mean(ops.abs(outputs[:, 1:] - outputs[:, :-1])) + ops.mean(
             ops.abs(outputs[:, :, 1:] - outputs[:, :, :-1])
         )
