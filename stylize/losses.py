@@ -130,25 +130,25 @@ def frame_loss(image: np.ndarray) -> tuple[float, np.ndarray]:
     """How far the border's colours stand out from those beside it, and the gradient, float32 of the image's shape.
 
     The outermost 1, 2 and 4 px of (1, H, W, 3), at least 12 px a side, are compared with twice as many inside of
-    them, in stretches of 4 px: the squares of their mean colours' differences, a mean over each side, summed over
-    sides and widths.
+    them, in stretches as long as they are wide: the squares of their mean colours' differences, a mean over each side,
+    summed over sides and widths.
     """
     slope, total = np.zeros_like(image, np.float32), 0.0
     for axis, direction, width in itertools.product((0, 1), (1, -1), _FRAME_WIDTHS_PX):
         # From this border inwards: rows (or columns), along the border, colours.
         pixels, to = (np.moveaxis(each[0], axis, 0)[::direction] for each in (image, slope))
-        stretches = pixels.shape[1] // _STRETCH_PX
-        along, outer, beside = slice(stretches * _STRETCH_PX), slice(width), slice(width, 3 * width)
-        means = [pixels[rows, along].reshape(-1, stretches, _STRETCH_PX, 3).mean((0, 2)) for rows in (outer, beside)]
+        stretches = pixels.shape[1] // width
+        along, outer, beside = slice(stretches * width), slice(width), slice(width, 3 * width)
+        means = [pixels[rows, along].reshape(-1, stretches, width, 3).mean((0, 2)) for rows in (outer, beside)]
         difference = means[0] - means[1]
         total += float(np.square(difference).mean())
-        spread = np.repeat(2 * difference / difference.size, _STRETCH_PX, axis=0) / _STRETCH_PX
+        spread = np.repeat(2 * difference / difference.size, width, axis=0) / width
         to[outer, along] += spread / width
         to[beside, along] -= spread / (2 * width)
     return total, slope
 
 
-_FRAME_WIDTHS_PX, _STRETCH_PX = (1, 2, 4), 4
+_FRAME_WIDTHS_PX = (1, 2, 4)
 
 
 def palette(image: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

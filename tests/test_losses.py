@@ -158,6 +158,16 @@ def test_frames_stand_out(side):
     assert (gradient * (framed - flat)).sum() > 0
 
 
+def test_dots_along_a_border_stand_out():
+    """Single pixels, too, whose means over a few are the picture's own."""
+    dotted, crossed = (np.full((1, 32, 40, 3), 0.5, np.float32) for _ in range(2))
+    dotted[:, 0, ::2], dotted[:, 0, 1::2] = 0.3, 0.7
+    crossed[:, 16, ::2], crossed[:, 16, 1::2] = 0.3, 0.7
+    loss, gradient = frame_loss(dotted)
+    assert loss > 10 * frame_loss(crossed)[0]
+    assert (gradient * (dotted - 0.5)).sum() > 0
+
+
 def test_frame_gradient_agrees_with_finite_differences():
     image = painting(29, 38, 4)[None].astype(np.float64)  # no multiple of the stretches
     direction = np.random.default_rng(0).normal(size=image.shape)
