@@ -18,7 +18,6 @@ from stylize.images import resized, size_for_long_side
 
 __all__ = [
     "LBFGS",
-    "STEP_PX",
     "TARGETS_STEPS",
     "Adam",
     "Checkpoint",
@@ -405,8 +404,8 @@ def optimize(
 _FEWEST_STEPS = 5
 # As the machine is now, not as it was.
 _NEWEST_STEPS = 20
-#: Until two levels are measured: the pixels that cost as much as what a step costs at any size, on two cores.
-STEP_PX = 10_000
+# Until two levels are measured: the pixels that cost as much as what a step costs at any size, on two cores.
+_STEP_PX = 10_000
 #: Until two levels are measured: the steps that cost as much as the making of a level's targets.
 TARGETS_STEPS = 2.0
 
@@ -463,7 +462,7 @@ class _Pace:
         coarsest, newest = min(typical_s), max(typical_s)
         seconds, pixels = typical_s[newest], self._pixels[newest]
         if coarsest == newest:
-            slope = seconds / (pixels + STEP_PX)
+            slope = seconds / (pixels + _STEP_PX)
         else:
             slope = (seconds - typical_s[coarsest]) / (pixels - self._pixels[coarsest])
         # Other programs come and go, but neither a pixel nor a step as such costs less than nothing.

@@ -41,7 +41,6 @@ from stylize.images import (
 from stylize.loaded import Networks, OnDownload, OnMessage
 from stylize.masks import Masks, MaskSource
 from stylize.optimization import (
-    STEP_PX,
     TARGETS_STEPS,
     Checkpoint,
     HistoryEntry,
@@ -635,27 +634,38 @@ def _rounded_time(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
-# As many octaves as any picture has, so that the graph traced for the probe is that of the run.
-_PROBE_PX = 128
+# As many octaves as any picture has, so that the graph traced for the probes is that of the run.
+_PROBES_PX = (96, 192)
 
 
 def _expected_s(loss: PerceptualLoss, inputs: _Inputs, levels: Sequence[PyramidLevel], tiling: Tiling) -> float:
-    """Return about how many seconds the levels will take, by those of one step on a small picture."""
-    probe = np.random.default_rng(0).random((1, _PROBE_PX, _PROBE_PX, 3), np.float32)
-    regions = inputs.mask_count
-    masks = np.ones((regions, _PROBE_PX, _PROBE_PX), np.float32) if regions else None
-    guidance = loss.guidance(loss.octaves(probe), masks)
-    own = loss.guided_targets(probe, guidance)
-    targets = loss.joined_targets(probe, [[(region, 1.0)] for region in own], guidance)
-    loss.value_and_gradient(probe, targets)  # traces the graph
-    began = time.perf_counter()
-    loss.value_and_gradient(probe, targets)
-    per_pixel_s = (time.perf_counter() - began) / (_PROBE_PX**2 + STEP_PX)
+    """Return about how many seconds the levels will take, by those of one step on two small pictures."""
+    first_s, warm_s = zip(*(_probe_s(loss, inputs.mask_count, side) for side in _PROBES_PX), strict=True)
+    small, large = (side**2 for side in _PROBES_PX)
+    # Other programs come and go, but neither a pixel nor a step as such costs less than nothing.
+    pixel_s = min(max((warm_s[1] - warm_s[0]) / (large - small), 0.0), warm_s[1] / large)
+    step_s = warm_s[1] - pixel_s * large
     sizes = [size_for_long_side(*inputs.size, level.long_side_px) for level in levels]
-    return per_pixel_s * sum(
-        (level.max_steps + TARGETS_STEPS) * (tiling.pixels_a_step(*size) + STEP_PX)
+    # The smallest pictures have fewer octaves, and so a graph of their own.
+    octaves = {loss.octaves(np.empty((1, *size))) for size in sizes}
+    graphs = len(octaves - {loss.octaves(np.empty((1, *[_PROBES_PX[0]] * 2)))})
+    return graphs * max(0.0, first_s[0] - warm_s[0]) + sum(
+        (level.max_steps + TARGETS_STEPS) * (tiling.pixels_a_step(*size) * pixel_s + step_s)
         for level, size in zip(levels, sizes, strict=True)
     )
+
+
+def _probe_s(loss: PerceptualLoss, regions: int, side: int) -> tuple[float, float]:
+    """Return the seconds of a first and of a second step on noise."""
+    probe = np.random.default_rng(0).random((1, side, side, 3), np.float32)
+    guidance = loss.guidance(loss.octaves(probe), np.ones((regions, side, side), np.float32) if regions else None)
+    own = loss.guided_targets(probe, guidance)
+    targets = loss.joined_targets(probe, [[(region, 1.0)] for region in own], guidance)
+    times = [time.perf_counter()]
+    for _ in range(2):
+        loss.value_and_gradient(probe, targets)
+        times.append(time.perf_counter())
+    return times[1] - times[0], times[2] - times[1]
 
 
 def _losses(

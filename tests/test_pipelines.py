@@ -442,13 +442,13 @@ def test_of_losses_that_differ_only_the_newest_stay_loaded():
 def test_how_long_a_run_will_take_is_said_before_it_starts(tiny_networks, pictures, monkeypatch, masked):
     from stylize import pipelines
     from stylize.losses import PerceptualLoss
-    from stylize.optimization import STEP_PX, TARGETS_STEPS
+    from stylize.optimization import TARGETS_STEPS
 
     clock = [0.0]
     evaluate = PerceptualLoss.value_and_gradient
 
     def slowly(self, image, *rest):
-        clock[0] += 1e-4 * (image.shape[1] * image.shape[2] + STEP_PX)
+        clock[0] += 1e-4 * (image.shape[1] * image.shape[2] + 10_000)
         return evaluate(self, image, *rest)
 
     monkeypatch.setattr(PerceptualLoss, "value_and_gradient", slowly)
@@ -457,7 +457,7 @@ def test_how_long_a_run_will_take_is_said_before_it_starts(tiny_networks, pictur
     masks = [np.eye(32, 48, k, dtype=np.float32) for k in (0, 5)] if masked else []
     styles = [pictures[1]] * (2 if masked else 1)
     stylize.refine(pictures[0], styles, **QUICK, mask=masks, on_message=messages.append, on_iterate=lambda it: None)
-    expected = (QUICK["steps"] + TARGETS_STEPS) * 1e-4 * (32 * 48 + STEP_PX)
+    expected = (QUICK["steps"] + TARGETS_STEPS) * 1e-4 * (32 * 48 + 10_000)
     assert any(f" about {expected:.0f} s, up to " in message for message in messages), messages
     messages.clear()
     stylize.refine(pictures[0], styles, size=48, time_budget=0.1, mask=masks, on_message=messages.append)
