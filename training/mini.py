@@ -312,8 +312,8 @@ class PainterTraining(keras.Model):
         # Straight through: the loss sees the picture as shown, the gradient passes where it was cut off.
         shown = self.targets_of(outputs + ops.stop_gradient(clipped - outputs))
         gram, covariance, content = perceptual_losses(shown, *y)
-        # Gram errors as they are: a logarithm would forgive relu5_1, which is worst, most. Covariances, whose errors can
-        # be many times their size, under one: a clamp would leave hard styles without a gradient.
+        # Gram errors as they are: a logarithm would forgive relu5_1, which is worst, most. Covariances, whose errors
+        # can be many times their size, under one: a clamp would leave hard styles without a gradient.
         style = ops.mean(gram + c.covariance_weight * ops.log1p(covariance))
         variation = ops.mean(ops.abs(outputs[:, 1:] - outputs[:, :-1])) + ops.mean(
             ops.abs(outputs[:, :, 1:] - outputs[:, :, :-1])
@@ -423,7 +423,7 @@ def main() -> None:
     config = MiniConfig()
     keras.utils.set_random_seed(config.seed)
     args.run.mkdir(parents=True, exist_ok=True)
-    weights, state_file = args.run / "mini.weights.h5", args.run / "state.json"
+    weights, averaged, state_file = (args.run / n for n in ("mini.weights.h5", "average.weights.h5", "state.json"))
     state = json.loads(state_file.read_text()) if state_file.exists() else {"step": 0, "seconds": 0.0}
 
     def build_painter(dtype: str) -> Painter:
@@ -440,7 +440,7 @@ def main() -> None:
 
     if args.export_only:
         painter = build_painter("float32")
-        painter.load_weights(weights)
+        painter.load_weights(averaged if averaged.exists() else weights)
         export(painter, args.export)
         return
 
@@ -470,13 +470,17 @@ def main() -> None:
         recent, resumed = [], step
         while step < phase.until:
             # A new phase begins with empty momenta.
-            training.optimizer.learning_rate = schedule.at(step) * min(1.0, (step - resumed + 1) / 50)
+            rate = phase.averaged_rate or schedule.at(step)
+            training.optimizer.learning_rate = rate * min(1.0, (step - resumed + 1) / 50)
             recent.append(float(training.train_on_batch(*pool.batch())))
             step += 1
             if step % config.checkpoint_every == 0 or step == phase.until:
                 seconds = round(time.monotonic() - started, 1)
                 painter.save_weights(weights)
-                state_file.write_text(json.dumps({"step": step, "seconds": seconds}))
+                if phase.averaged_rate:
+                    state["averaged"] = add_to_average(painter, averaged, state.get("averaged", 0))
+                state |= {"step": step, "seconds": seconds}
+                state_file.write_text(json.dumps(state))
                 line = {"step": step, "seconds": seconds, "loss": round(float(np.mean(recent)), 4)}
                 line |= evaluate(painter, targets["vgg19"], held_contents, held_styles)
                 with (args.run / "log.jsonl").open("a") as log:
@@ -486,8 +490,21 @@ def main() -> None:
                 recent.clear()
     if args.export:
         painter = build_painter("float32")
-        painter.load_weights(weights)
+        painter.load_weights(averaged if averaged.exists() else weights)
         export(painter, args.export)
+
+
+def add_to_average(painter: Painter, file: Path, count: int) -> int:
+    """Take the painter's weights into the mean of `count` checkpoints that `file` holds; return the new count."""
+    own = [ops.convert_to_numpy(variable) for variable in painter.weights]
+    if count:
+        painter.load_weights(file)
+        for variable, value in zip(painter.weights, own, strict=True):
+            variable.assign_add((value - variable) / (count + 1))
+    painter.save_weights(file)
+    for variable, value in zip(painter.weights, own, strict=True):
+        variable.assign(value)
+    return count + 1
 
 
 def evaluate(painter: Painter, targets: Targets, contents: np.ndarray, styles: np.ndarray) -> dict[str, float]:
