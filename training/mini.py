@@ -418,35 +418,28 @@ def main() -> None:
     parser.add_argument("--begin-step", type=int, default=0, help="how many steps made these weights")
     parser.add_argument("--dtype", default="mixed_bfloat16", help="float32 is quicker on CPUs without AMX")
     parser.add_argument("--export", type=Path, help="folder for the two LiteRT files, written at the end")
-    parser.add_argument("--export-only", action="store_true", help="export the last checkpoint without training")
+    parser.add_argument("--export-only", type=int, nargs="+", metavar="STEP", help="export these checkpoints' mean")
     args = parser.parse_args()
     config = MiniConfig()
     keras.utils.set_random_seed(config.seed)
     args.run.mkdir(parents=True, exist_ok=True)
-    weights, averaged, state_file = (args.run / n for n in ("mini.weights.h5", "average.weights.h5", "state.json"))
+    state_file = args.run / "state.json"
     state = json.loads(state_file.read_text()) if state_file.exists() else {"step": 0, "seconds": 0.0}
 
-    def build_painter(dtype: str) -> Painter:
-        painter = Painter(config, args.slim, dtype)
-        painter(np.zeros((1, 64, 64, 3), np.float32), np.zeros((1, 64, 64, 3), np.float32))
-        return painter
+    if args.export_only:
+        export_mean(config, args.slim, args.run, tuple(args.export_only), args.export)
+        return
 
     if args.begin and not state_file.exists():
-        painter = build_painter("float32")
+        painter = build_painter(config, args.slim, "float32")
         take_exported(painter, args.begin)
-        painter.save_weights(weights)
+        painter.save_weights(checkpoint(args.run, args.begin_step))
         state = {"step": args.begin_step, "seconds": 0.0}
         state_file.write_text(json.dumps(state))
 
-    if args.export_only:
-        painter = build_painter("float32")
-        painter.load_weights(averaged if averaged.exists() else weights)
-        export(painter, args.export)
-        return
-
-    painter = build_painter(args.dtype)
-    if weights.exists():
-        painter.load_weights(weights)
+    painter = build_painter(config, args.slim, args.dtype)
+    if state["step"]:
+        painter.load_weights(checkpoint(args.run, state["step"]))
     photos, held_photos = read_folder(args.photos, 384)
     paintings, held_paintings = read_folder(args.paintings, 384)
     content_crops = Crops(photos, config.seed + state["step"])
@@ -470,17 +463,13 @@ def main() -> None:
         recent, resumed = [], step
         while step < phase.until:
             # A new phase begins with empty momenta.
-            rate = phase.averaged_rate or schedule.at(step)
-            training.optimizer.learning_rate = rate * min(1.0, (step - resumed + 1) / 50)
+            training.optimizer.learning_rate = schedule.at(step) * min(1.0, (step - resumed + 1) / 50)
             recent.append(float(training.train_on_batch(*pool.batch())))
             step += 1
             if step % config.checkpoint_every == 0 or step == phase.until:
                 seconds = round(time.monotonic() - started, 1)
-                painter.save_weights(weights)
-                if phase.averaged_rate:
-                    state["averaged"] = add_to_average(painter, averaged, state.get("averaged", 0))
-                state |= {"step": step, "seconds": seconds}
-                state_file.write_text(json.dumps(state))
+                painter.save_weights(checkpoint(args.run, step))
+                state_file.write_text(json.dumps({"step": step, "seconds": seconds}))
                 line = {"step": step, "seconds": seconds, "loss": round(float(np.mean(recent)), 4)}
                 line |= evaluate(painter, targets["vgg19"], held_contents, held_styles)
                 with (args.run / "log.jsonl").open("a") as log:
@@ -489,22 +478,32 @@ def main() -> None:
                 picture_grid(painter, held_contents[:4], held_styles[:5], args.run / "grid.png")
                 recent.clear()
     if args.export:
-        painter = build_painter("float32")
-        painter.load_weights(averaged if averaged.exists() else weights)
-        export(painter, args.export)
+        export_mean(config, args.slim, args.run, config.exported, args.export)
 
 
-def add_to_average(painter: Painter, file: Path, count: int) -> int:
-    """Take the painter's weights into the mean of `count` checkpoints that `file` holds; return the new count."""
-    own = [ops.convert_to_numpy(variable) for variable in painter.weights]
-    if count:
-        painter.load_weights(file)
-        for variable, value in zip(painter.weights, own, strict=True):
-            variable.assign_add((value - variable) / (count + 1))
-    painter.save_weights(file)
-    for variable, value in zip(painter.weights, own, strict=True):
-        variable.assign(value)
-    return count + 1
+def export_mean(config: MiniConfig, slim: Path, run: Path, steps: tuple[int, ...], folder: Path) -> None:
+    """Export the mean of a run's checkpoints, its code times `code_gain`."""
+    painter = build_painter(config, slim, "float32")
+    total = [np.zeros(variable.shape, np.float32) for variable in painter.weights]
+    for step in steps:
+        painter.load_weights(checkpoint(run, step))
+        for summed, variable in zip(total, painter.weights, strict=True):
+            summed += ops.convert_to_numpy(variable)
+    for summed, variable in zip(total, painter.weights, strict=True):
+        variable.assign(summed / len(steps))
+    for variable in painter.encoder.code.weights:
+        variable.assign(variable * config.code_gain)
+    export(painter, folder)
+
+
+def checkpoint(run: Path, step: int) -> Path:
+    return run / f"mini-{step}.weights.h5"
+
+
+def build_painter(config: MiniConfig, slim: Path, dtype: str) -> Painter:
+    painter = Painter(config, slim, dtype)
+    painter(np.zeros((1, 64, 64, 3), np.float32), np.zeros((1, 64, 64, 3), np.float32))
+    return painter
 
 
 def evaluate(painter: Painter, targets: Targets, contents: np.ndarray, styles: np.ndarray) -> dict[str, float]:
