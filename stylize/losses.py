@@ -388,11 +388,9 @@ class PerceptualLoss:
         self, picture: Any, guidance: Guidance, tile_px: int | None = None
     ) -> list[list[dict[str, Any]]]:
         """What each region of a picture (1, h, w, 3) would ask for as a style."""
+        statistics = self._statistics(picture, guidance, tile_px)
         targets = [
-            [
-                {name: gram[r] for name, gram in octave.items()}
-                for octave in self._statistics(picture, guidance, tile_px)
-            ]
+            [{name: gram[r] for name, gram in octave.items()} for octave in statistics]
             for r in range(len(guidance.masks))
         ]
         if self._config.palette_weight:

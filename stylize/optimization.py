@@ -29,6 +29,7 @@ __all__ = [
     "bytes_per_pixel",
     "optimize",
     "pyramid_levels",
+    "step_costs",
 ]
 
 State = dict[str, np.ndarray]
@@ -465,9 +466,16 @@ class _Pace:
             slope = seconds / (pixels + _STEP_PX)
         else:
             slope = (seconds - typical_s[coarsest]) / (pixels - self._pixels[coarsest])
-        # Other programs come and go, but neither a pixel nor a step as such costs less than nothing.
-        self._pixel_s = min(max(slope, 0.0), seconds / pixels)
-        self._fixed_s = seconds - self._pixel_s * pixels
+        self._fixed_s, self._pixel_s = step_costs(slope, pixels, seconds)
+
+
+def step_costs(slope: float, pixels: int, seconds: float) -> tuple[float, float]:
+    """Return what a step costs at any size, and what a pixel does, of a step that was measured and a slope: seconds.
+
+    Other programs come and go, but neither a pixel nor a step as such costs less than nothing.
+    """
+    pixel_s = min(max(slope, 0.0), seconds / pixels)
+    return seconds - pixel_s * pixels, pixel_s
 
 
 class _Run:

@@ -50,6 +50,7 @@ from stylize.optimization import (
     PyramidLevel,
     optimize,
     pyramid_levels,
+    step_costs,
 )
 from stylize.weights import LocalWeights
 
@@ -642,9 +643,7 @@ def _expected_s(loss: PerceptualLoss, inputs: _Inputs, levels: Sequence[PyramidL
     """Return about how many seconds the levels will take, by those of one step on two small pictures."""
     first_s, warm_s = zip(*(_probe_s(loss, inputs.mask_count, side) for side in _PROBES_PX), strict=True)
     small, large = (side**2 for side in _PROBES_PX)
-    # Other programs come and go, but neither a pixel nor a step as such costs less than nothing.
-    pixel_s = min(max((warm_s[1] - warm_s[0]) / (large - small), 0.0), warm_s[1] / large)
-    step_s = warm_s[1] - pixel_s * large
+    step_s, pixel_s = step_costs((warm_s[1] - warm_s[0]) / (large - small), large, warm_s[1])
     sizes = [size_for_long_side(*inputs.size, level.long_side_px) for level in levels]
     # The smallest pictures have fewer octaves, and so a graph of their own.
     octaves = {loss.octaves(np.empty((1, *size))) for size in sizes}
