@@ -38,15 +38,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--content", type=Path, default=EXAMPLES / "scene_lake.jpg")
     parser.add_argument("--style", type=Path, default=EXAMPLES / "style_swirls.jpg")
-    parser.add_argument("--memory", type=float, default=6, metavar="GB", help="What refine may take.")
+    parser.add_argument("--memory", type=float, default=8, metavar="GB", help="What refine may take.")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the folder for paintings and large.json")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     rows = []
-    for command in commands(args):
+    for number, command in enumerate(commands(args), start=1):
         size = max(int(command[command.index("--size") + 1]), 1)
         content = enlarged(args.content, args.output / f"content-{size}.jpg", size)
-        painted = args.output / f"{command[0]}-{command[command.index('--network') + 1]}-{size}.png"
+        painted = args.output / f"{number}-{command[0]}-{command[command.index('--network') + 1]}-{size}.png"
         full = [*command, "-c", content, "-s", args.style, "-o", painted, "--overwrite"]
         environment = {**os.environ, "STYLIZE_OFFLINE": "1"}
         process = subprocess.run(
@@ -62,12 +62,14 @@ def main() -> None:
 def commands(args: argparse.Namespace) -> list[list[str]]:
     """Return what to run, without files."""
     stylizers = [name for name in ("mini", "magenta-int8", "magenta") if weights.find(name) is not None]
-    refine = ["refine", "--features", "vgg19-slim", "--network", "mini", "--steps", "8", "--memory", f"{args.memory:g}"]
+    refine = ["refine", "--network", "mini", "--memory", f"{args.memory:g}"]
     return [
         ["fast", "--network", "mini", "--size", "4000"],
         *(["fast", "--network", name, "--size", "8000"] for name in stylizers),
         ["fast", "--network", "mini", "--strength", "0.5", "--keep-colors", "--size", "8000"],
-        [*refine, "--size", "4000"],
+        [*refine, "--features", "vgg19-slim", "--steps", "8", "--size", "4000"],
+        # As many as leave three at the last size; half an hour.
+        *([[*refine, "--features", "vgg19", "--steps", "160", "--size", "4096"]] if weights.find("vgg19") else []),
     ]
 
 

@@ -44,7 +44,7 @@ def main() -> None:
     rows = []
     for content in sorted(glob.glob(args.contents)):
         for style in sorted(glob.glob(args.styles)):
-            name = f"{Path(content).stem[:3]}-{Path(style).stem[:3]}"
+            name = f"{Path(content).stem}-{Path(style).stem}"
             record = args.output / f"{name}.json"
             if not record.exists():
                 scores = {}

@@ -75,7 +75,7 @@ def _race(content: Path, style: Path, goal: float, args: argparse.Namespace) -> 
         low, high = (low, middle) if reaches(middle) else (middle + 1, high)
     steps = low + 1
 
-    output = args.output / f"{content.stem[:3]}-{style.stem[:3]}-{args.size}.png"
+    output = args.output / f"{content.stem}-{style.stem}-{args.size}.png"
     options = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
     whole = _wall_seconds("-m", "stylize", "refine", "-c", content, "-s", style, "-o", output, "--overwrite",
                           "--size", args.size, "--steps", steps, *options)[0]  # fmt: skip

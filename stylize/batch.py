@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize import storage
-from stylize.config import FastConfig, RefineConfig
+from stylize.config import INITS, FastConfig, RefineConfig
 from stylize.engines import Engine, Lost
 from stylize.errors import ImageError, OptionError, StylizeError, writing
 from stylize.jobs import Job, Settings
@@ -229,7 +229,7 @@ def record_of(task: Task) -> Record:
         "error": None,
         "seconds": None,
     }
-    if isinstance(config, RefineConfig) and config.init not in ("preview", "content", "noise", "content+noise"):
+    if isinstance(config, RefineConfig) and config.init not in INITS:
         record["init"] = {"path": config.init, "sha256": None, "stamp": None}
     return record
 

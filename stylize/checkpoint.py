@@ -6,6 +6,8 @@ import dataclasses
 import json
 import os
 import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,17 +41,41 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         # Opened here, as numpy leaves a file open that turns out to be no archive.
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             scalars = json.loads(str(file["meta"]))
-            pixels = file["pixels"]
-            state = {name.removeprefix(_STATE): file[name] for name in file.files if name.startswith(_STATE)}
+            history = tuple(
+                HistoryEntry(**{**entry, "losses": LossTerms(**entry["losses"])}) for entry in scalars.pop("history")
+            )
+            checkpoint = Checkpoint(
+                pixels=file["pixels"], state=_State(Path(path), file.files), history=history, **scalars
+            )
+            if file.zip.testzip() is not None:
+                raise ValueError("damaged")
     except FileNotFoundError as error:
         raise ImageError(
             f"{path}: expected the checkpoint of an unfinished refine, found none: run without --resume"
         ) from error
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ImageError(
             f"{path}: expected a checkpoint of refine, received an unreadable file: run without --resume"
         ) from error
-    history = tuple(
-        HistoryEntry(**{**entry, "losses": LossTerms(**entry["losses"])}) for entry in scalars.pop("history")
-    )
-    return Checkpoint(pixels=pixels, state=state, history=history, **scalars)
+    return checkpoint
+
+
+class _State(Mapping[str, np.ndarray]):
+    """The arrays of an optimiser in a file, read one at a time: the run that takes them up has room for them once."""
+
+    def __init__(self, path: Path, files: list[str]) -> None:
+        self._path = path
+        self._names = [name.removeprefix(_STATE) for name in files if name.startswith(_STATE)]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._names:
+            raise KeyError(name)
+        with open(self._path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            array: np.ndarray = file[_STATE + name]
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

@@ -16,6 +16,7 @@ from stylize.errors import OptionError
 
 __all__ = [
     "GATYS_STYLE_LAYERS",
+    "INITS",
     "RECIPES",
     "SMALLEST_PX",
     "VGG19_LAYERS",
@@ -46,6 +47,8 @@ VGG19_LAYERS = tuple(
 )
 #: The layers of Gatys et al. 2015: the first activation of each block for style.
 GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+#: What a refinement can start from, beside a picture of the user's.
+INITS = ("preview", "content", "noise", "content+noise")
 #: VGG-19 halves a picture four times before its last block: of a smaller one nothing arrives there.
 SMALLEST_PX = 16
 
@@ -73,6 +76,10 @@ def check_mask_count(masks: int, styles: int) -> None:
 def _check(condition: bool, message: str) -> None:
     if not condition:
         raise OptionError(message)
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    _check(value in choices, f"{name}: expected {', '.join(choices[:-1])} or {choices[-1]}, received {value!r}")
 
 
 #: Whose colours a picture is painted in: False is the style's; the others are explained at `FastConfig`.
@@ -167,6 +174,9 @@ class PerceptualLossConfig:
         _check(self.content_weight + self.style_weight > 0, "content and style weight are both 0: nothing to optimise")
         _check(bool(self.content_layers) or self.content_weight == 0, "content_layers: expected at least one layer")
         _check(bool(self.style_layers) or self.style_weight == 0, "style_layers: expected at least one layer")
+        _check_choice("normalization", self.normalization, ("relative", "mean", "sum"))
+        _check_choice("statistics", self.statistics, ("moments", "gram"))
+        _check(self.octaves >= 1, f"octaves: expected 1 or more, received {self.octaves}")
 
 
 @dataclass(frozen=True)
@@ -174,7 +184,8 @@ class OptimizationConfig:
     """How the pixels are moved.
 
     `learning_rate`, `beta_1`, `beta_2` and `epsilon` are Adam's (arXiv 1412.6980), for pixels in [0, 1]; L-BFGS finds
-    its own step, and there `learning_rate` only caps the first one (px value).
+    its own step, and there `learning_rate` is the mean change of a pixel in the first one, and in each that follows
+    where its history was no help and was dropped.
     """
 
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
@@ -186,9 +197,12 @@ class OptimizationConfig:
     """Return the iterate of the lowest loss rather than the last (for L-BFGS they are the same)."""
 
     def __post_init__(self) -> None:
-        _check(self.optimizer in ("lbfgs", "adam"), f"optimizer: expected lbfgs or adam, received {self.optimizer}")
+        _check_choice("optimizer", self.optimizer, ("lbfgs", "adam"))
         rate = self.learning_rate
         _check(0 < rate <= 1, f"learning rate: expected over 0 and up to 1, received {rate}")
+        for name in ("beta_1", "beta_2"):
+            _check(0 <= getattr(self, name) < 1, f"{name}: expected 0 up to below 1, received {getattr(self, name)}")
+        _check(self.epsilon > 0, f"epsilon: expected more than 0, received {self.epsilon}")
 
 
 @dataclass(frozen=True)
@@ -203,6 +217,16 @@ class PyramidConfig:
     coarsest_px: int | None = 64
     ratio: float = 2**0.5
     share: float = 0.8
+
+    def __post_init__(self) -> None:
+        coarsest = self.coarsest_px
+        _check(
+            coarsest is None or coarsest >= SMALLEST_PX,
+            f"coarsest_px: expected {SMALLEST_PX} px or more, or none; received {coarsest}",
+        )
+        # From 1.1 on, whole numbers of pixels differ from level to level.
+        _check(1.1 <= self.ratio <= 65535, f"ratio: expected 1.1 or more, received {self.ratio}")
+        _check(0 < self.share <= 1, f"share: expected more than 0, up to 1, received {self.share}")
 
 
 @dataclass(frozen=True)
@@ -246,7 +270,8 @@ class RefineConfig:
             f"time budget: expected more than 0 seconds, received {self.time_budget}",
         )
         _check(self.seed >= 0, f"seed: expected 0 or more, received {self.seed}")
-        _check(self.pooling in ("max", "avg"), f"pooling: expected max or avg, received {self.pooling}")
+        _check_choice("pooling", self.pooling, ("max", "avg"))
+        _check_choice("precision", self.precision, ("auto", "float32", "bfloat16"))
         _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
         _check(0.05 <= self.style_scale <= 20, f"style scale: expected 0.05 to 20, received {self.style_scale}")
 

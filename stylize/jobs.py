@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from stylize import storage
-from stylize.config import FastConfig, RefineConfig
+from stylize.config import INITS, FastConfig, RefineConfig
 from stylize.errors import OptionError, StylizeError
 from stylize.options import batch_config_of, cell, column_names, column_of, split_weight
 
@@ -165,7 +165,7 @@ def subjects_of_manifest(
                 labels[column] = value
         if content is None:
             raise StylizeError(f"{where}: expected a content, received {', '.join(row) or 'nothing'}")
-        if "init" in cells and cells["init"] not in ("preview", "content", "noise", "content+noise"):
+        if "init" in cells and cells["init"] not in INITS:
             cells["init"] = storage.joined(base, cells["init"])
         own = storage.is_url(content) or os.path.isabs(content)
         folder = "" if own else os.path.normpath(os.path.dirname(content)).replace(os.sep, "/")

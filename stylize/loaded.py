@@ -119,7 +119,7 @@ class Networks:
         """
         if picture is None:
             return loss.style_targets(style, octaves, tile_px)
-        key = (loss, picture, style.shape, octaves)
+        key = (*loss.style_key, picture, style.shape, octaves)
         with self._lock:
             targets = self._targets.pop(key, None) or loss.style_targets(style, octaves, tile_px)
             self._targets[key] = targets

@@ -1,11 +1,11 @@
-"""The losses of neural style transfer: content, style (Gram matrices) and total variation; tensors in, scalars out."""
+"""The losses of neural style transfer: content, style and total variation on tensors, palette and frame on pixels."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ __all__ = [
     "PerceptualLoss",
     "PerceptualTargets",
     "StyleTargets",
-    "content_loss",
+    "content_scale",
     "frame_loss",
     "gram_sum",
     "moment_loss",
@@ -42,13 +42,11 @@ def gram_sum(features: Any, guide: Any = None) -> Any:
     return _second_moments(features, guide, with_sums=False)
 
 
-def content_loss(features: Any, target: Any, normalization: str) -> Any:
-    """Squared distance of two activations of one shape: their `sum`, their `mean`, or `relative` to |target|^2."""
-    return _content_scale(target, normalization) * tf.reduce_sum(tf.math.squared_difference(features, target))
+def content_scale(target: Any, normalization: str) -> Any:
+    """What makes a sum of squared differences from an activation `target` the content loss.
 
-
-def _content_scale(target: Any, normalization: str) -> Any:
-    """What a sum of squared differences from `target` is multiplied by."""
+    1 for the `sum` itself, one over their number for the `mean`, and one over |target|^2 for `relative`.
+    """
     if normalization == "sum":
         return tf.constant(1.0)
     if normalization == "mean":
@@ -284,7 +282,7 @@ class _Statistics:
 
 
 class PerceptualLoss:
-    """The weighted sum of content, style and total variation losses under one feature encoder.
+    """The weighted sum of content, style and total variation losses under one feature encoder, palette and frame.
 
     With `tile_px`, pictures of more than tile_px^2 pixels are encoded tile by tile, in memory that does not grow with
     the picture: one pass adds up the statistics, another takes each tile's gradient against the totals. Tiles overlap
@@ -305,6 +303,12 @@ class PerceptualLoss:
         self._target_type = np.float16 if encoder.precision == "bfloat16" else np.float32
         self._evaluate: dict[tuple[int, int | None], Any] = {}
         self._tile_functions: dict[tuple[str, bool, int | None], Any] = {}
+
+    @property
+    def style_key(self) -> tuple[Hashable, ...]:
+        """What `style_targets` depends on, beside the style: losses of equal keys may share them."""
+        config = self._config
+        return self._encoder, tuple(self._style_layers), config.statistics, config.palette_weight > 0
 
     @property
     def step_bytes_per_pixel(self) -> float:
@@ -414,7 +418,7 @@ class PerceptualLoss:
             }
             for octave in range(len(guidance.shares))
         ]
-        scale = {name: _content_scale(target, self._config.normalization) for name, target in features.items()}
+        scale = {name: content_scale(target, self._config.normalization) for name, target in features.items()}
         if self._config.relative_to_content:
             own = self._statistics(content, guidance, tile_px)
             boldness = self._boldness(own[0], grams[0], guidance.shares[0])

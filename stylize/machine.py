@@ -40,11 +40,16 @@ def available_memory_bytes() -> int:
 
     free: int = psutil.virtual_memory().available
     files = [
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+        ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
     ]
-    for limit, used in files:
+    for limit, used, statistics, cache in files:
         # No such files, or `max`: no limit.
         with contextlib.suppress(OSError, ValueError):
-            free = min(free, int((_CGROUP / limit).read_text("ascii")) - int((_CGROUP / used).read_text("ascii")))
+            left = int((_CGROUP / limit).read_text("ascii")) - int((_CGROUP / used).read_text("ascii"))
+            # What files were read counts as used, and is given up before anything is refused.
+            with contextlib.suppress(OSError):
+                lines = (_CGROUP / statistics).read_text("ascii").splitlines()
+                left += sum(int(value) for name, value in map(str.split, lines) if name == cache)
+            free = min(free, left)
     return max(0, free)

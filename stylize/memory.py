@@ -34,49 +34,57 @@ class Tiling:
         memory_gb: float | None,
         on_message: Callable[[str], None],
         regions: int = 0,
+        optimizer: str | None = None,
     ) -> None:
         """Choose tiles for a picture of `size` (height, width), in `memory_gb` for the whole process or what is free.
 
-        `regions` are those that masks make.
+        `regions` are those that masks make, `optimizer` is what moves the pixels; None where they are scored only.
 
-        Raises OptionError if `memory_gb` is too little for the smallest tiles.
+        Raises OptionError if `memory_gb` is too little for an optimisation with the smallest tiles.
         """
         taken = psutil.Process().memory_info().rss
         free = available_memory_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken
         pixels = size[0] * size[1]
-        whole = pixels * bytes_per_pixel(pixels)
+        whole = 0 if optimizer is None else pixels * bytes_per_pixel(pixels, optimizer)
         room = _SHARE * free - whole - pixels * loss.target_bytes_per_pixel
         each = loss.step_bytes_per_pixel + regions * loss.region_bytes_per_pixel
         smallest = (SMALLEST_TILE_PX + 2 * loss.reach_px) ** 2 * each
-        if memory_gb is not None and room < smallest:
+        if memory_gb is not None and optimizer is not None and room < smallest:
             least = math.ceil((taken + (whole + pixels * loss.target_bytes_per_pixel + smallest) / _SHARE) / 1e8) / 10
             raise OptionError(f"--memory: {size[1]} x {size[0]} px need at least {least:g} GB, received {memory_gb:g}")
         crop = math.isqrt(int(max(room, smallest) / each))
-        self.tile_px: int | None = None
         self._reach_px = loss.reach_px
         self._say = on_message
-        if crop * crop < pixels:
+        self._pixels = pixels
+        self.tile_px = crop
+        """Pictures of more pixels than its square are computed in tiles of so many px a side, styles, too."""
+        if self.is_needed:
             # Within the room, but no smaller than what is worth its halo.
             self.tile_px = max(SMALLEST_TILE_PX, min(_LARGEST_TILE_PX, crop - 2 * loss.reach_px))
-        step = pixels if self.tile_px is None else (self.tile_px + 2 * loss.reach_px) ** 2
+        step = (self.tile_px + 2 * loss.reach_px) ** 2 if self.is_needed else pixels
         self.peak_bytes = round(taken + whole + pixels * loss.target_bytes_per_pixel + step * each)
         """What the process is expected to take at the largest size."""
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the output does not fit as a whole."""
+        return self.tile_px**2 < self._pixels
 
     def pixels_a_step(self, height: int, width: int) -> float:
         """Return the pixels that go forward and back through the network in a step, halos and second passes counted."""
         pixels = height * width
-        if self.tile_px is None or pixels <= self.tile_px**2:
+        if pixels <= self.tile_px**2:
             return pixels
         # Forward once more, for the sums: half of what forward and back take.
         return 1.5 * pixels * (1 + 2 * self._reach_px / self.tile_px) ** 2
 
-    def within(self, compute: Callable[[int | None], _T]) -> _T:
+    def within(self, compute: Callable[[int], _T]) -> _T:
         """Return compute(tile_px), with smaller tiles from now on where the system refuses memory."""
         while True:
             try:
                 return compute(self.tile_px)
             except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-                smaller = (self.tile_px or _LARGEST_TILE_PX) // 2
+                smaller = min(self.tile_px, math.isqrt(self._pixels), 2 * _LARGEST_TILE_PX) // 2
                 if smaller < SMALLEST_TILE_PX:
                     raise StylizeError(
                         "out of memory with the smallest tiles: choose a smaller --size, or close other programs"

@@ -67,6 +67,7 @@ class Checkpoint:
     elapsed_s: float
     pixels: np.ndarray
     state: Mapping[str, np.ndarray]
+    """Of the optimiser. Out of a file, arrays are read as they are asked for: at 12 megapixels they are 2 GB."""
     history: tuple[HistoryEntry, ...]
 
 
@@ -214,15 +215,15 @@ class LBFGS:
 
     def state(self) -> State:
         """Return point, trial, gradient, direction and the pairs of the history."""
-        empty = np.zeros((0, *self._x.shape), np.float32)
+        # One array a vector: stacked, they would be copies, and old pairs could not be let go one by one.
         return {
             "x": self._x,
             "trial": self._trial,
             "gradient": self._gradient,
             "direction": self._direction,
             "scalars": np.array([self._loss, self._length], np.float64),
-            "s": np.stack(self._s) if self._s else empty,
-            "y": np.stack(self._y) if self._y else empty,
+            **{f"s{i}": s for i, s in enumerate(self._s)},
+            **{f"y{i}": y for i, y in enumerate(self._y)},
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -230,13 +231,14 @@ class LBFGS:
         self._x, self._trial = state["x"], state["trial"]
         self._gradient, self._direction = state["gradient"], state["direction"]
         self._loss, self._length = (float(v) for v in state["scalars"])
-        self._s, self._y = list(state["s"]), list(state["y"])
+        pairs = range(sum(name.startswith("s") and name != "scalars" for name in state))
+        self._s, self._y = [state[f"s{i}"] for i in pairs], [state[f"y{i}"] for i in pairs]
 
 
 # Pairs of steps and changes of the gradient; fewer where the pairs alone would fill a laptop's memory.
 _MOST_PAIRS, _FEWEST_PAIRS, _PAIRS_BYTES = 20, 5, 1_500_000_000
 _PICTURE_BYTES = 3 * 4
-# L-BFGS' point, trial, gradient, direction and what it makes on the way; the inputs; the gradient's octaves.
+# An optimiser's point, gradient, moments or direction and what it makes on the way; inputs; the gradient's octaves.
 _PICTURES_AT_WORK = 14
 
 
@@ -244,9 +246,10 @@ def _history_size(pixels: int) -> int:
     return max(_FEWEST_PAIRS, min(_MOST_PAIRS, _PAIRS_BYTES // (2 * _PICTURE_BYTES * pixels)))
 
 
-def bytes_per_pixel(pixels: int) -> int:
+def bytes_per_pixel(pixels: int, optimizer: str) -> int:
     """What the pixels of a refinement take, beside the loss: bytes a pixel, for an output of so many."""
-    return _PICTURE_BYTES * (2 * _history_size(pixels) + _PICTURES_AT_WORK)
+    pairs = _history_size(pixels) if optimizer == "lbfgs" else 0
+    return _PICTURE_BYTES * (2 * pairs + _PICTURES_AT_WORK)
 
 
 class Adam:

@@ -20,6 +20,7 @@ from stylize import weights
 from stylize._version import __version__
 from stylize.config import (
     GATYS_STYLE_LAYERS,
+    INITS,
     RECIPES,
     SMALLEST_PX,
     FastConfig,
@@ -436,11 +437,14 @@ class _Surroundings:
         """Return a network's files."""
         return self.networks.find(name, role, offline=self._offline, on_message=self.say, on_download=self._on_download)
 
-    def tiling(self, loss: PerceptualLoss, inputs: _Inputs) -> Tiling:
-        """Return the tiles in which the output fits into the memory."""
+    def tiling(self, loss: PerceptualLoss, inputs: _Inputs, optimizer: str | None = None) -> Tiling:
+        """Return the tiles in which the output fits into the memory, or with `optimizer` its optimisation.
+
+        Raises OptionError if an optimisation does not fit: what is painted is not lost for want of a score.
+        """
         from stylize.memory import Tiling  # imports TensorFlow, which `fast` does without
 
-        return Tiling(loss, inputs.size, self._memory_gb, self.say, inputs.mask_count)
+        return Tiling(loss, inputs.size, self._memory_gb, self.say, inputs.mask_count, optimizer)
 
 
 def _use(found: LocalWeights) -> NetworkUse:
@@ -483,7 +487,8 @@ def _fast(inputs: _Inputs, config: FastConfig, surroundings: _Surroundings, bega
 # refine
 
 _CONTENT_NOISE = 0.25
-_STARTS = ("preview", "content", "noise", "content+noise")
+# A time budget plans the steps as it goes; this many leave out no size.
+_MANY_STEPS = 10_000
 
 
 def _refine(
@@ -501,7 +506,8 @@ def _refine(
     found = surroundings.network(config.features, "features")
     networks = [_use(found)]
     extra: dict[str, Any] = {}
-    fingerprint = _fingerprint(inputs, config, found)
+    levels = _levels(inputs, config)
+    fingerprint = _fingerprint(inputs, config, found, levels)
     if resume_from is not None:
         if resume_from.context["fingerprint"] != fingerprint:
             raise OptionError(
@@ -517,21 +523,21 @@ def _refine(
             preview = _preview(inputs, config, surroundings)
         start = inputs.content_pixels if preview is None else preview.image
         networks += [] if preview is None else preview.networks
-    elif config.init in _STARTS:
-        start = _start(inputs, config)
+    elif config.init in INITS:
+        start = _start(inputs, config, levels)
     else:
         picture = read_image(config.init, name="init")
         extra["init"] = {"path": picture.path, "sha256": picture.sha256}
         start = picture.pixels
 
-    levels = pyramid_levels(max(inputs.size), config.steps, config.pyramid)
     if config.strength == 0:
         start, levels = inputs.content_pixels, ()
     loss = surroundings.networks.loss(found, config)
-    tiling = surroundings.tiling(loss, inputs)
-    known = not levels or config.time_budget is not None or resume_from is not None
-    seconds = None if known else _expected_s(loss, inputs, levels, tiling)
-    surroundings.say(_outlook(config, found, loss, levels, tiling, seconds))
+    tiling = surroundings.tiling(loss, inputs, config.optimization.optimizer)
+    if levels:
+        known = config.time_budget is not None or resume_from is not None
+        seconds = None if known else _expected_s(loss, inputs, levels, tiling)
+        surroundings.say(_outlook(config, found, loss, levels, tiling, seconds))
     recipe = inputs.recipe("refine", config, networks, **extra)
     on_start, on_iterate = _as_results(inputs, config, on_start, on_iterate)
     if on_start is not None:
@@ -556,7 +562,7 @@ def _refine(
         config=config,
         networks=tuple(networks),
         seconds=time.perf_counter() - began,
-        recipe={**recipe, "steps_taken": len(history)},
+        recipe={**recipe, "steps_taken": len(history)} if levels else recipe,
         history=history,
         stopped=None if checkpoint is None else "interrupted",
         checkpoint=checkpoint,
@@ -597,7 +603,12 @@ def _as_results(
     )
 
 
-def _start(inputs: _Inputs, config: RefineConfig) -> np.ndarray:
+def _levels(inputs: _Inputs, config: RefineConfig) -> tuple[PyramidLevel, ...]:
+    steps = config.steps if config.time_budget is None else _MANY_STEPS
+    return pyramid_levels(max(inputs.size), steps, config.pyramid)
+
+
+def _start(inputs: _Inputs, config: RefineConfig, levels: Sequence[PyramidLevel]) -> np.ndarray:
     if config.init == "content":
         return inputs.content_pixels
     random = np.random.default_rng(config.seed)
@@ -605,8 +616,7 @@ def _start(inputs: _Inputs, config: RefineConfig) -> np.ndarray:
         noise = random.uniform(-_CONTENT_NOISE, _CONTENT_NOISE, inputs.content_pixels.shape)
         return np.clip(inputs.content_pixels + noise, 0, 1).astype(np.float32)
     # At the coarsest level's own size: shrunk from the output's size, noise would average out to grey.
-    coarsest = pyramid_levels(max(inputs.size), config.steps, config.pyramid)[0]
-    return random.random((*size_for_long_side(*inputs.size, coarsest.long_side_px), 3), np.float32)
+    return random.random((*size_for_long_side(*inputs.size, levels[0].long_side_px), 3), np.float32)
 
 
 def _outlook(
@@ -621,7 +631,7 @@ def _outlook(
     sizes = ", ".join(str(level.long_side_px) for level in levels)
     length = f"{config.steps} steps" if config.time_budget is None else f"{config.time_budget:g} s"
     time_ = "" if seconds is None else f"about {_rounded_time(seconds)}, "
-    tiles = "" if tiling.tile_px is None else f", in tiles of {tiling.tile_px} px"
+    tiles = f", in tiles of {tiling.tile_px} px" if tiling.is_needed else ""
     return (
         f"{found.name} in {loss.precision}, {config.optimization.optimizer}, {length} over {sizes} px, "
         f"{time_}up to {tiling.peak_bytes / 1e9:.1f} GB{tiles}"
@@ -729,14 +739,15 @@ def _style_at(style: Picture, long_side_px: float) -> np.ndarray:
     return resized(style.pixels, max(SMALLEST_PX, height), max(SMALLEST_PX, width))[None]
 
 
-def _fingerprint(inputs: _Inputs, config: RefineConfig, found: LocalWeights) -> str:
-    # A longer run may take up a shorter one: how long it goes on is no part of what it is.
+def _fingerprint(inputs: _Inputs, config: RefineConfig, found: LocalWeights, levels: Sequence[PyramidLevel]) -> str:
+    # A longer run may take up a shorter one: how long it goes on is no part of what it is, but its sizes are.
     options = dataclasses.asdict(dataclasses.replace(config, steps=1, time_budget=None))
     identity = [
         options,
         inputs.content.sha256,
         [(style.sha256, weight) for style, weight in inputs.styles],
         dict(found.sha256),
+        [level.long_side_px for level in levels],
         *([] if inputs.masks is None else [[mask.sha256 for mask in inputs.masks.pictures]]),
     ]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

@@ -44,16 +44,22 @@ def test_memory_is_known_here():
 
 
 @pytest.mark.parametrize(
-    ("limit", "used"),
-    [("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")],
+    ("limit", "used", "statistics", "cache"),
+    [
+        ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+    ],
 )
-def test_a_containers_memory_counts(limit, used, tmp_path, monkeypatch):
+def test_a_containers_memory_counts(limit, used, statistics, cache, tmp_path, monkeypatch):
     monkeypatch.setattr("stylize.machine._CGROUP", tmp_path)
     unlimited = available_memory_bytes()
     (tmp_path / "memory").mkdir()
     (tmp_path / limit).write_text("3000000\n")
     (tmp_path / used).write_text("1000000\n")
     assert available_memory_bytes() == 2_000_000 < unlimited
+    (tmp_path / statistics).write_text(f"anon 100\n{cache} 500000\nactive_file 100\n")
+    assert available_memory_bytes() == 2_500_000, "what was read from files is given up when memory is wanted"
+    (tmp_path / statistics).unlink()
     (tmp_path / used).write_text("4000000\n")
     assert available_memory_bytes() == 0
     (tmp_path / limit).write_text("max\n")

@@ -31,43 +31,46 @@ def _never(message):
 
 def test_a_small_picture_needs_no_tiles(loss):
     tiling = Tiling(loss, (256, 256), None, _never)
-    assert tiling.tile_px is None
-    assert tiling.within(lambda tile_px: tile_px) is None
+    assert not tiling.is_needed
+    assert tiling.within(lambda tile_px: tile_px) ** 2 >= 256**2, "and a style that is larger than this is cut"
 
 
 def test_less_memory_means_smaller_tiles(loss, monkeypatch):
     monkeypatch.setattr(memory.psutil.Process, "memory_info", lambda self: type("", (), {"rss": 500_000_000}))
-    sizes = [Tiling(loss, (3000, 4000), gb, _never).tile_px for gb in (16.0, 7.0, 5.5)]
-    assert sizes[0] is None
-    assert sizes[1] > sizes[2] >= SMALLEST_TILE_PX
-    assert Tiling(loss, (3000, 4000), 7.0, _never).peak_bytes < 7.0e9
+    tilings = [Tiling(loss, (3000, 4000), gb, _never, optimizer="lbfgs") for gb in (16.0, 7.0, 5.5)]
+    assert [tiling.is_needed for tiling in tilings] == [False, True, True]
+    sizes = [tiling.tile_px for tiling in tilings]
+    assert sizes[0] > sizes[1] > sizes[2] >= SMALLEST_TILE_PX
+    assert tilings[1].peak_bytes < 7.0e9
+    assert Tiling(loss, (3000, 4000), 7.0, _never, optimizer="adam").tile_px > sizes[1], "Adam keeps no pairs"
     with pytest.raises(OptionError, match=r"--memory: 4000 x 3000 px need at least [\d.]+ GB, received 1"):
-        Tiling(loss, (3000, 4000), 1.0, _never)
+        Tiling(loss, (3000, 4000), 1.0, _never, optimizer="lbfgs")
+    assert Tiling(loss, (3000, 4000), 0.1, _never).tile_px == SMALLEST_TILE_PX, "a score is no reason to fail"
 
 
 def test_the_least_memory_that_is_named_is_enough(loss):
     with pytest.raises(OptionError, match="need at least") as caught:
-        Tiling(loss, (2000, 2000), 0.1, _never)
+        Tiling(loss, (2000, 2000), 0.1, _never, optimizer="lbfgs")
     least = float(str(caught.value).split("at least ")[1].split(" GB")[0])
-    assert Tiling(loss, (2000, 2000), least, _never).tile_px is not None
+    assert Tiling(loss, (2000, 2000), least, _never, optimizer="lbfgs").is_needed
 
 
 @pytest.mark.parametrize("refusal", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM")])
 def test_a_refused_allocation_makes_smaller_tiles_and_says_so(loss, refusal):
     said, tried = [], []
-    tiling = Tiling(loss, (256, 256), None, said.append)
+    tiling = Tiling(loss, (1000, 1000), None, said.append)
 
     def compute(tile_px):
         tried.append(tile_px)
-        if tile_px is None or tile_px > 300:
+        if tile_px > 300:
             raise refusal
         return "done"
 
     assert tiling.within(compute) == "done"
-    assert tried == [None, 1024, 512, 256]
-    assert said[-1] == "out of memory: going on in tiles of 256 px"
+    assert tried[1:] == [500, 250], "half of the picture, not of the room there was thought to be"
+    assert said[-1] == "out of memory: going on in tiles of 250 px"
     assert tiling.within(compute) == "done"
-    assert tried[-1] == 256, "tiles stay small"
+    assert tried[-1] == 250, "tiles stay small"
 
 
 def test_no_tile_small_enough_is_one_line(loss):
@@ -126,7 +129,7 @@ def test_refine_in_tiles_paints_the_same_picture(tiny_networks, monkeypatch):
 
 def test_tiles_cost_their_halos_and_a_second_pass(loss):
     tiling = Tiling(loss, (3000, 4000), None, _never)
-    tiling.tile_px = None
+    tiling.tile_px = 4000
     assert tiling.pixels_a_step(3000, 4000) == 12e6
     tiling.tile_px = 512
     assert tiling.pixels_a_step(512, 512) == 512**2, "a picture of one tile is not computed in tiles"

@@ -1,5 +1,6 @@
 """Folders of pictures as seeded batches of random crops."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,18 @@ from PIL import Image
 def read_folder(folder: Path, long_side_px: int = 320) -> tuple[list[Image.Image], list[Image.Image]]:
     """Read a folder's pictures, long side at most `long_side_px`: (for training, held out)."""
     training, held_out = [], []
-    for index, path in enumerate(sorted(folder.glob("*.jpg"))):
+    for index, (_, picture) in enumerate(pictures_of(folder, long_side_px)):
+        (held_out if index % HELD_OUT_EVERY == 0 else training).append(picture)
+    return training, held_out
+
+
+def pictures_of(folder: Path, long_side_px: int) -> Iterator[tuple[str, Image.Image]]:
+    """Yield the names and pictures of a folder's JPEGs, in order."""
+    for path in sorted(folder.glob("*.jpg")):
         with Image.open(path) as file:
             picture = file.convert("RGB")
         picture.thumbnail((long_side_px, long_side_px), Image.Resampling.LANCZOS)
-        (held_out if index % HELD_OUT_EVERY == 0 else training).append(picture)
-    return training, held_out
+        yield path.name, picture
 
 
 def random_crop(picture: Image.Image, size: int, rng: np.random.Generator, smallest: float = 0.45) -> np.ndarray:

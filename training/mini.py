@@ -15,7 +15,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from config import STYLE_TAPS, TAPS, MiniConfig, Phase, Schedule
+from config import CONTENT_TAP, STYLE_TAPS, TAPS, MiniConfig, Phase, Schedule
 from data import Crops, read_folder
 from keras import ops
 from networks import (
@@ -117,13 +117,13 @@ class ConditionalInstanceNorm(keras.layers.Layer):
         super().__init__(dtype=dtype)
         # Small at first: a painter that starts with wild scales learns to stay silent.
         small = keras.initializers.RandomNormal(stddev=0.03)
-        self.parameters = keras.layers.Dense(2 * channels, kernel_initializer=small, dtype="float32")
+        self.scale_and_shift = keras.layers.Dense(2 * channels, kernel_initializer=small, dtype="float32")
 
     def call(self, x, code):
         x32 = ops.cast(x, "float32")
         centred = x32 - ops.mean(x32, (1, 2), keepdims=True)
         variance = ops.mean(ops.square(centred), (1, 2), keepdims=True)
-        scale, shift = ops.split(self.parameters(code)[:, None, None, :], 2, axis=-1)
+        scale, shift = ops.split(self.scale_and_shift(code)[:, None, None, :], 2, axis=-1)
         normalized = centred * (ops.rsqrt(variance + 1e-4) * (1 + scale)) + shift
         return ops.cast(normalized, x.dtype)
 
@@ -224,7 +224,7 @@ def residual(blocks, x, code):
 
 
 class Targets(keras.Model):
-    """What a loss network asks of an output: relu4_2 of its content, mean and covariance per tap of its style."""
+    """What a loss network asks of an output: one tap of its content, mean and covariance per tap of its style."""
 
     def __init__(self, network: keras.Model) -> None:
         super().__init__()
@@ -232,7 +232,7 @@ class Targets(keras.Model):
 
     def call(self, images):
         taps = dict(zip(TAPS, self.network(images), strict=True))
-        return positions(taps["relu4_2"]), [mean_and_covariance(positions(taps[tap])) for tap in STYLE_TAPS]
+        return positions(taps[CONTENT_TAP]), [mean_and_covariance(positions(taps[tap])) for tap in STYLE_TAPS]
 
 
 def perceptual_losses(outputs, contents, styles):
@@ -305,7 +305,7 @@ class PainterTraining(keras.Model):
         return self.painter.paint(contents, vectors, white_noise(contents, self.noise))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        contents, c = x[0], self.config
+        contents, c = ops.convert_to_tensor(x[0]), self.config
         count = contents.shape[0]
         outputs, identities = y_pred[:count], y_pred[count:]
         clipped = ops.clip(outputs, 0.0, 1.0)
@@ -420,6 +420,8 @@ def main() -> None:
     parser.add_argument("--export", type=Path, help="folder for the two LiteRT files, written at the end")
     parser.add_argument("--export-only", type=int, nargs="+", metavar="STEP", help="export these checkpoints' mean")
     args = parser.parse_args()
+    if args.export_only and args.export is None:
+        parser.error("--export-only needs --export FOLDER")
     config = MiniConfig()
     keras.utils.set_random_seed(config.seed)
     args.run.mkdir(parents=True, exist_ok=True)

@@ -69,19 +69,31 @@ class VggEncoder(keras.Model):
 
 
 class Vgg19(VggEncoder):
-    """The teacher: VGG-19 with the ImageNet weights of a Keras file."""
+    """The teacher: VGG-19 with ImageNet weights, see `vgg19_tensors`."""
 
     def __init__(self, weights: Path, dtype: str = "mixed_bfloat16") -> None:
         super().__init__(VGG19_WIDTHS, dtype=dtype)
-        source = keras.applications.VGG19(include_top=False, weights=str(weights), input_shape=(None, None, 3))
         self(np.zeros((1, 32, 32, 3), np.float32))
+        tensors = vgg19_tensors(weights)
         for layer in self.convolutions:
-            kernel, bias = source.get_layer(f"block{layer.name[4]}_conv{layer.name[-1]}").get_weights()
+            kernel, bias = tensors[f"{layer.name}/kernel"], tensors[f"{layer.name}/bias"]
             layer.set_weights([kernel.reshape(-1, kernel.shape[-1]), bias])
         self.trainable = False
 
     def normalize(self, images):
-        return images[..., ::-1] * 255.0 - ops.convert_to_tensor(CAFFE_MEAN_BGR, images.dtype)
+        return ops.flip(images, -1) * 255.0 - ops.convert_to_tensor(CAFFE_MEAN_BGR, images.dtype)
+
+
+def vgg19_tensors(weights: Path) -> dict[str, np.ndarray]:
+    """Read `conv1_1/kernel` (3, 3, in, out), `conv1_1/bias` and so on up to conv5_1, of Keras' file or of a pack's."""
+    if weights.suffix == ".safetensors":
+        return load_file(weights)
+    source = keras.applications.VGG19(include_top=False, weights=str(weights), input_shape=(None, None, 3))
+    tensors = {}
+    for name in (name for block in CONVOLUTIONS for name in block):
+        kernel, bias = source.get_layer(f"block{name[4]}_conv{name[-1]}").get_weights()
+        tensors[f"{name}/kernel"], tensors[f"{name}/bias"] = kernel, bias
+    return tensors
 
 
 class Slim(VggEncoder):
@@ -137,4 +149,5 @@ def mean_and_covariance(flat):
 
 
 def relative_error(ours, target, axes):
-    return ops.sum(ops.square(ours - target), axes) / ops.sum(ops.square(target), axes)
+    # Not `ours - target`: under torch either may still be an array.
+    return ops.sum(ops.square(ops.subtract(ours, target)), axes) / ops.sum(ops.square(target), axes)

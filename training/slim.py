@@ -121,8 +121,8 @@ def evaluate(model: Distiller, teacher: Teacher, pictures: np.ndarray) -> dict[s
     for batch in np.split(pictures, len(pictures) // model.config.batch_size):
         targets = [[ops.convert_to_tensor(part) for part in tap] for tap in teacher.predict_on_batch(batch)]
         activations = [ops.convert_to_tensor(a) for a in model.predict_on_batch(batch)]
-        losses.append(model.layer_losses(activations, targets))
-    unexplained, covariances, _ = np.mean(np.asarray(losses, np.float32), 0)
+        losses.append([[ops.convert_to_numpy(v) for v in kind] for kind in model.layer_losses(activations, targets)])
+    unexplained, covariances, _ = np.mean(losses, 0)
     return {
         "explained": [round(float(v), 3) for v in 1 - unexplained],
         "covariance": [round(float(v), 3) for v in covariances],
@@ -160,6 +160,8 @@ def main() -> None:
     parser.add_argument("--export", type=Path, help="where to write the float16 weights at the end")
     parser.add_argument("--export-only", action="store_true", help="export the last checkpoint without training")
     args = parser.parse_args()
+    if args.export_only and args.export is None:
+        parser.error("--export-only needs --export FILE")
     config = replace(SlimConfig(), steps=args.steps)
     schedule = Schedule(config.steps, config.learning_rate)
     args.run.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stylize.config import FastConfig, RefineConfig, check_mask_count
+from stylize.config import INITS, FastConfig, RefineConfig, check_mask_count
 from stylize.console import Run
 from stylize.errors import OptionError, StylizeError
 from stylize.options import Styles, common_options
@@ -63,7 +63,7 @@ def check_inputs(
     check_mask_count(len(masks), len(styles))
     named = [("content", content), *(("style", path) for path, _ in styles), *(("mask", path) for path in masks)]
     named += [("image", path) for path in pictures]
-    if init not in ("preview", "content", "noise", "content+noise"):
+    if init not in INITS:
         named.append(("init", Path(init)))
     return check_files(named)
 

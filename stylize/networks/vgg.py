@@ -1,6 +1,7 @@
 """VGG feature encoders: VGG-19 itself (Simonyan and Zisserman, arXiv 1409.1556) and our narrow stand-in.
 
-One class serves both: they differ in their kernels, in how pixels are normalised, and in the stand-in's lifts.
+One class serves both: they differ in their kernels, in how pixels are normalised, in what lies beyond the border, and
+in the stand-in's lifts.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class EncoderWeights:
     scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Pixels are multiplied by `scale` and shifted by `offset`, channel by channel, before the first convolution."""
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    edge_padding: bool = False
+    """Whether the first convolution was trained on pictures whose border is repeated, and knows no other."""
     grain: float = 1.0
     """How much of a style's fine grain these features ask for, beside VGG-19: smoothing is to be scaled by it."""
     lifts: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -100,7 +103,7 @@ def _safetensors(path: Path) -> EncoderWeights:
         if key.endswith("/kernel")
     }
     lifts = {key.removesuffix("/lift"): value for key, value in tensors.items() if key.endswith("/lift")}
-    return EncoderWeights(convolutions, lifts=lifts, grain=_SLIM_GRAIN)
+    return EncoderWeights(convolutions, edge_padding=True, lifts=lifts, grain=_SLIM_GRAIN)
 
 
 class FeatureEncoder:
@@ -117,8 +120,9 @@ class FeatureEncoder:
     ) -> None:
         """Build the encoder cut after the deepest of `layers` (`relu4_2`).
 
-        `edge_padding` repeats the picture's border for the first convolution instead of padding it with the mean
-        colour, whose step at the border the optimisation would otherwise paint a frame against.
+        `edge_padding` repeats the picture's border for the first convolution, as weights that were trained so always
+        do, instead of padding it with the mean colour, whose step at the border the optimisation would otherwise paint
+        a frame against.
         Raises WeightsError for a layer that these weights do not have.
         """
         names = ["conv" + layer.removeprefix("relu") for layer in VGG19_LAYERS]
@@ -138,7 +142,7 @@ class FeatureEncoder:
         self.grain = weights.grain
         self._dtype = tf.as_dtype(precision)
         self._pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
-        self._edge_padding = edge_padding
+        self._edge_padding = edge_padding or weights.edge_padding
         self._scale = tf.constant(weights.scale, tf.float32)
         self._offset = tf.constant(weights.offset, tf.float32)
         self._convolutions = [
