@@ -170,7 +170,8 @@ class PerceptualLossConfig:
                 )
         for field in ("content_weight", "style_weight", "total_variation_weight", "frame_weight", "palette_weight"):
             weight = getattr(self, field)
-            _check(math.isfinite(weight) and weight >= 0, f"{field}: expected 0 or more, received {weight}")
+            finite = math.isfinite(weight) and weight >= 0
+            _check(finite, f"{field}: expected a finite number of 0 or more, received {weight}")
         _check(self.content_weight + self.style_weight > 0, "content and style weight are both 0: nothing to optimise")
         _check(bool(self.content_layers) or self.content_weight == 0, "content_layers: expected at least one layer")
         _check(bool(self.style_layers) or self.style_weight == 0, "style_layers: expected at least one layer")
@@ -266,8 +267,8 @@ class RefineConfig:
         _check_size(self.size)
         _check(self.steps >= 1, f"steps: expected 1 or more, received {self.steps}")
         _check(
-            self.time_budget is None or self.time_budget > 0,
-            f"time budget: expected more than 0 seconds, received {self.time_budget}",
+            self.time_budget is None or 0 < self.time_budget < math.inf,
+            f"time budget: expected more than 0 seconds, and an end; received {self.time_budget}",
         )
         _check(self.seed >= 0, f"seed: expected 0 or more, received {self.seed}")
         _check_choice("pooling", self.pooling, ("max", "avg"))

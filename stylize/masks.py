@@ -19,6 +19,8 @@ MaskSource = ImageSource | Sequence[ImageSource]
 
 # How much longer or shorter a side may be than the content's shape asks for.
 _TOLERANCE = 0.02
+# A mask that is nowhere more than this at the output's size changes no pixel by what an eye would see.
+_LEAST = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,8 @@ class Masks:
         """Read the masks of a content of `content_size` for an output of `size` (height, width); None without any.
 
         A mask is a picture's transparency where it has some, else its luminance.
-        Raises ImageError for a mask that is unreadable, black, or of another shape, OptionError as `check_mask_count`.
+        Raises ImageError for a mask that is unreadable, black (at the output's size, too), or of another shape,
+        OptionError as `check_mask_count`.
         """
         sources: Sequence[Any] = source if isinstance(source, (list, tuple)) else [source]
         check_mask_count(len(sources), len(style_weights))
@@ -54,6 +57,12 @@ class Masks:
         for picture in pictures:
             _check(picture, content_size)
         planes = _resized([_plane(picture) for picture in pictures], *size)
+        for picture, plane in zip(pictures, planes, strict=True):
+            if plane.max() < _LEAST:
+                raise ImageError(
+                    f"{_label(picture)}: nothing of its white is left at {size[1]} x {size[0]} px: "
+                    "choose a larger --size, or paint more of it white"
+                )
         return Masks(pictures, planes, tuple(style_weights) if len(pictures) > 1 else (1.0,))
 
     def at(self, height: int, width: int, *, grey: bool = True) -> np.ndarray:
@@ -93,8 +102,12 @@ def _resized(planes: Iterable[np.ndarray], height: int, width: int) -> np.ndarra
     return np.clip(np.stack([np.asarray(image) for image in images]), 0, 1)
 
 
+def _label(mask: Picture) -> str:
+    return "mask" if mask.path is None else f"mask {mask.path}"
+
+
 def _check(mask: Picture, content_size: tuple[int, int]) -> None:
-    label = "mask" if mask.path is None else f"mask {mask.path}"
+    label = _label(mask)
     height, width = mask.full_size or (mask.height, mask.width)
     long_side = max(height, width)
     expected = size_for_long_side(*content_size, long_side)

@@ -42,13 +42,15 @@ class Tiling:
 
         Raises OptionError if `memory_gb` is too little for an optimisation with the smallest tiles.
         """
+        if memory_gb is not None and not 0 < memory_gb < math.inf:
+            raise OptionError(f"--memory: expected a finite number of GB, more than 0; received {memory_gb:g}")
         taken = psutil.Process().memory_info().rss
         free = available_memory_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken
         pixels = size[0] * size[1]
         whole = 0 if optimizer is None else pixels * bytes_per_pixel(pixels, optimizer)
         room = _SHARE * free - whole - pixels * loss.target_bytes_per_pixel
         each = loss.step_bytes_per_pixel + regions * loss.region_bytes_per_pixel
-        smallest = (SMALLEST_TILE_PX + 2 * loss.reach_px) ** 2 * each
+        smallest = min(pixels, (SMALLEST_TILE_PX + 2 * loss.reach_px) ** 2) * each
         if memory_gb is not None and optimizer is not None and room < smallest:
             least = math.ceil((taken + (whole + pixels * loss.target_bytes_per_pixel + smallest) / _SHARE) / 1e8) / 10
             raise OptionError(f"--memory: {size[1]} x {size[0]} px need at least {least:g} GB, received {memory_gb:g}")

@@ -50,11 +50,22 @@ Styles = Sequence[tuple[Path, float]]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # Whether it can be read is not misuse: who reads it says so in one line, with exit 1.
-FILE = click.Path(path_type=Path, readable=False)
-
 
 # --------------------------------------------------------------------------------------------------------------------
 # Types
+
+
+class _File(click.Path):
+    """A file's name; an empty one, of a shell's unset variable, is no name of the folder one stands in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if value == "":
+            self.fail("expected a file's name, received nothing", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = _File(path_type=Path, readable=False)
 
 
 def split_weight(value: str) -> tuple[str, float | None]:

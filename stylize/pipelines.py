@@ -510,9 +510,10 @@ def _refine(
     fingerprint = _fingerprint(inputs, config, found, levels)
     if resume_from is not None:
         if resume_from.context["fingerprint"] != fingerprint:
+            changed = _changed_options(resume_from.context["recipe"]["options"], config)
             raise OptionError(
-                "resume: expected the inputs, options and networks of the interrupted run, received different ones: "
-                "repeat its options, or run without --resume"
+                "resume: expected the inputs, options and networks of the interrupted run, received different ones"
+                f"{f' ({changed})' if changed else ''}: repeat its options, or run without --resume"
             )
         start = resume_from.pixels
         before = resume_from.context["recipe"]
@@ -737,6 +738,22 @@ def _style_at(style: Picture, long_side_px: float) -> np.ndarray:
     long_side_px = min(round(long_side_px), max(style.height, style.width))
     height, width = size_for_long_side(style.height, style.width, max(1, long_side_px))
     return resized(style.pixels, max(SMALLEST_PX, height), max(SMALLEST_PX, width))[None]
+
+
+def _changed_options(before: Mapping[str, Any], config: RefineConfig) -> str:
+    """Return the names of the options that an earlier run had otherwise, with commas between them."""
+
+    def flat(options: Mapping[str, Any]) -> dict[str, Any]:
+        # As JSON gives them back: a checkpoint comes from a file.
+        parts = json.loads(json.dumps({**options, "steps": 1, "time_budget": None})).items()
+        return {
+            name: value
+            for part, each in parts
+            for name, value in (each.items() if isinstance(each, dict) else [(part, each)])
+        }
+
+    earlier, now = flat(before), flat(dataclasses.asdict(config))
+    return ", ".join(name for name in now if earlier.get(name) != now[name])
 
 
 def _fingerprint(inputs: _Inputs, config: RefineConfig, found: LocalWeights, levels: Sequence[PyramidLevel]) -> str:

@@ -592,6 +592,11 @@ SIGHTS = [
     (["--animate", "out.webp", "-o", "out.webp"], 2, "expected a file of its own"),
     (["--animate", "a.webp", "--plot", "./a.webp"], 2, "expected a file of its own"),
     (["--plot", "photo.png", "--overwrite"], 2, "expected another file than the input"),
+    (["--plot", "losses.png", "--strength", "0"], 2, "--plot: there are no losses at a strength of 0"),
+    (["-o", "."], 2, "output .: expected a suffix out of"),
+    (["-o", "-"], 2, "output -: only fast reads and writes pipes"),
+    (["--mask", "-"], 2, "mask -: only fast reads and writes pipes"),
+    (["--time-budget", "inf"], 2, "expected more than 0 seconds, and an end; received inf"),
     (["--animate", "film.mp4"], 1, 'pip install "stylize[film]"'),
     (["--plot", "losses.png"], 1, 'pip install "stylize[plot]"'),
 ]
@@ -1052,7 +1057,14 @@ def test_ctrl_c_resume_and_rerun_for_real(tiny, inputs, tmp_path):
     assert not [path.name for path in tmp_path.iterdir() if "part" in path.name.split(".")[-1]]
 
 
-@pytest.mark.parametrize("content", ["", ".", "/"])
+@pytest.mark.parametrize("option", ["-c", "-o", "--plot", "--mask"])
+def test_an_empty_name_is_no_name_of_a_folder(option, inputs, fake):
+    result = run("refine", *inputs, option, "", exit_code=2)
+    assert f"{option}" in result.stderr
+    assert "expected a file's name, received nothing" in result.stderr
+
+
+@pytest.mark.parametrize("content", [".", "/"])
 def test_a_folder_as_content_is_one_line(content, inputs):
     assert "Traceback" not in run("fast", "-c", content, *inputs[2:], exit_code=1).output
 

@@ -13,6 +13,7 @@ from stylize.config import (
     FastConfig,
     OptimizationConfig,
     PerceptualLossConfig,
+    PyramidConfig,
     RefineConfig,
     canonical_layer,
     config_from_dict,
@@ -93,6 +94,16 @@ NONSENSE = {
     "a layer by another name": lambda: PerceptualLossConfig(content_layers=(("conv4_2", 1.0),)),
     "a layer's weight below 0": lambda: PerceptualLossConfig(content_layers=(("relu4_2", -1.0),)),
     "no layers": lambda: PerceptualLossConfig(style_layers=()),
+    "statistics": lambda: PerceptualLossConfig(statistics="grams"),
+    "a normalization": lambda: PerceptualLossConfig(normalization="none"),
+    "no octaves": lambda: PerceptualLossConfig(octaves=0),
+    "a momentum that never forgets": lambda: OptimizationConfig(beta_1=1.0),
+    "no epsilon": lambda: OptimizationConfig(epsilon=0.0),
+    "a time without end": lambda: RefineConfig(time_budget=float("inf")),
+    "a precision": lambda: RefineConfig(precision="float16"),
+    "a pyramid without a bottom": lambda: RefineConfig().replace(coarsest_px=0),
+    "a pyramid that does not rise": lambda: PyramidConfig(ratio=1.005),
+    "a pyramid of no steps": lambda: PyramidConfig(share=0.0),
 }
 
 

@@ -24,6 +24,12 @@ from stylize.options import cell
 QUICK = {"size": 48, "steps": 8, "features": "vgg19-slim", "precision": "float32"}
 
 
+def one_pixel(height, width):
+    mask = np.zeros((height, width), np.float32)
+    mask[height // 2, width // 2] = 1
+    return mask
+
+
 def left_half(height: int, width: int) -> np.ndarray:
     mask = np.zeros((height, width), np.float32)
     mask[:, : width // 2] = 1
@@ -93,6 +99,7 @@ def test_the_count_of_masks_must_fit(masks, styles):
     [
         (np.zeros((64, 96), np.float32), "black throughout"),
         (np.dstack([painting(64, 96, 0), np.zeros((64, 96), np.float32)]), "black throughout"),
+        (one_pixel(640, 960), "nothing of its white is left at 96 x 64 px: choose a larger --size"),
         (left_half(96, 64), "expected about 96:64, the content's shape, received 64 x 96 px"),
         (left_half(64, 64), "received 64 x 64 px"),
     ],

@@ -73,6 +73,12 @@ def test_a_refused_allocation_makes_smaller_tiles_and_says_so(loss, refusal):
     assert tried[-1] == 250, "tiles stay small"
 
 
+@pytest.mark.parametrize("memory_gb", [float("nan"), float("inf"), -1.0])
+def test_memory_is_a_finite_number(loss, memory_gb):
+    with pytest.raises(OptionError, match="--memory: expected a finite number of GB"):
+        Tiling(loss, (64, 64), memory_gb, _never)
+
+
 def test_no_tile_small_enough_is_one_line(loss):
     def compute(tile_px):
         raise MemoryError

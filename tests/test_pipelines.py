@@ -111,8 +111,32 @@ def test_stop_and_resume_end_where_a_whole_run_does(tiny_networks, pictures):
     assert stopped.image.shape == whole.image.shape
     resumed = stylize.refine(*pictures, **QUICK, resume_from=stopped.checkpoint)
     np.testing.assert_array_equal(resumed.image, whole.image)
-    with pytest.raises(OptionError, match="resume"):
+    with pytest.raises(OptionError, match=r"resume: .* received different ones \(content_weight\): repeat"):
         stylize.refine(*pictures, **QUICK, content_weight=5.0, resume_from=stopped.checkpoint)
+    with pytest.raises(OptionError, match=r"received different ones: repeat"):
+        stylize.refine(pictures[1], pictures[1], **QUICK, resume_from=stopped.checkpoint)
+
+
+def test_a_run_with_other_sizes_is_not_taken_up(tiny_networks, pictures):
+    few = {**QUICK, "size": 64, "coarsest_px": 16, "steps": 3}
+    seen = []
+    stopped = stylize.refine(*pictures, **few, on_iterate=seen.append, should_stop=lambda: len(seen) >= 2)
+    assert [level.long_side_px for level in stopped.levels] == [32, 45, 64]
+    with pytest.raises(OptionError, match="resume"):
+        stylize.refine(*pictures, **{**few, "steps": 10}, resume_from=stopped.checkpoint)
+
+
+def test_a_time_budget_begins_at_the_coarsest_size_whatever_the_steps(tiny_networks, pictures):
+    few = {**QUICK, "size": 64, "coarsest_px": 16, "steps": 1}
+    result = stylize.refine(*pictures, **few, time_budget=0.5)
+    assert result.levels[0].long_side_px < 20
+
+
+def test_no_strength_needs_no_word_on_what_it_takes(tiny_networks, pictures):
+    said = []
+    result = stylize.refine(*pictures, **QUICK, strength=0, on_message=said.append)
+    assert not [message for message in said if "steps over" in message]
+    assert "steps_taken" not in result.recipe
 
 
 def test_transparency_travels_beside_the_colours(tiny_networks):

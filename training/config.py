@@ -5,7 +5,7 @@ from dataclasses import dataclass
 # The taps of both networks, in the VGG paper's names, and the convolutions that lead to them.
 TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
 STYLE_TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-CONTENT_TAP = "relu4_1"
+CONTENT_TAP = "relu4_2"
 CONVOLUTIONS = (
     ("conv1_1", "conv1_2"),
     ("conv2_1", "conv2_2"),
@@ -75,7 +75,7 @@ class MiniConfig:
 
     style_weight: float = 1.0
     covariance_weight: float = 0.25  # beside 1 for Gram matrices
-    content_weight: float = 0.19
+    content_weight: float = 0.15
     identity_weight: float = 1.0
     total_variation_weight: float = 0.1
     range_weight: float = 10.0
@@ -91,7 +91,6 @@ class MiniConfig:
         Phase(6500, 256, 2, "vgg19"),
         Phase(7500, 192, 4, "vgg19"),
         Phase(8500, 256, 2, "vgg19"),
-        Phase(10500, 256, 2, "vgg19"),
     )
     learning_rate: float = 1.3e-3
     checkpoint_every: int = 100

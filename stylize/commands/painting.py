@@ -71,6 +71,8 @@ def check_inputs(
 def check_files(named: Sequence[tuple[str, Path]]) -> list[Path]:
     """Return the files of pairs of a role and a file. Raises StylizeError for one that is not there."""
     for name, path in named:
+        if str(path) == "-":
+            raise OptionError(f"{name} -: only fast reads and writes pipes; expected a file")
         if not path.exists():
             raise StylizeError(f"{name} {path}: no such file")
     return [path for _, path in named]
@@ -80,12 +82,20 @@ def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> No
     """Refuse an output that can't be written, that is there already, or that is an input."""
     from stylize import images
 
+    _check_name(output)
+    _check_free(output, inputs, overwrite=overwrite)
+    images.check_output(output, overwrite=overwrite)
+
+
+def _check_name(output: Path) -> None:
+    from stylize import images
+
+    if str(output) == "-":
+        raise OptionError("output -: only fast reads and writes pipes; expected a file")
     suffix = output.suffix.lower().removeprefix(".")
     if suffix not in images.SUFFIXES:
         known = ", ".join(images.SUFFIXES)
         raise OptionError(f"output {output}: expected a suffix out of {known}; received {suffix or 'none'}")
-    _check_free(output, inputs, overwrite=overwrite)
-    images.check_output(output, overwrite=overwrite)
 
 
 def check_folder(folder: Path, names: Sequence[str], inputs: Sequence[Path], *, overwrite: bool) -> None:
@@ -144,6 +154,7 @@ class Painting:
 
     def check(self, *read: Path) -> None:
         """Raise StylizeError unless all can be read and written; `read` are more files to keep as they are."""
+        _check_name(self.output)
         inputs = check_inputs(self.content, self.styles, self.masks, getattr(self.config, "init", "content"))
         if isinstance(self.config, RefineConfig):
             self._check_traces()
@@ -170,13 +181,15 @@ class Painting:
         outputs = [os.path.realpath(path) for path in (self.output, *sights)]
         for path, index in zip(sights, (1, 2), strict=False):
             if outputs[index] in outputs[:index]:
-                raise OptionError(f"output {path}: expected a file of its own, received one that is written already")
+                raise OptionError(f"output {path}: expected a file of its own, received the name of another output")
             _check_free(path, inputs, overwrite=overwrite)
         if self.animation is not None:
             from stylize.film import check_film
 
             check_film(self.animation, overwrite=overwrite)
         if self.plot is not None:
+            if self.config.strength == 0:
+                raise OptionError("--plot: there are no losses at a strength of 0, where nothing is optimised")
             from stylize.plots import check_plot
 
             check_plot(self.plot, overwrite=overwrite)
