@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 import time
@@ -390,7 +391,8 @@ def optimize(
     first_level = 0 if resume_from is None else resume_from.level - 1
     for index, level in enumerate(levels[first_level:], start=first_level):
         height, width = (max(SMALLEST_PX, side) for side in size_for_long_side(*size, level.long_side_px))
-        optimizer = _OPTIMIZERS[config.optimization.optimizer](resized(pixels, height, width), config.optimization)
+        settings = config.optimization if index == 0 else _at_finer_level(config.optimization)
+        optimizer = _OPTIMIZERS[settings.optimizer](resized(pixels, height, width), settings)
         if resume_from is not None and index == first_level:
             optimizer.restore(resume_from.state)
         loss = loss_at(height, width)
@@ -402,6 +404,17 @@ def optimize(
         if index >= run.last:
             break
     return resized(pixels, *size), tuple(run.history), None
+
+
+# Of L-BFGS' first step, at levels that begin with the picture of the level before: it needs detail, no new composition.
+# In full, the first step was too long from 512 px on, and of the few steps that large pictures get one was lost.
+_FINER_FIRST_STEP = 0.3
+
+
+def _at_finer_level(settings: OptimizationConfig) -> OptimizationConfig:
+    if settings.optimizer != "lbfgs":
+        return settings
+    return dataclasses.replace(settings, learning_rate=_FINER_FIRST_STEP * settings.learning_rate)
 
 
 # Fewer are not worth a level's targets. At five and its targets, half a step is within a tenth of the budget.

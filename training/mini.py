@@ -435,6 +435,7 @@ def main() -> None:
     if args.begin and not state_file.exists():
         painter = build_painter(config, args.slim, "float32")
         take_exported(painter, args.begin)
+        scale_code(painter, 1 / config.code_gain)  # as it was before the export
         painter.save_weights(checkpoint(args.run, args.begin_step))
         state = {"step": args.begin_step, "seconds": 0.0}
         state_file.write_text(json.dumps(state))
@@ -493,9 +494,14 @@ def export_mean(config: MiniConfig, slim: Path, run: Path, steps: tuple[int, ...
             summed += ops.convert_to_numpy(variable)
     for summed, variable in zip(total, painter.weights, strict=True):
         variable.assign(summed / len(steps))
-    for variable in painter.encoder.code.weights:
-        variable.assign(variable * config.code_gain)
+    scale_code(painter, config.code_gain)
     export(painter, folder)
+
+
+def scale_code(painter: Painter, factor: float) -> None:
+    """Multiply the code that the style encoder makes."""
+    for variable in painter.encoder.code.weights:
+        variable.assign(variable * factor)
 
 
 def checkpoint(run: Path, step: int) -> Path:
