@@ -38,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--content", type=Path, default=EXAMPLES / "scene_lake.jpg")
     parser.add_argument("--style", type=Path, default=EXAMPLES / "style_swirls.jpg")
-    parser.add_argument("--memory", type=float, default=8, metavar="GB", help="What refine may take.")
+    parser.add_argument("--memory", type=float, default=6, metavar="GB", help="What refine may take.")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the folder for paintings and large.json")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
@@ -62,14 +62,12 @@ def main() -> None:
 def commands(args: argparse.Namespace) -> list[list[str]]:
     """Return what to run, without files."""
     stylizers = [name for name in ("mini", "magenta-int8", "magenta") if weights.find(name) is not None]
-    refine = ["refine", "--network", "mini", "--memory", f"{args.memory:g}"]
+    refine = ["refine", "--features", "vgg19-slim", "--network", "mini", "--steps", "8", "--memory", f"{args.memory:g}"]
     return [
         ["fast", "--network", "mini", "--size", "4000"],
         *(["fast", "--network", name, "--size", "8000"] for name in stylizers),
         ["fast", "--network", "mini", "--strength", "0.5", "--keep-colors", "--size", "8000"],
-        [*refine, "--features", "vgg19-slim", "--steps", "8", "--size", "4000"],
-        # As many as leave three at the last size; half an hour.
-        *([[*refine, "--features", "vgg19", "--steps", "160", "--size", "4096"]] if weights.find("vgg19") else []),
+        [*refine, "--size", "4000"],
     ]
 
 
