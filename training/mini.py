@@ -416,7 +416,7 @@ def main() -> None:
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument("--begin", type=Path, help="folder of two LiteRT files whose weights a new run goes on from")
     parser.add_argument("--begin-step", type=int, default=0, help="how many steps made these weights")
-    parser.add_argument("--dtype", default="mixed_bfloat16", help="float32 is quicker on CPUs without AMX")
+    parser.add_argument("--dtype", default="mixed_bfloat16", help="float32 is quicker on some CPUs")
     parser.add_argument("--export", type=Path, help="folder for the two LiteRT files, written at the end")
     parser.add_argument("--export-only", type=int, nargs="+", metavar="STEP", help="export these checkpoints' mean")
     args = parser.parse_args()
