@@ -186,7 +186,7 @@ class OptimizationConfig:
 
     `learning_rate`, `beta_1`, `beta_2` and `epsilon` are Adam's (arXiv 1412.6980), for pixels in [0, 1]; L-BFGS finds
     its own step, and there `learning_rate` is the mean change of a pixel in the first one, and in each that follows
-    where its history was no help and was dropped.
+    where its history was no help and was dropped; levels after the coarsest take a third of it.
     """
 
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"

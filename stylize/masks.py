@@ -19,7 +19,7 @@ MaskSource = ImageSource | Sequence[ImageSource]
 
 # How much longer or shorter a side may be than the content's shape asks for.
 _TOLERANCE = 0.02
-# A mask that is nowhere more than this at the output's size changes no pixel by what an eye would see.
+# What has to be left of a mask's white at the output's size: of less, an eye sees nothing.
 _LEAST = 0.1
 
 
@@ -56,9 +56,10 @@ class Masks:
         pictures = tuple(read_image(each, name="mask", long_side_px=max(size)) for each in sources)
         for picture in pictures:
             _check(picture, content_size)
-        planes = _resized([_plane(picture) for picture in pictures], *size)
-        for picture, plane in zip(pictures, planes, strict=True):
-            if plane.max() < _LEAST:
+        drawn = [_plane(picture) for picture in pictures]
+        planes = _resized(drawn, *size)
+        for picture, before, plane in zip(pictures, drawn, planes, strict=True):
+            if plane.max() < _LEAST * before.max():
                 raise ImageError(
                     f"{_label(picture)}: nothing of its white is left at {size[1]} x {size[0]} px: "
                     "choose a larger --size, or paint more of it white"

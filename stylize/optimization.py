@@ -232,7 +232,7 @@ class LBFGS:
         self._x, self._trial = state["x"], state["trial"]
         self._gradient, self._direction = state["gradient"], state["direction"]
         self._loss, self._length = (float(v) for v in state["scalars"])
-        pairs = range(sum(name.startswith("s") and name != "scalars" for name in state))
+        pairs = range(sum(name[1:].isdigit() for name in state) // 2)
         self._s, self._y = [state[f"s{i}"] for i in pairs], [state[f"y{i}"] for i in pairs]
 
 
@@ -406,7 +406,7 @@ def optimize(
     return resized(pixels, *size), tuple(run.history), None
 
 
-# Of L-BFGS' first step, at levels that begin with the picture of the level before: it needs detail, no new composition.
+# The share of L-BFGS' first step at levels that begin with the picture of the level before: it needs detail alone.
 # In full, the first step was too long from 512 px on, and of the few steps that large pictures get one was lost.
 _FINER_FIRST_STEP = 0.3
 

@@ -110,6 +110,10 @@ def test_a_mask_that_can_not_be_meant_is_one_line(mask, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_faint_mask_is_meant():
+    np.testing.assert_allclose(read(np.full((640, 960), 0.05, np.float32)).at(64, 96), 0.05, rtol=1e-5)
+
+
 def test_a_masks_shape_may_be_rounded():
     for size in ((7, 10), (33, 50), (64, 95), (427, 640)):
         read(left_half(*size))

@@ -72,7 +72,7 @@ def check_files(named: Sequence[tuple[str, Path]]) -> list[Path]:
     """Return the files of pairs of a role and a file. Raises StylizeError for one that is not there."""
     for name, path in named:
         if str(path) == "-":
-            raise OptionError(f"{name} -: only fast reads and writes pipes; expected a file")
+            raise _no_pipe(name)
         if not path.exists():
             raise StylizeError(f"{name} {path}: no such file")
     return [path for _, path in named]
@@ -87,11 +87,15 @@ def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> No
     images.check_output(output, overwrite=overwrite)
 
 
+def _no_pipe(name: str) -> OptionError:
+    return OptionError(f"{name} -: only fast reads and writes pipes; expected a file")
+
+
 def _check_name(output: Path) -> None:
     from stylize import images
 
     if str(output) == "-":
-        raise OptionError("output -: only fast reads and writes pipes; expected a file")
+        raise _no_pipe("output")
     suffix = output.suffix.lower().removeprefix(".")
     if suffix not in images.SUFFIXES:
         known = ", ".join(images.SUFFIXES)
