@@ -210,14 +210,12 @@ class OptimizationConfig:
 class PyramidConfig:
     """From coarse to fine: sizes in steps of `ratio` from `coarsest_px` up to the output's long side.
 
-    `share` of a level's steps relative to the next coarser one: fine levels cost more and need fewer. A pyramid of one
-    level (`coarsest_px` None) is plain optimisation at full size.
+    Each gets the same number of steps. A pyramid of one level (`coarsest_px` None) is plain optimisation at full size.
     """
 
     # Swirls and stars form where they are a few pixels wide, and a step there costs a sixteenth of one at 256 px.
     coarsest_px: int | None = 64
     ratio: float = 2**0.5
-    share: float = 0.8
 
     def __post_init__(self) -> None:
         coarsest = self.coarsest_px
@@ -227,7 +225,6 @@ class PyramidConfig:
         )
         # From 1.1 on, whole numbers of pixels differ from level to level.
         _check(1.1 <= self.ratio <= 65535, f"ratio: expected 1.1 or more, received {self.ratio}")
-        _check(0 < self.share <= 1, f"share: expected more than 0, up to 1, received {self.share}")
 
 
 @dataclass(frozen=True)
@@ -237,7 +234,7 @@ class RefineConfig:
     features: str = "auto"
     """A feature network of the registry (vgg19, vgg19-slim), or auto."""
     size: int = 512
-    steps: int = 360
+    steps: int = 330
     """Evaluations of loss and gradient over all levels of the pyramid."""
     time_budget: float | None = None
     """Seconds for the whole refinement; replaces `steps`."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from stylize.config import SMALLEST_PX, OptimizationConfig, PyramidConfig, RefineConfig
 from stylize.errors import StylizeError
-from stylize.images import resized, size_for_long_side
+from stylize.images import resized, size_for_long_side, with_change_of
 
 __all__ = [
     "LBFGS",
@@ -341,7 +341,7 @@ class PyramidLevel:
 
 
 def pyramid_levels(long_side_px: int, steps: int, config: PyramidConfig) -> tuple[PyramidLevel, ...]:
-    """Divide `steps` over sizes from `coarsest_px` to `long_side_px`, each `ratio` larger with `share` of the steps.
+    """Divide `steps` evenly over sizes from `coarsest_px` to `long_side_px`, each `ratio` larger than the one before.
 
     Every level gets at least one step; a picture smaller than the coarsest level, or fewer steps than levels, leaves
     out the coarsest ones.
@@ -351,12 +351,9 @@ def pyramid_levels(long_side_px: int, steps: int, config: PyramidConfig) -> tupl
         while sizes[0] / config.ratio > config.coarsest_px * 0.99:
             sizes.insert(0, round(sizes[0] / config.ratio))
     sizes = sizes[-steps:]
-    weights = [config.share**i for i in range(len(sizes))]
-    # One step each, the rest in proportion; what rounding leaves over goes to the coarsest, where a step is cheapest.
-    spare = steps - len(sizes)
-    counts = [1 + math.floor(spare * weight / sum(weights)) for weight in weights]
-    counts[0] += steps - sum(counts)
-    return tuple(PyramidLevel(size, count) for size, count in zip(sizes, counts, strict=True))
+    each, left = divmod(steps, len(sizes))
+    # What is left over goes to the coarsest, where a step is cheapest.
+    return tuple(PyramidLevel(size, each if index else each + left) for index, size in enumerate(sizes))
 
 
 class LevelLoss(Protocol):
@@ -367,7 +364,7 @@ class LevelLoss(Protocol):
 
 def optimize(
     start: np.ndarray,
-    size: tuple[int, int],
+    content: np.ndarray,
     levels: Sequence[PyramidLevel],
     loss_at: Callable[[int, int], LevelLoss],
     config: RefineConfig,
@@ -379,7 +376,7 @@ def optimize(
     should_stop: Callable[[], bool] | None = None,
     started_at: float | None = None,
 ) -> tuple[np.ndarray, tuple[HistoryEntry, ...], Checkpoint | None]:
-    """Run the pyramid from `start`, float32 (h, w, 3) of any size, to an output of `size` (height, width).
+    """Run the pyramid from `start`, float32 (h, w, 3) of any size, to an output of the size of `content` (H, W, 3).
 
     `loss_at(height, width)` gives the loss at one size. Returns the pixels at the output's size, the history, and a
     checkpoint if `should_stop` ended the run early. `started_at` (of `time.perf_counter`) is where a time budget
@@ -388,22 +385,29 @@ def optimize(
     """
     run = _Run(levels, config, context or {}, resume_from, on_iterate, on_message, started_at)
     pixels = start if resume_from is None else resume_from.pixels
+    size = content.shape[:2]
     first_level = 0 if resume_from is None else resume_from.level - 1
     for index, level in enumerate(levels[first_level:], start=first_level):
         height, width = (max(SMALLEST_PX, side) for side in size_for_long_side(*size, level.long_side_px))
         settings = config.optimization if index == 0 else _at_finer_level(config.optimization)
-        optimizer = _OPTIMIZERS[settings.optimizer](resized(pixels, height, width), settings)
+        begins = resized(pixels, height, width) if index == 0 else _enlarged(pixels, content, height, width)
+        optimizer = _OPTIMIZERS[settings.optimizer](begins, settings)
         if resume_from is not None and index == first_level:
             optimizer.restore(resume_from.state)
         loss = loss_at(height, width)
         while run.goes_on(index):
             if should_stop is not None and should_stop():
-                return resized(optimizer.best, *size), tuple(run.history), run.checkpoint(index, optimizer)
+                return _enlarged(optimizer.best, content, *size), tuple(run.history), run.checkpoint(index, optimizer)
             run.take_step(index, optimizer, loss)
         pixels = optimizer.result
         if index >= run.last:
             break
-    return resized(pixels, *size), tuple(run.history), None
+    return _enlarged(pixels, content, *size), tuple(run.history), None
+
+
+def _enlarged(pixels: np.ndarray, content: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The detail that a smaller picture can't have is the content's: sharp, and nearer to the scene from the start."""
+    return with_change_of(resized(content, height, width), resized(content, *pixels.shape[:2]), pixels)
 
 
 # The share of L-BFGS' first step at levels that begin with the picture of the level before: it needs detail alone.
@@ -582,21 +586,18 @@ class _Run:
         )
 
     def _plan(self, index: int, left_s: float) -> tuple[int, float]:
-        """Return the finest level that the time left pays for, and how many steps all in all are `index`'s then.
-
-        The levels' steps are in proportion to the pyramid's `share`.
-        """
-        step_s, share = self._pace.step_s, self._config.pyramid.share
+        """Return the finest level that the time left pays for, and how many steps each level gets then."""
+        step_s = self._pace.step_s
         if index == 0:
             # The second level may have a graph of its own to trace: the smallest pictures have fewer octaves.
             left_s -= self._first_step_s
         for finest in range(len(self._levels) - 1, index, -1):
             finer = range(index + 1, finest + 1)
             for_steps = left_s - sum(map(self._pace.targets_s, finer))
-            finer_s = sum(share ** (level - index) * step_s(level) for level in finer)
+            finer_s = sum(map(step_s, finer))
             # What is taken is paid for. Where it is more than its part, the finer levels have the less.
             steps = (for_steps + self._taken[index] * step_s(index)) / (step_s(index) + finer_s)
-            if min(steps, for_steps / finer_s) * share ** (finest - index) >= _FEWEST_STEPS:
+            if min(steps, for_steps / finer_s) >= _FEWEST_STEPS:
                 return finest, steps
         return index, math.inf
 

@@ -545,7 +545,7 @@ def _refine(
         on_start(start)
     image, history, checkpoint = optimize(
         start,
-        inputs.size,
+        inputs.content_pixels,
         levels,
         _losses(inputs, config, surroundings.networks, loss, tiling),
         config,

@@ -103,7 +103,6 @@ NONSENSE = {
     "a precision": lambda: RefineConfig(precision="float16"),
     "a pyramid without a bottom": lambda: RefineConfig().replace(coarsest_px=0),
     "a pyramid that does not rise": lambda: PyramidConfig(ratio=1.005),
-    "a pyramid of no steps": lambda: PyramidConfig(share=0.0),
 }
 
 

@@ -114,10 +114,9 @@ def test_state_restores_exactly(kind):
     size=st.integers(1, 5000),
     steps=st.integers(1, 3000),
     coarsest=st.one_of(st.none(), st.integers(16, 512)),
-    share=st.floats(0.3, 1.0),
 )
-def test_pyramid_spends_all_steps_and_ends_at_full_size(size, steps, coarsest, share):
-    levels = pyramid_levels(size, steps, PyramidConfig(coarsest_px=coarsest, share=share))
+def test_pyramid_spends_all_steps_and_ends_at_full_size(size, steps, coarsest):
+    levels = pyramid_levels(size, steps, PyramidConfig(coarsest_px=coarsest))
     assert levels[-1].long_side_px == size
     assert sum(level.max_steps for level in levels) == steps
     assert all(level.max_steps >= 1 for level in levels)
@@ -146,7 +145,7 @@ def _distance_at(height, width):
 def _optimize(config=CONFIG, loss_at=_distance_at, start=None, **options):
     levels = pyramid_levels(32, config.steps, config.pyramid)
     start = np.full((24, 32, 3), 0.5, np.float32) if start is None else start
-    return optimize(start, (24, 32), levels, loss_at, config, **options)
+    return optimize(start, PICTURE, levels, loss_at, config, **options)
 
 
 def test_pyramid_reaches_the_target():
@@ -211,8 +210,9 @@ class _Machine:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(optimization, "time", self)
             patch.setattr(optimization, "resized", lambda pixels, height, width: pixels)
+            patch.setattr(optimization, "with_change_of", lambda content, before, after: after)
             _, history, checkpoint = optimize(
-                np.zeros((1, 1, 3), np.float32), (px, px), levels, self.loss_at, config,
+                np.zeros((1, 1, 3), np.float32), np.broadcast_to(np.float32(0), (px, px, 3)), levels, self.loss_at, config,
                 started_at=began, on_message=messages.append, **options,
             )  # fmt: skip
         steps = [sum(entry.level == number for entry in history) for number in range(1, len(levels) + 1)]
@@ -242,7 +242,7 @@ def test_time_budget_is_met_within_a_tenth(fixed, per_pixel, targets, px, budget
 
 
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
-@pytest.mark.parametrize("budget", [40, 150])
+@pytest.mark.parametrize("budget", [40, 165])  # 150 s all but pay for one more level at 2e-5 s a pixel: plans waver
 @pytest.mark.parametrize("px", [256, 512, 1024, 4096])
 def test_time_budget_is_spent_in_the_recipes_proportions(machine, budget, px):
     _, steps, _, _ = _Machine(*machine).run(px, budget)
@@ -250,7 +250,7 @@ def test_time_budget_is_spent_in_the_recipes_proportions(machine, budget, px):
     assert min(visited) >= 5
     # The coarsest level is left when only its own speed is known, and the finest takes what time there is.
     for coarser, finer in itertools.pairwise(visited[1:-1]):
-        assert finer == pytest.approx(0.8 * coarser, rel=0.15, abs=1.5)
+        assert finer == pytest.approx(coarser, rel=0.15, abs=1.5)
 
 
 @pytest.mark.parametrize("budget", [20, 60, 200])
