@@ -212,7 +212,8 @@ class _Machine:
             patch.setattr(optimization, "resized", lambda pixels, height, width: pixels)
             patch.setattr(optimization, "with_change_of", lambda content, before, after: after)
             _, history, checkpoint = optimize(
-                np.zeros((1, 1, 3), np.float32), np.broadcast_to(np.float32(0), (px, px, 3)), levels, self.loss_at, config,
+                np.zeros((1, 1, 3), np.float32), np.broadcast_to(np.float32(0), (px, px, 3)),
+                levels, self.loss_at, config,
                 started_at=began, on_message=messages.append, **options,
             )  # fmt: skip
         steps = [sum(entry.level == number for entry in history) for number in range(1, len(levels) + 1)]
