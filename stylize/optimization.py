@@ -385,7 +385,7 @@ def optimize(
     """
     run = _Run(levels, config, context or {}, resume_from, on_iterate, on_message, started_at)
     pixels = start if resume_from is None else resume_from.pixels
-    size = content.shape[:2]
+    size: tuple[int, int] = content.shape[:2]
     first_level = 0 if resume_from is None else resume_from.level - 1
     for index, level in enumerate(levels[first_level:], start=first_level):
         height, width = (max(SMALLEST_PX, side) for side in size_for_long_side(*size, level.long_side_px))
