@@ -528,11 +528,13 @@ def with_change_of(content: np.ndarray, before: np.ndarray, after: np.ndarray) -
     Args:
         content: float32 (H, W, 3) in [0, 1].
         before: the content at a smaller size, float32 (h, w, 3) in [0, 1].
-        after: what became of that, shape and range alike.
+        after: what became of that, shape and range alike; returned as it is where it is no smaller.
 
     Returns:
         float32 (H, W, 3) in [0, 1].
     """
+    if after.shape == content.shape:
+        return after
     height, width = content.shape[:2]
     changed = _resampled(after - before, height, width, Image.Resampling.BILINEAR)
     changed += content

@@ -55,7 +55,7 @@ class _WholeStylizer:
         painted = self.run(small[None], seen[None])[0]
         # The network's strides round the size up to a multiple of four.
         painted = painted if painted.shape == small.shape else resized(painted, *small.shape[:2])
-        return painted if small.shape == content.shape else with_change_of(content, small, painted)
+        return with_change_of(content, small, painted)
 
     def run(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
         """Run the network: (1, H, W, 3) and (1, h, w, 3) to (1, H', W', 3)."""

@@ -144,8 +144,7 @@ class MiniStylizer:
 def _bounded(content: np.ndarray, paint: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Return what `paint` makes of the content, or of a smaller version where the content is large."""
     small = _shrink(content, _MAX_CONTENT_PX)
-    painted = paint(small)
-    return painted if small is content else with_change_of(content, small, painted)
+    return with_change_of(content, small, paint(small))
 
 
 def _as_seen(style: np.ndarray) -> np.ndarray:
