@@ -110,7 +110,8 @@ def _moments(features) -> tuple[np.ndarray, np.ndarray]:
 
 def _targets(encoder, content: np.ndarray, style: np.ndarray):
     activations = {
-        name: tensor.numpy() * ACTIVATION_SCALE for name, tensor in encoder(tf.constant(style[None])).items()
+        name: tf.cast(tensor, tf.float32).numpy() * ACTIVATION_SCALE
+        for name, tensor in encoder(tf.constant(style[None])).items()
     }
     means, covariances, roots = {}, {}, {}
     for name in STYLE_WEIGHTS:
@@ -118,7 +119,7 @@ def _targets(encoder, content: np.ndarray, style: np.ndarray):
         covariances[name] = (covariance + _TINY * np.eye(len(covariance))).astype(np.float32)
         values, vectors = np.linalg.eigh(covariances[name].astype(np.float64))
         roots[name] = ((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T).astype(np.float32)
-    scene = encoder(tf.constant(content[None]))[CONTENT_LAYER] * ACTIVATION_SCALE
+    scene = tf.cast(encoder(tf.constant(content[None]))[CONTENT_LAYER], tf.float32) * ACTIVATION_SCALE
     return scene, means, covariances, roots
 
 
@@ -129,7 +130,7 @@ def _step_function(encoder):
     def gradient(image, scene, means, covariances, roots):
         with tf.GradientTape() as tape:
             tape.watch(image)
-            features = {name: ACTIVATION_SCALE * tensor for name, tensor in encoder(image).items()}
+            features = {name: ACTIVATION_SCALE * tf.cast(tensor, tf.float32) for name, tensor in encoder(image).items()}
             loss = CONTENT_WEIGHT * tf.reduce_mean(tf.math.squared_difference(features[CONTENT_LAYER], scene))
             for name, weight in STYLE_WEIGHTS.items():
                 distance = _wasserstein(features[name], means[name], covariances[name], roots[name])

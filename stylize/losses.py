@@ -76,16 +76,33 @@ def moment_loss(moments: Any, target: Any, normalization: str) -> Any:
     |m - m*|^2 / |m*|^2 + |S - S*|^2 / |S*|^2; otherwise means over entries. One direction, the mean's, holds most of
     a plain Gram matrix, and is soon met; apart, the covariance gets its due: colours, and strokes that hang together.
     """
-    mean, covariance = _mean_and_covariance(moments)
     mean_target, covariance_target = _mean_and_covariance(target)
-    of_mean = tf.math.squared_difference(mean, mean_target)
-    of_covariance = tf.math.squared_difference(covariance, covariance_target)
-    if normalization != "relative":
-        return tf.reduce_mean(of_mean, -1) + tf.reduce_mean(of_covariance, [-2, -1])
-    energy = tf.reduce_sum(tf.square(mean_target), -1)
-    # Where a style hardly varies (one position, a flat picture), there is no covariance to be relative to.
-    spread = tf.reduce_sum(tf.square(covariance_target), [-2, -1]) + _FLATNESS * tf.square(energy)
-    return tf.reduce_sum(of_mean, -1) / (energy + _TINY) + tf.reduce_sum(of_covariance, [-2, -1]) / (spread + _TINY)
+    if normalization == "relative":
+        energy = tf.reduce_sum(tf.square(mean_target), -1)
+        # Where a style hardly varies (one position, a flat picture), there is no covariance to be relative to.
+        spread = tf.reduce_sum(tf.square(covariance_target), [-2, -1]) + _FLATNESS * tf.square(energy)
+        of_mean, of_covariance = 1 / (energy + _TINY), 1 / (spread + _TINY)
+    else:
+        channels = tf.cast(tf.shape(mean_target)[-1], tf.float32)
+        of_mean, of_covariance = 1 / channels, 1 / channels**2
+
+    # With its own gradient: the matrices are large, and differentiation by parts writes each four times more.
+    @tf.custom_gradient
+    def loss(moments: Any) -> Any:
+        mean, covariance = _mean_and_covariance(moments)
+        mean_off, covariance_off = mean - mean_target, covariance - covariance_target
+        squares = tf.reduce_sum(tf.square(mean_off), -1), tf.reduce_sum(tf.square(covariance_off), [-2, -1])
+
+        def gradient(upstream: Any) -> Any:
+            by_covariance = (2 * upstream * of_covariance)[..., None, None] * covariance_off
+            # A covariance is the second moments less the mean's product with itself.
+            by_mean = (2 * upstream * of_mean)[..., None] * mean_off - 2 * tf.linalg.matvec(by_covariance, mean)
+            columns = tf.concat([by_covariance, by_mean[..., None]], -1)
+            return tf.concat([columns, tf.zeros_like(columns[..., :1, :])], -2)
+
+        return of_mean * squares[0] + of_covariance * squares[1], gradient
+
+    return loss(moments)
 
 
 def _mean_and_covariance(moments: Any) -> tuple[Any, Any]:
@@ -474,8 +491,7 @@ class PerceptualLoss:
             features = self._encoder(picture)
             if octave == 0:
                 content = {
-                    name: tf.reduce_sum(tf.math.squared_difference(features[name], targets.content[name]))
-                    for name in self._content_layers
+                    name: _squared_distance(features[name], targets.content[name]) for name in self._content_layers
                 }
             guides = targets.guidance.weights[octave]
             sums = {name: self._sums_of(features[name], guides.get(name)) for name in self._style_layers}
@@ -609,7 +625,7 @@ class PerceptualLoss:
         """Return the activations of the whole picture: tensors, or arrays if they were put together from tiles."""
         if not _in_tiles(content, tile_px):
             features = self._activations(tf.constant(content))
-            return {name: features[name] for name in self._content_layers}
+            return {name: tf.cast(features[name], tf.float32) for name in self._content_layers}
         whole = {}
         for name in self._content_layers:
             stride = self._encoder.strides[name]
@@ -724,9 +740,7 @@ class PerceptualLoss:
         for name, activation in self._encoder(crop).items():
             top, bottom, left, right = tf.unstack(cores[name])
             features[name] = activation[:, top:bottom, left:right]
-        squares = {
-            name: tf.reduce_sum(tf.math.squared_difference(features[name], target)) for name, target in content.items()
-        }
+        squares = {name: _squared_distance(features[name], target) for name, target in content.items()}
         return {name: self._sums_of(features[name], guides.get(name)) for name in self._style_layers}, squares
 
     def _sums_gradient(self, crop: Any, cores: Any, content: Any, guides: Any, of_grams: Any, of_squares: Any) -> Any:
@@ -771,6 +785,10 @@ def _cropped(picture: Any, tile: Tile) -> Any:
     return tf.constant(picture[:, rows, columns])
 
 
+def _squared_distance(activation: Any, target: Any) -> Any:
+    return tf.reduce_sum(tf.math.squared_difference(tf.cast(activation, tf.float32), target))
+
+
 def _moment_sum(features: Any, guide: Any = None) -> Any:
     """As `gram_sum` of the features with a channel of ones, without copying them."""
     return _second_moments(features, guide, with_sums=True)
@@ -779,16 +797,18 @@ def _moment_sum(features: Any, guide: Any = None) -> Any:
 def _second_moments(features: Any, guide: Any, with_sums: bool) -> Any:
     """Return F' diag(guide) F for features F (H W, C); `with_sums` bordered by its sums over positions, (C + 1, C + 1).
 
-    With its own gradient: by symmetry one product with the features, where differentiation by parts takes two.
+    With its own gradient: by symmetry one product with the features, where differentiation by parts takes two; in the
+    features' precision, as it is a gradient of theirs, while statistics are always float32.
     """
 
     @tf.custom_gradient
     def moments(features: Any) -> Any:
         channels = features.shape[-1]
         flat = tf.reshape(features, [-1, channels])
+        exact = tf.cast(flat, tf.float32)
         weights = None if guide is None else tf.reshape(guide, [-1, 1])
-        weighted = flat if weights is None else flat * weights
-        second = tf.matmul(weighted, flat, transpose_a=True)
+        weighted = exact if weights is None else exact * weights
+        second = tf.matmul(weighted, exact, transpose_a=True)
         if with_sums:
             # Row by row: one long float32 sum loses the digits that covariances, differences, are made of.
             sums = tf.reduce_sum(tf.reduce_sum(tf.reshape(weighted, tf.shape(features)[1:]), 1), 0)
@@ -797,11 +817,13 @@ def _second_moments(features: Any, guide: Any, with_sums: bool) -> Any:
             second = tf.concat([tf.concat([second, sums[None]], 0), column[:, None]], 1)
 
         def gradient(upstream: Any) -> Any:
-            both = upstream + tf.transpose(upstream)
+            both = tf.cast(upstream + tf.transpose(upstream), features.dtype)
             slope = tf.matmul(flat, both[:channels, :channels])
             if with_sums:
                 slope = tf.nn.bias_add(slope, both[:channels, channels])
-            return tf.reshape(slope if weights is None else slope * weights, tf.shape(features))
+            if weights is not None:
+                slope *= tf.cast(weights, slope.dtype)
+            return tf.reshape(slope, tf.shape(features))
 
         return second, gradient
 

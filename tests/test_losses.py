@@ -67,6 +67,20 @@ def test_moment_loss_by_hand():
     assert float(moment_loss(*moments, "mean")) == pytest.approx(of_mean / 2 + of_covariance / 4)
 
 
+@pytest.mark.parametrize("normalization", ["relative", "mean"])
+def test_the_gradient_of_the_moment_loss_is_that_of_its_formula(normalization):
+    random = np.random.default_rng(0)
+    moments, target = (each.T @ each / 40 for each in random.normal(1, 1, (2, 40, 4)).astype(np.float32))
+    way = random.normal(size=(4, 4)).astype(np.float32)
+    way[-1] = 0  # the last row is the last column again
+    with tf.GradientTape() as tape:
+        tape.watch(there := tf.constant(moments))
+        loss = 3 * moment_loss(there, target, normalization)
+    slope = float(tf.reduce_sum(tape.gradient(loss, there) * way))
+    ends = (3 * float(moment_loss(moments + sign * 0.01 * way, target, normalization)) for sign in (1, -1))
+    assert slope == pytest.approx((next(ends) - next(ends)) / 0.02, rel=1e-2)
+
+
 def test_total_variation_by_hand():
     image = np.zeros((1, 2, 2, 3), np.float32)
     image[0, 0, 0, 0] = 0.5  # one channel of one pixel: one vertical and one horizontal difference of .5

@@ -167,7 +167,10 @@ class FeatureEncoder:
         return sum(kernel.shape[-1] / 4.0 ** (int(layer[len("relu")]) - 1) for layer, kernel, _ in self._convolutions)
 
     def __call__(self, image: Any) -> dict[str, Any]:
-        """Encode float32 (1, H, W, 3) in [0, 1], at least 16 px a side; return float32 (1, h, w, C) by layer name."""
+        """Encode float32 (1, H, W, 3) in [0, 1], at least 16 px a side; return (1, h, w, C) by layer name.
+
+        Activations are of the encoder's precision, where lifted float32.
+        """
         x = image * self._scale + self._offset
         if self._edge_padding:
             x = tf.concat([x[:, :1], x, x[:, -1:]], axis=1)
@@ -182,10 +185,9 @@ class FeatureEncoder:
             padding = "VALID" if index == 0 and self._edge_padding else "SAME"
             x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, padding), bias))
             if layer in self.layers:
-                activation = tf.cast(x, tf.float32)
+                features[layer] = x
                 if layer in self._lifts:
-                    activation = tf.nn.conv2d(activation, self._lifts[layer], 1, "VALID")
-                features[layer] = activation
+                    features[layer] = tf.nn.conv2d(tf.cast(x, tf.float32), self._lifts[layer], 1, "VALID")
         return features
 
 
