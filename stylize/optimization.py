@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import statistics
 import time
@@ -386,26 +387,28 @@ def optimize(
     run = _Run(levels, config, context or {}, resume_from, on_iterate, on_message, started_at)
     pixels = start if resume_from is None else resume_from.pixels
     size: tuple[int, int] = content.shape[:2]
+    # A texture, which no content is asked of, is to have nothing of it.
+    enlarged = functools.partial(_with_detail_of, content) if config.loss.content_weight else resized
     first_level = 0 if resume_from is None else resume_from.level - 1
     for index, level in enumerate(levels[first_level:], start=first_level):
         height, width = (max(SMALLEST_PX, side) for side in size_for_long_side(*size, level.long_side_px))
         settings = config.optimization if index == 0 else _at_finer_level(config.optimization)
-        begins = resized(pixels, height, width) if index == 0 else _enlarged(pixels, content, height, width)
+        begins = (enlarged if index else resized)(pixels, height, width)
         optimizer = _OPTIMIZERS[settings.optimizer](begins, settings)
         if resume_from is not None and index == first_level:
             optimizer.restore(resume_from.state)
         loss = loss_at(height, width)
         while run.goes_on(index):
             if should_stop is not None and should_stop():
-                return _enlarged(optimizer.best, content, *size), tuple(run.history), run.checkpoint(index, optimizer)
+                return enlarged(optimizer.best, *size), tuple(run.history), run.checkpoint(index, optimizer)
             run.take_step(index, optimizer, loss)
         pixels = optimizer.result
         if index >= run.last:
             break
-    return _enlarged(pixels, content, *size), tuple(run.history), None
+    return enlarged(pixels, *size), tuple(run.history), None
 
 
-def _enlarged(pixels: np.ndarray, content: np.ndarray, height: int, width: int) -> np.ndarray:
+def _with_detail_of(content: np.ndarray, pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """The detail that a smaller picture can't have is the content's: sharp, and nearer to the scene from the start."""
     return with_change_of(resized(content, height, width), resized(content, *pixels.shape[:2]), pixels)
 

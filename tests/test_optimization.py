@@ -156,6 +156,18 @@ def test_pyramid_reaches_the_target():
     assert history[-1].level == 3
 
 
+def test_larger_sizes_begin_with_the_contents_detail_where_there_is_a_content():
+    content = np.random.default_rng(0).random((32, 48, 3), np.float32)
+    start = resized(content, 16, 24)
+    levels = pyramid_levels(48, 2, PyramidConfig(coarsest_px=24, ratio=2.0))
+    flat = LossTerms(1.0, 1.0, 0.0, 0.0, {}, {})
+    config = RefineConfig()
+    texture = dataclasses.replace(config, loss=dataclasses.replace(config.loss, content_weight=0.0))
+    for asked, expected in ((config, content), (texture, resized(start, 32, 48))):
+        pixels, _, _ = optimize(start, content, levels, lambda *_: lambda x: (flat, np.zeros_like(x)), asked)
+        np.testing.assert_allclose(pixels, expected, atol=1e-6)
+
+
 def test_interrupted_run_goes_on_where_it_was(tmp_path):
     whole, history, _ = _optimize()
     for stop_after in (0, 1, 11, 12, 13, 29):
