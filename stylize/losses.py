@@ -86,7 +86,7 @@ def moment_loss(moments: Any, target: Any, normalization: str) -> Any:
         channels = tf.cast(tf.shape(mean_target)[-1], tf.float32)
         of_mean, of_covariance = 1 / channels, 1 / channels**2
 
-    # With its own gradient: the matrices are large, and differentiation by parts writes each four times more.
+    # With its own gradient: the matrices are large, and differentiation by parts goes over them again and again.
     @tf.custom_gradient
     def loss(moments: Any) -> Any:
         mean, covariance = _mean_and_covariance(moments)
