@@ -1,63 +1,129 @@
-"""Folders of pictures as seeded batches of random crops."""
+"""Folders of pictures, kept on the device, as seeded batches of random crops."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
+import keras
 import numpy as np
 from config import HELD_OUT_EVERY
+from keras import ops
 from PIL import Image
 
+PICTURE_PX = 384  # of a picture's long side
+_NOISE_PICTURES = 64
 
-def read_folder(folder: Path, long_side_px: int = 320) -> tuple[list[Image.Image], list[Image.Image]]:
-    """Read a folder's pictures, long side at most `long_side_px`: (for training, held out)."""
+
+def read_folder(folder: Path) -> tuple[list[Image.Image], list[Image.Image]]:
+    """Read a folder's pictures, long side at most PICTURE_PX: (for training, held out)."""
     training, held_out = [], []
-    for index, (_, picture) in enumerate(pictures_of(folder, long_side_px)):
+    for index, (_, picture) in enumerate(pictures_of(folder)):
         (held_out if index % HELD_OUT_EVERY == 0 else training).append(picture)
     return training, held_out
 
 
-def pictures_of(folder: Path, long_side_px: int) -> Iterator[tuple[str, Image.Image]]:
-    """Yield the names and pictures of a folder's JPEGs, in order."""
-    for path in sorted(folder.glob("*.jpg")):
+def pictures_of(folder: Path) -> Iterator[tuple[str, Image.Image]]:
+    """Yield the names, without suffix, and pictures of a folder's JPEG and WebP files, in order."""
+    for path in sorted(path for path in folder.iterdir() if path.suffix in {".jpg", ".webp"}):
         with Image.open(path) as file:
             picture = file.convert("RGB")
-        picture.thumbnail((long_side_px, long_side_px), Image.Resampling.LANCZOS)
-        yield path.name, picture
+        picture.thumbnail((PICTURE_PX, PICTURE_PX), Image.Resampling.LANCZOS)
+        yield path.stem, picture
 
 
-def random_crop(picture: Image.Image, size: int, rng: np.random.Generator, smallest: float = 0.45) -> np.ndarray:
-    """Cut a random square, at least `smallest` of the short side, mirrored half the time: (size, size, 3) in [0, 1]."""
-    short = min(picture.size)
-    side = short * rng.uniform(smallest, 1.0)
-    left, top = rng.uniform(0, picture.width - side), rng.uniform(0, picture.height - side)
-    crop = picture.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
-    pixels = np.asarray(crop, np.float32) / 255
-    return pixels[:, ::-1] if rng.random() < 0.5 else pixels
+def compiled(function: Callable) -> Callable:
+    """Compile a function of tensors where the backend can: step by step, a GPU waits for Python."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function)
+    return function
+
+
+def interpolation(starts, sides, size: int, available: int):
+    """Bilinear weights (N, size, available) that make `size` pixels of `sides` (N,) from `starts` (N,) on.
+
+    As wide as a step where pixels get fewer, so that nothing is skipped.
+    """
+    step = (sides / size)[:, None, None]
+    centres = starts[:, None, None] + (ops.arange(size, dtype="float32")[:, None] + 0.5) * step
+    distance = ops.abs(centres - (ops.arange(available, dtype="float32") + 0.5))
+    weights = ops.maximum(1 - distance / ops.maximum(step, 1.0), 0.0)
+    return weights / ops.sum(weights, -1, keepdims=True)
 
 
 class Crops:
     """Batches of random crops of some pictures."""
 
     def __init__(self, pictures: list[Image.Image], seed: int) -> None:
-        self._pictures = pictures
         self._rng = np.random.default_rng(seed)
+        self._sizes = np.array([picture.size for picture in pictures], np.float32)
+        pixels = np.empty((len(pictures), PICTURE_PX, PICTURE_PX, 3), np.uint8)
+        for square, picture in zip(pixels, pictures, strict=True):
+            beyond = ((0, PICTURE_PX - picture.height), (0, PICTURE_PX - picture.width), (0, 0))
+            square[:] = np.pad(np.asarray(picture), beyond, mode="edge")
+        self._pixels = ops.convert_to_tensor(pixels)
 
-    def batch(self, count: int, size: int, smallest: float = 0.45) -> np.ndarray:
-        """Draw (count, size, size, 3) float32 in [0, 1]."""
-        chosen = self._rng.choice(len(self._pictures), count, replace=False)
-        return np.stack([random_crop(self._pictures[i], size, self._rng, smallest) for i in chosen])
+        @cache
+        def cut_to(size: int) -> Callable:
+            def cut(pixels, chosen, boxes):
+                left, top, side, mirrored = (boxes[:, i] for i in range(4))
+                rows = interpolation(top, side, size, PICTURE_PX)
+                columns = interpolation(left, side, size, PICTURE_PX)
+                columns = ops.where(mirrored[:, None, None] > 0, ops.flip(columns, 1), columns)
+                taken = ops.cast(ops.take(pixels, chosen, 0), "float32") / 255.0
+                return ops.einsum("njw,niwc->nijc", columns, ops.einsum("nih,nhwc->niwc", rows, taken))
 
-    def augmented_batch(self, count: int, size: int) -> np.ndarray:
-        """Crops, some blended, recoloured or noisy: an optimised picture passes through such states."""
+            return compiled(cut)
+
+        self._cut_to = cut_to
+
+    def batch(self, count: int, size: int, smallest: float = 0.45):
+        """Draw (count, size, size, 3) in [0, 1]: squares of `smallest` to all of the short side, half of them mirrored."""
         rng = self._rng
-        batch = self.batch(count, size)
-        for i in range(count):
-            if rng.random() < 0.2:
-                share = rng.uniform(0.3, 0.7)
-                batch[i] = share * batch[i] + (1 - share) * batch[rng.integers(count)]
-            if rng.random() < 0.3:
-                gain, shift = rng.uniform(0.6, 1.4, 3), rng.uniform(-0.15, 0.15, 3)
-                batch[i] = (batch[i] - 0.45) * gain + 0.45 + shift
-            if rng.random() < 0.15:
-                batch[i] += rng.normal(0, rng.uniform(0.02, 0.12), batch[i].shape)
-        return np.clip(batch, 0, 1).astype(np.float32)
+        chosen = rng.choice(len(self._sizes), count, replace=False)
+        width, height = self._sizes[chosen].T
+        side = np.minimum(width, height) * rng.uniform(smallest, 1.0, count)
+        left, top = rng.uniform(0, width - side), rng.uniform(0, height - side)
+        boxes = np.stack([left, top, side, rng.random(count) < 0.5], 1).astype(np.float32)
+        return self._cut_to(size)(self._pixels, chosen.astype(np.int32), boxes)
+
+
+class Augmentation:
+    """Blends, recolours or roughens some pictures of a batch: an optimised picture passes through such states."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        # A few pictures of noise are enough, and drawing them anew would take longer than a step.
+        noise = self._rng.standard_normal((_NOISE_PICTURES, size, size, 3), np.float32)
+        self._noise = ops.convert_to_tensor(noise)
+
+        def apply(batch, noise, shares, gains, shifts, amplitudes, chosen):
+            batch = shares * batch + (1 - shares) * ops.roll(batch, 1, 0)
+            batch = (batch - 0.45) * gains + 0.45 + shifts + amplitudes * ops.take(noise, chosen, 0)
+            return ops.clip(batch, 0.0, 1.0)
+
+        self._apply = compiled(apply)
+
+    def __call__(self, batch):
+        """(N, size, size, 3) in [0, 1] to the same."""
+        rng, count = self._rng, batch.shape[0]
+
+        def some(probability: float, values: np.ndarray, otherwise: float) -> np.ndarray:
+            drawn = np.where(rng.random((count, 1)) < probability, values, otherwise)
+            return drawn[:, None, None].astype(np.float32)
+
+        recoloured = rng.random((count, 1)) < 0.3
+        return self._apply(
+            batch,
+            self._noise,
+            some(0.2, rng.uniform(0.3, 0.7, (count, 1)), 1.0),
+            np.where(recoloured, rng.uniform(0.6, 1.4, (count, 3)), 1.0)[:, None, None].astype(np.float32),
+            np.where(recoloured, rng.uniform(-0.15, 0.15, (count, 3)), 0.0)[:, None, None].astype(np.float32),
+            some(0.15, rng.uniform(0.02, 0.12, (count, 1)), 0.0),
+            rng.integers(_NOISE_PICTURES, size=count).astype(np.int32),
+        )

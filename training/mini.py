@@ -15,7 +15,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from config import CONTENT_TAP, STYLE_TAPS, TAPS, MiniConfig, Phase, Schedule
+from config import CONTENT_TAPS, STYLE_TAPS, TAPS, MiniConfig, Schedule
 from data import Crops, read_folder
 from keras import ops
 from networks import (
@@ -26,6 +26,7 @@ from networks import (
     Vgg19,
     mean_and_covariance,
     per_pixel,
+    picture_like,
     positions,
     relative_error,
 )
@@ -175,7 +176,6 @@ class Painter(keras.Model):
             return [convolution(channels), convolution(channels, activate=False)]
 
         self.down = [convolution(c, strides=2) for c in config.channels]
-        self.before = [block(quarter) for _ in range(config.blocks_before)]
         self.bottom = [block(eighth) for _ in range(config.blocks_at_bottom)]
         self.after = [block(quarter) for _ in range(config.blocks_after)]
         self.up = [convolution(c) for c in (quarter, half, config.painted)]
@@ -194,8 +194,7 @@ class Painter(keras.Model):
         at_half, at_quarter, at_eighth = noise[:, ::2, ::2], noise[:, ::4, ::4], noise[:, ::8, ::8]
         x = (ops.concatenate([recoloured, contents], -1) - INPUT_MEAN) / INPUT_STD
         x = half = self.noise[0](self.down[0](x, code), at_half, code)
-        x = self.noise[1](self.down[1](x, code), at_quarter, code)
-        x = quarter = residual(self.before, x, code)
+        x = quarter = self.noise[1](self.down[1](x, code), at_quarter, code)
         x = self.noise[2](self.down[2](x, code), at_eighth, code)
         x = residual(self.bottom, x, code)
         x = self.noise[3](self.up[0](self.enlarge(x, quarter), code) + quarter, at_quarter, code)
@@ -224,7 +223,7 @@ def residual(blocks, x, code):
 
 
 class Targets(keras.Model):
-    """What a loss network asks of an output: one tap of its content, mean and covariance per tap of its style."""
+    """What the losses ask of a picture: content features, and mean and covariance per style tap."""
 
     def __init__(self, network: keras.Model) -> None:
         super().__init__()
@@ -232,110 +231,92 @@ class Targets(keras.Model):
 
     def call(self, images):
         taps = dict(zip(TAPS, self.network(images), strict=True))
-        return positions(taps[CONTENT_TAP]), [mean_and_covariance(positions(taps[tap])) for tap in STYLE_TAPS]
+        return [positions(taps[tap]) for tap in CONTENT_TAPS], [
+            mean_and_covariance(positions(taps[tap])) for tap in STYLE_TAPS
+        ]
 
 
-def perceptual_losses(outputs, contents, styles):
-    """Per picture: relative Gram and covariance errors, both (N, layers), and relative content error (N,).
+def style_errors(ours, styles):
+    """Per picture, relative errors of Gram matrices and covariances, both (N, layers); relative, so that none dominates.
 
-    Relative, so that no layer dominates. Arguments are as `Targets` gives them, of outputs, contents and styles.
+    Arguments are statistics as `Targets` gives them.
     """
     grams, covariances = [], []
-    for (ours_mean, ours), (mean, target) in zip(outputs[1], styles, strict=True):
-        ours_gram, gram = (c + m[:, :, None] * m[:, None] for c, m in ((ours, ours_mean), (target, mean)))
-        grams.append(relative_error(ours_gram, gram, (1, 2)))
-        covariances.append(relative_error(ours, target, (1, 2)))
-    return ops.stack(grams, 1), ops.stack(covariances, 1), relative_error(outputs[0], contents, (1, 2))
+    for (our_mean, our_covariance), (mean, covariance) in zip(ours, styles, strict=True):
+        our_gram = our_covariance + our_mean[:, :, None] * our_mean[:, None]
+        gram = covariance + mean[:, :, None] * mean[:, None]
+        grams.append(relative_error(our_gram, gram, (1, 2)))
+        covariances.append(relative_error(our_covariance, covariance, (1, 2)))
+    return ops.stack(grams, 1), ops.stack(covariances, 1)
 
 
-class Pool:
-    """Crops kept with their targets; new ones are taken in as the oldest go, and batches drawn from all."""
-
-    def __init__(self, targets: Targets, crops: tuple[Crops, Crops], phase: Phase, config: MiniConfig) -> None:
-        self._targets, self._crops, self._phase, self._config = targets, crops, phase, config
-        self._contents: list = []
-        self._styles: list = []
-        self._rng = np.random.default_rng(config.seed)
-        self._batches = 0
-        # Half full at first: a painter that goes on from a checkpoint would otherwise forget all but a few styles.
-        while len(self._styles) < config.kept // 2:
-            self._take_in(phase.batch_size)
-
-    def _take_in(self, fresh: int) -> None:
-        phase, kept = self._phase, self._config.kept
-        smallest = 0.45 * phase.size_px / 128  # strokes keep their scale from phase to phase
-        pictures = [crops.batch(fresh, phase.size_px, smallest) for crops in self._crops]
-        features, statistics = self._targets.predict_on_batch(np.concatenate(pictures))
-        for i in range(fresh):
-            self._contents.append((pictures[0][i], features[i]))
-            self._styles.append((pictures[1][i], [tuple(part[fresh + i] for part in tap) for tap in statistics]))
-        self._contents, self._styles = self._contents[-kept:], self._styles[-kept:]
-
-    def batch(self):
-        """Return ((contents, styles), (content targets, style targets))."""
-        if self._batches % self._config.fresh_every == 0:
-            self._take_in(1)
-        self._batches += 1
-        contents, content_targets = zip(*self._draw(self._contents), strict=True)
-        styles, style_targets = zip(*self._draw(self._styles), strict=True)
-        style_targets = [
-            tuple(np.stack(part) for part in zip(*tap, strict=True)) for tap in zip(*style_targets, strict=True)
-        ]
-        return (np.stack(contents), np.stack(styles)), (np.stack(content_targets), style_targets)
-
-    def _draw(self, items: list) -> list:
-        return [items[i] for i in self._rng.choice(len(items), self._phase.batch_size, replace=False)]
+def content_errors(ours, contents):
+    """Per picture, relative errors of content features, (N, layers)."""
+    return ops.stack([relative_error(a, b, (1, 2)) for a, b in zip(ours, contents, strict=True)], 1)
 
 
 class PainterTraining(keras.Model):
-    """Trains a painter on (contents, styles) with their targets."""
+    """Trains a painter on pairs of contents and styles."""
 
     def __init__(self, painter: Painter, targets: Targets, config: MiniConfig) -> None:
         super().__init__()
         self.painter, self.config = painter, config
         self.noise = keras.random.SeedGenerator(config.seed)
+        self.content_weight = self.add_weight(shape=(), trainable=False, autocast=False, name="content_weight")
         # Behind a closure, so that the loss network is no part of the checkpoint.
         self.targets_of = lambda images: targets(images)
         self.built = True
 
     def call(self, inputs):
+        """(contents, styles) to the pictures painted, then some contents painted in their own style."""
         contents, styles = inputs
         vectors = self.painter.encode(ops.concatenate([styles, contents[: self.config.identities]], 0))
         contents = ops.concatenate([contents, contents[: self.config.identities]], 0)
         return self.painter.paint(contents, vectors, white_noise(contents, self.noise))
 
+    def style_loss(self, ours, styles):
+        # Gram errors as they are: a logarithm would forgive relu5_1, which is worst, most. Covariances, whose errors
+        # can be many times their size, under one: a clamp would leave hard styles without a gradient.
+        gram, covariance = style_errors(ours, styles)
+        return ops.mean(gram + self.config.covariance_weight * ops.log1p(covariance))
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        contents, c = ops.convert_to_tensor(x[0]), self.config
+        (contents, styles), c = x, self.config
         count = contents.shape[0]
         outputs, identities = y_pred[:count], y_pred[count:]
         clipped = ops.clip(outputs, 0.0, 1.0)
         # Straight through: the loss sees the picture as shown, the gradient passes where it was cut off.
-        shown = self.targets_of(outputs + ops.stop_gradient(clipped - outputs))
-        gram, covariance, content = perceptual_losses(shown, *y)
-        # Gram errors as they are: a logarithm would forgive relu5_1, which is worst, most. Covariances, whose errors
-        # can be many times their size, under one: a clamp would leave hard styles without a gradient.
-        style = ops.mean(gram + c.covariance_weight * ops.log1p(covariance))
+        shown = outputs + ops.stop_gradient(clipped - outputs)
+        content_features, statistics = self.targets_of(shown)
+        _, half_statistics = self.targets_of(halved(shown))
+        wanted_features, _ = self.targets_of(contents)
+        _, wanted = self.targets_of(styles)
+        _, wanted_at_half = self.targets_of(halved(styles))
         variation = ops.mean(ops.abs(outputs[:, 1:] - outputs[:, :-1])) + ops.mean(
             ops.abs(outputs[:, :, 1:] - outputs[:, :, :-1])
         )
         return (
-            c.style_weight * style
-            + c.content_weight * ops.mean(content)
+            c.style_weight * self.style_loss(statistics, wanted)
+            + c.half_size_weight * self.style_loss(half_statistics, wanted_at_half)
+            + self.content_weight * ops.mean(content_errors(content_features, wanted_features))
             + c.identity_weight * ops.mean(ops.abs(identities - contents[: c.identities]))
             + c.total_variation_weight * variation
             + c.range_weight * ops.mean(ops.square(outputs - clipped))
         )
 
 
-def picture_grid(painter: Painter, contents: np.ndarray, styles: np.ndarray, path: Path) -> None:
+def halved(images):
+    return ops.average_pool(images, 2, 2)
+
+
+def picture_grid(training: PainterTraining, contents, styles, path: Path) -> None:
     """Write a grid: styles across the top, contents down the left."""
-    pictures = [np.concatenate([np.ones_like(styles[:1]), styles], 0)]
-    vectors = painter.encode(styles)
-    for content in contents:
-        repeated = np.repeat(content[None], len(styles), 0)
-        painted = painter.paint(repeated, vectors, white_noise(repeated))
-        pictures.append(np.concatenate([content[None], np.clip(ops.convert_to_numpy(painted), 0, 1)], 0))
-    grid = np.concatenate([np.concatenate(list(row), 1) for row in pictures], 0)
+    contents, styles = ops.convert_to_numpy(contents), ops.convert_to_numpy(styles)
+    columns = [np.concatenate([np.ones_like(contents[:1]), contents], 0)]
+    for style in styles[:6]:
+        painted = training.predict_on_batch((contents, np.repeat(style[None], len(contents), 0)))[: len(contents)]
+        columns.append(np.concatenate([style[None], np.clip(painted, 0, 1)], 0))
+    grid = np.concatenate([np.concatenate(list(column[:7]), 0) for column in columns], 1)
     Image.fromarray((grid * 255).round().astype(np.uint8)).save(path)
 
 
@@ -417,6 +398,8 @@ def main() -> None:
     parser.add_argument("--begin", type=Path, help="folder of two LiteRT files whose weights a new run goes on from")
     parser.add_argument("--begin-step", type=int, default=0, help="how many steps made these weights")
     parser.add_argument("--dtype", default="mixed_bfloat16", help="float32 is quicker on some CPUs")
+    parser.add_argument("--steps", type=int, default=MiniConfig.steps, help="brings the end forward")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="of training in all: the end comes by then")
     parser.add_argument("--export", type=Path, help="folder for the two LiteRT files, written at the end")
     parser.add_argument("--export-only", type=int, nargs="+", metavar="STEP", help="export these checkpoints' mean")
     args = parser.parse_args()
@@ -426,7 +409,9 @@ def main() -> None:
     keras.utils.set_random_seed(config.seed)
     args.run.mkdir(parents=True, exist_ok=True)
     state_file = args.run / "state.json"
-    state = json.loads(state_file.read_text()) if state_file.exists() else {"step": 0, "seconds": 0.0}
+    state = {"step": 0, "seconds": 0.0, "content_weight": config.content_weight}
+    if state_file.exists():
+        state = json.loads(state_file.read_text())
 
     if args.export_only:
         export_mean(config, args.slim, args.run, tuple(args.export_only), args.export)
@@ -437,55 +422,59 @@ def main() -> None:
         take_exported(painter, args.begin)
         scale_code(painter, 1 / config.code_gain)  # as it was before the export
         painter.save_weights(checkpoint(args.run, args.begin_step))
-        state = {"step": args.begin_step, "seconds": 0.0}
+        state["step"] = args.begin_step
         state_file.write_text(json.dumps(state))
 
     painter = build_painter(config, args.slim, args.dtype)
     if state["step"]:
         painter.load_weights(checkpoint(args.run, state["step"]))
-    photos, held_photos = read_folder(args.photos, 384)
-    paintings, held_paintings = read_folder(args.paintings, 384)
+    photos, held_photos = read_folder(args.photos)
+    paintings, held_paintings = read_folder(args.paintings)
     content_crops = Crops(photos, config.seed + state["step"])
     style_crops = Crops(paintings, config.seed + 1 + state["step"])
-    held_contents = Crops(held_photos, 0).batch(8, 192, smallest=0.6)
-    held_styles = Crops(held_paintings, 1).batch(8, 192, smallest=0.6)
-    targets = {
-        "slim": Targets(Slim(args.slim, dtype=args.dtype)),
-        "vgg19": Targets(Vgg19(args.teacher, dtype=args.dtype)),
-    }
+    held_out = [
+        Crops(pictures, seed).batch(config.batch_size, config.size_px, config.smallest_crop)
+        for seed, pictures in enumerate((held_photos, held_paintings))
+    ]
+    targets = Targets(Vgg19(args.teacher, dtype=args.dtype))
+    training = PainterTraining(painter, targets, config)
+    training.compile(optimizer=keras.optimizers.Muon(config.learning_rate, weight_decay=0.0, adam_weight_decay=0.0))
+    wanted = targets.predict_on_batch(held_out[0])[0], targets.predict_on_batch(held_out[1])[1]
 
-    schedule = Schedule(config.phases[-1].until, config.learning_rate)
-    started = time.monotonic() - state["seconds"]
-    step = state["step"]
-    for phase in config.phases:
-        if step >= phase.until:
-            continue
-        training = PainterTraining(painter, targets[phase.loss_network], config)
-        training.compile(optimizer=keras.optimizers.Muon(config.learning_rate, weight_decay=0.0, adam_weight_decay=0.0))
-        pool = Pool(targets[phase.loss_network], (content_crops, style_crops), phase, config)
-        recent, resumed = [], step
-        while step < phase.until:
-            # A new phase begins with empty momenta.
-            training.optimizer.learning_rate = schedule.at(step) * min(1.0, (step - resumed + 1) / 50)
-            recent.append(float(training.train_on_batch(*pool.batch())))
-            step += 1
-            if step % config.checkpoint_every == 0 or step == phase.until:
-                seconds = round(time.monotonic() - started, 1)
-                painter.save_weights(checkpoint(args.run, step))
-                state_file.write_text(json.dumps({"step": step, "seconds": seconds}))
-                line = {"step": step, "seconds": seconds, "loss": round(float(np.mean(recent)), 4)}
-                line |= evaluate(painter, targets["vgg19"], held_contents, held_styles)
-                with (args.run / "log.jsonl").open("a") as log:
-                    print(json.dumps(line), file=log)
-                print(json.dumps(line), flush=True)
-                picture_grid(painter, held_contents[:4], held_styles[:5], args.run / "grid.png")
-                recent.clear()
+    schedule = Schedule(args.steps, config.learning_rate, seconds=args.seconds)
+    step, seconds, recent = state["step"], state["seconds"], []
+    training.content_weight.assign(state["content_weight"])
+    started = time.monotonic() - seconds
+    while schedule.progress(step, seconds) < 1:
+        training.optimizer.learning_rate = schedule.at(step, seconds, state["step"])
+        pictures = [
+            crops.batch(config.batch_size, config.size_px, config.smallest_crop)
+            for crops in (content_crops, style_crops)
+        ]
+        recent.append(float(training.train_on_batch(tuple(pictures))))
+        step, seconds = step + 1, round(time.monotonic() - started, 1)
+        if step % config.checkpoint_every == 0 or schedule.progress(step, seconds) == 1:
+            painter.save_weights(checkpoint(args.run, step))
+            line = {"step": step, "seconds": seconds, "loss": round(float(np.mean(recent)), 4)}
+            line |= evaluate(training, targets, held_out, wanted)
+            weight = float(ops.convert_to_numpy(training.content_weight))
+            line["content_weight"] = round(weight, 4)
+            # Held out, so that what is asked for is what comes out: the weight that does it differs as strokes grow.
+            weight *= min(1.15, max(0.87, line["content"] / config.content_target))
+            weight = float(np.clip(weight, *config.content_weights))
+            training.content_weight.assign(weight)
+            state_file.write_text(json.dumps({"step": step, "seconds": seconds, "content_weight": weight}))
+            with (args.run / "log.jsonl").open("a") as log:
+                print(json.dumps(line), file=log)
+            print(json.dumps(line), flush=True)
+            recent.clear()
+    picture_grid(training, *held_out, args.run / "grid.png")
     if args.export:
-        export_mean(config, args.slim, args.run, config.exported, args.export)
+        export_mean(config, args.slim, args.run, (step,), args.export)
 
 
 def export_mean(config: MiniConfig, slim: Path, run: Path, steps: tuple[int, ...], folder: Path) -> None:
-    """Export the mean of a run's checkpoints, its code times `code_gain`."""
+    """Export the mean of a run's checkpoints (arXiv 1803.05407), its code times `code_gain`."""
     painter = build_painter(config, slim, "float32")
     total = [np.zeros(variable.shape, np.float32) for variable in painter.weights]
     for step in steps:
@@ -510,16 +499,23 @@ def checkpoint(run: Path, step: int) -> Path:
 
 def build_painter(config: MiniConfig, slim: Path, dtype: str) -> Painter:
     painter = Painter(config, slim, dtype)
-    painter(np.zeros((1, 64, 64, 3), np.float32), np.zeros((1, 64, 64, 3), np.float32))
+    painter(picture_like(64), picture_like(64))
     return painter
 
 
-def evaluate(painter: Painter, targets: Targets, contents: np.ndarray, styles: np.ndarray) -> dict[str, float]:
-    """Balanced Gram loss and content loss on held-out pairs."""
-    outputs = ops.convert_to_numpy(ops.clip(painter(contents, styles), 0.0, 1.0))
-    ours, content, style = (targets.predict_on_batch(images) for images in (outputs, contents, styles))
-    gram, _, content_error = perceptual_losses(ours, content[0], style[1])
-    return {"style": round(float(ops.mean(gram)), 4), "content": round(float(ops.mean(content_error)), 4)}
+def evaluate(training: PainterTraining, targets: Targets, held_out: list, wanted: tuple) -> dict[str, float]:
+    """Mean relative Gram and content error on held-out pairs."""
+    outputs = training.predict_on_batch(tuple(held_out))[: len(held_out[0])]
+    features, statistics = targets.predict_on_batch(np.clip(outputs, 0.0, 1.0))
+    gram, _ = style_errors(statistics, wanted[1])
+    content = content_errors(features, wanted[0])
+    by_layer = [round(float(value), 4) for value in ops.mean(gram, 0)]
+    # The judge's content layer is the last.
+    return {
+        "style": round(float(ops.mean(gram)), 4),
+        "content": round(float(ops.mean(content[:, -1])), 4),
+        "style_by_layer": by_layer,
+    }
 
 
 if __name__ == "__main__":

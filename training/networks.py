@@ -73,7 +73,7 @@ class Vgg19(VggEncoder):
 
     def __init__(self, weights: Path, dtype: str = "mixed_bfloat16") -> None:
         super().__init__(VGG19_WIDTHS, dtype=dtype)
-        self(np.zeros((1, 32, 32, 3), np.float32))
+        self(picture_like(32))
         tensors = vgg19_tensors(weights)
         for layer in self.convolutions:
             kernel, bias = tensors[f"{layer.name}/kernel"], tensors[f"{layer.name}/bias"]
@@ -105,7 +105,7 @@ class Slim(VggEncoder):
         tensors = {name: value.astype(np.float32) for name, value in load_file(weights).items()}
         widths = tuple(tensors[f"{names[0]}/bias"].size for names in CONVOLUTIONS)
         super().__init__(widths, last, dtype)
-        self(np.zeros((1, 32, 32, 3), np.float32))
+        self(picture_like(32))
         for layer in self.convolutions:
             kernel, bias = tensors[f"{layer.name}/kernel"], tensors[f"{layer.name}/bias"]
             layer.set_weights([kernel.reshape(-1, kernel.shape[-1]), bias])
@@ -119,6 +119,11 @@ class Slim(VggEncoder):
         if getattr(self, "lifts", None) is None:
             return taps
         return [ops.matmul(a, ops.convert_to_tensor(r, a.dtype)) for a, r in zip(taps, self.lifts, strict=True)]
+
+
+def picture_like(size: int):
+    """Build networks with this: shapes alone, where numbers would have every operation compiled on its own."""
+    return keras.KerasTensor((1, size, size, 3))
 
 
 def repeat_edges(images):

@@ -2,8 +2,8 @@
 
     python training/pack.py --photos DIR --paintings DIR --teacher vgg19.h5 -o pack.zip
 
-There, unzipped into pack/, it serves as `--photos pack/photos --paintings pack/paintings --teacher
-pack/vgg19.safetensors`: pictures at 320 px, and VGG-19 up to the deepest layer of any loss in float16.
+There, unpacked (`python -m zipfile -e pack.zip pack`), it serves as `--photos pack/photos --paintings pack/paintings
+--teacher pack/vgg19.safetensors`: pictures at 384 px, and VGG-19 up to the deepest layer of any loss in float16.
 """
 
 import argparse
@@ -16,24 +16,22 @@ from data import pictures_of
 from networks import vgg19_tensors
 from safetensors.numpy import save
 
-PICTURE_PX = 320
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--photos", "--paintings", "--teacher"):
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=PICTURE_PX, help="of a picture's long side, px")
+    parser.add_argument("--quality", type=int, default=60, help="of the pictures, as WebP")
     args = parser.parse_args()
-    with zipfile.ZipFile(args.output, "w") as pack:  # stored: JPEGs and weights hardly get smaller
+    with zipfile.ZipFile(args.output, "w") as pack:
         teacher = {name: value.astype(np.float16) for name, value in vgg19_tensors(args.teacher).items()}
-        pack.writestr("vgg19.safetensors", save(teacher))
+        pack.writestr("vgg19.safetensors", save(teacher), zipfile.ZIP_LZMA)
         for kind in ("photos", "paintings"):
-            for name, picture in pictures_of(getattr(args, kind), args.size):
+            for name, picture in pictures_of(getattr(args, kind)):
                 file = io.BytesIO()
-                picture.save(file, "JPEG", quality=80)
-                pack.writestr(f"{kind}/{name}", file.getvalue())
+                picture.save(file, "WEBP", quality=args.quality)
+                pack.writestr(f"{kind}/{name}.webp", file.getvalue())
     print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB")
 
 

@@ -10,13 +10,12 @@ teacher-wide activation of the student is ever made. Stopped runs go on from the
 import argparse
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 from config import TAPS, Schedule, SlimConfig
-from data import Crops, read_folder
+from data import Augmentation, Crops, read_folder
 from keras import ops
 from networks import (
     INPUT_MEAN,
@@ -25,41 +24,53 @@ from networks import (
     Vgg19,
     VggEncoder,
     mean_and_covariance,
+    picture_like,
     positions,
     relative_error,
 )
 from safetensors.numpy import save
 
 
-class Distiller(keras.Model):
-    """The student with its lifts; trained on (pictures, teacher's scaled activations and their statistics)."""
+class Teacher(keras.Model):
+    """VGG-19 scaled to unit root mean square per tap."""
 
-    def __init__(self, config: SlimConfig, dtype: str = "mixed_bfloat16") -> None:
+    def __init__(self, weights: Path, pictures: np.ndarray) -> None:
+        super().__init__()
+        self.network = Vgg19(weights)
+        activations = self.network.predict_on_batch(pictures)
+        self.scales = [float(np.sqrt(np.square(a, dtype=np.float32).mean())) for a in activations]
+
+    def call(self, images):
+        return [a / scale for a, scale in zip(self.network(images), self.scales, strict=True)]
+
+
+class Distiller(keras.Model):
+    """The student with its lifts; gives the errors of its copy of the teacher's activations, and learns from them."""
+
+    def __init__(self, config: SlimConfig, teacher: Teacher, dtype: str = "mixed_bfloat16") -> None:
         super().__init__()
         self.config = config
         self.encoder = VggEncoder(config.widths, dtype=dtype)
-        self.built = True
-
-    def add_lifts(self) -> None:
+        self.encoder(picture_like(config.crop_px))
+        # Behind a closure, so that the teacher is no part of the checkpoint.
+        self.teacher_of = lambda images: teacher(images)
         self.lifts = []
         for tap in TAPS:
             block = int(tap[len("relu")]) - 1
-            shape = (self.config.widths[block], VGG19_WIDTHS[block])
+            shape = (config.widths[block], VGG19_WIDTHS[block])
             lift = self.add_weight(shape=shape, initializer="zeros", autocast=False, name=f"{tap}_lift")
             self.lifts.append(lift)
+        self.built = True
 
     def call(self, images):
-        return self.encoder(images)
-
-    def layer_losses(self, activations, targets):
-        """Return three lists over TAPS: unexplained variance, relative covariance error, relative mean error."""
+        """(N, H, W, 3) to three lists over TAPS: unexplained variance, relative covariance error, relative mean error."""
         unexplained, covariances, means = [], [], []
-        for lift, activation, (target, t_mean, t_covariance) in zip(self.lifts, activations, targets, strict=True):
-            ours, target = positions(activation), positions(target)
+        for lift, activation, target in zip(self.lifts, self.encoder(images), self.teacher_of(images), strict=True):
+            ours, target = positions(activation), ops.stop_gradient(positions(target))
             mean, covariance = mean_and_covariance(ours)
+            t_mean, t_covariance = mean_and_covariance(target)
             count = ours.shape[0] * ours.shape[1]
-            wide = ours.shape[-1]
-            own = ops.reshape(ours, (count, wide))
+            own = ops.reshape(ours, (count, ours.shape[-1]))
             target = ops.reshape(target, (count, target.shape[-1]))
             both = ops.matmul(ops.transpose(own), target) / count
             second = ops.matmul(ops.transpose(own), own) / count
@@ -74,26 +85,11 @@ class Distiller(keras.Model):
         return unexplained, covariances, means
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        unexplained, covariances, means = self.layer_losses(y_pred, y)
         c = self.config
         return sum(
             weight * (u + c.covariance_weight * v + c.mean_weight * m)
-            for weight, u, v, m in zip(c.tap_weights, unexplained, covariances, means, strict=True)
+            for weight, u, v, m in zip(c.tap_weights, *y_pred, strict=True)
         )
-
-
-class Teacher(keras.Model):
-    """VGG-19 scaled to unit root mean square per tap; gives (activation, mean, covariance) per tap."""
-
-    def __init__(self, weights: Path, pictures: np.ndarray) -> None:
-        super().__init__()
-        self.network = Vgg19(weights)
-        activations = self.network.predict_on_batch(pictures)
-        self.scales = [float(np.sqrt(np.square(a, dtype=np.float32).mean())) for a in activations]
-
-    def call(self, images):
-        scaled = [a / scale for a, scale in zip(self.network(images), self.scales, strict=True)]
-        return [(a, *mean_and_covariance(positions(a))) for a in scaled]
 
 
 def initialize(model: Distiller, teacher: Teacher, pictures: np.ndarray) -> None:
@@ -106,8 +102,8 @@ def initialize(model: Distiller, teacher: Teacher, pictures: np.ndarray) -> None
         output = ops.convert_to_numpy(ops.cast(layer(ops.cast(x, layer.compute_dtype)), "float32"))
         layer.set_weights([kernel / output.std(), bias - output.mean() / output.std()])
         x = ops.relu(layer(ops.cast(x, layer.compute_dtype)))
-    activations = [np.asarray(a, np.float32) for a in model.predict_on_batch(pictures)]
-    targets = [np.asarray(t[0], np.float32) for t in teacher.predict_on_batch(pictures)]
+    activations = [np.asarray(a, np.float32) for a in model.encoder.predict_on_batch(pictures)]
+    targets = [np.asarray(t, np.float32) for t in teacher.predict_on_batch(pictures)]
     for lift, a, t in zip(model.lifts, activations, targets, strict=True):
         a, t = a.reshape(-1, a.shape[-1]), t.reshape(-1, t.shape[-1])
         second = a.T @ a / len(a)
@@ -115,14 +111,9 @@ def initialize(model: Distiller, teacher: Teacher, pictures: np.ndarray) -> None
         lift.assign(np.linalg.solve(second + ridge, a.T @ t / len(a)))
 
 
-def evaluate(model: Distiller, teacher: Teacher, pictures: np.ndarray) -> dict[str, list[float]]:
+def evaluate(model: Distiller, batches: list) -> dict[str, list[float]]:
     """Explained variance and covariance error per tap, over held-out crops."""
-    losses = []
-    for batch in np.split(pictures, len(pictures) // model.config.batch_size):
-        targets = [[ops.convert_to_tensor(part) for part in tap] for tap in teacher.predict_on_batch(batch)]
-        activations = [ops.convert_to_tensor(a) for a in model.predict_on_batch(batch)]
-        losses.append([[ops.convert_to_numpy(v) for v in kind] for kind in model.layer_losses(activations, targets)])
-    unexplained, covariances, _ = np.mean(losses, 0)
+    unexplained, covariances, _ = np.mean([model.predict_on_batch(batch) for batch in batches], 0)
     return {
         "explained": [round(float(v), 3) for v in 1 - unexplained],
         "covariance": [round(float(v), 3) for v in covariances],
@@ -157,13 +148,14 @@ def main() -> None:
     for name in ("--photos", "--paintings", "--teacher", "--run"):
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument("--steps", type=int, default=SlimConfig.steps, help="brings the end forward")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="of training in all: the end comes by then")
     parser.add_argument("--export", type=Path, help="where to write the float16 weights at the end")
     parser.add_argument("--export-only", action="store_true", help="export the last checkpoint without training")
     args = parser.parse_args()
     if args.export_only and args.export is None:
         parser.error("--export-only needs --export FILE")
-    config = replace(SlimConfig(), steps=args.steps)
-    schedule = Schedule(config.steps, config.learning_rate)
+    config = SlimConfig()
+    schedule = Schedule(args.steps, config.learning_rate, seconds=args.seconds)
     args.run.mkdir(parents=True, exist_ok=True)
     weights, state_file = args.run / "slim.weights.h5", args.run / "state.json"
     state = json.loads(state_file.read_text()) if state_file.exists() else {"step": 0, "seconds": 0.0}
@@ -171,51 +163,34 @@ def main() -> None:
     keras.utils.set_random_seed(config.seed)
     folders = [read_folder(folder) for folder in (args.photos, args.paintings)]
     crops = Crops([p for training, _ in folders for p in training], config.seed + state["step"])
-    held_out = Crops([p for _, kept in folders for p in kept], 0).batch(64, config.crop_px)
-    teacher = Teacher(args.teacher, held_out)
-
-    def build(dtype: str) -> Distiller:
-        model = Distiller(config, dtype)
-        model(held_out[:1])
-        model.add_lifts()
-        model.compile(optimizer=keras.optimizers.Muon(config.learning_rate, weight_decay=0.0, adam_weight_decay=0.0))
-        model.optimizer.build(model.trainable_variables)
-        return model
-
-    float32_from = round(config.steps * (1 - config.float32_fraction))
-    model = build("mixed_bfloat16" if state["step"] < float32_from else "float32")
+    augmented = Augmentation(config.crop_px, config.seed + state["step"])
+    held_out = Crops([p for _, kept in folders for p in kept], 0)
+    held_out = [held_out.batch(config.batch_size, config.crop_px) for _ in range(2)]
+    first = ops.convert_to_numpy(held_out[0])
+    teacher = Teacher(args.teacher, first)
+    model = Distiller(config, teacher)
+    model.compile(optimizer=keras.optimizers.Muon(config.learning_rate, weight_decay=0.0, adam_weight_decay=0.0))
     if state["step"]:
         model.load_weights(weights)
     else:
-        initialize(model, teacher, held_out)
+        initialize(model, teacher, first)
     if args.export_only:
         export(model, teacher.scales, args.export)
         return
 
-    replay: list[tuple[np.ndarray, list]] = []
-    rng = np.random.default_rng(config.seed + state["step"])
-    started, recent = time.monotonic() - state["seconds"], []
-    for step in range(state["step"], config.steps):
-        if step == float32_from:
+    step, recent = state["step"], []
+    started = time.monotonic() - state["seconds"]
+    seconds = state["seconds"]
+    while schedule.progress(step, seconds) < 1:
+        model.optimizer.learning_rate = schedule.at(step, seconds, state["step"])
+        pictures = augmented(crops.batch(config.batch_size, config.crop_px))
+        recent.append(float(model.train_on_batch(pictures)))
+        step, seconds = step + 1, round(time.monotonic() - started, 1)
+        if step % config.checkpoint_every == 0 or schedule.progress(step, seconds) == 1:
             model.save_weights(weights)
-            model = build("float32")
-            model.load_weights(weights)
-        if len(replay) < 4 or rng.random() < config.fresh_fraction:
-            pictures = crops.augmented_batch(config.batch_size, config.crop_px)
-            replay.append((pictures, teacher.predict_on_batch(pictures)))
-            if len(replay) > config.replay_batches:
-                replay.pop(0)
-            chosen = replay[-1]
-        else:
-            chosen = replay[rng.integers(len(replay))]
-        model.optimizer.learning_rate = schedule.at(step)
-        recent.append(float(model.train_on_batch(*chosen)))
-        if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-            seconds = round(time.monotonic() - started, 1)
-            model.save_weights(weights)
-            state_file.write_text(json.dumps({"step": step + 1, "seconds": seconds}))
-            line = {"step": step + 1, "seconds": seconds, "loss": round(float(np.mean(recent)), 4)}
-            line |= evaluate(model, teacher, held_out)
+            state_file.write_text(json.dumps({"step": step, "seconds": seconds}))
+            line = {"step": step, "seconds": seconds, "loss": round(float(np.mean(recent)), 4)}
+            line |= evaluate(model, held_out)
             with (args.run / "log.jsonl").open("a") as log:
                 print(json.dumps(line), file=log)
             print(json.dumps(line), flush=True)
