@@ -305,6 +305,31 @@ class PainterTraining(keras.Model):
         )
 
 
+class Evaluation(keras.Model):
+    """Mean relative Gram errors (layers,) and content errors (layers,) of pairs of contents and styles."""
+
+    def __init__(self, training: PainterTraining) -> None:
+        super().__init__()
+        self.training = training
+
+    def call(self, pairs):
+        contents, styles = pairs
+        outputs = ops.clip(self.training(pairs)[: contents.shape[0]], 0.0, 1.0)
+        features, statistics = self.training.targets_of(outputs)
+        gram, _ = style_errors(statistics, self.training.targets_of(styles)[1])
+        content = content_errors(features, self.training.targets_of(contents)[0])
+        return ops.mean(gram, 0), ops.mean(content, 0)
+
+    def line(self, pairs) -> dict:
+        """The figures as a log has them; content at relu4_2, as it is judged."""
+        gram, content = self.predict_on_batch(pairs)
+        return {
+            "style": round(float(gram.mean()), 4),
+            "content": round(float(content[-1]), 4),
+            "style_by_layer": [round(float(value), 3) for value in gram],
+        }
+
+
 def halved(images):
     return ops.average_pool(images, 2, 2)
 
@@ -432,14 +457,14 @@ def main() -> None:
     paintings, held_paintings = read_folder(args.paintings)
     content_crops = Crops(photos, config.seed + state["step"])
     style_crops = Crops(paintings, config.seed + 1 + state["step"])
-    held_out = [
+    held_out = tuple(
         Crops(pictures, seed).batch(config.batch_size, config.size_px, config.smallest_crop)
         for seed, pictures in enumerate((held_photos, held_paintings))
-    ]
+    )
     targets = Targets(Vgg19(args.teacher, dtype=args.dtype))
     training = PainterTraining(painter, targets, config)
     training.compile(optimizer=keras.optimizers.Muon(config.learning_rate, weight_decay=0.0, adam_weight_decay=0.0))
-    wanted = targets.predict_on_batch(held_out[0])[0], targets.predict_on_batch(held_out[1])[1]
+    evaluation = Evaluation(training)
 
     schedule = Schedule(args.steps, config.learning_rate, seconds=args.seconds)
     step, seconds, recent = state["step"], state["seconds"], []
@@ -456,7 +481,7 @@ def main() -> None:
         if step % config.checkpoint_every == 0 or schedule.progress(step, seconds) == 1:
             painter.save_weights(checkpoint(args.run, step))
             line = {"step": step, "seconds": seconds, "loss": round(float(np.mean(recent)), 4)}
-            line |= evaluate(training, targets, held_out, wanted)
+            line |= evaluation.line(held_out)
             weight = float(ops.convert_to_numpy(training.content_weight))
             line["content_weight"] = round(weight, 4)
             # Held out, so that what is asked for is what comes out: the weight that does it differs as strokes grow.
@@ -501,21 +526,6 @@ def build_painter(config: MiniConfig, slim: Path, dtype: str) -> Painter:
     painter = Painter(config, slim, dtype)
     painter(picture_like(64), picture_like(64))
     return painter
-
-
-def evaluate(training: PainterTraining, targets: Targets, held_out: list, wanted: tuple) -> dict[str, float]:
-    """Mean relative Gram and content error on held-out pairs."""
-    outputs = training.predict_on_batch(tuple(held_out))[: len(held_out[0])]
-    features, statistics = targets.predict_on_batch(np.clip(outputs, 0.0, 1.0))
-    gram, _ = style_errors(statistics, wanted[1])
-    content = content_errors(features, wanted[0])
-    by_layer = [round(float(value), 4) for value in ops.mean(gram, 0)]
-    # The judge's content layer is the last.
-    return {
-        "style": round(float(ops.mean(gram)), 4),
-        "content": round(float(ops.mean(content[:, -1])), 4),
-        "style_by_layer": by_layer,
-    }
 
 
 if __name__ == "__main__":
