@@ -48,7 +48,7 @@ class SlimConfig:
     crop_px: int = 192
     batch_size: int = 32
     checkpoint_every: int = 500  # steps
-    steps: int = 20000
+    steps: int = 14000
     learning_rate: float = 3e-3
     seed: int = 0
 
@@ -79,7 +79,7 @@ class MiniConfig:
     size_px: int = 256
     smallest_crop: float = 0.75  # of the short side: strokes are seen at about the size at which they are judged
     batch_size: int = 16
-    steps: int = 16000
+    steps: int = 9500
     learning_rate: float = 2e-3
     checkpoint_every: int = 250  # steps
     code_gain: float = 1.0  # of what is exported

@@ -85,12 +85,12 @@ class Crops:
     def batch(self, count: int, size: int, smallest: float = 0.45):
         """Draw (count, size, size, 3) in [0, 1]: squares of `smallest` to all of the short side, half of them mirrored."""
         rng = self._rng
-        chosen = rng.choice(len(self._sizes), count, replace=False)
+        chosen = rng.choice(len(self._sizes), count, replace=count > len(self._sizes))
         width, height = self._sizes[chosen].T
         side = np.minimum(width, height) * rng.uniform(smallest, 1.0, count)
         left, top = rng.uniform(0, width - side), rng.uniform(0, height - side)
         boxes = np.stack([left, top, side, rng.random(count) < 0.5], 1).astype(np.float32)
-        return self._cut_to(size)(self._pixels, chosen.astype(np.int32), boxes)
+        return self._cut_to(size)(self._pixels, *map(ops.convert_to_tensor, (chosen.astype(np.int32), boxes)))
 
 
 class Augmentation:
@@ -118,12 +118,11 @@ class Augmentation:
             return drawn[:, None, None].astype(np.float32)
 
         recoloured = rng.random((count, 1)) < 0.3
-        return self._apply(
-            batch,
-            self._noise,
+        drawn = (
             some(0.2, rng.uniform(0.3, 0.7, (count, 1)), 1.0),
             np.where(recoloured, rng.uniform(0.6, 1.4, (count, 3)), 1.0)[:, None, None].astype(np.float32),
             np.where(recoloured, rng.uniform(-0.15, 0.15, (count, 3)), 0.0)[:, None, None].astype(np.float32),
             some(0.15, rng.uniform(0.02, 0.12, (count, 1)), 0.0),
             rng.integers(_NOISE_PICTURES, size=count).astype(np.int32),
         )
+        return self._apply(batch, self._noise, *map(ops.convert_to_tensor, drawn))

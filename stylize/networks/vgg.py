@@ -20,12 +20,12 @@ from stylize.weights import LocalWeights
 
 __all__ = ["EncoderWeights", "FeatureEncoder", "content_layers_under", "load_encoder_weights"]
 
-# By eye: under the total variation that VGG-19 needs against its noise, the stand-in paints a blur.
-_SLIM_GRAIN = 0.3
-# Half of what VGG-19 sees at relu4_2 is lost on the stand-in, and meeting the rest smears. What it does see, at shallow
-# layers, holds the scene at less weight, and leaves room for strokes (models/vgg19_slim.md).
+# By eye: under the total variation that VGG-19 needs against its noise, the stand-in loses fine strokes.
+_SLIM_GRAIN = 0.5
+# Three tenths of what VGG-19 sees at relu4_2 are lost on the stand-in, and meeting the rest alone smears. What it sees at
+# shallow layers holds edges and faces at little weight (models/vgg19_slim.md).
 _STAND_INS: Mapping[str, Mapping[str, LayerWeights]] = {
-    "vgg19-slim": {"relu4_2": (("relu2_1", 0.27), ("relu3_1", 0.16), ("relu4_2", 0.13))}
+    "vgg19-slim": {"relu4_2": (("relu2_1", 0.12), ("relu3_1", 0.12), ("relu4_2", 0.45))}
 }
 _CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 
