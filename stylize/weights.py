@@ -277,7 +277,7 @@ def resolve_auto(
     if on_message is not None and (chosen.name != preferred.name or trouble):
         line = f"using {chosen.name} ({chosen.origin}) as the {role} network" + (f": {why}" if why else "")
         if chosen.name != preferred.name:
-            line += f"; `stylize models pull {preferred.name}` gets {preferred.name}, the better one"
+            line += f"; `stylize models pull {preferred.name}` gets {preferred.name}, the pretrained one"
         on_message(" ".join(line.split()))
     return chosen
 

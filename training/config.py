@@ -1,4 +1,4 @@
-"""Every number of the two recipes, in one place."""
+"""The settings of both recipes, in one place."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ class SlimConfig:
     mean_weight: float = 0.3
     crop_px: int = 192
     batch_size: int = 32
-    checkpoint_every: int = 500  # steps
+    checkpoint_every: int = 250  # steps
     steps: int = 14000
     learning_rate: float = 3e-3
     seed: int = 0
@@ -71,6 +71,7 @@ class MiniConfig:
     content_weight: float = 0.12  # at first; it follows the held-out content loss from there on
     content_weights: tuple[float, float] = (0.07, 0.6)  # least and most
     content_target: float = 0.72  # at relu4_2
+    content_changes: tuple[float, float] = (0.87, 1.15)  # of the weight from checkpoint to checkpoint, least and most
     identity_weight: float = 1.0
     total_variation_weight: float = 0.1
     range_weight: float = 10.0
@@ -79,8 +80,7 @@ class MiniConfig:
     size_px: int = 256
     smallest_crop: float = 0.75  # of the short side: strokes are seen at about the size at which they are judged
     batch_size: int = 16
-    steps: int = 9500
+    steps: int = 9600
     learning_rate: float = 2e-3
     checkpoint_every: int = 250  # steps
-    code_gain: float = 1.0  # of what is exported
     seed: int = 0

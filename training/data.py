@@ -1,7 +1,6 @@
 """Folders of pictures, kept on the device, as seeded batches of random crops."""
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
 import keras
@@ -24,7 +23,7 @@ def read_folder(folder: Path) -> tuple[list[Image.Image], list[Image.Image]]:
 
 def pictures_of(folder: Path) -> Iterator[tuple[str, Image.Image]]:
     """Yield the names, without suffix, and pictures of a folder's JPEG and WebP files, in order."""
-    for path in sorted(path for path in folder.iterdir() if path.suffix in {".jpg", ".webp"}):
+    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".webp"}):
         with Image.open(path) as file:
             picture = file.convert("RGB")
         picture.thumbnail((PICTURE_PX, PICTURE_PX), Image.Resampling.LANCZOS)
@@ -44,23 +43,24 @@ def compiled(function: Callable) -> Callable:
     return function
 
 
-def interpolation(starts, sides, size: int, available: int):
-    """Bilinear weights (N, size, available) that make `size` pixels of `sides` (N,) from `starts` (N,) on.
+def interpolation(starts, sides, size: int):
+    """Bilinear weights (N, size, PICTURE_PX) that make `size` pixels of `sides` (N,) from `starts` (N,) on.
 
     As wide as a step where pixels get fewer, so that nothing is skipped.
     """
     step = (sides / size)[:, None, None]
     centres = starts[:, None, None] + (ops.arange(size, dtype="float32")[:, None] + 0.5) * step
-    distance = ops.abs(centres - (ops.arange(available, dtype="float32") + 0.5))
+    distance = ops.abs(centres - (ops.arange(PICTURE_PX, dtype="float32") + 0.5))
     weights = ops.maximum(1 - distance / ops.maximum(step, 1.0), 0.0)
     return weights / ops.sum(weights, -1, keepdims=True)
 
 
 class Crops:
-    """Batches of random crops of some pictures."""
+    """Batches of random crops of some pictures: squares of `smallest` to all of the short side, `size` px a side."""
 
-    def __init__(self, pictures: list[Image.Image], seed: int) -> None:
+    def __init__(self, pictures: list[Image.Image], seed: int, size: int, smallest: float = 0.45) -> None:
         self._rng = np.random.default_rng(seed)
+        self._smallest = smallest
         self._sizes = np.array([picture.size for picture in pictures], np.float32)
         pixels = np.empty((len(pictures), PICTURE_PX, PICTURE_PX, 3), np.uint8)
         for square, picture in zip(pixels, pictures, strict=True):
@@ -68,29 +68,24 @@ class Crops:
             square[:] = np.pad(np.asarray(picture), beyond, mode="edge")
         self._pixels = ops.convert_to_tensor(pixels)
 
-        @cache
-        def cut_to(size: int) -> Callable:
-            def cut(pixels, chosen, boxes):
-                left, top, side, mirrored = (boxes[:, i] for i in range(4))
-                rows = interpolation(top, side, size, PICTURE_PX)
-                columns = interpolation(left, side, size, PICTURE_PX)
-                columns = ops.where(mirrored[:, None, None] > 0, ops.flip(columns, 1), columns)
-                taken = ops.cast(ops.take(pixels, chosen, 0), "float32") / 255.0
-                return ops.einsum("njw,niwc->nijc", columns, ops.einsum("nih,nhwc->niwc", rows, taken))
+        def cut(pixels, chosen, boxes):
+            left, top, side, mirrored = (boxes[:, i] for i in range(4))
+            rows, columns = interpolation(top, side, size), interpolation(left, side, size)
+            columns = ops.where(mirrored[:, None, None] > 0, ops.flip(columns, 1), columns)
+            taken = ops.cast(ops.take(pixels, chosen, 0), "float32") / 255.0
+            return ops.einsum("njw,niwc->nijc", columns, ops.einsum("nih,nhwc->niwc", rows, taken))
 
-            return compiled(cut)
+        self._cut = compiled(cut)
 
-        self._cut_to = cut_to
-
-    def batch(self, count: int, size: int, smallest: float = 0.45):
-        """Draw (count, size, size, 3) in [0, 1]: squares of `smallest` to all of the short side, half of them mirrored."""
+    def batch(self, count: int):
+        """Draw (count, size, size, 3) in [0, 1]; every second crop is mirrored, at random."""
         rng = self._rng
-        chosen = rng.choice(len(self._sizes), count, replace=count > len(self._sizes))
+        chosen = rng.choice(len(self._sizes), count, replace=count > len(self._sizes)).astype(np.int32)
         width, height = self._sizes[chosen].T
-        side = np.minimum(width, height) * rng.uniform(smallest, 1.0, count)
+        side = np.minimum(width, height) * rng.uniform(self._smallest, 1.0, count)
         left, top = rng.uniform(0, width - side), rng.uniform(0, height - side)
         boxes = np.stack([left, top, side, rng.random(count) < 0.5], 1).astype(np.float32)
-        return self._cut_to(size)(self._pixels, *map(ops.convert_to_tensor, (chosen.astype(np.int32), boxes)))
+        return self._cut(self._pixels, *map(ops.convert_to_tensor, (chosen, boxes)))
 
 
 class Augmentation:
@@ -113,16 +108,16 @@ class Augmentation:
         """(N, size, size, 3) in [0, 1] to the same."""
         rng, count = self._rng, batch.shape[0]
 
-        def some(probability: float, values: np.ndarray, otherwise: float) -> np.ndarray:
-            drawn = np.where(rng.random((count, 1)) < probability, values, otherwise)
-            return drawn[:, None, None].astype(np.float32)
+        def drawn(chosen: np.ndarray, low: float, high: float, otherwise: float, channels: int = 1) -> np.ndarray:
+            values = np.where(chosen, rng.uniform(low, high, (count, channels)), otherwise)
+            return values[:, None, None].astype(np.float32)
 
-        recoloured = rng.random((count, 1)) < 0.3
-        drawn = (
-            some(0.2, rng.uniform(0.3, 0.7, (count, 1)), 1.0),
-            np.where(recoloured, rng.uniform(0.6, 1.4, (count, 3)), 1.0)[:, None, None].astype(np.float32),
-            np.where(recoloured, rng.uniform(-0.15, 0.15, (count, 3)), 0.0)[:, None, None].astype(np.float32),
-            some(0.15, rng.uniform(0.02, 0.12, (count, 1)), 0.0),
+        blended, recoloured, roughened = (rng.random((count, 1)) < odds for odds in (0.2, 0.3, 0.15))
+        changes = (
+            drawn(blended, 0.3, 0.7, 1.0),
+            drawn(recoloured, 0.6, 1.4, 1.0, channels=3),
+            drawn(recoloured, -0.15, 0.15, 0.0, channels=3),
+            drawn(roughened, 0.02, 0.12, 0.0),
             rng.integers(_NOISE_PICTURES, size=count).astype(np.int32),
         )
-        return self._apply(batch, self._noise, *map(ops.convert_to_tensor, drawn))
+        return self._apply(batch, self._noise, *map(ops.convert_to_tensor, changes))

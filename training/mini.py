@@ -26,9 +26,11 @@ from networks import (
     Vgg19,
     mean_and_covariance,
     per_pixel,
-    picture_like,
     positions,
     relative_error,
+    save_weights,
+    symbolic_picture,
+    write_json,
 )
 from PIL import Image
 
@@ -84,7 +86,7 @@ class StyleEncoder(keras.Model):
 
     def __init__(self, config: MiniConfig, slim: Path, dtype: str) -> None:
         super().__init__()  # itself in float32: pictures are not rounded, only activations
-        self.features = Slim(slim, last="conv4_1", lifted=False, dtype=dtype)
+        self.features = Slim(slim, last="conv4_1", dtype=dtype)
         self.projections = [keras.layers.Dense(k, use_bias=False, dtype=dtype) for k in config.projections]
         self.scale = keras.layers.LayerNormalization(dtype="float32")
         self.hidden = keras.layers.Dense(config.hidden, activation="gelu", dtype="float32")
@@ -237,7 +239,7 @@ class Targets(keras.Model):
 
 
 def style_errors(ours, styles):
-    """Per picture, relative errors of Gram matrices and covariances, both (N, layers); relative, so that none dominates.
+    """Errors of Gram matrices and of covariances per picture, (N, layers) each; relative, so that no layer dominates.
 
     Arguments are statistics as `Targets` gives them.
     """
@@ -258,12 +260,12 @@ def content_errors(ours, contents):
 class PainterTraining(keras.Model):
     """Trains a painter on pairs of contents and styles."""
 
-    def __init__(self, painter: Painter, targets: Targets, config: MiniConfig) -> None:
+    def __init__(self, painter: Painter, targets: Targets, config: MiniConfig, seed: int) -> None:
         super().__init__()
         self.painter, self.config = painter, config
-        self.noise = keras.random.SeedGenerator(config.seed)
+        self.noise = keras.random.SeedGenerator(seed)
         self.content_weight = self.add_weight(shape=(), trainable=False, autocast=False, name="content_weight")
-        # Behind a closure, so that the loss network is no part of the checkpoint.
+        # Behind a closure, so that the loss network is no part of what is trained.
         self.targets_of = lambda images: targets(images)
         self.built = True
 
@@ -310,22 +312,23 @@ class Evaluation(keras.Model):
 
     def __init__(self, training: PainterTraining) -> None:
         super().__init__()
-        self.training = training
+        self.painter, self.targets_of = training.painter, training.targets_of
+        self.built = True
 
     def call(self, pairs):
         contents, styles = pairs
-        outputs = ops.clip(self.training(pairs)[: contents.shape[0]], 0.0, 1.0)
-        features, statistics = self.training.targets_of(outputs)
-        gram, _ = style_errors(statistics, self.training.targets_of(styles)[1])
-        content = content_errors(features, self.training.targets_of(contents)[0])
-        return ops.mean(gram, 0), ops.mean(content, 0)
+        outputs = ops.clip(self.painter(contents, styles), 0.0, 1.0)
+        features, statistics = self.targets_of(outputs)
+        gram, _ = style_errors(statistics, self.targets_of(styles)[1])
+        content = content_errors(features, self.targets_of(contents)[0])
+        return ops.mean(gram, 0), ops.mean(content, 0), outputs
 
     def line(self, pairs) -> dict:
         """The figures as a log has them; content at relu4_2, as it is judged."""
-        gram, content = self.predict_on_batch(pairs)
+        gram, content, _ = self.predict_on_batch(pairs)
         return {
             "style": round(float(gram.mean()), 4),
-            "content": round(float(content[-1]), 4),
+            "content": round(float(content[CONTENT_TAPS.index("relu4_2")]), 4),
             "style_by_layer": [round(float(value), 3) for value in gram],
         }
 
@@ -334,14 +337,14 @@ def halved(images):
     return ops.average_pool(images, 2, 2)
 
 
-def picture_grid(training: PainterTraining, contents, styles, path: Path) -> None:
-    """Write a grid: styles across the top, contents down the left."""
-    contents, styles = ops.convert_to_numpy(contents), ops.convert_to_numpy(styles)
+def picture_grid(evaluation: Evaluation, pairs, path: Path) -> None:
+    """Write a grid: six styles across the top, six contents down the left."""
+    contents, styles = (ops.convert_to_numpy(pictures)[:6] for pictures in pairs)
     columns = [np.concatenate([np.ones_like(contents[:1]), contents], 0)]
-    for style in styles[:6]:
-        painted = training.predict_on_batch((contents, np.repeat(style[None], len(contents), 0)))[: len(contents)]
-        columns.append(np.concatenate([style[None], np.clip(painted, 0, 1)], 0))
-    grid = np.concatenate([np.concatenate(list(column[:7]), 0) for column in columns], 1)
+    for style in styles:
+        *_, painted = evaluation.predict_on_batch((contents, np.repeat(style[None], len(contents), 0)))
+        columns.append(np.concatenate([style[None], painted], 0))
+    grid = np.concatenate([np.concatenate(list(column), 0) for column in columns], 1)
     Image.fromarray((grid * 255).round().astype(np.uint8)).save(path)
 
 
@@ -421,48 +424,58 @@ def main() -> None:
     for name in ("--photos", "--paintings", "--teacher", "--slim", "--run"):
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument("--begin", type=Path, help="folder of two LiteRT files whose weights a new run goes on from")
-    parser.add_argument("--begin-step", type=int, default=0, help="how many steps made these weights")
+    parser.add_argument("--begin-step", type=int, help="how many steps made these weights")
     parser.add_argument("--dtype", default="mixed_bfloat16", help="float32 is quicker on some CPUs")
-    parser.add_argument("--steps", type=int, default=MiniConfig.steps, help="brings the end forward")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="of training in all: the end comes by then")
+    parser.add_argument("--steps", type=int, default=MiniConfig.steps, help="of training in all")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="the end comes by then")
     parser.add_argument("--export", type=Path, help="folder for the two LiteRT files, written at the end")
     parser.add_argument("--export-only", type=int, nargs="+", metavar="STEP", help="export these checkpoints' mean")
     args = parser.parse_args()
     if args.export_only and args.export is None:
         parser.error("--export-only needs --export FOLDER")
+    if (args.begin is None) != (args.begin_step is None):
+        parser.error("--begin and --begin-step go together")
+    if args.begin_step is not None and not 0 < args.begin_step < args.steps:
+        parser.error(f"--begin-step: expected 1 to {args.steps - 1}, below --steps, received {args.begin_step}")
+    if (args.export or args.begin) and keras.backend.backend() != "tensorflow":
+        parser.error("--export and --begin need KERAS_BACKEND=tensorflow, whose converter they use")
+    if args.export:
+        args.export.mkdir(parents=True, exist_ok=True)
     config = MiniConfig()
     keras.utils.set_random_seed(config.seed)
     args.run.mkdir(parents=True, exist_ok=True)
     state_file = args.run / "state.json"
     state = {"step": 0, "seconds": 0.0, "content_weight": config.content_weight}
     if state_file.exists():
-        state = json.loads(state_file.read_text())
+        state |= json.loads(state_file.read_text())
 
     if args.export_only:
         export_mean(config, args.slim, args.run, tuple(args.export_only), args.export)
         return
 
-    if args.begin and not state_file.exists():
+    if args.begin and not state["step"]:
         painter = build_painter(config, args.slim, "float32")
         take_exported(painter, args.begin)
-        scale_code(painter, 1 / config.code_gain)  # as it was before the export
-        painter.save_weights(checkpoint(args.run, args.begin_step))
         state["step"] = args.begin_step
-        state_file.write_text(json.dumps(state))
+        save_weights(painter, checkpoint(args.run, args.begin_step))
+        write_json(state_file, state)
 
     painter = build_painter(config, args.slim, args.dtype)
     if state["step"]:
         painter.load_weights(checkpoint(args.run, state["step"]))
     photos, held_photos = read_folder(args.photos)
     paintings, held_paintings = read_folder(args.paintings)
-    content_crops = Crops(photos, config.seed + state["step"])
-    style_crops = Crops(paintings, config.seed + 1 + state["step"])
+
+    def crops(pictures: list, seed: int) -> Crops:
+        return Crops(pictures, seed, config.size_px, config.smallest_crop)
+
+    seed = config.seed + state["step"]
+    drawn = crops(photos, seed), crops(paintings, seed + 1)
     held_out = tuple(
-        Crops(pictures, seed).batch(config.batch_size, config.size_px, config.smallest_crop)
-        for seed, pictures in enumerate((held_photos, held_paintings))
+        crops(pictures, seed).batch(config.batch_size) for seed, pictures in enumerate((held_photos, held_paintings))
     )
     targets = Targets(Vgg19(args.teacher, dtype=args.dtype))
-    training = PainterTraining(painter, targets, config)
+    training = PainterTraining(painter, targets, config, seed)
     training.compile(optimizer=keras.optimizers.Muon(config.learning_rate, weight_decay=0.0, adam_weight_decay=0.0))
     evaluation = Evaluation(training)
 
@@ -472,34 +485,31 @@ def main() -> None:
     started = time.monotonic() - seconds
     while schedule.progress(step, seconds) < 1:
         training.optimizer.learning_rate = schedule.at(step, seconds, state["step"])
-        pictures = [
-            crops.batch(config.batch_size, config.size_px, config.smallest_crop)
-            for crops in (content_crops, style_crops)
-        ]
-        recent.append(float(training.train_on_batch(tuple(pictures))))
+        pairs = tuple(each.batch(config.batch_size) for each in drawn)
+        recent.append(float(training.train_on_batch(pairs)))
         step, seconds = step + 1, round(time.monotonic() - started, 1)
         if step % config.checkpoint_every == 0 or schedule.progress(step, seconds) == 1:
-            painter.save_weights(checkpoint(args.run, step))
+            save_weights(painter, checkpoint(args.run, step))
             line = {"step": step, "seconds": seconds, "loss": round(float(np.mean(recent)), 4)}
             line |= evaluation.line(held_out)
             weight = float(ops.convert_to_numpy(training.content_weight))
             line["content_weight"] = round(weight, 4)
-            # Held out, so that what is asked for is what comes out: the weight that does it differs as strokes grow.
-            weight *= min(1.15, max(0.87, line["content"] / config.content_target))
+            # What holds a scene by so much differs as strokes grow.
+            weight *= np.clip(line["content"] / config.content_target, *config.content_changes)
             weight = float(np.clip(weight, *config.content_weights))
             training.content_weight.assign(weight)
-            state_file.write_text(json.dumps({"step": step, "seconds": seconds, "content_weight": weight}))
+            write_json(state_file, {"step": step, "seconds": seconds, "content_weight": weight})
             with (args.run / "log.jsonl").open("a") as log:
                 print(json.dumps(line), file=log)
             print(json.dumps(line), flush=True)
             recent.clear()
-    picture_grid(training, *held_out, args.run / "grid.png")
+    picture_grid(evaluation, held_out, args.run / "grid.png")
     if args.export:
         export_mean(config, args.slim, args.run, (step,), args.export)
 
 
 def export_mean(config: MiniConfig, slim: Path, run: Path, steps: tuple[int, ...], folder: Path) -> None:
-    """Export the mean of a run's checkpoints (arXiv 1803.05407), its code times `code_gain`."""
+    """Export the mean of a run's checkpoints (arXiv 1803.05407)."""
     painter = build_painter(config, slim, "float32")
     total = [np.zeros(variable.shape, np.float32) for variable in painter.weights]
     for step in steps:
@@ -508,14 +518,7 @@ def export_mean(config: MiniConfig, slim: Path, run: Path, steps: tuple[int, ...
             summed += ops.convert_to_numpy(variable)
     for summed, variable in zip(total, painter.weights, strict=True):
         variable.assign(summed / len(steps))
-    scale_code(painter, config.code_gain)
     export(painter, folder)
-
-
-def scale_code(painter: Painter, factor: float) -> None:
-    """Multiply the code that the style encoder makes."""
-    for variable in painter.encoder.code.weights:
-        variable.assign(variable * factor)
 
 
 def checkpoint(run: Path, step: int) -> Path:
@@ -524,7 +527,7 @@ def checkpoint(run: Path, step: int) -> Path:
 
 def build_painter(config: MiniConfig, slim: Path, dtype: str) -> Painter:
     painter = Painter(config, slim, dtype)
-    painter(picture_like(64), picture_like(64))
+    painter(symbolic_picture(), symbolic_picture())
     return painter
 
 

@@ -1,5 +1,6 @@
 """What both recipes share: the convolution layer, the slim VGG, and VGG-19 itself."""
 
+import json
 from pathlib import Path
 
 import keras
@@ -73,7 +74,7 @@ class Vgg19(VggEncoder):
 
     def __init__(self, weights: Path, dtype: str = "mixed_bfloat16") -> None:
         super().__init__(VGG19_WIDTHS, dtype=dtype)
-        self(picture_like(32))
+        self(symbolic_picture())
         tensors = vgg19_tensors(weights)
         for layer in self.convolutions:
             kernel, bias = tensors[f"{layer.name}/kernel"], tensors[f"{layer.name}/bias"]
@@ -97,33 +98,37 @@ def vgg19_tensors(weights: Path) -> dict[str, np.ndarray]:
 
 
 class Slim(VggEncoder):
-    """An exported vgg19-slim, whose first convolution holds the input's normalisation; gives lifted activations."""
+    """An exported vgg19-slim without its lifts; its first convolution holds the input's normalisation."""
 
-    def __init__(
-        self, weights: Path, last: str = "conv5_1", lifted: bool = True, dtype: str = "mixed_bfloat16"
-    ) -> None:
+    def __init__(self, weights: Path, last: str = "conv5_1", dtype: str = "mixed_bfloat16") -> None:
         tensors = {name: value.astype(np.float32) for name, value in load_file(weights).items()}
         widths = tuple(tensors[f"{names[0]}/bias"].size for names in CONVOLUTIONS)
         super().__init__(widths, last, dtype)
-        self(picture_like(32))
+        self(symbolic_picture())
         for layer in self.convolutions:
             kernel, bias = tensors[f"{layer.name}/kernel"], tensors[f"{layer.name}/bias"]
             layer.set_weights([kernel.reshape(-1, kernel.shape[-1]), bias])
-        self.lifts = [tensors[f"{tap}/lift"] for tap in TAPS] if lifted else None
 
     def normalize(self, images):
         return images
 
-    def call(self, images):
-        taps = super().call(images)
-        if getattr(self, "lifts", None) is None:
-            return taps
-        return [ops.matmul(a, ops.convert_to_tensor(r, a.dtype)) for a, r in zip(taps, self.lifts, strict=True)]
+
+def symbolic_picture():
+    """(1, 64, 64, 3) to build networks with: no operation is compiled or run."""
+    return keras.KerasTensor((1, 64, 64, 3))
 
 
-def picture_like(size: int):
-    """Build networks with this: shapes alone, where numbers would have every operation compiled on its own."""
-    return keras.KerasTensor((1, size, size, 3))
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write `x.weights.h5` beside its place first, so that a run that is cut off keeps the checkpoint before."""
+    written = path.with_name(f"new-{path.name}")
+    model.save_weights(written)
+    written.replace(path)
+
+
+def write_json(path: Path, content: dict) -> None:
+    written = path.with_name(f"new-{path.name}")
+    written.write_text(json.dumps(content))
+    written.replace(path)
 
 
 def repeat_edges(images):
@@ -154,5 +159,4 @@ def mean_and_covariance(flat):
 
 
 def relative_error(ours, target, axes):
-    # Not `ours - target`: under torch either may still be an array.
-    return ops.sum(ops.square(ops.subtract(ours, target)), axes) / ops.sum(ops.square(target), axes)
+    return ops.sum(ops.square(ours - target), axes) / ops.sum(ops.square(target), axes)

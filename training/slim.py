@@ -24,9 +24,11 @@ from networks import (
     Vgg19,
     VggEncoder,
     mean_and_covariance,
-    picture_like,
     positions,
     relative_error,
+    save_weights,
+    symbolic_picture,
+    write_json,
 )
 from safetensors.numpy import save
 
@@ -39,6 +41,7 @@ class Teacher(keras.Model):
         self.network = Vgg19(weights)
         activations = self.network.predict_on_batch(pictures)
         self.scales = [float(np.sqrt(np.square(a, dtype=np.float32).mean())) for a in activations]
+        self.built = True
 
     def call(self, images):
         return [a / scale for a, scale in zip(self.network(images), self.scales, strict=True)]
@@ -47,11 +50,11 @@ class Teacher(keras.Model):
 class Distiller(keras.Model):
     """The student with its lifts; gives the errors of its copy of the teacher's activations, and learns from them."""
 
-    def __init__(self, config: SlimConfig, teacher: Teacher, dtype: str = "mixed_bfloat16") -> None:
+    def __init__(self, config: SlimConfig, teacher: Teacher) -> None:
         super().__init__()
         self.config = config
-        self.encoder = VggEncoder(config.widths, dtype=dtype)
-        self.encoder(picture_like(config.crop_px))
+        self.encoder = VggEncoder(config.widths, dtype="mixed_bfloat16")
+        self.encoder(symbolic_picture())
         # Behind a closure, so that the teacher is no part of the checkpoint.
         self.teacher_of = lambda images: teacher(images)
         self.lifts = []
@@ -63,7 +66,7 @@ class Distiller(keras.Model):
         self.built = True
 
     def call(self, images):
-        """(N, H, W, 3) to three lists over TAPS: unexplained variance, relative covariance error, relative mean error."""
+        """(N, H, W, 3) to lists over TAPS: unexplained variance, relative covariance error, relative mean error."""
         unexplained, covariances, means = [], [], []
         for lift, activation, target in zip(self.lifts, self.encoder(images), self.teacher_of(images), strict=True):
             ours, target = positions(activation), ops.stop_gradient(positions(target))
@@ -147,8 +150,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--photos", "--paintings", "--teacher", "--run"):
         parser.add_argument(name, type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=SlimConfig.steps, help="brings the end forward")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="of training in all: the end comes by then")
+    parser.add_argument("--steps", type=int, default=SlimConfig.steps, help="of training in all")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="the end comes by then")
     parser.add_argument("--export", type=Path, help="where to write the float16 weights at the end")
     parser.add_argument("--export-only", action="store_true", help="export the last checkpoint without training")
     args = parser.parse_args()
@@ -159,19 +162,23 @@ def main() -> None:
     args.run.mkdir(parents=True, exist_ok=True)
     weights, state_file = args.run / "slim.weights.h5", args.run / "state.json"
     state = json.loads(state_file.read_text()) if state_file.exists() else {"step": 0, "seconds": 0.0}
+    if args.export_only and not state["step"]:
+        parser.error(f"--export-only needs a run with a checkpoint, received {args.run}")
 
     keras.utils.set_random_seed(config.seed)
     folders = [read_folder(folder) for folder in (args.photos, args.paintings)]
-    crops = Crops([p for training, _ in folders for p in training], config.seed + state["step"])
+    crops = Crops([p for training, _ in folders for p in training], config.seed + state["step"], config.crop_px)
     augmented = Augmentation(config.crop_px, config.seed + state["step"])
-    held_out = Crops([p for _, kept in folders for p in kept], 0)
-    held_out = [held_out.batch(config.batch_size, config.crop_px) for _ in range(2)]
+    held_out_crops = Crops([p for _, kept in folders for p in kept], 0, config.crop_px)
+    held_out = [held_out_crops.batch(config.batch_size) for _ in range(2)]
     first = ops.convert_to_numpy(held_out[0])
     teacher = Teacher(args.teacher, first)
     model = Distiller(config, teacher)
     model.compile(optimizer=keras.optimizers.Muon(config.learning_rate, weight_decay=0.0, adam_weight_decay=0.0))
+    model.optimizer.build(model.trainable_variables)
     if state["step"]:
         model.load_weights(weights)
+        teacher.scales = state["scales"]
     else:
         initialize(model, teacher, first)
     if args.export_only:
@@ -182,13 +189,13 @@ def main() -> None:
     started = time.monotonic() - state["seconds"]
     seconds = state["seconds"]
     while schedule.progress(step, seconds) < 1:
-        model.optimizer.learning_rate = schedule.at(step, seconds, state["step"])
-        pictures = augmented(crops.batch(config.batch_size, config.crop_px))
+        model.optimizer.learning_rate = schedule.at(step, seconds)
+        pictures = augmented(crops.batch(config.batch_size))
         recent.append(float(model.train_on_batch(pictures)))
         step, seconds = step + 1, round(time.monotonic() - started, 1)
         if step % config.checkpoint_every == 0 or schedule.progress(step, seconds) == 1:
-            model.save_weights(weights)
-            state_file.write_text(json.dumps({"step": step, "seconds": seconds}))
+            save_weights(model, weights)
+            write_json(state_file, {"step": step, "seconds": seconds, "scales": teacher.scales})
             line = {"step": step, "seconds": seconds, "loss": round(float(np.mean(recent)), 4)}
             line |= evaluate(model, held_out)
             with (args.run / "log.jsonl").open("a") as log:

@@ -22,8 +22,8 @@ __all__ = ["EncoderWeights", "FeatureEncoder", "content_layers_under", "load_enc
 
 # By eye: under the total variation that VGG-19 needs against its noise, the stand-in loses fine strokes.
 _SLIM_GRAIN = 0.5
-# Three tenths of what VGG-19 sees at relu4_2 are lost on the stand-in, and meeting the rest alone smears. What it sees at
-# shallow layers holds edges and faces at little weight (models/vgg19_slim.md).
+# Three tenths of what VGG-19 sees at relu4_2 are lost on the stand-in, and meeting the rest alone smears. What it sees
+# at shallow layers holds edges and faces at little weight (models/vgg19_slim.md).
 _STAND_INS: Mapping[str, Mapping[str, LayerWeights]] = {
     "vgg19-slim": {"relu4_2": (("relu2_1", 0.12), ("relu3_1", 0.12), ("relu4_2", 0.45))}
 }
@@ -66,20 +66,23 @@ def load_encoder_weights(weights: LocalWeights) -> EncoderWeights:
 
 
 def _vgg19(path: Path) -> EncoderWeights:
-    import keras
+    # Not by keras.applications, which builds its network first and takes twice as long.
+    import h5py  # type: ignore[import-untyped]
 
+    convolutions = {}
     try:
-        network = keras.applications.VGG19(include_top=False, weights=str(path))
-    except (OSError, ValueError) as error:
+        with h5py.File(path, "r") as file:
+            root = file.get("model_weights", file)
+            for name in (layer.replace("relu", "conv") for layer in VGG19_LAYERS):
+                block, index = name.removeprefix("conv").split("_")
+                layer = root[f"block{block}_conv{index}"]
+                kernel, bias = (np.asarray(layer[weight], np.float32) for weight in layer.attrs["weight_names"])
+                convolutions[name] = (kernel, bias)
+    except (OSError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(
-            f"vgg19: expected Keras' weights without the classifier, received {path.name}, which Keras can't read "
+            f"vgg19: expected Keras' weights without the classifier, received {path.name}, which can't be read "
             f"({str(error).splitlines()[0]}): run `stylize models verify vgg19`"
         ) from error
-    convolutions = {}
-    for name in (layer.replace("relu", "conv") for layer in VGG19_LAYERS):
-        block, index = name.removeprefix("conv").split("_")
-        kernel, bias = network.get_layer(f"block{block}_conv{index}").get_weights()
-        convolutions[name] = (kernel, bias)
     # Caffe's convention (BGR, 0 to 255, mean-subtracted), turned round so that everything outside sees RGB.
     kernel, bias = convolutions["conv1_1"]
     convolutions["conv1_1"] = (kernel[:, :, ::-1], bias)
