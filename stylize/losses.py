@@ -110,35 +110,35 @@ def _mean_and_covariance(moments: Any) -> tuple[Any, Any]:
     return mean, moments[..., :-1, :-1] - mean[..., :, None] * mean[..., None, :]
 
 
-def total_variation(image: Any, normalization: str) -> Any:
-    """Roughness of (1, H, W, 3): differences of vertical and horizontal neighbours.
-
-    `relative`: their squares in opponent colours, chroma weighing more, over the number of pixels; otherwise the sum
-    of their absolute values (Rudin, Osher, Fatemi 1992, anisotropic, as in `tf.image.total_variation`).
-    """
-    roughness = _roughness(image[:, 1:] - image[:, :-1], image[:, :, 1:] - image[:, :, :-1], normalization)
-    return roughness * _roughness_scale(image, normalization)
-
-
-def _roughness(vertical: Any, horizontal: Any, normalization: str) -> Any:
-    if normalization == "relative":
-        return _opponent_energy(vertical) + _opponent_energy(horizontal)
-    return tf.reduce_sum(tf.abs(vertical)) + tf.reduce_sum(tf.abs(horizontal))
-
-
-def _roughness_scale(image: Any, normalization: str) -> Any:
-    return 1 / tf.cast(tf.size(image) // 3, tf.float32) if normalization == "relative" else tf.constant(1.0)
-
-
 # Speckle in colour is what the style loss likes and the eye does not: painters' strokes differ in light and dark, and
 # colour changes slowly. Squared differences of chroma weigh this much more than those of luma.
 _CHROMA_ROUGHNESS = 16.0
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
+_OPPONENT_ENERGY = np.array(_RGB_TO_YIQ).T * (1.0, _CHROMA_ROUGHNESS, _CHROMA_ROUGHNESS) @ np.array(_RGB_TO_YIQ)
+_BAND_PX = 256
 
 
-def _opponent_energy(differences: Any) -> Any:
-    opponent = tf.einsum("nhwc,oc->nhwo", differences, tf.constant(_RGB_TO_YIQ))
-    return tf.reduce_sum(tf.square(opponent) * tf.constant([1.0, _CHROMA_ROUGHNESS, _CHROMA_ROUGHNESS]))
+def total_variation(image: np.ndarray, normalization: str) -> tuple[float, np.ndarray]:
+    """Roughness of (1, H, W, 3): differences of vertical and horizontal neighbours; and its gradient, float32.
+
+    `relative`: their squares in opponent colours, chroma weighing more, over the number of pixels; otherwise the sum
+    of their absolute values (Rudin, Osher, Fatemi 1992, anisotropic, as in `tf.image.total_variation`).
+    """
+    slope, total = np.zeros_like(image, np.float32), 0.0
+    relative = normalization == "relative"
+    energy = (_OPPONENT_ENERGY / (image.size / 3)).astype(np.float32)
+    for axis in (0, 1):
+        pixels, to = (np.moveaxis(each[0], axis, 0) for each in (image, slope))
+        # In bands, as copies of a large picture would take more memory than the rest.
+        for start in range(0, len(pixels) - 1, _BAND_PX):
+            band = slice(start, min(start + _BAND_PX + 1, len(pixels)))
+            differences = np.diff(pixels[band], axis=0)
+            along = differences @ energy if relative else np.sign(differences)
+            total += float(np.vdot(differences, along))
+            along *= 1 + relative
+            to[band][1:] += along
+            to[band][:-1] -= along
+    return total, slope
 
 
 def frame_loss(image: np.ndarray) -> tuple[float, np.ndarray]:
@@ -295,7 +295,6 @@ class _Statistics:
     content: Mapping[str, Any]
     """Sums of squared differences from the target."""
     style: StyleTargets
-    total_variation: Any
 
 
 class PerceptualLoss:
@@ -480,7 +479,7 @@ class PerceptualLoss:
         ]
 
     def __call__(self, image: Any, targets: PerceptualTargets) -> dict[str, Any]:
-        """Return scalars for `image` (1, H, W, 3): `total` (weighted), the plain terms, and each layer's own loss.
+        """Return scalars for `image` (1, H, W, 3): content and style, their weighted `total`, and each layer's loss.
 
         The style term, and each layer's, is the mean over the octaves, each weighing half as much as the next larger,
         and over the regions by their share of the picture.
@@ -496,8 +495,7 @@ class PerceptualLoss:
             guides = targets.guidance.weights[octave]
             sums = {name: self._sums_of(features[name], guides.get(name)) for name in self._style_layers}
             grams.append(self._means(picture, sums, guides))
-        variation = total_variation(image, self._config.normalization)
-        return self._terms(_Statistics(content, grams, variation), targets)
+        return self._terms(_Statistics(content, grams), targets)
 
     def _terms(self, statistics: _Statistics, targets: PerceptualTargets) -> dict[str, Any]:
         config = self._config
@@ -515,13 +513,8 @@ class PerceptualLoss:
         terms = {
             "content": _weighted(content, config.content_layers),
             "style": _weighted(style, config.style_layers),
-            "total_variation": statistics.total_variation,
         }
-        terms["total"] = (
-            config.content_weight * terms["content"]
-            + config.style_weight * terms["style"]
-            + config.total_variation_weight * terms["total_variation"]
-        )
+        terms["total"] = config.content_weight * terms["content"] + config.style_weight * terms["style"]
         return {**terms, "content_per_layer": content, "style_per_layer": style}
 
     def _sums_of(self, features: Any, guides: Any) -> Any:
@@ -530,13 +523,12 @@ class PerceptualLoss:
         return tf.stack([(_moment_sum if self._moments else gram_sum)(features, guide) for guide in regions])
 
     def value(self, image: Any, targets: PerceptualTargets, tile_px: int | None = None) -> dict[str, Any]:
-        """Return the terms of `__call__` as floats; `total` with the weighted palette and frame losses."""
+        """Return the terms of `__call__` and the total variation as floats; `total` with all weighted losses."""
         if not _in_tiles(image, tile_px):
             return self._with_pixels(image, targets, self(tf.constant(image), targets))[0]
         pictures = list(_octaves(tf.constant(image), len(targets.style)))
         gram_sums, squares = self._tiled_sums(pictures, targets, cast(int, tile_px))
-        variation, _ = self._tiled_variation(image, cast(int, tile_px))
-        terms = self._terms_of_sums(pictures, gram_sums, squares, variation, targets)
+        terms = self._terms_of_sums(pictures, gram_sums, squares, targets)
         return self._with_pixels(image, targets, terms)[0]
 
     def value_and_gradient(
@@ -565,7 +557,11 @@ class PerceptualLoss:
     ) -> tuple[dict[str, Any], Any]:
         """Return the terms as floats, and the gradient, both with the losses of pixels alone, which need no graph."""
         terms, config, guidance = tf.nest.map_structure(float, terms), self._config, targets.guidance
-        parts = [(config.frame_weight, frame_loss(image))] if config.frame_weight else []
+        variation = total_variation(image, config.normalization)
+        terms["total_variation"] = variation[0]
+        parts = [(config.total_variation_weight, variation)]
+        if config.frame_weight:
+            parts.append((config.frame_weight, frame_loss(image)))
         for target, mask, area in zip(targets.palettes, guidance.masks, guidance.areas, strict=False):
             parts.append((config.style_weight * config.palette_weight * area, palette_loss(image, target, mask)))
         for weight, (loss, slope) in parts:
@@ -659,10 +655,9 @@ class PerceptualLoss:
     ) -> tuple[dict[str, Any], np.ndarray]:
         pictures = list(_octaves(tf.constant(image), len(targets.style)))
         gram_sums, squares = self._tiled_sums(pictures, targets, tile_px)
-        variation, gradient = self._tiled_variation(image, tile_px)
         with tf.GradientTape() as tape:
             tape.watch([squares, gram_sums])
-            terms = self._terms_of_sums(pictures, gram_sums, squares, variation, targets)
+            terms = self._terms_of_sums(pictures, gram_sums, squares, targets)
         of_squares, of_grams = tape.gradient(terms["total"], [squares, gram_sums])
 
         coarser: np.ndarray | None = None
@@ -680,7 +675,6 @@ class PerceptualLoss:
                 own[:, : 2 * height, : 2 * width] += np.repeat(np.repeat(coarser, 2, axis=1), 2, axis=2) / 4
             coarser = own
         assert coarser is not None
-        coarser += self._config.total_variation_weight * gradient
         return terms, coarser
 
     def _tiled_sums(
@@ -705,12 +699,11 @@ class PerceptualLoss:
         pictures: Sequence[Any],
         gram_sums: Sequence[Mapping[str, Any]],
         squares: Mapping[str, Any],
-        variation: Any,
         targets: PerceptualTargets,
     ) -> dict[str, Any]:
         octaves = zip(pictures, gram_sums, targets.guidance.weights, strict=True)
         grams = [self._means(picture, sums, guides) for picture, sums, guides in octaves]
-        return self._terms(_Statistics(squares, grams, variation), targets)
+        return self._terms(_Statistics(squares, grams), targets)
 
     def _tile(
         self, picture: Any, tile: Tile, content: Mapping[str, Any], guides: Mapping[str, Any]
@@ -751,26 +744,6 @@ class PerceptualLoss:
             inner += [of_squares[name] * square for name, square in squares.items()]
             total = tf.add_n(inner)
         return tape.gradient(total, crop)
-
-    def _tiled_variation(self, image: Any, tile_px: int) -> tuple[Any, np.ndarray]:
-        """Return the total variation and its gradient."""
-        normalization = self._config.normalization
-        scale = _roughness_scale(image, normalization)
-        total, gradient = tf.constant(0.0), np.zeros(image.shape, np.float32)
-        for tile in tiles(image.shape[1], image.shape[2], tile_px, 0):
-            (top, bottom), (left, right) = tile.core_rows, tile.core_columns
-            # A core's differences reach one row and one column into its neighbours.
-            block = (slice(None), slice(top, bottom + 1), slice(left, right + 1))
-            with tf.GradientTape() as tape:
-                pixels = tf.constant(image[block])
-                tape.watch(pixels)
-                rows, columns = pixels[:, :, : right - left], pixels[:, : bottom - top]
-                value = scale * _roughness(
-                    rows[:, 1:] - rows[:, :-1], columns[:, :, 1:] - columns[:, :, :-1], normalization
-                )
-            gradient[block] += tape.gradient(value, pixels).numpy()
-            total += value
-        return total, gradient
 
 
 _PICTURE = tf.TensorSpec([1, None, None, 3], tf.float32)

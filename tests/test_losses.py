@@ -84,12 +84,23 @@ def test_the_gradient_of_the_moment_loss_is_that_of_its_formula(normalization):
 def test_total_variation_by_hand():
     image = np.zeros((1, 2, 2, 3), np.float32)
     image[0, 0, 0, 0] = 0.5  # one channel of one pixel: one vertical and one horizontal difference of .5
-    image = tf.constant(image)
-    assert float(total_variation(image, "mean")) == 1.0
+    assert total_variation(image, "mean")[0] == float(tf.image.total_variation(tf.constant(image))[0]) == 1.0
     # Of red .5: luma .299 / 2, chroma .596 / 2 and .211 / 2, weighing 16; two differences over four pixels.
     energy = 0.25 * (0.299**2 + 16 * (0.596**2 + 0.211**2))
-    assert float(total_variation(image, "relative")) == pytest.approx(2 * energy / 4)
-    assert float(tf.image.total_variation(image)[0]) == 1.0
+    assert total_variation(image, "relative")[0] == pytest.approx(2 * energy / 4)
+
+
+@pytest.mark.parametrize("normalization", ["relative", "mean"])
+def test_the_gradient_of_total_variation_is_that_of_its_value_whatever_the_bands(normalization, monkeypatch):
+    image = painting(23, 31, 0)[None].astype(np.float64)
+    value, gradient = total_variation(image, normalization)
+    direction = np.random.default_rng(0).normal(size=image.shape)
+    ends = (total_variation(image + sign * 1e-5 * direction, normalization)[0] for sign in (1, -1))
+    assert (next(ends) - next(ends)) / 2e-5 == pytest.approx(float((gradient * direction).sum()), rel=1e-3)
+    monkeypatch.setattr("stylize.losses._BAND_PX", 5)
+    in_bands = total_variation(image, normalization)
+    assert in_bands[0] == pytest.approx(value, rel=1e-5)
+    np.testing.assert_allclose(in_bands[1], gradient, atol=1e-6 * np.abs(gradient).max())
 
 
 def _layer_loss(config: PerceptualLossConfig, kind: str, layer: str, value: float) -> float:
