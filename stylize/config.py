@@ -138,7 +138,7 @@ class PerceptualLossConfig:
     # The papers' relu4_2 alone lets eyes and mouths go at 256 px; relu3_1 holds them, and the photo's colours, too.
     content_layers: LayerWeights = (("relu3_1", 0.1), ("relu4_2", 0.9))
     style_layers: LayerWeights = (("relu1_1", 0.3), *((name, 0.2) for name in GATYS_STYLE_LAYERS[1:]))
-    content_weight: float = 0.63
+    content_weight: float = 0.635
     style_weight: float = 1.0
     # Below 4 a weave of single pixels shows in flat areas; from 6 the finest strokes suffer, from 10 all go soft.
     total_variation_weight: float = 4.0
@@ -234,7 +234,7 @@ class RefineConfig:
     features: str = "auto"
     """A feature network of the registry (vgg19, vgg19-slim), or auto."""
     size: int = 512
-    steps: int = 300
+    steps: int = 260
     """Evaluations of loss and gradient over all levels of the pyramid."""
     time_budget: float | None = None
     """Seconds for the whole refinement; replaces `steps`."""
