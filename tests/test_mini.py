@@ -58,10 +58,10 @@ def test_strength_zero_is_the_content_and_more_is_further_away(stylizer):
     content, style = scene(96, 96), stripes(96, 96)
     distances = [
         float(np.abs(stylizer.stylize(content, [(style, 1.0)], strength) - content).mean())
-        for strength in (0.0, 0.005, 0.5, 1.0)
+        for strength in (0.0, 0.02, 0.5, 1.0)
     ]
     assert distances[0] == 0.0
-    assert distances[1] < 0.01
+    assert distances[1] < 0.03
     assert distances == sorted(distances)
 
 

@@ -443,11 +443,11 @@ def test_kept_targets_have_a_bound(tiny_networks, pictures, monkeypatch):
 
 def test_strength_of_refine_leads_from_the_content_to_the_style(tiny_networks):
     content, style = painting(48, 40, 0), painting(48, 48, 1)
-    options = {"size": 48, "steps": 40, "features": "vgg19-slim", "precision": "float32"}
+    options = {"size": 48, "steps": 24, "features": "vgg19-slim", "precision": "float32"}
     none, half, full = (stylize.refine(content, style, strength=s, **options).image for s in (0.0, 0.5, 1.0))
     np.testing.assert_array_equal(none, content)
     far = np.abs(full - content).mean()
-    assert 0.2 * far < np.abs(half - content).mean() < 0.95 * far
+    assert 0.2 * far < np.abs(half - content).mean() < 0.9 * far
     scores = stylize.compare(content, style, images=[none, half, full], size=48).scores
     assert scores[0].style_loss > scores[1].style_loss > scores[2].style_loss
 

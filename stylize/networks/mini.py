@@ -25,6 +25,9 @@ _MAX_STYLE_PX = 512
 _MAX_CONTENT_PX = 2048
 # LiteRT gives memory back with the interpreter alone, and 2 GB of a large preview would be in a refinement's way.
 _MOST_KEPT_PX = 1024**2
+# The least way from a content's own vector that is painted: below it a step sets in, where normalisation makes channels
+# loud that were silent. Fainter paintings are faded ones.
+_FAINTEST = 0.1
 # Three poolings lie before the last style statistics.
 _MIN_STYLE_PX = 16
 _NOTHING = np.empty(0, np.float32)
@@ -123,9 +126,11 @@ class MiniStylizer:
         if strength == 1.0:
             return self.transfer(content, code)
         own, remainder = self._own(content)
-        painted = self.transfer(content, own + np.float32(strength) * (code - own))
+        towards = max(strength, _FAINTEST)
+        painted = self.transfer(content, own + np.float32(towards) * (code - own))
         # What painting with its own vector changes in the content fades out with the strength, so that 0 is exact.
-        return np.clip(painted + np.float32(1.0 - strength) * remainder, 0.0, 1.0)
+        painted += np.float32(1.0 - towards) * remainder
+        return np.clip(content + np.float32(strength / towards) * (painted - content), 0.0, 1.0)
 
     def _own(self, content: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the content's own vector, and the content less its painting with it.
