@@ -21,7 +21,9 @@ import stylize
 
 CURVES = Path(__file__).with_name("tutorial.json")
 TIMED_STEPS = 20
-OPTIONS = {"recipe": "tf-tutorial", "optimizer": "lbfgs", "init": "preview", "precision": "auto", "features": "vgg19"}
+OPTIONS = {
+    "recipe": "tf-tutorial", "optimizer": "lbfgs", "init": "preview+content", "precision": "auto", "features": "vgg19",
+}  # fmt: skip
 
 
 def main() -> None:

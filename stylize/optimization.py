@@ -123,17 +123,20 @@ class Optimizer(Protocol):
 class LBFGS:
     """Limited-memory BFGS (Nocedal 1980) on the box [0, 1], by projection onto it (Bertsekas 1982).
 
-    Every evaluation is one step: a trial point is kept if it satisfies the Armijo condition, else the step is cut by
-    quadratic interpolation. Variables that press against a bound leave the subspace of the step. Line searches that
-    ask for more than decrease spend evaluations which, at the price of a pass through VGG-19, are better spent on the
-    next direction.
+    Every evaluation is one step: a trial point is kept if it satisfies the Armijo condition, relaxed by the loss' noise
+    (Shi, Xie, Byrd, Nocedal 2022, arXiv 2010.04352), else the step is cut by quadratic interpolation. Variables that
+    press against a bound leave the subspace of the step. Line searches that ask for more than decrease spend
+    evaluations which, at the price of a pass through VGG-19, are better spent on the next direction.
     """
 
     _armijo = 1e-4
+    # Of the loss, what bfloat16 alone may change: at the end of long runs, such noise had all trial points refused.
+    _noise = 3e-4
 
     def __init__(self, start: np.ndarray, config: OptimizationConfig) -> None:
         self._first_step = config.learning_rate
         self._history_size = _history_size(start.shape[0] * start.shape[1])
+        self._bands = _Bands(start.shape[0], start.shape[1])
         self._x = np.clip(start, 0, 1).astype(np.float32)
         self._trial = self._x
         self._loss = math.nan
@@ -142,10 +145,12 @@ class LBFGS:
         self._length = 1.0
         self._s: list[np.ndarray] = []
         self._y: list[np.ndarray] = []
+        self._energies: list[np.ndarray] = []
+        """Of each pair, by band."""
 
     @property
     def best(self) -> np.ndarray:
-        """The last accepted point: no worse one is accepted."""
+        """The last accepted point: none is accepted that is worse by more than noise."""
         return self._x
 
     @property
@@ -167,12 +172,11 @@ class LBFGS:
             return finite
         moved = self._trial - self._x
         slope = _dot(self._gradient, moved)
-        if finite and loss <= self._loss + self._armijo * slope:
+        if finite and loss <= self._loss + self._armijo * slope + self._noise * abs(self._loss):
             self._direction = self._trial  # the old one is not needed, and its memory is
             change = gradient - self._gradient
-            if _dot(moved, change) > 1e-10 * _dot(change, change):
-                self._s = [*self._s, moved][-self._history_size :]
-                self._y = [*self._y, change][-self._history_size :]
+            if _dot(moved, change) > _LEAST_CURVATURE * _dot(change, change):
+                self._remember(moved, change)
             self._x, self._loss, self._gradient = self._trial, loss, gradient
             self._turn()
             return True
@@ -183,11 +187,21 @@ class LBFGS:
             self._length *= 0.1
         if self._length < 1e-4:
             # No decrease along this direction: the history lies. Forget it, go down the gradient.
-            self._s, self._y = [], []
+            self._forget()
             self._turn()
         else:
             self._trial = np.clip(self._x + self._length * self._direction, 0, 1)
         return finite
+
+    def _remember(self, moved: np.ndarray, change: np.ndarray) -> None:
+        newest = slice(-self._history_size, None)
+        self._s = [*self._s, moved][newest]
+        self._y = [*self._y, change][newest]
+        energies = np.stack([self._bands.energies(moved), self._bands.energies(change)])
+        self._energies = [*self._energies, energies][newest]
+
+    def _forget(self) -> None:
+        self._s, self._y, self._energies = [], [], []
 
     def _turn(self) -> None:
         # In place: at 12 megapixels each copy is 150 MB.
@@ -197,23 +211,44 @@ class LBFGS:
             # Steepest descent, scaled so that the typical pixel moves by a given amount.
             q *= np.float32(self._first_step / (np.abs(q).mean() + 1e-30))
         else:
-            pairs = [(s, y, 1 / _dot(s, y)) for s, y in zip(self._s, self._y, strict=True)]
-            part = np.empty_like(q)
-            alphas = []
-            for s, y, rho in reversed(pairs):
-                alphas.append(rho * _dot(s, q))
-                q -= np.multiply(y, np.float32(alphas[-1]), out=part)
-            q *= np.float32(_dot(self._s[-1], self._y[-1]) / _dot(self._y[-1], self._y[-1]))
-            for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
-                q += np.multiply(s, np.float32(alpha - rho * _dot(y, q)), out=part)
-            del part
-            q *= free
+            q = self._times_inverse_hessian(q, free)
         self._direction = np.negative(q, out=q)
         self._length = 1.0
         self._trial = np.clip(self._x + self._direction, 0, 1)
         if _dot(self._gradient, self._trial - self._x) >= 0 and self._s:
-            self._s, self._y = [], []
+            self._forget()
             self._turn()
+
+    def _times_inverse_hessian(self, q: np.ndarray, free: np.ndarray) -> np.ndarray:
+        """Return the product by L-BFGS' two loops, among the free variables; `q`, 0 elsewhere, is overwritten."""
+        pairs, part = [], np.empty_like(q)
+        for s, y in zip(self._s, self._y, strict=True):
+            curvature = _dot(np.multiply(s, free, out=part), y)
+            if curvature > _LEAST_CURVATURE * _dot(np.multiply(y, free, out=part), y):
+                pairs.append((s, y, 1 / curvature))
+        alphas = []
+        for s, y, rho in reversed(pairs):
+            alphas.append(rho * _dot(s, q))
+            np.multiply(y, np.float32(alphas[-1]), out=part)
+            part *= free
+            q -= part
+        q = self._bands.scaled(q, self._scales())
+        q *= free
+        for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
+            np.multiply(s, np.float32(alpha - rho * _dot(y, q)), out=part)
+            part *= free
+            q += part
+        return q
+
+    def _scales(self) -> np.ndarray:
+        """Return what takes each band's gradient to a step, by the history, and in all by its newest pair."""
+        curvatures = [_dot(s, y) for s, y in zip(self._s, self._y, strict=True)]
+        moved, changed = np.tensordot(1 / np.array(curvatures), self._energies, 1)
+        scales = np.sqrt((moved + _TINY * moved.sum()) / (changed + _TINY * changed.sum()))
+        newest = self._energies[-1][1]
+        length = curvatures[-1] / _dot(self._y[-1], self._y[-1])
+        shape: np.ndarray = scales * newest.sum() / (scales * newest).sum()
+        return length * shape
 
     def state(self) -> State:
         """Return point, trial, gradient, direction and the pairs of the history."""
@@ -233,8 +268,58 @@ class LBFGS:
         self._x, self._trial = state["x"], state["trial"]
         self._gradient, self._direction = state["gradient"], state["direction"]
         self._loss, self._length = (float(v) for v in state["scalars"])
-        pairs = range(sum(name[1:].isdigit() for name in state) // 2)
-        self._s, self._y = [state[f"s{i}"] for i in pairs], [state[f"y{i}"] for i in pairs]
+        self._forget()
+        for pair in range(sum(name[1:].isdigit() for name in state) // 2):
+            self._remember(state[f"s{pair}"], state[f"y{pair}"])
+
+
+class _Bands:
+    """Frequencies of a picture by their size, apart for light (the mean of R, G, B) and for colour.
+
+    Losses under VGG curve up to a hundred times less along some than along others: coarse light, finest colour.
+    """
+
+    # The cosine transform, which knows no seam at the border, gained nothing more (benchmarks/README.md).
+    _count, _per_octave = 8, 1.5
+
+    def __init__(self, height: int, width: int) -> None:
+        self._size = height, width
+        of_nyquist = 2 * np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
+        below = self._per_octave * np.log2(of_nyquist.clip(1e-9))
+        self._band = np.clip(np.rint(below) + self._count - 1, 0, self._count - 1).astype(np.uint8)
+
+    def energies(self, picture: np.ndarray) -> np.ndarray:
+        """Return about the squared length of each band's part of (H, W, 3): (2, 8), light and colour."""
+        light, color = self._split(picture)
+        squares = (3 * _squared(light), _squared(color).sum(axis=0))
+        return np.stack([np.bincount(self._band.ravel(), each.ravel(), self._count) for each in squares])
+
+    def scaled(self, picture: np.ndarray, by: np.ndarray) -> np.ndarray:
+        """Return (H, W, 3) with each band's part multiplied by its number of `by` (2, 8)."""
+        light, color = self._split(picture)
+        of_light, of_color = by.astype(np.float32)[:, self._band]
+        color *= of_color
+        color += of_light * light
+        planes = np.fft.irfft2(color, self._size, norm="ortho")
+        return np.ascontiguousarray(planes.transpose(1, 2, 0), np.float32)
+
+    @staticmethod
+    def _split(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # "ortho" keeps numpy from working in float64, eight times as long.
+        color = np.fft.rfft2(np.ascontiguousarray(picture.transpose(2, 0, 1)), norm="ortho")
+        light = color.mean(axis=0)
+        color -= light
+        return light, color
+
+
+def _squared(values: np.ndarray) -> np.ndarray:
+    return np.square(values.real) + np.square(values.imag)
+
+
+# Pairs that curve less than this, or the other way, say nothing of the Hessian.
+_LEAST_CURVATURE = 1e-10
+# Of the energy of all bands: no band is taken to have less.
+_TINY = 1e-9
 
 
 # Pairs of steps and changes of the gradient; fewer where the pairs alone would fill a laptop's memory.

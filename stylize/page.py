@@ -100,7 +100,13 @@ def _slider(pictures: Sequence[tuple[str, Picture]], left: int, right: int) -> d
 
 
 #: What `init` stands for, in words.
-_START = {"preview": "the preview", "content": "the photo", "noise": "noise", "content+noise": "the photo, with noise"}
+_START = {
+    "preview": "the preview",
+    "preview+content": "the preview's colours with the photo's detail",
+    "content": "the photo",
+    "noise": "noise",
+    "content+noise": "the photo, with noise",
+}
 
 
 def _stage(frame: Frame, alpha: np.ndarray | None) -> dict[str, Any]:

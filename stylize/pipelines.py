@@ -35,6 +35,7 @@ from stylize.images import (
     read_image,
     resized,
     size_for_long_side,
+    with_change_of,
     with_colors_of,
     with_palette_of,
     write_image,
@@ -487,6 +488,8 @@ def _fast(inputs: _Inputs, config: FastConfig, surroundings: _Surroundings, bega
 # refine
 
 _CONTENT_NOISE = 0.25
+# 32 px did as well on some pairs; on the mosaic 8 px took half as many steps again (benchmarks/README.md).
+_LARGE_SHAPE_PX = 16
 # A time budget plans the steps as it goes; this many leave out no size.
 _MANY_STEPS = 10_000
 
@@ -519,10 +522,12 @@ def _refine(
         before = resume_from.context["recipe"]
         networks = [NetworkUse(**network) for network in before["networks"]]
         extra = {"init": before["init"]} if "init" in before else {}
-    elif config.init == "preview":
+    elif config.init in ("preview", "preview+content"):
         if preview is None:
             preview = _preview(inputs, config, surroundings)
         start = inputs.content_pixels if preview is None else preview.image
+        if config.init == "preview+content":
+            start = _with_large_shapes_of(start, inputs.content_pixels)
         networks += [] if preview is None else preview.networks
     elif config.init in INITS:
         start = _start(inputs, config, levels)
@@ -607,6 +612,12 @@ def _as_results(
 def _levels(inputs: _Inputs, config: RefineConfig) -> tuple[PyramidLevel, ...]:
     steps = config.steps if config.time_budget is None else _MANY_STEPS
     return pyramid_levels(max(inputs.size), steps, config.pyramid)
+
+
+def _with_large_shapes_of(preview: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """What is larger than some strokes changes slowest under the loss: that is the preview's, and the detail not."""
+    height, width = (max(1, round(side / _LARGE_SHAPE_PX)) for side in content.shape[:2])
+    return with_change_of(content, resized(content, height, width), resized(preview, height, width))
 
 
 def _start(inputs: _Inputs, config: RefineConfig, levels: Sequence[PyramidLevel]) -> np.ndarray:

@@ -62,6 +62,51 @@ def test_lbfgs_never_gets_worse_and_stays_in_the_box():
         previous = value
 
 
+def _curved_by_frequency(height, width):
+    """A bowl that curves a thousand times more along fine light than along coarse light and along colour."""
+    target = np.random.default_rng(0).uniform(0.3, 0.7, (height, width, 3)).astype(np.float32)
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))[..., None]
+    scales = np.concatenate([0.1 + 100 * frequency, np.full((height, width, 2), 0.1)], axis=-1)
+    basis = np.linalg.qr(np.array([[1.0, 1, 1], [1, 0, -1], [-1, 2, -1]]).T)[0]  # light first
+
+    def bowl(x):
+        parts = np.fft.fft2((x - target) @ basis, axes=(0, 1))
+        gradient = np.fft.ifft2(scales * parts, axes=(0, 1)).real @ basis.T
+        return float((gradient * (x - target)).sum() / 2), gradient.astype(np.float32)
+
+    return bowl
+
+
+def test_lbfgs_learns_how_frequencies_curve(monkeypatch):
+    bowl = _curved_by_frequency(24, 40)
+    start = np.full((24, 40, 3), 0.5, np.float32)
+    learnt = bowl(_run(LBFGS(start, OptimizationConfig()), bowl, 30))[0]
+    # One scale for all bands is L-BFGS as it is known.
+    monkeypatch.setattr(optimization._Bands, "scaled", lambda self, picture, by: picture * np.float32(by.mean()))
+    plain = bowl(_run(LBFGS(start, OptimizationConfig()), bowl, 30))[0]
+    assert learnt < plain / 2
+
+
+def test_bands_are_all_of_a_picture():
+    picture = np.random.default_rng(0).random((13, 18, 3), np.float32)
+    bands = optimization._Bands(13, 18)
+    np.testing.assert_allclose(bands.scaled(picture, np.ones((2, 8))), picture, atol=1e-6)
+    light = np.repeat(picture.mean(axis=-1, keepdims=True), 3, axis=-1)
+    np.testing.assert_allclose(bands.scaled(picture, np.repeat([[1], [0]], 8, axis=1)), light, atol=1e-6)
+    assert bands.energies(light)[1].sum() < 1e-6 * bands.energies(light)[0].sum()
+
+
+def test_lbfgs_goes_on_where_the_loss_is_noisy():
+    noise = np.random.default_rng(0)
+
+    def noisy(x):
+        value, gradient = _quadratic(x)
+        return value + 1000 * noise.uniform(0.9999, 1.0001), gradient
+
+    best = _run(LBFGS(np.full(TARGET.shape, 0.5, np.float32), OptimizationConfig()), noisy, 80)
+    np.testing.assert_allclose(best, TARGET.clip(0, 1), atol=5e-3)
+
+
 def test_adam_repeats_keras():
     import keras
 

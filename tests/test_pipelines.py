@@ -12,8 +12,9 @@ import pytest
 from conftest import REPOSITORY, painting
 
 import stylize
+from stylize import pipelines
 from stylize.errors import OptionError, StylizeError, WeightsError
-from stylize.images import Picture, read_recipe
+from stylize.images import Picture, read_recipe, resized
 
 QUICK = {"size": 48, "steps": 12}
 
@@ -89,11 +90,20 @@ def test_recipes_that_need_the_whole_vgg19_say_so(tiny_networks, pictures, recip
         stylize.refine(*pictures, recipe=recipe, **QUICK)
 
 
-@pytest.mark.parametrize("init", ["content", "noise", "content+noise", "file"])
+@pytest.mark.parametrize("init", ["preview+content", "content", "noise", "content+noise", "file"])
 def test_every_start(tiny_networks, pictures, init):
     result = stylize.refine(*pictures, **QUICK, init=str(pictures[1]) if init == "file" else init)
     assert np.isfinite(result.image).all()
     assert ("init" in result.recipe) == (init == "file")
+
+
+def test_a_start_of_preview_and_content_has_colours_of_one_and_detail_of_the_other():
+    noise = np.random.default_rng(0).uniform(-0.2, 0.2, (2, 96, 128, 3)).astype(np.float32)
+    # Light from left to right in the preview alone.
+    content, preview = 0.5 + noise[0], np.linspace(0.3, 0.7, 128, dtype=np.float32)[:, None] + noise[1]
+    start = pipelines._with_large_shapes_of(preview, content)
+    np.testing.assert_allclose(resized(start, 3, 4), resized(preview, 3, 4), atol=0.03)
+    np.testing.assert_allclose(np.diff(start, axis=1), np.diff(content, axis=1), atol=0.05)
 
 
 def test_seed_decides_the_noise(tiny_networks, pictures):
