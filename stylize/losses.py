@@ -313,7 +313,7 @@ class PerceptualLoss:
         self._style_layers = [name for name, _ in config.style_layers]
         self._moments = config.statistics == "moments"
         self._style_loss = moment_loss if self._moments else style_loss
-        self._activations = tf.function(encoder, input_signature=[_PICTURE])
+        self._activations = tf.function(encoder, input_signature=[_PICTURE], autograph=False)
         self.reach_px = encoder.reach_px
         # Of activations put together from tiles, which are large: float16 holds all that bfloat16 has told.
         self._target_type = np.float16 if encoder.precision == "bfloat16" else np.float32
@@ -544,7 +544,7 @@ class PerceptualLoss:
             content, scale, style, guides, shares = self._signature(key[1])
             per_octave = [[each] * octaves for each in (style, guides, shares)]
             self._evaluate[key] = tf.function(
-                self._terms_and_gradient, input_signature=[_PICTURE, content, scale, *per_octave]
+                self._terms_and_gradient, input_signature=[_PICTURE, content, scale, *per_octave], autograph=False
             )
         terms, tensor = self._evaluate[key](
             tf.constant(image), targets.content, targets.content_scale, targets.style,
@@ -724,7 +724,7 @@ class PerceptualLoss:
             signature = [_PICTURE, cores, parts if content else {}, planes]
             if function == self._sums_gradient:
                 signature += [style, squares if content else {}]
-            self._tile_functions[key] = tf.function(function, input_signature=signature)
+            self._tile_functions[key] = tf.function(function, input_signature=signature, autograph=False)
         return self._tile_functions[key]
 
     def _sums(self, crop: Any, cores: Any, content: Any, guides: Any) -> tuple[Any, Any]:
