@@ -325,8 +325,9 @@ _TINY = 1e-9
 # Pairs of steps and changes of the gradient; fewer where the pairs alone would fill a laptop's memory.
 _MOST_PAIRS, _FEWEST_PAIRS, _PAIRS_BYTES = 20, 5, 1_500_000_000
 _PICTURE_BYTES = 3 * 4
-# An optimiser's point, gradient, moments or direction and what it makes on the way; inputs; the gradient's octaves.
-_PICTURES_AT_WORK = 14
+# An optimiser's point, gradient, moments or direction and what it makes on the way, bands among it; inputs; the
+# gradient's octaves.
+_PICTURES_AT_WORK = 17
 
 
 def _history_size(pixels: int) -> int:
