@@ -239,8 +239,8 @@ class RefineConfig:
     time_budget: float | None = None
     """Seconds for the whole refinement; replaces `steps`."""
     init: str = "preview"
-    """preview (what `fast` makes), preview+content (its colours and light, the content's detail: the quicker start where
-    there is but one size), content, noise, content+noise, or the path of a picture."""
+    """preview (what `fast` makes), preview+content (its colours and light, the content's detail: the quicker start
+    where there is but one size), content, noise, content+noise, or the path of a picture."""
     loss: PerceptualLossConfig = PerceptualLossConfig()
     optimization: OptimizationConfig = OptimizationConfig()
     pyramid: PyramidConfig = PyramidConfig()
