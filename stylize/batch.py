@@ -602,7 +602,7 @@ class _Plan:
         features = self._find(config.features, "features")
         hashes = {features.name: dict(features.sha256)}
         config = dataclasses.replace(config, features=features.name)
-        if config.init in ("preview", "preview+content"):
+        if config.starts_from_preview:
             stylizer = self._find(config.network, "stylizer")
             hashes[stylizer.name] = dict(stylizer.sha256)
             config = dataclasses.replace(config, network=stylizer.name)

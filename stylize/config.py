@@ -275,6 +275,11 @@ class RefineConfig:
         _check(0.05 <= self.style_scale <= 20, f"style scale: expected 0.05 to 20, received {self.style_scale}")
 
     @property
+    def starts_from_preview(self) -> bool:
+        """Whether a stylizer paints what the optimisation starts from."""
+        return self.init in ("preview", "preview+content")
+
+    @property
     def preview(self) -> FastConfig:
         """What `fast` is asked for, for the preview that the refinement starts from and is compared with."""
         return FastConfig(self.network, self.size, self.strength, self.keep_colors)

@@ -488,7 +488,7 @@ def _fast(inputs: _Inputs, config: FastConfig, surroundings: _Surroundings, bega
 # refine
 
 _CONTENT_NOISE = 0.25
-# 32 px did as well on some pairs; on the mosaic 8 px took half as many steps again (benchmarks/README.md).
+# 8 px did better on some pairs, but took a third more steps on the mosaic (benchmarks/README.md).
 _LARGE_SHAPE_PX = 16
 # A time budget plans the steps as it goes; this many leave out no size.
 _MANY_STEPS = 10_000
@@ -522,7 +522,7 @@ def _refine(
         before = resume_from.context["recipe"]
         networks = [NetworkUse(**network) for network in before["networks"]]
         extra = {"init": before["init"]} if "init" in before else {}
-    elif config.init in ("preview", "preview+content"):
+    elif config.starts_from_preview:
         if preview is None:
             preview = _preview(inputs, config, surroundings)
         start = inputs.content_pixels if preview is None else preview.image

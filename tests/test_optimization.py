@@ -63,7 +63,7 @@ def test_lbfgs_never_gets_worse_and_stays_in_the_box():
 
 
 def _curved_by_frequency(height, width):
-    """A bowl that curves a thousand times more along fine light than along coarse light and along colour."""
+    """A bowl that curves hundreds of times more along fine light than along coarse light and along colour."""
     target = np.random.default_rng(0).uniform(0.3, 0.7, (height, width, 3)).astype(np.float32)
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))[..., None]
     scales = np.concatenate([0.1 + 100 * frequency, np.full((height, width, 2), 0.1)], axis=-1)
