@@ -1,4 +1,4 @@
-"""What this machine, and its container, let a process use: cores and memory."""
+"""What this machine, and its container, let a process use: cores, their instructions, memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["available_cores", "available_memory_bytes"]
+__all__ = ["available_cores", "available_memory_bytes", "has_native_bfloat16"]
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -32,6 +32,15 @@ def _container_quota() -> float | None:
             if quota > 0 and period > 0:
                 return quota / period
     return None
+
+
+def has_native_bfloat16() -> bool:
+    """Whether the CPU has instructions for bfloat16, by the flags that Linux tells."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return " avx512_bf16" in flags or " amx_bf16" in flags
 
 
 def available_memory_bytes() -> int:

@@ -511,15 +511,15 @@ def _refine(
     extra: dict[str, Any] = {}
     levels = _levels(inputs, config)
     fingerprint = _fingerprint(inputs, config, found, levels)
+    before: Mapping[str, Any] = {} if resume_from is None else resume_from.context["recipe"]
     if resume_from is not None:
         if resume_from.context["fingerprint"] != fingerprint:
-            changed = _changed_options(resume_from.context["recipe"]["options"], config)
+            changed = _changed_options(before["options"], config)
             raise OptionError(
                 "resume: expected the inputs, options and networks of the interrupted run, received different ones"
                 f"{f' ({changed})' if changed else ''}: repeat its options, or run without --resume"
             )
         start = resume_from.pixels
-        before = resume_from.context["recipe"]
         networks = [NetworkUse(**network) for network in before["networks"]]
         extra = {"init": before["init"]} if "init" in before else {}
     elif config.starts_from_preview:
@@ -538,13 +538,15 @@ def _refine(
 
     if config.strength == 0:
         start, levels = inputs.content_pixels, ()
-    loss = surroundings.networks.loss(found, config)
+    # What was begun in one precision goes on in it, whichever is the faster now.
+    precision = before.get("precision_used", config.precision)
+    loss = surroundings.networks.loss(found, dataclasses.replace(config, precision=precision))
     tiling = surroundings.tiling(loss, inputs, config.optimization.optimizer)
     if levels:
         known = config.time_budget is not None or resume_from is not None
         seconds = None if known else _expected_s(loss, inputs, levels, tiling)
         surroundings.say(_outlook(config, found, loss, levels, tiling, seconds))
-    recipe = inputs.recipe("refine", config, networks, **extra)
+    recipe = inputs.recipe("refine", config, networks, precision_used=loss.precision, **extra)
     on_start, on_iterate = _as_results(inputs, config, on_start, on_iterate)
     if on_start is not None:
         on_start(start)

@@ -78,6 +78,7 @@ class Pipelines:
         self.masks = ()
         self.on_step = lambda step: None
         self.steps = 4
+        self.precision = "float32"
 
     def _result(self, mode, content, styles, mask, config, networks, **more):
         self.masks = tuple(as_path(path) for path in mask)
@@ -97,6 +98,8 @@ class Pipelines:
         }
         if mask:
             recipe["masks"] = [recorded(path) for path in mask]
+        if mode == "refine":
+            recipe["precision_used"] = self.precision
         image = np.full((4, 6, 3), 0.5, np.float32)
         return TransferResult(mode, image, None, config, networks, 1.5, recipe, **more)
 
@@ -817,9 +820,21 @@ def test_rerun_asks_for_the_same_with_the_networks_pinned(command, inputs, fake,
     result = run("rerun", tmp_path / "out.webp")
     assert result.stdout == f"{tmp_path / 'out-rerun.webp'}\n"
     first, second = fake.calls
-    pinned = {"network": "mini", "features": "vgg19-slim"} if command == "refine" else {"network": "mini"}
+    pinned = {"network": "mini"}
+    if command == "refine":
+        pinned |= {"features": "vgg19-slim", "precision": "float32"}
     assert second[:3] == (command, first[1], [*first[2]])
     assert second[3] == dataclasses.replace(first[3], **pinned)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_rerun_repeats_bfloat16_where_the_machine_has_it(native, inputs, fake, tmp_path, monkeypatch):
+    fake.precision = "bfloat16"
+    run("refine", *inputs, "-o", tmp_path / "out.png")
+    monkeypatch.setattr("stylize.commands.recipes.has_native_bfloat16", lambda: native)
+    told = run("rerun", tmp_path / "out.png").stderr
+    assert fake.calls[1][3].precision == ("bfloat16" if native else "auto")
+    assert ("made in bfloat16, which this machine has not: the picture may differ" in told) is not native
 
 
 def test_an_interrupted_rerun_is_resumed_by_rerun(inputs, fake, tmp_path):

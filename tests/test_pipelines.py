@@ -127,6 +127,19 @@ def test_stop_and_resume_end_where_a_whole_run_does(tiny_networks, pictures):
         stylize.refine(pictures[1], pictures[1], **QUICK, resume_from=stopped.checkpoint)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_run_goes_on_in_the_precision_that_it_began_in(precision, tiny_networks, pictures, monkeypatch):
+    options = {**QUICK, "precision": "auto"}
+    monkeypatch.setattr("stylize.networks.vgg.faster_precision", lambda: precision)
+    whole = stylize.refine(*pictures, **options)
+    stopped = stylize.refine(*pictures, **options, should_stop=iter([False] * 5 + [True]).__next__)
+    assert whole.recipe["precision_used"] == stopped.recipe["precision_used"] == precision
+    monkeypatch.setattr("stylize.networks.vgg.faster_precision", lambda: pytest.fail("nothing is left to choose"))
+    resumed = stylize.refine(*pictures, **options, resume_from=stopped.checkpoint)
+    np.testing.assert_array_equal(resumed.image, whole.image)
+    assert resumed.recipe == whole.recipe
+
+
 def test_a_run_with_other_sizes_is_not_taken_up(tiny_networks, pictures):
     few = {**QUICK, "size": 64, "coarsest_px": 16, "steps": 3}
     seen = []

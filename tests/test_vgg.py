@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from conftest import TINY_CHANNELS, painting, tiny_convolutions
@@ -103,13 +105,17 @@ def test_vgg19_agrees_with_keras(shared, tmp_path, monkeypatch):
     ("flag", "seconds", "chosen"),
     [(True, 0.5, "bfloat16"), (True, 0.95, "float32"), (True, 1.6, "float32"), (False, 0.5, "float32")],
 )
-def test_precision_is_chosen_by_a_trial(flag, seconds, chosen, monkeypatch):
+@pytest.mark.parametrize("asleep_for", range(9))
+def test_precision_is_chosen_by_a_trial(flag, seconds, chosen, asleep_for, monkeypatch):
     """bfloat16 must be clearly faster where the CPU has it; where it has not, it isn't even tried."""
     from stylize.networks import runtime
 
+    # For some milliseconds, half of the cores are asleep: what is timed then takes twice as long.
+    asleep = itertools.chain([2.0] * asleep_for, itertools.repeat(1.0))
     spent = {"float32": 1.0, "bfloat16": seconds}
-    monkeypatch.setattr(runtime, "_has_native_bfloat16", lambda: flag)
-    monkeypatch.setattr(runtime, "_seconds_of_convolution", lambda dtype: spent[dtype.name])
+    monkeypatch.setattr(runtime, "has_native_bfloat16", lambda: flag)
+    monkeypatch.setattr(runtime, "_convolution", lambda dtype: dtype.name)
+    monkeypatch.setattr(runtime, "_seconds", lambda name: spent[name] * next(asleep))
     assert runtime.faster_precision.__wrapped__() == chosen
 
 

@@ -15,6 +15,7 @@ from stylize.commands.painting import Painting, tell, with_run
 from stylize.config import FastConfig, RefineConfig, config_from_dict
 from stylize.console import Run
 from stylize.errors import StylizeError
+from stylize.machine import has_native_bfloat16
 from stylize.options import FILE, StyleFile, Styles, overwrite_option, resume_option
 
 __all__ = ["info", "rerun"]
@@ -99,6 +100,8 @@ def rerun(
     painting.check(image)
     if recipe.get("version") != __version__:
         run.say(f"made by stylize {recipe.get('version')}, this is {__version__}: the picture may differ")
+    if recipe.get("precision_used", "float32") != getattr(config, "precision", "float32"):
+        run.say(f"made in {recipe['precision_used']}, which this machine has not: the picture may differ")
     taken = recipe.get("steps_taken")
     if taken not in (None, getattr(config, "steps", None)):
         run.say(f"made in {taken} steps, as it ran out of time or was interrupted: the picture may differ")
@@ -110,13 +113,16 @@ def rerun(
 
 
 def _recorded_config(recipe: Mapping[str, Any], image: Path) -> FastConfig | RefineConfig:
-    """Return the config that `recipe` records, with the very networks that `auto` stood for."""
+    """Return the config that `recipe` records, with the very networks and precision that `auto` stood for."""
     options = dict(recipe["options"])
     fields = {"stylizer": "network", "features": "features"}
     for network in recipe["networks"]:
         spec = weights.REGISTRY.get(network["name"])
         if spec is not None and fields[spec.role] in options:
             options[fields[spec.role]] = spec.name
+    used = recipe.get("precision_used")
+    if used == "float32" or (used == "bfloat16" and has_native_bfloat16()):  # emulated, it takes many times as long
+        options["precision"] = used
     if "init" in recipe:
         options["init"] = str(_recorded_input("init", recipe["init"], image))
     if recipe["command"] == "fast":
