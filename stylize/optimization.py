@@ -137,6 +137,7 @@ class LBFGS:
         self._first_step = config.learning_rate
         self._history_size = _history_size(start.shape[0] * start.shape[1])
         self._bands = _Bands(start.shape[0], start.shape[1])
+        self._blocks = _Blocks(start.shape[0], start.shape[1])
         self._x = np.clip(start, 0, 1).astype(np.float32)
         self._trial = self._x
         self._loss = math.nan
@@ -145,8 +146,9 @@ class LBFGS:
         self._length = 1.0
         self._s: list[np.ndarray] = []
         self._y: list[np.ndarray] = []
-        self._energies: list[np.ndarray] = []
-        """Of each pair, by band."""
+        self._band_energies: list[np.ndarray] = []
+        self._block_energies: list[np.ndarray] = []
+        """Of each pair's step and change, where pixels moved: what presses against a bound would only seem to curve."""
 
     @property
     def best(self) -> np.ndarray:
@@ -197,11 +199,12 @@ class LBFGS:
         newest = slice(-self._history_size, None)
         self._s = [*self._s, moved][newest]
         self._y = [*self._y, change][newest]
-        energies = np.stack([self._bands.energies(moved), self._bands.energies(change)])
-        self._energies = [*self._energies, energies][newest]
+        pair = moved, change * (moved != 0)
+        for kept, parts in ((self._band_energies, self._bands), (self._block_energies, self._blocks)):
+            kept[:] = [*kept, np.stack([parts.energies(each) for each in pair])][newest]
 
     def _forget(self) -> None:
-        self._s, self._y, self._energies = [], [], []
+        self._s, self._y, self._band_energies, self._block_energies = [], [], [], []
 
     def _turn(self) -> None:
         # In place: at 12 megapixels each copy is 150 MB.
@@ -232,7 +235,7 @@ class LBFGS:
             np.multiply(y, np.float32(alphas[-1]), out=part)
             part *= free
             q -= part
-        q = self._bands.scaled(q, self._scales())
+        q = self._times_first_guess(q)
         q *= free
         for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
             np.multiply(s, np.float32(alpha - rho * _dot(y, q)), out=part)
@@ -240,15 +243,19 @@ class LBFGS:
             q += part
         return q
 
-    def _scales(self) -> np.ndarray:
-        """Return what takes each band's gradient to a step, by the history, and in all by its newest pair."""
-        curvatures = [_dot(s, y) for s, y in zip(self._s, self._y, strict=True)]
-        moved, changed = np.tensordot(1 / np.array(curvatures), self._energies, 1)
-        scales = np.sqrt((moved + _TINY * moved.sum()) / (changed + _TINY * changed.sum()))
-        newest = self._energies[-1][1]
-        length = curvatures[-1] / _dot(self._y[-1], self._y[-1])
-        shape: np.ndarray = scales * newest.sum() / (scales * newest).sum()
-        return length * shape
+    def _times_first_guess(self, q: np.ndarray) -> np.ndarray:
+        """Return `q`, overwritten, scaled by block and by band as the history says, and in all by its newest pair."""
+        curvatures = np.array([_dot(s, y) for s, y in zip(self._s, self._y, strict=True)])
+        # By half before the bands, by half after them: so the guess is symmetric.
+        by_block = self._blocks.spread(np.sqrt(_scales(self._block_energies, curvatures)))
+        by_band = _scales(self._band_energies, curvatures)
+        newest = self._y[-1] * (self._s[-1] != 0)
+        newest *= by_block
+        by_band *= curvatures[-1] / (by_band * self._bands.energies(newest)).sum()
+        q *= by_block
+        q = self._bands.scaled(q, by_band)
+        q *= by_block
+        return q
 
     def state(self) -> State:
         """Return point, trial, gradient, direction and the pairs of the history."""
@@ -316,10 +323,41 @@ def _squared(values: np.ndarray) -> np.ndarray:
     return np.square(values.real) + np.square(values.imag)
 
 
+class _Blocks:
+    """Parts of a picture, about 8 px a side: losses curve less in a flat sky than where there is much to see."""
+
+    _side_px = 8
+
+    def __init__(self, height: int, width: int) -> None:
+        self._size = height, width
+        counts = (max(1, side // self._side_px) for side in self._size)
+        self._firsts = [np.arange(count) * side // count for count, side in zip(counts, self._size, strict=True)]
+
+    def energies(self, picture: np.ndarray) -> np.ndarray:
+        """Return the squared length of each block of (H, W, 3): (rows, columns)."""
+        rows = np.add.reduceat(np.square(picture).sum(axis=2), self._firsts[0], axis=0)
+        return np.add.reduceat(rows, self._firsts[1], axis=1)
+
+    def spread(self, by: np.ndarray) -> np.ndarray:
+        """Return a number a block as smoothly changing numbers a pixel, (H, W, 1), in all to a factor."""
+        return resized(by / by.max(), *self._size)[..., None].clip(_LEAST_SCALE)
+
+
+def _scales(energies: Sequence[np.ndarray], curvatures: np.ndarray) -> np.ndarray:
+    """Return what takes the gradient to a step in each part, to a factor: by the lengths of all pairs, (2, ...) each.
+
+    By the products of steps and changes instead of their lengths it is worse (benchmarks/README.md).
+    """
+    moved, changed = np.tensordot(1 / curvatures, energies, 1)
+    scales: np.ndarray = np.sqrt((moved + _TINY * moved.mean()) / (changed + _TINY * changed.mean()))
+    return scales
+
+
 # Pairs that curve less than this, or the other way, say nothing of the Hessian.
 _LEAST_CURVATURE = 1e-10
-# Of the energy of all bands: no band is taken to have less.
-_TINY = 1e-9
+# Of the mean energy of all parts, none is taken to have less: what is not moved does not change, and would never move.
+_TINY = 1e-3
+_LEAST_SCALE = 0.01
 
 
 # Pairs of steps and changes of the gradient; fewer where the pairs alone would fill a laptop's memory.
