@@ -234,7 +234,7 @@ class RefineConfig:
     features: str = "auto"
     """A feature network of the registry (vgg19, vgg19-slim), or auto."""
     size: int = 512
-    steps: int = 160
+    steps: int = 140
     """Evaluations of loss and gradient over all levels of the pyramid."""
     time_budget: float | None = None
     """Seconds for the whole refinement; replaces `steps`."""

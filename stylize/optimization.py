@@ -124,9 +124,10 @@ class LBFGS:
     """Limited-memory BFGS (Nocedal 1980) on the box [0, 1], by projection onto it (Bertsekas 1982).
 
     Every evaluation is one step: a trial point is kept if it satisfies the Armijo condition, relaxed by the loss' noise
-    (Shi, Xie, Byrd, Nocedal 2022, arXiv 2010.04352), else the step is cut by quadratic interpolation. Variables that
-    press against a bound leave the subspace of the step. Line searches that ask for more than decrease spend
-    evaluations which, at the price of a pass through VGG-19, are better spent on the next direction.
+    (Shi, Xie, Byrd, Nocedal 2022, arXiv 2010.04352), else the step is cut by quadratic interpolation. The first guess
+    of the inverse Hessian scales frequencies and places apart, as the pairs of the history say. Variables that press
+    against a bound leave the subspace of the step. Line searches that ask for more than decrease spend evaluations
+    which, at the price of a pass through VGG-19, are better spent on the next direction.
     """
 
     _armijo = 1e-4
@@ -363,9 +364,9 @@ _LEAST_SCALE = 0.01
 # Pairs of steps and changes of the gradient; fewer where the pairs alone would fill a laptop's memory.
 _MOST_PAIRS, _FEWEST_PAIRS, _PAIRS_BYTES = 20, 5, 1_500_000_000
 _PICTURE_BYTES = 3 * 4
-# An optimiser's point, gradient, moments or direction and what it makes on the way, bands among it; inputs; the
-# gradient's octaves.
-_PICTURES_AT_WORK = 17
+# An optimiser's point, gradient, moments or direction and what it makes on the way, bands and blocks among it; inputs;
+# the gradient's octaves.
+_PICTURES_AT_WORK = 18
 
 
 def _history_size(pixels: int) -> int:
