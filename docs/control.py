@@ -34,14 +34,13 @@ def main() -> None:
     parser.add_argument("--features", default="auto")
     parser.add_argument("--network", default="auto")
     parser.add_argument("--size", type=int, default=288)
-    parser.add_argument("--steps", type=int, default=300)
     args = parser.parse_args()
     networks = stylize.Networks()
 
     def painted(*styles: Path, **options: object) -> np.ndarray:
         return stylize.refine(
-            SCENE, list(styles), size=args.size, steps=args.steps, features=args.features, network=args.network,
-            networks=networks, on_message=print, **options,
+            SCENE, list(styles), size=args.size, features=args.features, network=args.network, networks=networks,
+            on_message=print, **options,
         ).image  # fmt: skip
 
     with tempfile.TemporaryDirectory() as folder:

@@ -511,7 +511,7 @@ def ended(group):
 def test_killed_at_random_moments_and_taken_up(tmp_path, tiny_networks):
     for number in range(60):
         picture(tmp_path / f"photos/{number % 3}/{number}.png", number, 32, 32)
-    for number in range(10):
+    for number in range(30):  # enough pictures for quick machines, too
         picture(tmp_path / f"styles/{number}.png", 100 + number, 32, 32)
     (tmp_path / "photos/bad.png").write_bytes(b"")
     inputs = ("-c", tmp_path / "photos", "-s", tmp_path / "styles", "--size", 32, "-q")
