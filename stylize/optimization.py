@@ -147,9 +147,9 @@ class LBFGS:
         self._length = 1.0
         self._s: list[np.ndarray] = []
         self._y: list[np.ndarray] = []
+        # Of each pair's step and change, where pixels moved: what presses against a bound would only seem to curve.
         self._band_energies: list[np.ndarray] = []
         self._block_energies: list[np.ndarray] = []
-        """Of each pair's step and change, where pixels moved: what presses against a bound would only seem to curve."""
 
     @property
     def best(self) -> np.ndarray:
@@ -358,6 +358,7 @@ def _scales(energies: Sequence[np.ndarray], curvatures: np.ndarray) -> np.ndarra
 _LEAST_CURVATURE = 1e-10
 # Of the mean energy of all parts, none is taken to have less: what is not moved does not change, and would never move.
 _TINY = 1e-3
+# Of the largest block's: resampling may overshoot to nothing, and what is scaled by nothing would never move.
 _LEAST_SCALE = 0.01
 
 
