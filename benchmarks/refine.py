@@ -21,8 +21,10 @@ import stylize
 
 CURVES = Path(__file__).with_name("tutorial.json")
 TIMED_STEPS = 20
+# The preview of the network that comes with the project, whatever else is installed.
 OPTIONS = {
     "recipe": "tf-tutorial", "optimizer": "lbfgs", "init": "preview+content", "precision": "auto", "features": "vgg19",
+    "network": "mini",
 }  # fmt: skip
 
 

@@ -145,11 +145,7 @@ class LBFGS:
         self._gradient = np.zeros_like(self._x)
         self._direction = np.zeros_like(self._x)
         self._length = 1.0
-        self._s: list[np.ndarray] = []
-        self._y: list[np.ndarray] = []
-        # Of each pair's step and change, where pixels moved: what presses against a bound would only seem to curve.
-        self._band_energies: list[np.ndarray] = []
-        self._block_energies: list[np.ndarray] = []
+        self._pairs: list[_Pair] = []
 
     @property
     def best(self) -> np.ndarray:
@@ -190,69 +186,65 @@ class LBFGS:
             self._length *= 0.1
         if self._length < 1e-4:
             # No decrease along this direction: the history lies. Forget it, go down the gradient.
-            self._forget()
+            self._pairs = []
             self._turn()
         else:
             self._trial = np.clip(self._x + self._length * self._direction, 0, 1)
         return finite
 
     def _remember(self, moved: np.ndarray, change: np.ndarray) -> None:
-        newest = slice(-self._history_size, None)
-        self._s = [*self._s, moved][newest]
-        self._y = [*self._y, change][newest]
-        pair = moved, change * (moved != 0)
-        for kept, parts in ((self._band_energies, self._bands), (self._block_energies, self._blocks)):
-            kept[:] = [*kept, np.stack([parts.energies(each) for each in pair])][newest]
-
-    def _forget(self) -> None:
-        self._s, self._y, self._band_energies, self._block_energies = [], [], [], []
+        # Where pixels moved: what presses against a bound would only seem to curve.
+        counted = moved, change * (moved != 0)
+        of_bands, of_blocks = (np.stack([*map(parts.energies, counted)]) for parts in (self._bands, self._blocks))
+        newest = _Pair(moved, change, _dot(moved, change), _dot(change, change), of_bands, of_blocks)
+        self._pairs = [*self._pairs, newest][-self._history_size :]
 
     def _turn(self) -> None:
         # In place: at 12 megapixels each copy is 150 MB.
-        free = ~(((self._x <= 0) & (self._gradient > 0)) | ((self._x >= 1) & (self._gradient < 0)))
-        q = self._gradient * free
-        if not self._s:
+        pressed = ((self._x <= 0) & (self._gradient > 0)) | ((self._x >= 1) & (self._gradient < 0))
+        held, q = np.flatnonzero(pressed), self._gradient.copy()
+        np.put(q, held, 0)
+        if not self._pairs:
             # Steepest descent, scaled so that the typical pixel moves by a given amount.
             q *= np.float32(self._first_step / (np.abs(q).mean() + 1e-30))
         else:
-            q = self._times_inverse_hessian(q, free)
+            q = self._times_inverse_hessian(q, held)
         self._direction = np.negative(q, out=q)
         self._length = 1.0
         self._trial = np.clip(self._x + self._direction, 0, 1)
-        if _dot(self._gradient, self._trial - self._x) >= 0 and self._s:
-            self._forget()
+        if _dot(self._gradient, self._trial - self._x) >= 0 and self._pairs:
+            self._pairs = []
             self._turn()
 
-    def _times_inverse_hessian(self, q: np.ndarray, free: np.ndarray) -> np.ndarray:
-        """Return the product by L-BFGS' two loops, among the free variables; `q`, 0 elsewhere, is overwritten."""
+    def _times_inverse_hessian(self, q: np.ndarray, held: np.ndarray) -> np.ndarray:
+        """Return the product by L-BFGS' two loops but for what is `held` at a bound; `q`, 0 there, is overwritten."""
         pairs, part = [], np.empty_like(q)
-        for s, y in zip(self._s, self._y, strict=True):
-            curvature = _dot(np.multiply(s, free, out=part), y)
-            if curvature > _LEAST_CURVATURE * _dot(np.multiply(y, free, out=part), y):
-                pairs.append((s, y, 1 / curvature))
+        for pair in self._pairs:
+            s, y = pair.step.take(held), pair.change.take(held)
+            curvature = pair.curvature - _dot(s, y)
+            if curvature > _LEAST_CURVATURE * (pair.change_squared - _dot(y, y)):
+                pairs.append((pair, 1 / curvature))
         alphas = []
-        for s, y, rho in reversed(pairs):
-            alphas.append(rho * _dot(s, q))
-            np.multiply(y, np.float32(alphas[-1]), out=part)
-            part *= free
-            q -= part
+        for pair, rho in reversed(pairs):
+            alphas.append(rho * _dot(pair.step, q))
+            q -= np.multiply(pair.change, np.float32(alphas[-1]), out=part)
+            np.put(q, held, 0)
         q = self._times_first_guess(q)
-        q *= free
-        for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
-            np.multiply(s, np.float32(alpha - rho * _dot(y, q)), out=part)
-            part *= free
-            q += part
+        np.put(q, held, 0)
+        for (pair, rho), alpha in zip(pairs, reversed(alphas), strict=True):
+            q += np.multiply(pair.step, np.float32(alpha - rho * _dot(pair.change, q)), out=part)
+            np.put(q, held, 0)
         return q
 
     def _times_first_guess(self, q: np.ndarray) -> np.ndarray:
         """Return `q`, overwritten, scaled by block and by band as the history says, and in all by its newest pair."""
-        curvatures = np.array([_dot(s, y) for s, y in zip(self._s, self._y, strict=True)])
+        curvatures, newest = np.array([pair.curvature for pair in self._pairs]), self._pairs[-1]
         # By half before the bands, by half after them: so the guess is symmetric.
-        by_block = self._blocks.spread(np.sqrt(_scales(self._block_energies, curvatures)))
-        by_band = _scales(self._band_energies, curvatures)
-        newest = self._y[-1] * (self._s[-1] != 0)
-        newest *= by_block
-        by_band *= curvatures[-1] / (by_band * self._bands.energies(newest)).sum()
+        by_block = self._blocks.spread(np.sqrt(_scales([pair.of_blocks for pair in self._pairs], curvatures)))
+        by_band = _scales([pair.of_bands for pair in self._pairs], curvatures)
+        change = newest.change * (newest.step != 0)
+        change *= by_block
+        by_band *= newest.curvature / (by_band * self._bands.energies(change)).sum()
         q *= by_block
         q = self._bands.scaled(q, by_band)
         q *= by_block
@@ -267,8 +259,8 @@ class LBFGS:
             "gradient": self._gradient,
             "direction": self._direction,
             "scalars": np.array([self._loss, self._length], np.float64),
-            **{f"s{i}": s for i, s in enumerate(self._s)},
-            **{f"y{i}": y for i, y in enumerate(self._y)},
+            **{f"s{i}": pair.step for i, pair in enumerate(self._pairs)},
+            **{f"y{i}": pair.change for i, pair in enumerate(self._pairs)},
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -276,9 +268,23 @@ class LBFGS:
         self._x, self._trial = state["x"], state["trial"]
         self._gradient, self._direction = state["gradient"], state["direction"]
         self._loss, self._length = (float(v) for v in state["scalars"])
-        self._forget()
+        self._pairs = []
         for pair in range(sum(name[1:].isdigit() for name in state) // 2):
             self._remember(state[f"s{pair}"], state[f"y{pair}"])
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """A step of L-BFGS, the change of the gradient along it, and what is asked of both at every turn."""
+
+    step: np.ndarray
+    change: np.ndarray
+    curvature: float
+    """Their product."""
+    change_squared: float
+    of_bands: np.ndarray
+    """The energies of step and change in each band, (2, ...), and so of blocks."""
+    of_blocks: np.ndarray
 
 
 class _Bands:
@@ -336,8 +342,9 @@ class _Blocks:
 
     def energies(self, picture: np.ndarray) -> np.ndarray:
         """Return the squared length of each block of (H, W, 3): (rows, columns)."""
-        rows = np.add.reduceat(np.square(picture).sum(axis=2), self._firsts[0], axis=0)
-        return np.add.reduceat(rows, self._firsts[1], axis=1)
+        # Rows first: over three colours alone, sums are slow.
+        rows = np.add.reduceat(np.square(picture), self._firsts[0], axis=0)
+        return np.add.reduceat(rows, self._firsts[1], axis=1).sum(axis=2)
 
     def spread(self, by: np.ndarray) -> np.ndarray:
         """Return a number a block as smoothly changing numbers a pixel, (H, W, 1), in all to a factor."""

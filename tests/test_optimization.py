@@ -138,11 +138,34 @@ def test_pixels_at_their_bounds_tell_lbfgs_nothing_of_curvature():
 
     optimizer = LBFGS(np.full(target.shape, 0.5, np.float32), OptimizationConfig(learning_rate=1.0))
     _run(optimizer, pulled, 6)
-    moved, changed = optimizer._block_energies[-1]
+    moved, changed = optimizer._pairs[-1].of_blocks
     assert (optimizer.best[:, :16] == 0).all()
     assert (moved[:, :2] == 0).all()
     assert (changed[:, :2] == 0).all()
     assert (changed[:, 2:] > 0).all()
+
+
+def test_what_is_held_at_its_bound_neither_moves_nor_counts(monkeypatch):
+    random = np.random.default_rng(0)
+    optimizer = LBFGS(np.zeros((4, 5, 3), np.float32), OptimizationConfig())
+    monkeypatch.setattr(optimizer, "_times_first_guess", lambda q: q)
+    for _ in range(6):
+        step = random.normal(size=(4, 5, 3)).astype(np.float32)
+        optimizer._remember(step, step * np.linspace(0.5, 2, 60, dtype=np.float32).reshape(4, 5, 3))
+    held = np.flatnonzero(random.random(60) < 0.3)
+    gradient = random.normal(size=(4, 5, 3)).astype(np.float32)
+    gradient.ravel()[held] = 0
+    direction = optimizer._times_inverse_hessian(gradient.copy(), held)
+
+    # BFGS' update by matrices (Nocedal and Wright, equation 6.17), of the free variables alone.
+    free = np.setdiff1d(np.arange(60), held)
+    inverse = np.eye(len(free))
+    for pair in optimizer._pairs:
+        s, y = (each.ravel()[free].astype(np.float64) for each in (pair.step, pair.change))
+        off = np.eye(len(free)) - np.outer(s, y) / (s @ y)
+        inverse = off @ inverse @ off.T + np.outer(s, s) / (s @ y)
+    assert (direction.ravel()[held] == 0).all()
+    np.testing.assert_allclose(direction.ravel()[free], inverse @ gradient.ravel()[free], rtol=1e-3, atol=1e-4)
 
 
 def test_lbfgs_goes_on_where_the_loss_is_noisy():
