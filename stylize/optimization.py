@@ -474,17 +474,19 @@ class PyramidLevel:
     max_steps: int
 
 
-def pyramid_levels(long_side_px: int, steps: int, config: PyramidConfig) -> tuple[PyramidLevel, ...]:
+def pyramid_levels(
+    long_side_px: int, steps: int, config: PyramidConfig, painted_px: int = 0
+) -> tuple[PyramidLevel, ...]:
     """Divide `steps` evenly over sizes from `coarsest_px` to `long_side_px`, each `ratio` larger than the one before.
 
     Every level gets at least one step; a picture smaller than the coarsest level, or fewer steps than levels, leaves
-    out the coarsest ones.
+    out the coarsest ones. So does a start that is painted already, at `painted_px`: sizes up to that one would undo it.
     """
     sizes = [long_side_px]
     if config.coarsest_px is not None:
         while sizes[0] / config.ratio > config.coarsest_px * 0.99:
             sizes.insert(0, round(sizes[0] / config.ratio))
-    sizes = sizes[-steps:]
+    sizes = [size for size in sizes[-steps:] if size > painted_px] or sizes[-1:]
     each, left = divmod(steps, len(sizes))
     # What is left over goes to the coarsest, where a step is cheapest.
     return tuple(PyramidLevel(size, each if index else each + left) for index, size in enumerate(sizes))
@@ -521,24 +523,27 @@ def optimize(
     pixels = start if resume_from is None else resume_from.pixels
     size: tuple[int, int] = content.shape[:2]
     # A texture, which no content is asked of, is to have nothing of it.
-    enlarged = functools.partial(_with_detail_of, content) if config.loss.content_weight else resized
+    enlarge = functools.partial(_with_detail_of, content) if config.loss.content_weight else resized
+
+    def sized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+        return (enlarge if max(pixels.shape[:2]) < max(height, width) else resized)(pixels, height, width)
+
     first_level = 0 if resume_from is None else resume_from.level - 1
     for index, level in enumerate(levels[first_level:], start=first_level):
         height, width = (max(SMALLEST_PX, side) for side in size_for_long_side(*size, level.long_side_px))
         settings = config.optimization if index == 0 else _at_finer_level(config.optimization)
-        begins = (enlarged if index else resized)(pixels, height, width)
-        optimizer = _OPTIMIZERS[settings.optimizer](begins, settings)
+        optimizer = _OPTIMIZERS[settings.optimizer](sized(pixels, height, width), settings)
         if resume_from is not None and index == first_level:
             optimizer.restore(resume_from.state)
         loss = loss_at(height, width)
         while run.goes_on(index):
             if should_stop is not None and should_stop():
-                return enlarged(optimizer.best, *size), tuple(run.history), run.checkpoint(index, optimizer)
+                return sized(optimizer.best, *size), tuple(run.history), run.checkpoint(index, optimizer)
             run.take_step(index, optimizer, loss)
         pixels = optimizer.result
         if index >= run.last:
             break
-    return enlarged(pixels, *size), tuple(run.history), None
+    return sized(pixels, *size), tuple(run.history), None
 
 
 def _with_detail_of(content: np.ndarray, pixels: np.ndarray, height: int, width: int) -> np.ndarray:

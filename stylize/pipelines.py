@@ -509,9 +509,15 @@ def _refine(
     found = surroundings.network(config.features, "features")
     networks = [_use(found)]
     extra: dict[str, Any] = {}
-    levels = _levels(inputs, config)
-    fingerprint = _fingerprint(inputs, config, found, levels)
     before: Mapping[str, Any] = {} if resume_from is None else resume_from.context["recipe"]
+    picture = None if resume_from is not None or config.init in INITS else read_image(config.init, name="init")
+    if picture is not None:
+        long_side_px = max(picture.height, picture.width)
+        extra["init"] = {"path": picture.path, "sha256": picture.sha256, "long_side_px": long_side_px}
+    elif "init" in before:
+        extra["init"] = before["init"]
+    levels = _levels(inputs, config, extra.get("init", {}).get("long_side_px", 0))
+    fingerprint = _fingerprint(inputs, config, found, levels)
     if resume_from is not None:
         if resume_from.context["fingerprint"] != fingerprint:
             changed = _changed_options(before["options"], config)
@@ -521,7 +527,8 @@ def _refine(
             )
         start = resume_from.pixels
         networks = [NetworkUse(**network) for network in before["networks"]]
-        extra = {"init": before["init"]} if "init" in before else {}
+    elif picture is not None:
+        start = picture.pixels
     elif config.starts_from_preview:
         if preview is None:
             preview = _preview(inputs, config, surroundings)
@@ -529,12 +536,8 @@ def _refine(
         if config.init == "preview+content":
             start = _with_large_shapes_of(start, inputs.content_pixels)
         networks += [] if preview is None else preview.networks
-    elif config.init in INITS:
-        start = _start(inputs, config, levels)
     else:
-        picture = read_image(config.init, name="init")
-        extra["init"] = {"path": picture.path, "sha256": picture.sha256}
-        start = picture.pixels
+        start = _start(inputs, config, levels)
 
     if config.strength == 0:
         start, levels = inputs.content_pixels, ()
@@ -611,9 +614,9 @@ def _as_results(
     )
 
 
-def _levels(inputs: _Inputs, config: RefineConfig) -> tuple[PyramidLevel, ...]:
+def _levels(inputs: _Inputs, config: RefineConfig, painted_px: int) -> tuple[PyramidLevel, ...]:
     steps = config.steps if config.time_budget is None else _MANY_STEPS
-    return pyramid_levels(max(inputs.size), steps, config.pyramid)
+    return pyramid_levels(max(inputs.size), steps, config.pyramid, painted_px)
 
 
 def _with_large_shapes_of(preview: np.ndarray, content: np.ndarray) -> np.ndarray:

@@ -106,6 +106,23 @@ def test_a_start_of_preview_and_content_has_colours_of_one_and_detail_of_the_oth
     np.testing.assert_allclose(np.diff(start, axis=1), np.diff(content, axis=1), atol=0.05)
 
 
+def test_a_small_result_goes_on_to_a_large_one_of_its_look(tiny_networks, pictures, tmp_path):
+    small, path = stylize.refine(*pictures, size=40, steps=24, coarsest_px=16), tmp_path / "small.png"
+    small.save(path)
+    options = {"size": 80, "steps": 16, "coarsest_px": 16}
+    large, other = stylize.refine(*pictures, **options, init=str(path)), stylize.refine(*pictures, **options)
+    assert [level.long_side_px for level in large.levels] == [57, 80]
+    assert large.recipe["init"]["long_side_px"] == 40
+    off, without = (np.abs(resized(each.image, *small.image.shape[:2]) - small.image).mean() for each in (large, other))
+    assert off < 0.7 * without
+    # Taken up again, of the same sizes, even if the file is gone by now.
+    stopped = stylize.refine(*pictures, **options, init=str(path), should_stop=iter([False] * 5 + [True]).__next__)
+    path.unlink()
+    resumed = stylize.refine(*pictures, **options, init=str(path), resume_from=stopped.checkpoint)
+    np.testing.assert_array_equal(resumed.image, large.image)
+    assert resumed.recipe == large.recipe
+
+
 def test_seed_decides_the_noise(tiny_networks, pictures):
     one, same, other = (stylize.refine(*pictures, **QUICK, init="noise", seed=seed).image for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
