@@ -329,7 +329,9 @@ class PerceptualLoss:
     @property
     def step_bytes_per_pixel(self) -> float:
         """Memory that a value and gradient takes, for a pixel of the picture or tile; measured, on the high side."""
-        return 9 * self._encoder.activations_per_pixel + 150
+        # Forward, back and what convolutions lay out anew for themselves, a part of which is float32 in any case.
+        each = 7.5 if self.precision == "bfloat16" else 9.0
+        return each * self._encoder.activations_per_pixel + 150
 
     @property
     def region_bytes_per_pixel(self) -> float:

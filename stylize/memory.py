@@ -63,14 +63,18 @@ class Tiling:
         if self.is_needed:
             # Within the room, but no smaller than what is worth its halo.
             self.tile_px = max(SMALLEST_TILE_PX, min(_LARGEST_TILE_PX, crop - 2 * loss.reach_px))
-        step = (self.tile_px + 2 * loss.reach_px) ** 2 if self.is_needed else pixels
-        self.peak_bytes = round(taken + whole + pixels * loss.target_bytes_per_pixel + step * each)
+        self.peak_bytes = round(taken + whole + pixels * loss.target_bytes_per_pixel + self.crop_px**2 * each)
         """What the process is expected to take at the largest size."""
 
     @property
     def is_needed(self) -> bool:
         """Whether the output does not fit as a whole."""
         return self.tile_px**2 < self._pixels
+
+    @property
+    def crop_px(self) -> int:
+        """A side of what goes through the network at once, at most."""
+        return self.tile_px + 2 * self._reach_px if self.is_needed else math.isqrt(self._pixels)
 
     def pixels_a_step(self, height: int, width: int) -> float:
         """Return the pixels that go forward and back through the network in a step, halos and second passes counted."""

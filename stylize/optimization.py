@@ -374,7 +374,7 @@ _MOST_PAIRS, _FEWEST_PAIRS, _PAIRS_BYTES = 20, 5, 1_500_000_000
 _PICTURE_BYTES = 3 * 4
 # An optimiser's point, gradient, moments or direction and what it makes on the way, bands and blocks among it; inputs;
 # the gradient's octaves.
-_PICTURES_AT_WORK = 17
+_PICTURES_AT_WORK = 15
 
 
 def _history_size(pixels: int) -> int:

@@ -662,19 +662,22 @@ def _rounded_time(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
-# As many octaves as any picture has, so that the graph traced for the probes is that of the run.
-_PROBES_PX = (96, 192)
+# As many octaves as any picture has, so that the graph traced for the probes is that of the run. A pixel of a small
+# picture takes longer than one of a large: for a long run there is time to measure better.
+_PROBES_PX, _LARGE_PROBES_PX, _LARGE_PX = (96, 192), (192, 448), 1000
 
 
 def _expected_s(loss: PerceptualLoss, inputs: _Inputs, levels: Sequence[PyramidLevel], tiling: Tiling) -> float:
     """Return about how many seconds the levels will take, by those of one step on two small pictures."""
-    first_s, warm_s = zip(*(_probe_s(loss, inputs.mask_count, side) for side in _PROBES_PX), strict=True)
-    small, large = (side**2 for side in _PROBES_PX)
+    sides = _LARGE_PROBES_PX if max(inputs.size) > _LARGE_PX else _PROBES_PX
+    sides = (sides[0], max(sides[0] + 16, min(sides[1], tiling.crop_px)))
+    first_s, warm_s = zip(*(_probe_s(loss, inputs.mask_count, side) for side in sides), strict=True)
+    small, large = (side**2 for side in sides)
     step_s, pixel_s = step_costs((warm_s[1] - warm_s[0]) / (large - small), large, warm_s[1])
     sizes = [size_for_long_side(*inputs.size, level.long_side_px) for level in levels]
     # The smallest pictures have fewer octaves, and so a graph of their own.
     octaves = {loss.octaves(np.empty((1, *size))) for size in sizes}
-    graphs = len(octaves - {loss.octaves(np.empty((1, *[_PROBES_PX[0]] * 2)))})
+    graphs = len(octaves - {loss.octaves(np.empty((1, sides[0], sides[0])))})
     return graphs * max(0.0, first_s[0] - warm_s[0]) + sum(
         (level.max_steps + TARGETS_STEPS) * (tiling.pixels_a_step(*size) * pixel_s + step_s)
         for level, size in zip(levels, sizes, strict=True)
@@ -682,16 +685,17 @@ def _expected_s(loss: PerceptualLoss, inputs: _Inputs, levels: Sequence[PyramidL
 
 
 def _probe_s(loss: PerceptualLoss, regions: int, side: int) -> tuple[float, float]:
-    """Return the seconds of a first and of a second step on noise."""
+    """Return the seconds of a first and of a warm step on noise."""
     probe = np.random.default_rng(0).random((1, side, side, 3), np.float32)
     guidance = loss.guidance(loss.octaves(probe), np.ones((regions, side, side), np.float32) if regions else None)
     own = loss.guided_targets(probe, guidance)
     targets = loss.joined_targets(probe, [[(region, 1.0)] for region in own], guidance)
     times = [time.perf_counter()]
-    for _ in range(2):
+    for _ in range(3):
         loss.value_and_gradient(probe, targets)
         times.append(time.perf_counter())
-    return times[1] - times[0], times[2] - times[1]
+    first_s, *warm_s = np.diff(times).tolist()
+    return first_s, min(warm_s)
 
 
 def _losses(
