@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", default="auto")
     parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=140)
     parser.add_argument("--scene", default="Lake")
     parser.add_argument("--style", default="Swirls")
     parser.add_argument("--minutes", type=float, default=30, help="Wait no longer for a picture.")
