@@ -123,6 +123,26 @@ def test_a_small_result_goes_on_to_a_large_one_of_its_look(tiny_networks, pictur
     assert resumed.recipe == large.recipe
 
 
+@pytest.mark.parametrize(("size", "sides", "about"), [(300, [96, 192], "about 2 s"), (1200, [192, 448], "about 29 s")])
+def test_a_long_run_is_foretold_by_larger_probes(tiny_networks, pictures, monkeypatch, size, sides, about):
+    seen, said = [], []
+
+    def probe_s(loss, regions, side):
+        seen.append(side)
+        return 0.0, 1e-5 * side**2
+
+    monkeypatch.setattr(pipelines, "_probe_s", probe_s)
+    with pytest.raises(KeyboardInterrupt):
+        stylize.refine(*pictures, size=size, steps=1, on_message=said.append, on_start=_interrupt)
+    assert seen == sides
+    # A step and the targets, which count as two, of 3:2 pictures: 10 us a pixel.
+    assert about in said[-1]
+
+
+def _interrupt(start):
+    raise KeyboardInterrupt
+
+
 def test_seed_decides_the_noise(tiny_networks, pictures):
     one, same, other = (stylize.refine(*pictures, **QUICK, init="noise", seed=seed).image for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
