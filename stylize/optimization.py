@@ -480,13 +480,14 @@ def pyramid_levels(
     """Divide `steps` evenly over sizes from `coarsest_px` to `long_side_px`, each `ratio` larger than the one before.
 
     Every level gets at least one step; a picture smaller than the coarsest level, or fewer steps than levels, leaves
-    out the coarsest ones. So does a start that is painted already, at `painted_px`: sizes up to that one would undo it.
+    out the coarsest ones. So does a start that is painted already, at `painted_px`: sizes up to about that one, nearer
+    to it than to the next, would undo it.
     """
     sizes = [long_side_px]
     if config.coarsest_px is not None:
         while sizes[0] / config.ratio > config.coarsest_px * 0.99:
             sizes.insert(0, round(sizes[0] / config.ratio))
-    sizes = [size for size in sizes[-steps:] if size > painted_px] or sizes[-1:]
+    sizes = [size for size in sizes[-steps:] if size > painted_px * config.ratio**0.5] or sizes[-1:]
     each, left = divmod(steps, len(sizes))
     # What is left over goes to the coarsest, where a step is cheapest.
     return tuple(PyramidLevel(size, each if index else each + left) for index, size in enumerate(sizes))

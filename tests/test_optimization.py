@@ -246,9 +246,10 @@ def test_pyramid_spends_all_steps_and_ends_at_full_size(size, steps, coarsest):
 def test_what_is_painted_already_is_left_out():
     sizes = {
         painted_px: [level.long_side_px for level in pyramid_levels(512, 60, PyramidConfig(), painted_px)]
-        for painted_px in (0, 256, 300, 512, 4000)
+        for painted_px in (0, 250, 256, 300, 320, 512, 4000)
     }
-    assert sizes == {0: [64, 91, 128, 181, 256, 362, 512], 256: [362, 512], 300: [362, 512], 512: [512], 4000: [512]}
+    assert sizes.pop(0) == [64, 91, 128, 181, 256, 362, 512]
+    assert sizes == {250: [362, 512], 256: [362, 512], 300: [362, 512], 320: [512], 512: [512], 4000: [512]}
     assert pyramid_levels(512, 60, PyramidConfig(), 256)[0].max_steps == 30, "those that are left share all steps"
 
 
