@@ -270,7 +270,10 @@ refine_options = _joined(
     ),
     _refine("--features", type=_networks("features"), help="The network whose features are compared."),
     _refine("--network", type=_networks("stylizer"), help="The network that paints the preview."),
-    _refine("--init", metavar="preview|preview+content|content|noise|content+noise|FILE", help="What to start from."),
+    _refine(
+        "--init", metavar="preview|preview+content|content|noise|content+noise|FILE",
+        help="What to start from; of a FILE, sizes up to its own are taken as painted.",
+    ),
     _refine("--size", help="Long side of the output, px."),
     _refine("--steps", help="Evaluations of the loss, over all sizes from coarse to fine."),
     _refine("--time-budget", type=float, metavar="SECONDS", help="Take so long, whatever --steps says."),
