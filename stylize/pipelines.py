@@ -508,15 +508,13 @@ def _refine(
     # The features first: without them there is nothing to refine with, and a preview would be made for nothing.
     found = surroundings.network(config.features, "features")
     networks = [_use(found)]
-    extra: dict[str, Any] = {}
     before: Mapping[str, Any] = {} if resume_from is None else resume_from.context["recipe"]
-    picture = None if resume_from is not None or config.init in INITS else read_image(config.init, name="init")
-    if picture is not None:
+    init, picture = before.get("init", {}), None
+    if resume_from is None and config.init not in INITS:
+        picture = read_image(config.init, name="init")
         long_side_px = max(picture.height, picture.width)
-        extra["init"] = {"path": picture.path, "sha256": picture.sha256, "long_side_px": long_side_px}
-    elif "init" in before:
-        extra["init"] = before["init"]
-    levels = _levels(inputs, config, extra.get("init", {}).get("long_side_px", 0))
+        init = {"path": picture.path, "sha256": picture.sha256, "long_side_px": long_side_px}
+    levels = _levels(inputs, config, painted_px=init.get("long_side_px", 0))
     fingerprint = _fingerprint(inputs, config, found, levels)
     if resume_from is not None:
         if resume_from.context["fingerprint"] != fingerprint:
@@ -549,7 +547,8 @@ def _refine(
         known = config.time_budget is not None or resume_from is not None
         seconds = None if known else _expected_s(loss, inputs, levels, tiling)
         surroundings.say(_outlook(config, found, loss, levels, tiling, seconds))
-    recipe = inputs.recipe("refine", config, networks, precision_used=loss.precision, **extra)
+    started_from = {"init": init} if init else {}
+    recipe = inputs.recipe("refine", config, networks, precision_used=loss.precision, **started_from)
     on_start, on_iterate = _as_results(inputs, config, on_start, on_iterate)
     if on_start is not None:
         on_start(start)
@@ -669,15 +668,16 @@ _PROBES_PX, _LARGE_PROBES_PX, _LARGE_PX = (96, 192), (192, 448), 1000
 
 def _expected_s(loss: PerceptualLoss, inputs: _Inputs, levels: Sequence[PyramidLevel], tiling: Tiling) -> float:
     """Return about how many seconds the levels will take, by those of one step on two small pictures."""
-    sides = _LARGE_PROBES_PX if max(inputs.size) > _LARGE_PX else _PROBES_PX
-    sides = (sides[0], max(sides[0] + 16, min(sides[1], tiling.crop_px)))
+    smaller_px, larger_px = _LARGE_PROBES_PX if max(inputs.size) > _LARGE_PX else _PROBES_PX
+    # No larger than what the memory is for.
+    sides = smaller_px, max(smaller_px + 16, min(larger_px, tiling.crop_px))
     first_s, warm_s = zip(*(_probe_s(loss, inputs.mask_count, side) for side in sides), strict=True)
     small, large = (side**2 for side in sides)
     step_s, pixel_s = step_costs((warm_s[1] - warm_s[0]) / (large - small), large, warm_s[1])
     sizes = [size_for_long_side(*inputs.size, level.long_side_px) for level in levels]
     # The smallest pictures have fewer octaves, and so a graph of their own.
     octaves = {loss.octaves(np.empty((1, *size))) for size in sizes}
-    graphs = len(octaves - {loss.octaves(np.empty((1, sides[0], sides[0])))})
+    graphs = len(octaves - {loss.octaves(np.empty((1, smaller_px, smaller_px)))})
     return graphs * max(0.0, first_s[0] - warm_s[0]) + sum(
         (level.max_steps + TARGETS_STEPS) * (tiling.pixels_a_step(*size) * pixel_s + step_s)
         for level, size in zip(levels, sizes, strict=True)
