@@ -27,8 +27,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from stylize import batch, engines, storage
-from stylize.jobs import Job, Settings
+from stylize import files
+from stylize.batch import engines, manifest, worker
+from stylize.batch import run as driver
+from stylize.batch.jobs import Job, Settings
 
 
 def main() -> None:
@@ -93,7 +95,7 @@ def pace(args: argparse.Namespace) -> dict[str, dict[str, float]]:
 
 def copies(place: str, count: int, folder: Path) -> list[str]:
     folder.mkdir()
-    sources = [path for path, _ in storage.pictures(place, "input", leave_out="")]
+    sources = [path for path, _ in files.pictures(place, "input", leave_out="")]
     paths = []
     for number, source in zip(range(count), itertools.cycle(sources), strict=False):
         paths.append(str(folder / f"{number:04d}{Path(source).suffix}"))
@@ -113,7 +115,7 @@ def measured(count: int, command: list[str], environment: dict[str, str] | None 
 # The driver
 
 
-def driver(args: argparse.Namespace) -> list[dict[str, object]]:
+def measure_driver(args: argparse.Namespace) -> list[dict[str, object]]:
     """Milliseconds a job, beside painting: all of the driver's work, and the way to a worker and back."""
     rows: list[dict[str, object]] = []
     for name, engine, count in (("local", engines.LocalEngine(2), 10_000), ("ray", engines.RayEngine(), 10_000)):
@@ -121,7 +123,7 @@ def driver(args: argparse.Namespace) -> list[dict[str, object]]:
             continue
         with tempfile.TemporaryDirectory(dir=args.output) as scratch:
             lay_out(scratch, count)
-            outcome = run(jobs(count, scratch), scratch, engine)
+            outcome = drive(jobs(count, scratch), scratch, engine)
         rows.append({"engine": name, "jobs": count, "milliseconds a job": round(1000 * outcome.seconds / count, 4)})
     return rows
 
@@ -152,7 +154,7 @@ def report_simulated(count: int, folder: str, name: str) -> None:
         yield from jobs(count, folder)
         planned = time.perf_counter() - began
 
-    outcome = run(timed(), folder, engine)
+    outcome = drive(timed(), folder, engine)
     row = {
         "jobs": count,
         "run": name,
@@ -161,7 +163,7 @@ def report_simulated(count: int, folder: str, name: str) -> None:
         "jobs a second": round(count / outcome.seconds),
         "CPU milliseconds a job": round(1000 * time.process_time() / count, 3),
         "peak memory MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000),
-        "manifest MB": round(Path(folder, batch.MANIFEST).stat().st_size / 1e6),
+        "manifest MB": round(Path(folder, manifest.MANIFEST).stat().st_size / 1e6),
     }
     print(json.dumps(row))
 
@@ -211,15 +213,15 @@ def jobs(count: int, folder: str) -> Iterator[Job]:
         yield Job(f"{folder}/{place(number // 5)}", ((f"{folder}/0/{number % 5}.png", 1.0),), place(number))
 
 
-def run(found: Iterator[Job], folder: str, engine: engines.Engine) -> batch.BatchOutcome:
-    return batch.run_batch(found, folder, Settings("fast", {"network": "mini"}), lambda memory: engine, work=nothing)
+def drive(found: Iterator[Job], folder: str, engine: engines.Engine) -> driver.BatchOutcome:
+    return driver.run_batch(found, folder, Settings("fast", {"network": "mini"}), lambda memory: engine, work=nothing)
 
 
 def nothing(tasks):
     """Stands in for the painter, and says of every picture what is true of that one file."""
-    seen = {"sha256": "0" * 64, "stamp": storage.stamp(tasks[0].job.content)}
-    found = batch._loaded().networks.find("mini", "stylizer")
-    records = [batch.record_of(task) for task in tasks]
+    seen = {"sha256": "0" * 64, "stamp": files.stamp(tasks[0].job.content)}
+    found = worker._loaded().networks.find("mini", "stylizer")
+    records = [worker.record_of(task) for task in tasks]
     for record in records:
         for entry in (record["content"], *record["styles"]):
             entry.update(seen)

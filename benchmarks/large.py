@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stylize import weights
+from stylize.networks import store
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 GRAIN = 12
@@ -61,7 +61,7 @@ def main() -> None:
 
 def commands(args: argparse.Namespace) -> list[list[str]]:
     """Return what to run, without files."""
-    stylizers = [name for name in ("mini", "magenta-int8", "magenta") if weights.find(name) is not None]
+    stylizers = [name for name in ("mini", "magenta-int8", "magenta") if store.find(name) is not None]
     refine = ["refine", "--features", "vgg19-slim", "--network", "mini", "--steps", "8", "--memory", f"{args.memory:g}"]
     return [
         ["fast", "--network", "mini", "--size", "4000"],

@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--yardstick", required=True, type=Path)
     parser.add_argument("-o", "--output", required=True, type=Path)
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--recipe", default="default")
+    parser.add_argument("--preset", default="default")
     parser.add_argument("--features", default="vgg19")
     parser.add_argument("--network", default="auto")
     parser.add_argument("--steps", type=int)
@@ -52,7 +52,7 @@ def main() -> None:
                     if mode == "fast":
                         result = stylize.fast(content, style, size=args.size, network=args.network, networks=networks)
                     else:
-                        result = stylize.refine(content, style, recipe=args.recipe, networks=networks, **options)
+                        result = stylize.refine(content, style, preset=args.preset, networks=networks, **options)
                     path = args.output / f"{name}-{mode}.png"
                     result.save(path, overwrite=True)
                     scores[mode] = {**score(path, content, style), "seconds": result.seconds}

@@ -23,7 +23,7 @@ CURVES = Path(__file__).with_name("tutorial.json")
 TIMED_STEPS = 20
 # The preview of the network that comes with the project, whatever else is installed.
 OPTIONS = {
-    "recipe": "tf-tutorial", "optimizer": "lbfgs", "init": "preview+content", "precision": "auto", "features": "vgg19",
+    "preset": "tf-tutorial", "optimizer": "lbfgs", "init": "preview+content", "precision": "auto", "features": "vgg19",
     "network": "mini",
 }  # fmt: skip
 

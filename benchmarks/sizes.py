@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 import stylize
-from stylize.images import resized
+from stylize.images.resizing import resized
 
 
 def main() -> None:

@@ -235,17 +235,17 @@ def _median_ratio(ours: tuple[float, ...], base: tuple[float, ...]) -> float:
 
 def install(home: Path, module: Path, environment: dict[str, str]) -> tuple[list[str], bool]:
     """Make a home of our own, so that style vectors of the user's stay; return its networks."""
-    from stylize import weights
+    from stylize.networks import store
 
     def add(name: str, *paths: Path) -> None:
         command = [sys.executable, "-m", "stylize", "models", "add", name, *map(str, paths)]
         subprocess.run(command, check=True, capture_output=True, env=environment)
 
     installed = ["mini"]
-    if int8 := weights.find("magenta-int8"):
+    if int8 := store.find("magenta-int8"):
         add("magenta-int8", *int8.files)
         installed.append("magenta-int8")
-    magenta = weights.find("magenta")
+    magenta = store.find("magenta")
     if magenta is None:
         subprocess.run([sys.executable, "-c", STAND_IN, str(module)], check=True, capture_output=True, env=environment)
     else:

@@ -18,9 +18,9 @@ import numpy as np
 
 import stylize
 from stylize.config import VGG19_LAYERS, RefineConfig
-from stylize.networks.runtime import faster_precision, tf
+from stylize.networks.backend import faster_precision, tf
+from stylize.networks.store import LocalWeights
 from stylize.networks.vgg import load_encoder_weights
-from stylize.weights import LocalWeights
 
 ROUNDS = 7
 SIDE = 2048

@@ -26,7 +26,9 @@ import numpy as np
 import tensorflow as tf
 
 import stylize
-from stylize.images import read_image, resized, size_for_long_side, write_image
+from stylize.images.reading import read_image
+from stylize.images.resizing import resized, size_for_long_side
+from stylize.images.writing import write_image
 
 STYLE_WEIGHTS = {"relu1_1": 256, "relu2_1": 64, "relu3_1": 16, "relu4_1": 4, "relu5_1": 1}
 CONTENT_LAYER = "relu4_2"
@@ -55,7 +57,7 @@ def main() -> None:
     image, seconds = paint(
         read_image(args.content).pixels, read_image(args.style).pixels, args.size, args.steps, encoder
     )
-    write_image(args.output, image, None, recipe={}, overwrite=True)
+    write_image(args.output, image, None, provenance={}, overwrite=True)
     print(json.dumps({"output": str(args.output), "seconds": round(seconds, 2)}))
 
 

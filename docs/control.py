@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 import stylize
-from stylize.images import resized
+from stylize.images.resizing import resized
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SCENE = EXAMPLES / "scene_lake.jpg"

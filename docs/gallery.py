@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 import stylize
-from stylize.images import resized
+from stylize.images.resizing import resized
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SCENES = ("still_life", "lake")

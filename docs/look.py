@@ -17,8 +17,8 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 import stylize
-from stylize.film import Film
-from stylize.page import report
+from stylize.reports.film import Film
+from stylize.reports.html import report
 
 DOCS = Path(__file__).parent
 EXAMPLES = DOCS.parent / "examples"

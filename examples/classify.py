@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from stylize.augment import StyleAugment, random_style
-from stylize.networks.runtime import tf
+from stylize.networks.backend import tf
 
 SIZE_PX = 32
 STYLES = sorted(map(str, Path(__file__).parent.glob("style_*.jpg")))

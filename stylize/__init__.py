@@ -15,24 +15,36 @@ from typing import TYPE_CHECKING, Any
 from stylize._version import __version__
 
 if TYPE_CHECKING:
-    from stylize.config import RECIPES, FastConfig, RefineConfig
+    from stylize.config import FastConfig, RefineConfig
     from stylize.errors import ImageError, OptionError, StylizeError, WeightsError
-    from stylize.images import Picture, read_image, write_image
-    from stylize.loaded import Networks
-    from stylize.optimization import Iterate
-    from stylize.pipelines import Comparison, TransferResult, compare, fast, refine, refine_config
+    from stylize.images.picture import Picture
+    from stylize.images.reading import read_image
+    from stylize.images.writing import write_image
+    from stylize.networks.loaded import Networks
+    from stylize.optimize.progress import Iterate
+    from stylize.presets import PRESETS
+    from stylize.transfer.compare import compare
+    from stylize.transfer.fast import fast
+    from stylize.transfer.refine import refine, refine_config
+    from stylize.transfer.results import Comparison, TransferResult
 
 _HOMES = {
-    "stylize.config": ("RECIPES", "FastConfig", "RefineConfig"),
+    "stylize.config": ("FastConfig", "RefineConfig"),
     "stylize.errors": ("ImageError", "OptionError", "StylizeError", "WeightsError"),
-    "stylize.images": ("Picture", "read_image", "write_image"),
-    "stylize.loaded": ("Networks",),
-    "stylize.optimization": ("Iterate",),
-    "stylize.pipelines": ("Comparison", "TransferResult", "compare", "fast", "refine", "refine_config"),
+    "stylize.images.picture": ("Picture",),
+    "stylize.images.reading": ("read_image",),
+    "stylize.images.writing": ("write_image",),
+    "stylize.networks.loaded": ("Networks",),
+    "stylize.optimize.progress": ("Iterate",),
+    "stylize.presets": ("PRESETS",),
+    "stylize.transfer.compare": ("compare",),
+    "stylize.transfer.fast": ("fast",),
+    "stylize.transfer.refine": ("refine", "refine_config"),
+    "stylize.transfer.results": ("Comparison", "TransferResult"),
 }
 
 __all__ = [
-    "RECIPES",
+    "PRESETS",
     "Comparison",
     "FastConfig",
     "ImageError",

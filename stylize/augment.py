@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from stylize import examples, weights
+from stylize import examples
 from stylize.errors import OptionError
-from stylize.images import read_image, resized, size_for_long_side
+from stylize.images.reading import read_image
+from stylize.images.resizing import resized, size_for_long_side
+from stylize.networks import store
+from stylize.networks.backend import tf
 from stylize.networks.mini import MiniStylizer
-from stylize.networks.runtime import tf
 
 # isort: split
 import keras  # after TensorFlow, which the line above starts quietly
@@ -97,7 +99,7 @@ class _Styles:
             raise OptionError("styles: expected at least one picture, received none")
         self._pictures = [read_image(path, name="style").pixels for path in paths]
         self._codes: dict[tuple[int, int], np.ndarray] = {}
-        encoder, painter = weights.resolve("mini").files
+        encoder, painter = store.resolve("mini").files
         self._stylizer = MiniStylizer(encoder, painter)
 
     def __len__(self) -> int:

@@ -1,8 +1,4 @@
-"""What a run asks for: frozen dataclasses. Every default lives here, once; stdlib only.
-
-Recipes are data too: `RECIPES` names whole sets of values for `RefineConfig`, each with the paper or program that it
-repeats.
-"""
+""""""
 
 from __future__ import annotations
 
@@ -17,7 +13,6 @@ from stylize.errors import OptionError
 __all__ = [
     "GATYS_STYLE_LAYERS",
     "INITS",
-    "RECIPES",
     "SMALLEST_PX",
     "VGG19_LAYERS",
     "AppConfig",
@@ -27,7 +22,6 @@ __all__ = [
     "OptimizationConfig",
     "PerceptualLossConfig",
     "PyramidConfig",
-    "Recipe",
     "RefineConfig",
     "canonical_layer",
     "check_mask_count",
@@ -35,6 +29,7 @@ __all__ = [
 ]
 
 LayerWeights = tuple[tuple[str, float], ...]
+
 Config = TypeVar("Config")
 
 _CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
@@ -45,10 +40,13 @@ VGG19_LAYERS = tuple(
     for block, count in enumerate(_CONVOLUTIONS_PER_BLOCK, start=1)
     for index in range(1, count + 1)
 )
+
 #: The layers of Gatys et al. 2015: the first activation of each block for style.
 GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
 #: What a refinement can start from, beside a picture of the user's.
 INITS = ("preview", "preview+content", "content", "noise", "content+noise")
+
 #: VGG-19 halves a picture four times before its last block: of a smaller one nothing arrives there.
 SMALLEST_PX = 16
 
@@ -126,7 +124,7 @@ class FastConfig:
 class PerceptualLossConfig:
     """The loss of Gatys, Ecker and Bethge (arXiv 1508.06576): content, style and total variation terms.
 
-    `normalization` says what the squares are divided by, so that recipes are repeated exactly:
+    `normalization` says what the squares are divided by, so that presets are repeated exactly:
 
     - `relative`: |F - F*|^2 / |F*|^2 and |G - G*|^2 / |G*|^2 a layer, and the mean squared difference of neighbouring
       pixels, where chroma counts more than luma. Weights then mean the same for every picture, size and network.
@@ -229,7 +227,7 @@ class PyramidConfig:
 
 @dataclass(frozen=True)
 class RefineConfig:
-    """What `refine` is asked for. The defaults are the recipe `default`."""
+    """What `refine` is asked for. The defaults are the preset `default`."""
 
     features: str = "auto"
     """A feature network of the registry (vgg19, vgg19-slim), or auto."""
@@ -348,122 +346,3 @@ def config_from_dict(kind: type[Config], options: Mapping[str, Any]) -> Config:
 
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A named set of refine's options, and where it comes from."""
-
-    description: str
-    config: RefineConfig
-
-
-_SINGLE_LEVEL = PyramidConfig(coarsest_px=None)
-# What no recipe but ours has, switched off.
-_PLAIN_LOSS = PerceptualLossConfig(
-    total_variation_weight=0.0,
-    frame_weight=0.0,
-    palette_weight=0.0,
-    octaves=1,
-    statistics="gram",
-    relative_to_content=False,
-)
-
-
-def _style(*weights: float) -> LayerWeights:
-    return tuple(zip(GATYS_STYLE_LAYERS, weights, strict=True))
-
-
-RECIPES: Mapping[str, Recipe] = {
-    "default": Recipe(
-        "Ours: from the preview, coarse to fine, bounded L-BFGS, style in three octaves, losses relative to their "
-        "targets; the best picture for the time.",
-        RefineConfig(),
-    ),
-    "gatys": Recipe(
-        "Gatys, Ecker, Bethge 2015 (arXiv 1508.06576): average pooling, content relu4_2, style relu1_1 to relu5_1 "
-        "equally weighted, alpha/beta 1e-3, from noise, L-BFGS.",
-        RefineConfig(
-            steps=500,
-            init="noise",
-            # The paper's 1/2 (content) and 1/4 (style) stand in the layer weights.
-            loss=dataclasses.replace(
-                _PLAIN_LOSS,
-                content_layers=(("relu4_2", 0.5),),
-                style_layers=_style(*[0.2 / 4] * 5),
-                content_weight=1e-3,
-                style_weight=1.0,
-                normalization="sum",
-            ),
-            pyramid=_SINGLE_LEVEL,
-            recolor=False,
-            pooling="avg",
-        ),
-    ),
-    "tf-tutorial": Recipe(
-        "TensorFlow's style transfer tutorial, also the Streamlit project's: content block5_conv2, Adam .02 (beta1 "
-        ".99, eps .1), weights 1e4 and 1e-2, total variation 30, 1000 steps from the content.",
-        RefineConfig(
-            steps=1000,
-            init="content",
-            loss=dataclasses.replace(
-                _PLAIN_LOSS,
-                content_layers=(("relu5_2", 1.0),),
-                style_layers=_style(*[0.2] * 5),
-                content_weight=1e4,
-                style_weight=1e-2,
-                total_variation_weight=30.0,
-                normalization="mean",
-            ),
-            optimization=OptimizationConfig(optimizer="adam", learning_rate=0.02, beta_1=0.99, epsilon=1e-1),
-            pyramid=_SINGLE_LEVEL,
-            recolor=False,
-            precision="float32",
-        ),
-    ),
-    "ml-art-combine": Recipe(
-        "aiden200/ml_art_combine: content block5_conv4, J = 1/(4HWD) sum of squares; style J = 1/(4 D^2 (HW)^2) sum of "
-        "squared Gram differences, conv1_1 to conv5_1 weighted .1 .2 .4 .2 .1; alpha 10, beta 40; Adam .01, 2500 steps "
-        "from content plus noise; with the VGG preprocessing that the original forgot.",
-        RefineConfig(
-            steps=2500,
-            init="content+noise",
-            # Both formulas are means of squares over 4; the 1/4 stands in the layer weights.
-            loss=dataclasses.replace(
-                _PLAIN_LOSS,
-                content_layers=(("relu5_4", 1 / 4),),
-                style_layers=_style(0.1 / 4, 0.2 / 4, 0.4 / 4, 0.2 / 4, 0.1 / 4),
-                content_weight=10.0,
-                style_weight=40.0,
-                normalization="mean",
-            ),
-            optimization=OptimizationConfig(optimizer="adam", learning_rate=0.01, beta_1=0.9, epsilon=1e-7),
-            pyramid=_SINGLE_LEVEL,
-            recolor=False,
-            precision="float32",
-        ),
-    ),
-    "nst-notebook": Recipe(
-        "teyang-lau's notebook: content block5_conv2, weights 1e3 and 1e-3, Adam 5 on 0 to 255 (beta1 .99, eps .1), "
-        "500 steps from the content, best iterate kept.",
-        RefineConfig(
-            steps=500,
-            init="content",
-            loss=dataclasses.replace(
-                _PLAIN_LOSS,
-                content_layers=(("relu5_2", 1.0),),
-                style_layers=_style(*[0.2] * 5),
-                content_weight=1e3,
-                style_weight=1e-3,
-                normalization="mean",
-            ),
-            # Pixels here are in [0, 1], so gradients are 255 times larger: the step is 5/255, and epsilon .1 * 255.
-            optimization=OptimizationConfig(
-                optimizer="adam", learning_rate=5 / 255, beta_1=0.99, epsilon=0.1 * 255, keep_best=True
-            ),
-            pyramid=_SINGLE_LEVEL,
-            recolor=False,
-            precision="float32",
-        ),
-    ),
-}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import painting
 
+from samples import painting
 from stylize.augment import StyleAugment, random_style
 from stylize.errors import ImageError, OptionError
-from stylize.networks.runtime import tf
+from stylize.networks.backend import tf
 
 SURELY = {"probability": 1.0, "strength": (1.0, 1.0)}
 

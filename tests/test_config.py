@@ -1,4 +1,4 @@
-"""Configs: recipes through JSON and back, layers by any name, and one line for what has no meaning."""
+"""Configs: presets through JSON and back, layers by any name, and one line for what has no meaning."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import pytest
 
 from stylize.config import (
-    RECIPES,
     VGG19_LAYERS,
     FastConfig,
     OptimizationConfig,
@@ -19,9 +18,10 @@ from stylize.config import (
     config_from_dict,
 )
 from stylize.errors import OptionError
+from stylize.presets import PRESETS
 
 CONFIGS = {
-    **{name: recipe.config for name, recipe in RECIPES.items()},
+    **{name: preset.config for name, preset in PRESETS.items()},
     "fast": FastConfig(network="mini", size=99, strength=0.5, keep_colors=True),
     "budget": RefineConfig(time_budget=2.5, init="photo.jpg", seed=3),
 }

@@ -18,6 +18,8 @@ import numpy as np
 from config import CONTENT_TAPS, STYLE_TAPS, TAPS, MiniConfig, Schedule
 from data import Crops, read_folder
 from keras import ops
+from PIL import Image
+
 from networks import (
     INPUT_MEAN,
     INPUT_STD,
@@ -32,7 +34,6 @@ from networks import (
     symbolic_picture,
     write_json,
 )
-from PIL import Image
 
 # Luma first, so that the triangular colour map below makes luma from luma alone and the drawing survives.
 OPPONENT = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32) / np.sqrt([[3], [2], [6]]).astype(np.float32)

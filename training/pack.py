@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from data import pictures_of
-from networks import vgg19_tensors
 from safetensors.numpy import save
+
+from networks import vgg19_tensors
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ import numpy as np
 from config import TAPS, Schedule, SlimConfig
 from data import Augmentation, Crops, read_folder
 from keras import ops
+from safetensors.numpy import save
+
 from networks import (
     INPUT_MEAN,
     INPUT_STD,
@@ -30,7 +32,6 @@ from networks import (
     symbolic_picture,
     write_json,
 )
-from safetensors.numpy import save
 
 
 class Teacher(keras.Model):

@@ -16,15 +16,17 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from stylize.app import live, server
+from stylize.app import server
+from stylize.app import slider as live
 from stylize.app import studio as studios
-from stylize.app.jobs import Job
+from stylize.app.queue import Job
 from stylize.app.studio import MOST_PX, Painted, Progress, Studio, Styles
-from stylize.config import RECIPES, VGG19_LAYERS, FastConfig, LayerWeights, RefineConfig
+from stylize.config import VGG19_LAYERS, FastConfig, LayerWeights, RefineConfig
 from stylize.errors import OptionError, StylizeError
-from stylize.images import Picture, encode
-from stylize.optimization import HistoryEntry
-from stylize.options import refine_config_of
+from stylize.images.picture import Picture
+from stylize.images.writing import encode
+from stylize.optimize.progress import HistoryEntry
+from stylize.presets import PRESETS, preset_config
 
 __all__ = ["main"]
 
@@ -143,7 +145,7 @@ def _canvas_and_controls(
                 share = live.slider(label, _PERCENT, 50, unit="%", key="blend", on_change=_look_at_preview)
         keep_colors = st.checkbox("Keep the photo's own colours", key="keep_colors", on_change=_look_at_preview)
         button = st.empty()
-        recipe, config = _refine_panel(studio, size, strength / 100, keep_colors)
+        preset, config = _refine_panel(studio, size, strength / 100, keep_colors)
     weighted = [(style, 100 - share), (second, share)]
     styles = [(picture, weight / 100) for picture, weight in weighted if picture is not None and weight]
     ready = content is not None and bool(styles) and config is not None and strength > 0
@@ -154,7 +156,7 @@ def _canvas_and_controls(
         help="Refines the picture by optimisation: minutes, not moments, for a much better one.",
     )  # fmt: skip
     if ss.pop("asked", False) and content is not None and styles and config is not None:
-        _generate(studio, content, styles, config, recipe)
+        _generate(studio, content, styles, config, preset)
     with canvas:
         _canvas(studio, content, styles, FastConfig(size=size, strength=strength / 100, keep_colors=keep_colors))
     _history()
@@ -164,9 +166,9 @@ def _ask_to_generate() -> None:
     ss.asked = True
 
 
-def _generate(studio: Studio, content: Picture, styles: Styles, config: RefineConfig, recipe: str) -> None:
+def _generate(studio: Studio, content: Picture, styles: Styles, config: RefineConfig, preset: str) -> None:
     try:
-        ss.job = studio.refine(_visitor(), content, styles, config, recipe)
+        ss.job = studio.refine(_visitor(), content, styles, config, preset)
         ss.next_view = "Refined"
     except StylizeError as error:
         ss.notice = str(error)
@@ -207,7 +209,7 @@ def _preview(studio: Studio, content: Picture, styles: Styles, config: FastConfi
     with st.container(key="under_preview", horizontal=True, vertical_alignment="center"):
         st.caption(f"Preview by {result.networks[0].name}, {result.seconds:.1f} s")
         st.download_button(
-            "Picture", functools.partial(encode, result.image, "png", result.alpha, recipe=result.recipe),
+            "Picture", functools.partial(encode, result.image, "png", result.alpha, provenance=result.provenance),
             f"{studios.name_of(result)}.png", "image/png", key="download_preview", on_click="ignore",
             icon=":material/download:", type="tertiary",
         )  # fmt: skip
@@ -225,14 +227,14 @@ def _image(jpeg: bytes, pixels: np.ndarray, alt: str) -> None:
 
 
 def _refine_panel(studio: Studio, size: int, strength: float, keep_colors: bool) -> tuple[str, RefineConfig | None]:
-    """Return the recipe's name and what the panel says, or None after an error was shown."""
+    """Return the preset's name and what the panel says, or None after an error was shown."""
     with st.expander("Refinement settings", icon=":material/tune:"):
-        recipe = st.selectbox("Recipe", list(RECIPES), key="recipe") or "default"
-        st.caption(_plain(RECIPES[recipe].description))
-        config = RECIPES[recipe].config
+        preset = st.selectbox("Preset", list(PRESETS), key="preset") or "default"
+        st.caption(_plain(PRESETS[preset].description))
+        config = PRESETS[preset].config
 
         def key(name: str) -> str:
-            return f"{recipe}_{name}"  # another recipe, other defaults
+            return f"{preset}_{name}"  # another preset, other defaults
 
         one, two, three = st.columns(3)
         steps = one.number_input("Steps", 1, _MOST_STEPS, config.steps, 50, key=key("steps"))
@@ -253,7 +255,7 @@ def _refine_panel(studio: Studio, size: int, strength: float, keep_colors: bool)
         features = one.selectbox("Features", studio.feature_networks(), key="features")
         seed = two.number_input("Seed", 0, 2**31 - 1, 0, 1, key="seed")
         options = {
-            "size": size, "strength": strength, "keep_colors": keep_colors or None, "steps": steps, "seed": seed,
+            "size": size, "strength": strength, "keep_colors": keep_colors, "steps": steps, "seed": seed,
             "optimizer": optimizer, "learning_rate": rate, "content_weight": content_weight,
             "style_weight": style_weight, "total_variation_weight": smoothness, "features": features,
             "content_layers": content_layers, "style_layers": style_layers,
@@ -262,10 +264,10 @@ def _refine_panel(studio: Studio, size: int, strength: float, keep_colors: bool)
             for label, layers in (("content layers", content_layers), ("style layers", style_layers)):
                 if not layers:
                     raise OptionError(f"{label}: expected at least one")
-            return recipe, refine_config_of(recipe, options)
+            return preset, preset_config(preset, options)
         except StylizeError as error:
             st.error(_plain(str(error)))
-            return recipe, None
+            return preset, None
 
 
 def _weight(column: Any, label: str, default: float, key: Callable[[str], str]) -> float:
@@ -274,11 +276,11 @@ def _weight(column: Any, label: str, default: float, key: Callable[[str], str]) 
     return value
 
 
-def _layers(label: str, recipe: LayerWeights, key: Callable[[str], str]) -> LayerWeights | tuple[tuple[str, None], ...]:
-    """Return the layers as the command line has them: with the recipe's weights, or others without."""
-    default = [name for name, _ in recipe]
+def _layers(label: str, preset: LayerWeights, key: Callable[[str], str]) -> LayerWeights | tuple[tuple[str, None], ...]:
+    """Return the layers as the command line has them: with the preset's weights, or others without."""
+    default = [name for name, _ in preset]
     names = st.multiselect(label, VGG19_LAYERS, default, key=key(label))
-    return recipe if names == default else tuple((name, None) for name in names)
+    return preset if names == default else tuple((name, None) for name in names)
 
 
 def _live(studio: Studio, job: Job) -> None:
@@ -357,7 +359,7 @@ def _result(painted: Painted) -> None:
         for label, data, suffix, mime, icon in (
             ("Picture", painted.picture, "png", "image/png", "image"),
             ("Film", painted.film, "webp", "image/webp", "movie"),
-            ("Recipe", painted.recipe, "json", "application/json", "description"),
+            ("Provenance", painted.provenance, "json", "application/json", "description"),
         ):
             st.download_button(
                 label, data, f"{painted.name}.{suffix}", mime, key=f"download_{suffix}", on_click="ignore",
@@ -370,7 +372,7 @@ def _settings(painted: Painted) -> str:
     config, loss = painted.config, painted.config.loss
     parts = [
         f"{config.size} px",
-        f"recipe {painted.recipe_name}",
+        f"preset {painted.preset_name}",
         f"{len(painted.history)} steps of {config.optimization.optimizer}" + (" (stopped)" if painted.stopped else ""),
         f"content {loss.content_weight:g}, style {loss.style_weight:g}, smoothness {loss.total_variation_weight:g}",
         *(["own colours"] if config.keep_colors else []),

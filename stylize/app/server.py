@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stylize.app.studio import Studio
 from stylize.config import AppConfig
-from stylize.loaded import Networks
+from stylize.networks.loaded import Networks
 
 __all__ = ["present", "serve", "studio"]
 

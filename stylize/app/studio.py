@@ -14,14 +14,20 @@ from pathlib import PurePath
 import numpy as np
 from PIL import Image
 
-from stylize import pipelines, weights
-from stylize.app.jobs import Job, Queue
+from stylize.app.queue import Job, Queue
 from stylize.config import AppConfig, FastConfig, RefineConfig
-from stylize.film import Film
-from stylize.images import Picture, encode, read_image, resized, size_for_long_side
-from stylize.loaded import Networks
-from stylize.optimization import HistoryEntry, Iterate
-from stylize.page import slider
+from stylize.images.picture import Picture
+from stylize.images.reading import read_image
+from stylize.images.resizing import resized, size_for_long_side
+from stylize.images.writing import encode
+from stylize.networks import registry, store
+from stylize.networks.loaded import Networks
+from stylize.optimize.progress import HistoryEntry, Iterate
+from stylize.reports.film import Film
+from stylize.reports.html import slider
+from stylize.transfer import results
+from stylize.transfer.fast import fast
+from stylize.transfer.refine import refine
 
 __all__ = ["MOST_PX", "Painted", "Progress", "Studio", "examples", "for_eyes", "name_of", "thumbnail"]
 
@@ -52,16 +58,16 @@ class Painted:
     name: str
     """Of the files, without suffix."""
     picture: bytes
-    """PNG, the recipe inside."""
+    """PNG, the provenance inside."""
     film: bytes
     """WebP."""
-    recipe: str
+    provenance: str
     """JSON."""
     slider: str
     """HTML that shows any two of photo, preview and refined picture."""
     thumbnail: bytes
     config: RefineConfig
-    recipe_name: str
+    preset_name: str
     history: tuple[HistoryEntry, ...]
     seconds: float
     stopped: bool
@@ -94,24 +100,24 @@ class Studio:
 
     def feature_networks(self) -> list[str]:
         """Return the names that a visitor may choose among: auto, and what is on this machine."""
-        names = [spec.name for spec in weights.REGISTRY.values() if spec.role == "features"]
-        return ["auto", *(name for name in names if weights.find(name) is not None)]
+        names = [spec.name for spec in registry.REGISTRY.values() if spec.role == "features"]
+        return ["auto", *(name for name in names if store.find(name) is not None)]
 
-    def preview(self, content: Picture, styles: Styles, config: FastConfig) -> pipelines.TransferResult:
+    def preview(self, content: Picture, styles: Styles, config: FastConfig) -> results.TransferResult:
         """Paint at once. Raises StylizeError."""
-        return pipelines.fast(content, list(styles), config=config, networks=self._networks, offline=True)
+        return fast(content, list(styles), config=config, networks=self._networks, offline=True)
 
     def refine(
-        self, visitor: str, content: Picture, styles: Styles, config: RefineConfig, recipe: str = "default"
+        self, visitor: str, content: Picture, styles: Styles, config: RefineConfig, preset: str = "default"
     ) -> Job:
         """Put a refinement in line; its `progress` is a `Progress`, its `result` a `Painted`.
 
-        `recipe` is the name that `config` goes by. The result is None if it was stopped before the first step.
+        `preset` is the name that `config` goes by. The result is None if it was stopped before the first step.
         Raises StylizeError as `Queue.submit`.
         """
-        return self.queue.submit(visitor, lambda job: self._refine(job, content, styles, config, recipe))
+        return self.queue.submit(visitor, lambda job: self._refine(job, content, styles, config, preset))
 
-    def _refine(self, job: Job, content: Picture, styles: Styles, config: RefineConfig, recipe: str) -> Painted | None:
+    def _refine(self, job: Job, content: Picture, styles: Styles, config: RefineConfig, preset: str) -> Painted | None:
         preview = self.preview(content, styles, config.preview)
         film = Film()
         history: list[HistoryEntry] = []
@@ -128,7 +134,7 @@ class Studio:
                 picture = resized(it.pixels, *preview.image.shape[:2])
                 job.progress = Progress(it.step, it.steps, it.remaining_s, picture, history)
 
-        result = pipelines.refine(
+        result = refine(
             content, list(styles), config=config, networks=self._networks, offline=True, on_start=film.add,
             on_iterate=on_iterate, should_stop=job.should_stop,
         )  # fmt: skip
@@ -139,22 +145,22 @@ class Studio:
         views = (("Photo", content.pixels), ("Preview", preview.image), ("Refined", result.image))
         return Painted(
             name=name_of(result),
-            picture=encode(result.image, "png", alpha, recipe=result.recipe),
+            picture=encode(result.image, "png", alpha, provenance=result.provenance),
             film=film.encode(".webp", alpha=alpha),
-            recipe=json.dumps(result.recipe, indent=1),
+            provenance=json.dumps(result.provenance, indent=1),
             slider=slider([(name, Picture(resized(pixels, *size), alpha)) for name, pixels in views], left=1),
             thumbnail=thumbnail(result.image),
             config=config,
-            recipe_name=recipe,
+            preset_name=preset,
             history=result.history,
             seconds=result.seconds,
             stopped=result.stopped is not None,
         )
 
 
-def name_of(result: pipelines.TransferResult) -> str:
+def name_of(result: results.TransferResult) -> str:
     """Return what the command line would call the picture, without suffix: photo-painting-fast."""
-    content, styles = result.recipe["content"], result.recipe["styles"]
+    content, styles = result.provenance["content"], result.provenance["styles"]
     stems = [PurePath(picture["path"]).stem for picture in (content, *styles)]
     return f"{stems[0]}-{'+'.join(stems[1:])}-{result.mode}"
 

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from stylize.errors import WeightsError
-from stylize.images import resized, size_for_long_side, with_change_of
+from stylize.images.resizing import resized, size_for_long_side, with_change_of
 from stylize.machine import available_cores
 from stylize.networks import native_stderr_silenced
-from stylize.vectors import Recall
+from stylize.networks.style_vectors import Recall
 
 __all__ = ["ConvertedStylizer", "Int8Stylizer", "MagentaStylizer", "convert"]
 
@@ -67,7 +67,7 @@ class MagentaStylizer(_WholeStylizer):
 
     def __init__(self, folder: Path) -> None:
         """Load the SavedModel in `folder` through tensorflow-hub; raises WeightsError if it is not one."""
-        from stylize.networks.runtime import tf
+        from stylize.networks.backend import tf
 
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)

@@ -12,10 +12,10 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from stylize.images import with_change_of
+from stylize.images.resizing import with_change_of
 from stylize.machine import available_cores
 from stylize.networks import native_stderr_silenced
-from stylize.vectors import Recall
+from stylize.networks.style_vectors import Recall
 
 __all__ = ["MiniStylizer"]
 

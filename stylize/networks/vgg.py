@@ -15,8 +15,8 @@ import numpy as np
 
 from stylize.config import VGG19_LAYERS, LayerWeights
 from stylize.errors import WeightsError
-from stylize.networks.runtime import faster_precision, tf
-from stylize.weights import LocalWeights
+from stylize.networks.backend import faster_precision, tf
+from stylize.networks.store import LocalWeights
 
 __all__ = ["EncoderWeights", "FeatureEncoder", "content_layers_under", "load_encoder_weights"]
 

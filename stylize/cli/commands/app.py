@@ -1,0 +1,58 @@
+"""`stylize app`."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+from typing import Any
+
+import click
+
+from stylize.cli.commands.painting import with_run
+from stylize.cli.console import Run
+from stylize.cli.options import app_options, given
+from stylize.config import AppConfig
+from stylize.errors import StylizeError
+
+__all__ = ["app"]
+
+
+@click.command()
+@app_options
+@click.option("--no-browser", is_flag=True, help="Only print the page's address.")
+@with_run
+def app(run: Run, no_browser: bool, **options: Any) -> None:
+    """Open the web page: drop a photo, choose a style, see the preview, refine it.
+
+    Pictures stay in memory, each visitor's apart, and are gone with the visit. Ctrl-C ends the server.
+    """
+    config = AppConfig(**given(options))
+    if importlib.util.find_spec("streamlit") is None:
+        raise StylizeError('the web page needs Streamlit: pip install "stylize[app]"')
+    _check_address(config)
+
+    from stylize.app.server import serve
+    from stylize.networks.loaded import Networks
+
+    # Here, where the download shows and can be waited for; visitors never wait for one.
+    networks = Networks(leave_traces=False)
+    for role in ("stylizer", "features"):
+        networks.find("auto", role, **run.surroundings)
+    host = "localhost" if config.host in ("0.0.0.0", "::") else config.host
+    url = f"http://{f'[{host}]' if ':' in host else host}:{config.port}"
+    run.result({"url": url}, f"{url}  (Ctrl-C ends)")
+    serve(config, networks, browser=not no_browser)
+
+
+def _check_address(config: AppConfig) -> None:
+    """Raise StylizeError unless the address can be listened on."""
+    try:
+        place = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(*place[:2]) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place[4])
+    except OSError as error:
+        raise StylizeError(
+            f"{config.host}:{config.port}: can't be listened on ({error.strerror or error}); choose another "
+            "with --port or --host"
+        ) from error

@@ -1,0 +1,122 @@
+"""`stylize models`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from stylize.cli.commands.painting import with_run
+from stylize.cli.console import Run, megabytes, table
+from stylize.cli.options import FILE
+from stylize.errors import StylizeError
+from stylize.networks import registry, store
+
+__all__ = ["models"]
+
+
+@click.group()
+def models() -> None:
+    """List, get and check the networks."""
+
+
+_network = click.argument("name", type=click.Choice(list(registry.REGISTRY)))
+
+
+@models.command("list")
+@with_run
+def list_models(run: Run) -> None:
+    """List every network: what it is for, whether it is here, its size and licence."""
+    entries = store.status()
+    rows = table("name", "role", "state", "origin", "size", "licence", right=["size"])
+    for entry in entries:
+        origin: str = entry.origin or ""
+        if entry.state == "ready" and not entry.published and origin != "embedded":
+            origin += ", not the published file"
+        size = "" if entry.size_bytes is None else megabytes(entry.size_bytes)
+        state = f"{entry.state}, as {entry.serves_as.split()[0]}" if entry.serves_as else entry.state
+        rows.add_row(entry.name, entry.role, state, origin, size, entry.licence)
+        if entry.detail:
+            run.say(f"{entry.name}: {entry.detail}")
+        if entry.serves_as:
+            run.say(f"{entry.name}: runs as {entry.serves_as}")
+    run.result([dataclasses.asdict(entry) for entry in entries], rows)
+
+
+@models.command()
+@_network
+@with_run
+def pull(run: Run, name: str) -> None:
+    """Download a network, unless it is here."""
+    local = store.pull(name, offline=run.offline, on_progress=run.on_download)
+    _converted(run, local)
+    _tell_weights(run, local)
+
+
+@models.command()
+@_network
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=FILE)
+@with_run
+def add(run: Run, name: str, paths: Sequence[Path]) -> None:
+    """Take a network from a file, a folder or several files."""
+    local = store.add(name, paths)
+    if not local.published:
+        run.say(f"{name}: not the published file; its hash is recorded")
+    _converted(run, local)
+    _tell_weights(run, local)
+
+
+@models.command()
+@click.argument("name", required=False, type=click.Choice(list(registry.REGISTRY)))
+@with_run
+def verify(run: Run, name: str | None) -> None:
+    """Hash the files of one network, or of all that are here, anew."""
+    names = [name] if name else [entry.name for entry in store.status() if entry.state != "absent"]
+    checks = [(name, *check) for name in names for check in store.verify(name)]
+    run.result(
+        [dict(zip(("name", "file", "ok", "detail"), check, strict=True)) for check in checks],
+        "\n".join(f"{name}/{file}: {'ok' if ok else 'damaged'} ({note})" for name, file, ok, note in checks),
+    )
+    damaged = dict.fromkeys(name for name, _, ok, _ in checks if not ok)
+    if damaged:
+        advice = ", ".join(f"`stylize models remove {name}`" for name in damaged)
+        raise StylizeError(f"damaged: {', '.join(damaged)}; {advice}, then get it anew")
+
+
+@models.command()
+@_network
+@with_run
+def path(run: Run, name: str) -> None:
+    """Print where a network's file, or the folder of its files, is."""
+    local = store.find(name)
+    if local is None:
+        raise StylizeError(
+            f"{name}: not on this machine; `stylize models pull {name}` downloads it, `stylize models add {name} PATH` "
+            "takes a copy that you have"
+        )
+    _tell_weights(run, local)
+
+
+@models.command()
+@_network
+@with_run
+def remove(run: Run, name: str) -> None:
+    """Delete a network's files."""
+    store.remove(name)
+    run.result({"name": name, "removed": True}, f"removed {name}")
+
+
+def _converted(run: Run, local: store.LocalWeights) -> None:
+    """Convert a SavedModel now, rather than at its first use."""
+    if registry.REGISTRY[local.name].archive and store.conversion(local) is None:
+        from stylize.networks.loaded import load_magenta
+
+        load_magenta(local, run.say)
+
+
+def _tell_weights(run: Run, local: store.LocalWeights) -> None:
+    place = local.files[0] if len(local.files) == 1 else local.folder
+    data = {name: getattr(local, name) for name in ("name", "origin", "published", "files", "sha256")}
+    run.result({**data, "path": place}, str(place))

@@ -1,0 +1,147 @@
+"""`stylize info` and `stylize rerun`: the provenance inside a picture."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import click
+
+from stylize._version import __version__
+from stylize.cli.commands.painting import Painting, tell, with_run
+from stylize.cli.console import Run
+from stylize.cli.options import FILE, StyleFile, Styles, overwrite_option, resume_option
+from stylize.config import FastConfig, RefineConfig, config_from_dict
+from stylize.errors import StylizeError
+from stylize.machine import has_native_bfloat16
+from stylize.networks import registry
+
+__all__ = ["info", "rerun"]
+
+
+@click.command()
+@click.argument("image", type=FILE)
+@with_run
+def info(run: Run, image: Path) -> None:
+    """Print how a picture was made: the provenance that stylize keeps inside it."""
+    provenance = _read_provenance(image)
+    leaves = [(name.removeprefix("options."), value) for name, value in _flat(provenance)]
+    width = max(len(name) for name, _ in leaves)
+    run.result(provenance, "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in leaves))
+
+
+def _read_provenance(image: Path) -> dict[str, Any]:
+    from stylize.images.provenance import read_provenance
+
+    provenance = read_provenance(image)
+    if provenance is None:
+        raise StylizeError(f"{image}: carries no provenance; expected a picture that stylize wrote")
+    return provenance
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every leaf of nested JSON with its dotted name; hashes are shortened."""
+    if isinstance(value, Mapping) and name.endswith("sha256"):
+        yield name, ", ".join(f"{file} {str(sha256)[:12]}" for file, sha256 in value.items())
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(item, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        for number, item in enumerate(value, start=1):
+            yield from _flat(item, f"{name}.{number}")
+    elif isinstance(value, list):
+        pairs = [":".join(map(str, item)) if isinstance(item, list) else str(item) for item in value]
+        yield name, " ".join(pairs)
+    else:
+        yield name, "" if value is None else str(value)[:12] if name.endswith("sha256") else value
+
+
+@click.command()
+@click.argument("image", type=FILE)
+@click.option("-o", "--output", type=FILE, help="The picture to write.  [default: beside IMAGE, such as out-rerun.png]")
+@click.option("-c", "--content", type=FILE, help="Paint this instead of the recorded content.")
+@click.option(
+    "-s", "--style", "styles", multiple=True, type=StyleFile(),
+    help="Take the style of this instead of the recorded ones.",
+)  # fmt: skip
+@click.option(
+    "--mask", "masks", multiple=True, type=FILE, help="Paint where this says instead of where the recorded masks do."
+)
+@resume_option
+@overwrite_option
+@with_run
+def rerun(
+    run: Run, image: Path, output: Path | None, content: Path | None, styles: Styles, masks: Sequence[Path],
+    resume: bool, overwrite: bool,
+) -> None:  # fmt: skip
+    """Paint a picture again, by the provenance inside it.
+
+    The inputs are looked for where they were, then beside the picture, and have to be the same files.
+    """
+    provenance = _read_provenance(image)
+    command = provenance.get("command")
+    if command not in ("fast", "refine"):
+        raise StylizeError(f"{image}: expected the provenance of fast or refine, received that of {command}")
+    try:
+        content = content or _recorded_input("content", provenance["content"], image)
+        styles = styles or [
+            (_recorded_input("style", style, image), float(style["weight"])) for style in provenance["styles"]
+        ]
+        masks = masks or [_recorded_input("mask", mask, image) for mask in provenance.get("masks", [])]
+        config = _recorded_config(provenance, image)
+        used = {network["name"]: network["sha256"] for network in provenance["networks"]}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StylizeError(f"{image}: its provenance is damaged or of another version ({error!r})") from error
+    output = output or image.with_name(f"{image.stem}-rerun{image.suffix}")
+    resume = resume and command == "refine"
+    painting = Painting(content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume)
+    painting.check(image)
+    if provenance.get("version") != __version__:
+        run.say(f"made by stylize {provenance.get('version')}, this is {__version__}: the picture may differ")
+    if provenance.get("precision_used", "float32") != getattr(config, "precision", "float32"):
+        run.say(f"made in {provenance['precision_used']}, which this machine has not: the picture may differ")
+    taken = provenance.get("steps_taken")
+    if taken not in (None, getattr(config, "steps", None)):
+        run.say(f"made in {taken} steps, as it ran out of time or was interrupted: the picture may differ")
+    result = painting.paint(run)
+    for network in result.networks:
+        if dict(network.sha256) != used.get(network.name):
+            run.say(f"{network.name} is not the network that was recorded: the picture may differ")
+    tell(run, result, output)
+
+
+def _recorded_config(provenance: Mapping[str, Any], image: Path) -> FastConfig | RefineConfig:
+    """Return the config that `provenance` records, with the very networks and precision that `auto` stood for."""
+    options = dict(provenance["options"])
+    fields = {"stylizer": "network", "features": "features"}
+    for network in provenance["networks"]:
+        spec = registry.REGISTRY.get(network["name"])
+        if spec is not None and fields[spec.role] in options:
+            options[fields[spec.role]] = spec.name
+    used = provenance.get("precision_used")
+    if used == "float32" or (used == "bfloat16" and has_native_bfloat16()):  # emulated, it takes many times as long
+        options["precision"] = used
+    if "init" in provenance:
+        options["init"] = str(_recorded_input("init", provenance["init"], image))
+    if provenance["command"] == "fast":
+        return config_from_dict(FastConfig, options)
+    return config_from_dict(RefineConfig, options)
+
+
+def _recorded_input(name: str, record: Mapping[str, Any], image: Path) -> Path:
+    """Return the recorded file, where it was or beside the image, unless it is gone or changed."""
+    advice = "" if name == "init" else f"; --{name} FILE takes another"
+    if record["path"] is None:
+        raise StylizeError(f"{image}: its {name} was no file{advice}")
+    # The picture may come from a machine with other separators.
+    base = PureWindowsPath(record["path"]).name
+    places = [Path(record["path"]), image.parent / record["path"], image.parent / base]
+    found = [path for path in places if path.is_file()]
+    for path in found:
+        if hashlib.sha256(path.read_bytes()).hexdigest() == record["sha256"]:
+            return path
+    if found:
+        raise StylizeError(f"{name} {found[0]}: has changed since{advice}")
+    raise StylizeError(f"{name} {record['path']}: no such file, nor beside {image}{advice}")

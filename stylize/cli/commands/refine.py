@@ -1,0 +1,66 @@
+"""`stylize refine`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stylize.cli.commands.painting import Painting, beside, tell, with_run
+from stylize.cli.console import Run
+from stylize.cli.options import (
+    FILE,
+    Styles,
+    content_option,
+    masks_option,
+    memory_option,
+    output_option,
+    overwrite_option,
+    refine_config_of,
+    refine_options,
+    resume_option,
+    styles_option,
+)
+from stylize.presets import PRESETS
+
+__all__ = ["refine"]
+
+
+@click.command(epilog="\n\n".join(f"Preset {name}: {preset.description}" for name, preset in PRESETS.items()))
+@content_option
+@styles_option
+@masks_option
+@output_option
+@refine_options
+@click.option(
+    "--save-every", type=click.IntRange(min=1), metavar="N",
+    help="Every N steps, write the picture so far and a checkpoint beside the output.",
+)  # fmt: skip
+@click.option(
+    "--animate", "animation", type=FILE, metavar="FILE",
+    help="Also write a film of the picture forming: .webp, .gif, .mp4 or .apng.",
+)  # fmt: skip
+@click.option("--plot", type=FILE, help="Also write a plot of the losses over time, such as losses.png.")
+@memory_option
+@resume_option
+@overwrite_option
+@with_run
+def refine(
+    run: Run, content: Path, styles: Styles, masks: Sequence[Path], output: Path | None, preset: str,
+    save_every: int | None, animation: Path | None, plot: Path | None, memory_gb: float | None, resume: bool,
+    overwrite: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Paint well, by Gatys' optimisation of the pixels under a feature network.
+
+    Ctrl-C ends early and keeps the best picture so far; --resume goes on from there.
+    """
+    config = refine_config_of(preset, options)
+    output = output or beside(content, styles, "refine.png")
+    painting = Painting(
+        content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume, save_every=save_every,
+        animation=animation, plot=plot, memory_gb=memory_gb,
+    )  # fmt: skip
+    painting.check()
+    tell(run, painting.paint(run), output, animation=animation, plot=plot)

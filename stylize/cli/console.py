@@ -1,0 +1,216 @@
+"""What a command says: its result on stdout; progress, messages and tables on stderr; for eyes or as JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stylize.errors import StylizeError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+    from rich.table import Table
+
+    from stylize.batch.run import BatchProgress
+    from stylize.optimize.progress import Iterate
+
+__all__ = ["Run", "json_text", "megabytes", "table", "to_standard_output"]
+
+
+class Run:
+    """One command under way, as the options that all commands share describe it: what it says, and how loudly.
+
+    `progress` is bar, json, none, or auto: the bar where stderr is a terminal. As json, everything on stderr but
+    errors is one JSON object a line, told apart by `event`: message, iterate, job, download.
+    """
+
+    def __init__(self, *, as_json: bool, progress: str, quiet: bool, verbose: bool, offline: bool) -> None:
+        if progress == "auto":
+            progress = "bar" if sys.stderr is not None and sys.stderr.isatty() and not quiet else "none"
+        self.offline = offline
+        self.as_json = as_json
+        self._progress = progress
+        self._quiet = quiet
+        self._verbose = verbose and not quiet
+        self._bar: tuple[Progress, TaskID] | None = None
+        self._percent_told: tuple[str, int] | None = None
+
+    @property
+    def surroundings(self) -> dict[str, Any]:
+        """What `fast`, `refine` and `compare` take alike: whether to stay offline, and whom to tell what."""
+        return {"offline": self.offline, "on_message": self.say, "on_download": self.on_download}
+
+    def result(self, data: Any, lines: str | Table) -> None:
+        """Print the command's result: `data` with --json, else the line(s) or the table."""
+        self.close()
+        with to_standard_output():
+            if self.as_json:
+                click.echo(json_text(data))
+            elif isinstance(lines, str):
+                click.echo(lines)
+            else:
+                _console().print(lines)
+
+    def say(self, message: str) -> None:
+        """Tell the user one line on stderr, unless --quiet."""
+        if self._quiet:
+            return
+        if self._bar is not None:
+            self._bar[0].console.print(message, markup=False, highlight=False, soft_wrap=True)
+        else:
+            click.echo(self._line(message), err=True)
+
+    def say_at_once(self, message: str) -> None:
+        """As `say`, from a signal handler: past buffers, which may be in use."""
+        if not self._quiet:
+            with contextlib.suppress(OSError):
+                start = "" if self._bar is None else "\n"
+                os.write(2, f"{start}{self._line(message)}\n".encode())
+
+    def detail(self, message: str) -> None:
+        """Tell one line more, with --verbose."""
+        if self._verbose:
+            self.say(message)
+
+    def show(self, table: Table) -> None:
+        """Show a table on stderr, unless --quiet."""
+        if not self._quiet and self._progress != "json":
+            self.close()
+            _console(stderr=True).print(table)
+
+    def on_iterate(self, iterate: Iterate) -> None:
+        """Show one step of the optimisation."""
+        height, width = iterate.size
+        if self._progress == "json":
+            names = ("level", "levels", "step", "steps", "elapsed_s", "remaining_s")
+            numbers = {name: getattr(iterate, name) for name in names}
+            losses = dataclasses.asdict(iterate.losses)
+            click.echo(_event("iterate", **numbers, width=width, height=height, losses=losses), err=True)
+        elif self._progress == "bar":
+            of_all = "" if iterate.steps is None else f"/{iterate.steps}"
+            self._draw(
+                f"level {iterate.level}/{iterate.levels}, {width} x {height} px",
+                # By time, as the steps of a fine level take longer.
+                iterate.elapsed_s,
+                iterate.elapsed_s + iterate.remaining_s,
+                f"step {iterate.step}{of_all}  loss {iterate.losses.total:.4g}  {_clock(iterate.remaining_s)} left",
+            )
+
+    def on_job(self, batch: BatchProgress) -> None:
+        """Show one job of a batch that is done."""
+        names = ("done", "failed", "skipped", "jobs", "elapsed_s", "remaining_s")
+        if self._progress == "json":
+            job = {name: batch.record[name] for name in ("output", "status", "error")}
+            click.echo(_event("job", **job, **{name: getattr(batch, name) for name in names}), err=True)
+        elif self._progress == "bar":
+            finished = batch.done + batch.failed + batch.skipped
+            failed = f", {batch.failed} failed" if batch.failed else ""
+            pace = (batch.done + batch.failed) / max(batch.elapsed_s, 1e-9)
+            state = f"{finished} of {batch.jobs}{failed}  {pace:.3g} a second  {_clock(batch.remaining_s)} left"
+            self._draw("pictures", finished, batch.jobs, state)
+
+    def on_download(self, name: str, done: int, total: int | None) -> None:
+        """Show how much of a download is here, in bytes."""
+        if self._progress == "json":
+            # One line a percent: chunks are many.
+            percent = (name, 100 * done // total if total else done // 1_000_000)
+            if percent != self._percent_told:
+                self._percent_told = percent
+                click.echo(_event("download", name=name, bytes=done, total_bytes=total), err=True)
+        elif self._progress == "bar":
+            self._draw(name, done, total, f"{megabytes(done)} of {megabytes(total)}")
+
+    def close(self) -> None:
+        """Take the bar away; what is printed next stands where it was."""
+        if self._bar is not None:
+            self._bar[0].stop()
+            self._bar = None
+
+    def _line(self, message: str) -> str:
+        return _event("message", text=message) if self._progress == "json" else message
+
+    def _draw(self, title: str, done: float, total: float | None, state: str) -> None:
+        if self._bar is None:
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            progress = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TextColumn("{task.fields[state]}", markup=False),
+                console=_console(stderr=True),
+                transient=True,
+            )
+            progress.start()
+            self._bar = progress, progress.add_task(title, total=total, state=state)
+        progress, task = self._bar
+        progress.update(task, description=title, completed=done, total=total, state=state)
+
+
+@contextlib.contextmanager
+def to_standard_output() -> Iterator[None]:
+    """Turn what the system refuses into one line."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # click ends quietly: whoever reads has seen enough
+    except OSError as error:
+        raise StylizeError(f"standard output: could not be written: {error.strerror or error}") from error
+
+
+def json_text(data: Any) -> str:
+    """Return `data` as indented JSON; paths become strings, and numbers that are not finite null."""
+    return json.dumps(_plain(data), indent=2, ensure_ascii=False)
+
+
+def table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """Return an empty table for `Run.result` or `Run.show`; the columns in `right` are for numbers."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    empty = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        empty.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return empty
+
+
+def megabytes(count: int | None) -> str:
+    """Return a number of bytes for eyes; `?` for one that is unknown."""
+    return "?" if count is None else f"{count / 1e6:.1f} MB"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def _event(kind: str, **data: Any) -> str:
+    """Return one line of JSON."""
+    return json.dumps({"event": kind, **_plain(data)})
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as JSON has it, which knows neither NaN nor infinity."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)

@@ -1,0 +1,71 @@
+"""The command line: the group of all commands, and exit codes.
+
+Exit codes: 0; 1 with one line for what the user can mend (StylizeError); 2 for misuse, before any work; 130
+after Ctrl-C. Any other exception keeps its traceback. Results go to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from stylize._version import __version__
+from stylize.errors import OptionError, StylizeError
+
+__all__ = ["main"]
+
+# Name: the module in `commands`, and the line in the list of commands. A module is imported when its command is run.
+_COMMANDS = {
+    "fast": ("fast", "Paint at once, by a feed-forward network."),
+    "refine": ("refine", "Paint well, by Gatys' optimisation of the pixels under a feature network."),
+    "compare": ("compare", "Paint both ways and show them side by side, with numbers."),
+    "batch": ("batch", "Paint many pictures: folders, globs, URLs, or the rows of a table."),
+    "demo": ("compare", "Compare on pictures that come with the package."),
+    "info": ("provenance", "Print how a picture was made."),
+    "rerun": ("provenance", "Paint a picture again, by the provenance inside it."),
+    "models": ("models", "List, get and check the networks."),
+    "app": ("app", "Open the web page: drop a photo, choose a style, see the preview, refine it."),
+}
+
+
+class _Program(click.Group):
+    """Imports commands when they are run, and turns what the user can mend into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"stylize.cli.commands.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OptionError as error:
+            raise click.UsageError(str(error)) from error
+        except StylizeError as error:
+            click.echo(f"stylize: {error}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            from stylize.cli.commands.painting import INTERRUPTED
+
+            click.echo("stylize: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="stylize")
+def main() -> None:
+    """Paint a photograph in the style of a picture.
+
+    `fast` gives a preview at once, `refine` a high quality picture, `compare` both side by side with numbers.
+    """

@@ -1,0 +1,170 @@
+"""Named settings of `refine`, as pure data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stylize.config import (
+    GATYS_STYLE_LAYERS,
+    LayerWeights,
+    OptimizationConfig,
+    PerceptualLossConfig,
+    PyramidConfig,
+    RefineConfig,
+)
+from stylize.errors import OptionError
+
+__all__ = ["PRESETS", "Preset", "preset_config"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named set of refine's options, and where it comes from."""
+
+    description: str
+    config: RefineConfig
+
+
+_SINGLE_LEVEL = PyramidConfig(coarsest_px=None)
+
+# What no preset but ours has, switched off.
+_PLAIN_LOSS = PerceptualLossConfig(
+    total_variation_weight=0.0,
+    frame_weight=0.0,
+    palette_weight=0.0,
+    octaves=1,
+    statistics="gram",
+    relative_to_content=False,
+)
+
+
+def _style(*weights: float) -> LayerWeights:
+    return tuple(zip(GATYS_STYLE_LAYERS, weights, strict=True))
+
+
+PRESETS: Mapping[str, Preset] = {
+    "default": Preset(
+        "Ours: from the preview, coarse to fine, bounded L-BFGS, style in three octaves, losses relative to their "
+        "targets; the best picture for the time.",
+        RefineConfig(),
+    ),
+    "gatys": Preset(
+        "Gatys, Ecker, Bethge 2015 (arXiv 1508.06576): average pooling, content relu4_2, style relu1_1 to relu5_1 "
+        "equally weighted, alpha/beta 1e-3, from noise, L-BFGS.",
+        RefineConfig(
+            steps=500,
+            init="noise",
+            # The paper's 1/2 (content) and 1/4 (style) stand in the layer weights.
+            loss=dataclasses.replace(
+                _PLAIN_LOSS,
+                content_layers=(("relu4_2", 0.5),),
+                style_layers=_style(*[0.2 / 4] * 5),
+                content_weight=1e-3,
+                style_weight=1.0,
+                normalization="sum",
+            ),
+            pyramid=_SINGLE_LEVEL,
+            recolor=False,
+            pooling="avg",
+        ),
+    ),
+    "tf-tutorial": Preset(
+        "TensorFlow's style transfer tutorial, also the Streamlit project's: content block5_conv2, Adam .02 (beta1 "
+        ".99, eps .1), weights 1e4 and 1e-2, total variation 30, 1000 steps from the content.",
+        RefineConfig(
+            steps=1000,
+            init="content",
+            loss=dataclasses.replace(
+                _PLAIN_LOSS,
+                content_layers=(("relu5_2", 1.0),),
+                style_layers=_style(*[0.2] * 5),
+                content_weight=1e4,
+                style_weight=1e-2,
+                total_variation_weight=30.0,
+                normalization="mean",
+            ),
+            optimization=OptimizationConfig(optimizer="adam", learning_rate=0.02, beta_1=0.99, epsilon=1e-1),
+            pyramid=_SINGLE_LEVEL,
+            recolor=False,
+            precision="float32",
+        ),
+    ),
+    "ml-art-combine": Preset(
+        "aiden200/ml_art_combine: content block5_conv4, J = 1/(4HWD) sum of squares; style J = 1/(4 D^2 (HW)^2) sum of "
+        "squared Gram differences, conv1_1 to conv5_1 weighted .1 .2 .4 .2 .1; alpha 10, beta 40; Adam .01, 2500 steps "
+        "from content plus noise; with the VGG preprocessing that the original forgot.",
+        RefineConfig(
+            steps=2500,
+            init="content+noise",
+            # Both formulas are means of squares over 4; the 1/4 stands in the layer weights.
+            loss=dataclasses.replace(
+                _PLAIN_LOSS,
+                content_layers=(("relu5_4", 1 / 4),),
+                style_layers=_style(0.1 / 4, 0.2 / 4, 0.4 / 4, 0.2 / 4, 0.1 / 4),
+                content_weight=10.0,
+                style_weight=40.0,
+                normalization="mean",
+            ),
+            optimization=OptimizationConfig(optimizer="adam", learning_rate=0.01, beta_1=0.9, epsilon=1e-7),
+            pyramid=_SINGLE_LEVEL,
+            recolor=False,
+            precision="float32",
+        ),
+    ),
+    "nst-notebook": Preset(
+        "teyang-lau's notebook: content block5_conv2, weights 1e3 and 1e-3, Adam 5 on 0 to 255 (beta1 .99, eps .1), "
+        "500 steps from the content, best iterate kept.",
+        RefineConfig(
+            steps=500,
+            init="content",
+            loss=dataclasses.replace(
+                _PLAIN_LOSS,
+                content_layers=(("relu5_2", 1.0),),
+                style_layers=_style(*[0.2] * 5),
+                content_weight=1e3,
+                style_weight=1e-3,
+                normalization="mean",
+            ),
+            # Pixels here are in [0, 1], so gradients are 255 times larger: the step is 5/255, and epsilon .1 * 255.
+            optimization=OptimizationConfig(
+                optimizer="adam", learning_rate=5 / 255, beta_1=0.99, epsilon=0.1 * 255, keep_best=True
+            ),
+            pyramid=_SINGLE_LEVEL,
+            recolor=False,
+            precision="float32",
+        ),
+    ),
+}
+
+
+def preset_config(preset: str, options: Mapping[str, Any]) -> RefineConfig:
+    """Return the config of a preset with `options` over it.
+
+    Args:
+        preset: a name of `PRESETS`.
+        options: fields of `RefineConfig` and of its parts. Layers may be pairs of a name and None: they share the
+            total weight of the preset's layers.
+
+    Raises:
+        OptionError: the preset or an option is unknown, or a value is out of range.
+    """
+    if preset not in PRESETS:
+        raise OptionError(f"preset: expected one of {', '.join(PRESETS)}, received {preset!r}")
+    config, chosen = PRESETS[preset].config, dict(options)
+    for field in ("content_layers", "style_layers"):
+        if field in chosen:
+            chosen[field] = _layer_weights(field, chosen[field], getattr(config.loss, field))
+    return config.replace(**chosen)
+
+
+def _layer_weights(field: str, layers: Sequence[tuple[str, float | None]], preset: LayerWeights) -> LayerWeights:
+    weighted = [(name, weight) for name, weight in layers if weight is not None]
+    if not weighted:
+        share = sum(weight for _, weight in preset) / len(layers)
+        return tuple((name, share) for name, _ in layers)
+    if len(weighted) < len(layers):
+        raise OptionError(f"{field}: expected a weight for every layer or for none")
+    return tuple(weighted)

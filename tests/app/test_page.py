@@ -1,0 +1,365 @@
+"""The web page without a browser: what the studio does, and the page's states by Streamlit's AppTest."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+import sys
+import threading
+import types
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from samples import REPOSITORY, painting
+from stylize.app import server
+from stylize.app.studio import MOST_PX, Studio, examples
+from stylize.cli.main import main
+from stylize.config import AppConfig, FastConfig, RefineConfig
+from stylize.errors import ImageError, StylizeError
+from stylize.images import reading
+from stylize.images.provenance import read_provenance
+from stylize.networks.loaded import Networks
+
+PATIENCE_S = 60
+PAGE = REPOSITORY / "stylize" / "app" / "page.py"
+
+
+def file_of(height=48, width=64, seed=1, kind="PNG", **options):
+    stream = io.BytesIO()
+    pixels = (painting(height, width, seed) * 255).round().astype(np.uint8)
+    Image.fromarray(pixels).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def studio(tiny_networks):
+    studio = Studio(AppConfig(max_megapixels=1))
+    yield studio
+    studio.queue.close()
+
+
+def wait_for(job):
+    pause = threading.Event()
+    for _ in range(PATIENCE_S * 100):
+        if not job.active:
+            return job
+        pause.wait(0.01)
+    raise AssertionError(f"still {job.state}")
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The studio
+
+
+def test_an_upload_keeps_its_name_and_hash_and_no_more_pixels_than_are_painted(studio):
+    data = file_of(600, 1200, kind="JPEG")
+    picture = studio.read(data, "C:\\Users\\me\\photo.jpg")
+    assert picture.path == "photo.jpg"
+    assert picture.sha256 == reading.read_image(data).sha256
+    assert (picture.height, picture.width) == (512, MOST_PX)
+    assert picture.full_size == (600, 1200)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (file_of(1000, 1001), r"photo\.png: expected 1 pixel to 1 megapixels, received 1001 x 1000 px"),
+        (b"", "received an empty file"),
+        (b"<svg onload=alert(1)>", "received an unknown or damaged format"),
+        (file_of()[:200], "received damaged or cut-off data"),
+    ],
+)
+def test_a_hostile_upload_gives_one_line(studio, data, message):
+    with pytest.raises(ImageError, match=message) as failure:
+        studio.read(data, "photo.png")
+    assert "\n" not in str(failure.value)
+
+
+def test_a_refinement_comes_home_as_files(studio, tmp_path):
+    content, style = studio.read(file_of(), "photo.png"), examples("style")["Woodcut"][0]
+    steps = []
+    job = studio.refine("me", content, [(style, 1.0)], RefineConfig(size=64, steps=4), "default")
+    steps.append(job.progress)
+    painted = wait_for(job).result
+    assert job.progress.step == job.progress.steps == 4
+    assert painted.name == "photo-style_woodcut-refine"
+    path = tmp_path / "painted.png"
+    path.write_bytes(painted.picture)
+    provenance = read_provenance(path)
+    assert provenance == json.loads(painted.provenance)
+    assert provenance["options"]["steps"] == 4
+    assert provenance["content"] == {"path": "photo.png", "sha256": content.sha256}
+    assert str(REPOSITORY) not in painted.provenance
+    film = Image.open(io.BytesIO(painted.film))
+    assert film.format == "WEBP"
+    assert film.n_frames > 2
+    assert painted.slider.count("<img") == 3
+    assert not painted.stopped
+
+
+def test_a_stopped_refinement_keeps_the_best_so_far(studio):
+    content = studio.read(file_of(), "photo.png")
+    job = studio.refine("me", content, [(content, 1.0)], RefineConfig(size=64, steps=2000))
+    pause = threading.Event()
+    while job.progress is None:
+        pause.wait(0.01)
+    studio.queue.stop(job)
+    painted = wait_for(job).result
+    assert painted.stopped
+    assert 0 < len(painted.history) < 2000
+    assert Image.open(io.BytesIO(painted.picture)).size == (64, 48)
+
+
+def test_a_refinement_that_cannot_be_tells_why(studio):
+    content = studio.read(file_of(), "photo.png")
+    config = RefineConfig(size=64, steps=4).replace(content_layers=(("relu5_4", 1.0),))
+    assert "that reaches relu5_4" in wait_for(studio.refine("me", content, [(content, 1.0)], config)).error
+
+
+def test_nothing_is_left_on_disk(studio, tmp_path):
+    content = studio.read(file_of(), "photo.png")
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    studio.preview(content, [(content, 1.0)], FastConfig(size=64, strength=0.5))
+    wait_for(studio.refine("me", content, [(content, 1.0)], RefineConfig(size=64, steps=2)))
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_only_networks_that_are_here_are_offered(studio):
+    assert studio.feature_networks() == ["auto", "vgg19-slim"]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The page
+
+
+@pytest.fixture
+def page(studio, monkeypatch):
+    testing = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is not installed")
+    import streamlit
+
+    from stylize.app import server
+    from stylize.app import slider as live
+
+    def slider(label, values, value, *, unit, key, on_change):
+        return streamlit.select_slider(label, list(values), value, key=key, on_change=on_change)
+
+    monkeypatch.setattr(server, "studio", studio)
+    # AppTest moves Streamlit's own sliders; the browser's tests move ours.
+    monkeypatch.setattr(live, "slider", slider)
+    page = testing.AppTest.from_file(str(PAGE), default_timeout=PATIENCE_S).run()
+    assert not page.exception
+    slide(page, "size", 256)
+    yield page
+    assert not page.exception
+
+
+def pictures(page):
+    return [html.proto.body for html in page.get("html") if 'class="picture"' in html.proto.body]
+
+
+def slide(page, key, value):
+    page.select_slider(key=key).set_value(value).run()
+
+
+def set_steps(page, steps):
+    page.number_input(key="default_steps").set_value(steps).run()
+
+
+def until(page, condition):
+    pause = threading.Event()
+    for _ in range(PATIENCE_S * 10):
+        page.run()
+        if condition():
+            return
+        pause.wait(0.1)
+    raise AssertionError("it did not come")
+
+
+def said(page):
+    return "".join(element.value for element in (*page.caption, *page.error)).replace("\\", "")
+
+
+def result_is_shown(page):
+    return any("before-after" in html.proto.body and "<img" in html.proto.body for html in page.get("html"))
+
+
+def test_a_preview_is_there_at_once_and_follows_every_control(page):
+    seen = {pictures(page)[0]}
+    for change in (
+        lambda: slide(page, "strength", 50),
+        lambda: slide(page, "size", 320),
+        lambda: page.checkbox(key="keep_colors").check(),
+        lambda: page.button(key="style_example_watercolour").click(),
+        lambda: page.button(key="photo_example_harbour").click(),
+        lambda: page.toggle(key="blended").set_value(True),
+        lambda: slide(page, "blend", 90),
+    ):
+        change()
+        page.run()
+        assert not page.error
+        (picture,) = pictures(page)
+        assert picture not in seen
+        seen.add(picture)
+
+
+def test_uploads_are_painted_until_an_example_is_chosen(page):
+    (before,) = pictures(page)
+    page.file_uploader[0].upload("photo.png", file_of(), "image/png").run()
+    (own,) = pictures(page)
+    assert own != before
+    assert page.button(key="photo_own")
+    page.button(key="photo_example_lake").click().run()
+    assert pictures(page) == [before]
+    assert page.file_uploader[0].value is None
+
+
+def test_a_bad_upload_is_one_line_and_nothing_to_generate(page):
+    page.file_uploader[0].upload("![x](data:x).png", file_of()[:99], "image/png").run()
+    assert "damaged or cut-off data" in said(page)
+    assert "\\!\\[x\\]\\(data" in page.error[0].value  # the name is text, not Markdown
+    assert page.button(key="generate").disabled
+    assert not pictures(page)
+    page.button(key="photo_example_lake").click().run()
+    assert not page.error
+    assert not page.button(key="generate").disabled
+
+
+def test_generate_shows_the_result_and_keeps_a_history(page):
+    set_steps(page, 3)
+    page.button(key="generate").click().run()
+    assert page.button(key="generate").disabled
+    until(page, lambda: result_is_shown(page))
+    assert page.session_state.view == "Refined"
+    assert "256 px, preset default, 3 steps of lbfgs" in said(page)
+    assert [button.key for button in page.get("download_button")] == ["download_png", "download_webp", "download_json"]
+    first = page.session_state.shown
+
+    set_steps(page, 2)
+    page.button(key="generate").click().run()
+    until(page, lambda: len(page.session_state.history) == 2 and result_is_shown(page))
+    assert page.session_state.shown is not first
+    page.button(key="history_1").click().run()
+    assert page.session_state.shown is first
+    page.checkbox(key="keep_colors").check().run()  # whoever changes it wants to see the preview
+    assert not result_is_shown(page)
+    assert pictures(page)
+
+
+def test_history_is_bounded(page, monkeypatch):
+    set_steps(page, 1)
+    for count in range(3):
+        page.button(key="generate").click().run()
+        until(page, lambda count=count: len(page.session_state.history) == count + 1)
+    painted = page.session_state.history
+    page.session_state.history = (painted * 4)[:12]
+    page.button(key="generate").click().run()
+    until(page, lambda: page.session_state.job is None)
+    assert len(page.session_state.history) == 12
+
+
+def test_stop_keeps_the_best_so_far(page, studio):
+    set_steps(page, 2000)
+    page.button(key="generate").click().run()
+    until(page, lambda: "of 2000" in page.get("progress")[0].proto.text)
+    page.button(key="stop").click().run()
+    until(page, lambda: result_is_shown(page))
+    assert "(stopped)" in said(page)
+
+
+def test_ones_place_in_the_queue_is_shown_and_a_full_queue_says_so(page, studio):
+    gate = threading.Event()
+    studio.queue.submit("one", lambda job: gate.wait(PATIENCE_S))
+    studio.queue.submit("two", lambda job: None)
+    page.button(key="generate").click().run()
+    assert page.get("progress")[0].proto.text == "In the queue: number 2"
+    page.button(key="stop").click().run()
+    page.run()
+    assert page.session_state.job is None
+    for number in range(studio.config.max_queue - 1):
+        studio.queue.submit(str(number), lambda job: None)
+    page.button(key="generate").click().run()
+    assert "the queue is full" in page.error[0].value
+    assert pictures(page)
+    gate.set()
+
+
+def test_what_the_optimiser_cannot_do_is_told(page):
+    page.multiselect(key="default_Content layers").set_value(["relu5_4"]).run()
+    page.button(key="generate").click().run()
+    until(page, lambda: page.session_state.job is None)
+    assert "that reaches relu5_4" in said(page)
+    page.multiselect(key="default_Content layers").set_value([]).run()
+    assert "content layers: expected at least one" in said(page)
+    assert page.button(key="generate").disabled
+
+
+def test_the_panel_follows_the_preset(page, studio):
+    page.selectbox(key="preset").set_value("gatys").run()
+    assert page.number_input(key="gatys_steps").value == 500
+    page.number_input(key="gatys_steps").set_value(2).run()
+    page.button(key="generate").click().run()
+    until(page, lambda: result_is_shown(page))
+    assert page.session_state.shown.config.init == "noise"
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The server
+
+
+def test_a_run_of_the_page_leaves_keras_alone(monkeypatch):
+    """A refinement may be building its graph in a thread of its own."""
+    testing = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is not installed")
+    from streamlit.web import cli
+
+    cleared = []
+    backend = types.SimpleNamespace(clear_session=lambda: cleared.append(True))
+    monkeypatch.setitem(sys.modules, "keras", types.SimpleNamespace(backend=backend))
+
+    def page_runs(*_, **__):
+        assert testing.AppTest.from_string("import streamlit; streamlit.text('here')").run().text[0].value == "here"
+
+    page_runs()
+    assert cleared, "Streamlit has changed: is the server's patch still needed?"
+    cleared.clear()
+    from streamlit.runtime.scriptrunner import script_runner
+
+    monkeypatch.setattr(script_runner, "_clean_problem_modules", script_runner._clean_problem_modules)
+    monkeypatch.setattr(cli, "main", page_runs)
+    server.serve(AppConfig(), Networks(leave_traces=False), browser=False)
+    assert not cleared
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The command
+
+
+def test_misuse_is_told_before_anything_starts(tiny_networks):
+    result = CliRunner().invoke(main, ["app", "--port", "0"])
+    assert result.exit_code == 2
+    assert "port: expected 1 to 65535, received 0" in result.output
+
+
+def test_a_missing_extra_names_itself(tiny_networks, monkeypatch):
+    monkeypatch.setitem(sys.modules, "streamlit", None)
+    result = CliRunner().invoke(main, ["app"])
+    assert result.exit_code == 1
+    assert 'pip install "stylize[app]"' in result.output
+
+
+def test_a_port_in_use_is_one_line(tiny_networks):
+    pytest.importorskip("streamlit", reason="Streamlit is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = CliRunner().invoke(main, ["app", "--port", str(port)])
+    assert result.exit_code == 1
+    assert f"127.0.0.1:{port}: can't be listened on" in result.output
+
+
+def test_no_place_for_nonsense():
+    for options in ({"port": 70000}, {"max_refinements": 0}, {"max_queue": -1}, {"max_upload_mb": 0}):
+        with pytest.raises(StylizeError, match="expected"):
+            AppConfig(**options)

@@ -1,0 +1,183 @@
+"""The contact sheet: every picture unsquashed and untouched, its text beside it, at every shape and size."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from PIL import ImageFont
+
+from stylize.images.picture import Picture
+from stylize.reports import contact_sheet as contact_sheet_module
+from stylize.reports.contact_sheet import contact_sheet, preview_sheet
+from stylize.transfer.results import Comparison, NetworkUse, Scored
+
+FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "0" * 64})
+
+
+def noise(height, width, seed=0):
+    """A picture that is nowhere the colour of paper or ink."""
+    return np.random.default_rng(seed).uniform(0.3, 0.7, (height, width, 3)).astype(np.float32)
+
+
+def comparison(height, width, *, styles=((40, 50),), labels=("fast", "refined"), alpha=None, networks=(FEATURES,)):
+    return Comparison(
+        content=Picture(noise(height, width), alpha=alpha),
+        styles=tuple((Picture(noise(*size, seed=9)), 1 / len(styles)) for size in styles),
+        features=FEATURES,
+        scores=tuple(
+            Scored(
+                label=label,
+                image=noise(height, width, seed),
+                content_loss=0.5,
+                style_loss=0.25,
+                style_loss_per_layer={"relu1_1": 0.25},
+                ssim=0.75,
+                seconds=1.5 if networks else None,
+                networks=networks,
+            )
+            for seed, label in enumerate(labels, start=1)
+        ),
+    )
+
+
+def find(sheet, picture):
+    """Where on the sheet all of `picture` stands, pixel for pixel: (top, left)."""
+    height, width = picture.shape[:2]
+    for top, left in np.argwhere((sheet == picture[0, 0]).all(axis=-1)):
+        if np.array_equal(sheet[top : top + height, left : left + width], picture):
+            return top, left
+    raise AssertionError("the picture is not on the sheet, or not as it was")
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(96, 160), (160, 96), (256, 256), (600, 900), (1, 1), (1, 300), (300, 1)]
+)
+def test_pictures_stand_on_the_sheet_pixel_for_pixel(height, width):
+    compared = comparison(height, width)
+    sheet = contact_sheet(compared)
+    assert sheet.dtype == np.float32
+    assert sheet.min() >= 0
+    assert sheet.max() <= 1
+    places = [find(sheet, compared.content.pixels), *(find(sheet, score.image) for score in compared.scores)]
+    assert len(set(places)) == 3
+    for top, left in places:
+        assert top > 0
+        assert left > 0
+        assert top + height < sheet.shape[0]
+        assert left + width < sheet.shape[1]
+
+
+@pytest.mark.parametrize(("height", "width"), [(100, 100), (100, 300), (300, 100)])
+def test_a_style_keeps_its_aspect_ratio(height, width):
+    compared = comparison(height, width, styles=((80, 160),))
+    paper = contact_sheet(comparison(height, width, styles=((80, 160),)))[0, 0]
+    sheet = contact_sheet(compared)
+    for picture in (compared.content.pixels, *(score.image for score in compared.scores)):
+        top, left = find(sheet, picture)
+        sheet[top : top + height, left : left + width] = paper
+    # Text is near black, near white or grey: what is coloured now is the style.
+    coloured = np.argwhere(np.ptp(sheet, axis=-1) > 0.1)
+    seen_height, seen_width = np.ptp(coloured, axis=0) + 1
+    assert seen_width / seen_height == pytest.approx(2, rel=0.1)
+    assert seen_width <= width
+    assert seen_height <= height
+    assert seen_width >= width - 6 or seen_height >= height - 6
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 160), (1, 1), (1024, 700)])
+@pytest.mark.parametrize("labels", [("fast", "refined"), ("an endless name " * 9, "b.png", "c.png")])
+def test_text_stands_free_of_pictures_and_of_other_text(height, width, labels, monkeypatch):
+    boxes = []
+    write = contact_sheet_module._write
+
+    def spy(draw, at, text, size, colour, anchor="ls"):
+        if text:
+            boxes.append(draw.textbbox(at, text, font=ImageFont.load_default(size), anchor=anchor))
+        write(draw, at, text, size, colour, anchor)
+
+    monkeypatch.setattr("stylize.reports.contact_sheet._write", spy)
+    compared = comparison(height, width, labels=labels)
+    sheet = contact_sheet(compared)
+    for picture in (compared.content.pixels, *(score.image for score in compared.scores)):
+        top, left = find(sheet, picture)
+        boxes.append((left, top, left + width, top + height))
+    for one, other in itertools.combinations(boxes, 2):
+        apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+        assert apart, f"{one} and {other} overlap"
+    assert all(left >= 0 and top >= 0 and right <= sheet.shape[1] and bottom <= sheet.shape[0]
+               for left, top, right, bottom in boxes)  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 9])
+def test_several_styles_share_one_panel(count):
+    one = contact_sheet(comparison(128, 192)).shape
+    several = comparison(128, 192, styles=tuple((30 + 10 * index, 60) for index in range(count)))
+    sheet = contact_sheet(several)
+    assert sheet.shape == one
+    find(sheet, several.content.pixels)
+
+
+@pytest.mark.parametrize("count", [1, 3, 6])
+def test_any_number_of_scored_pictures_with_long_names(count):
+    labels = [f"{number} {'long name ' * 20}.png" for number in range(count)]
+    compared = comparison(64, 96, labels=labels, networks=())
+    sheet = contact_sheet(compared)
+    for score in compared.scores:
+        find(sheet, score.image)
+
+
+def test_a_landscape_is_shown_two_by_two_and_a_portrait_in_a_row():
+    height, width = contact_sheet(comparison(360, 640)).shape[:2]
+    assert height > 2 * 360
+    assert width < 3 * 640
+    height, width = contact_sheet(comparison(640, 360)).shape[:2]
+    assert height < 2 * 640
+    assert width > 4 * 360
+
+
+def test_transparent_parts_show_the_paper():
+    alpha = np.ones((50, 300), np.float32)
+    alpha[:, 150:] = 0
+    compared = comparison(50, 300, alpha=alpha)
+    sheet = contact_sheet(compared)
+    top, left = find(sheet, compared.scores[0].image[:, :150])
+    hidden = sheet[top : top + 50, left + 150 : left + 300]
+    np.testing.assert_allclose(hidden, np.broadcast_to(sheet[0, 0], hidden.shape))
+
+
+def test_the_sheet_is_the_same_every_time():
+    np.testing.assert_array_equal(contact_sheet(comparison(64, 64)), contact_sheet(comparison(64, 64)))
+
+
+@pytest.mark.parametrize("shapes", [[(64, 96)], [(64, 96), (96, 64), (40, 300)], [(1, 1)], [(300, 8)]])
+@pytest.mark.parametrize("headed", [True, False])
+def test_a_preview_sheet_shows_every_picture_and_label_apart(shapes, headed, monkeypatch):
+    boxes = []
+    write = contact_sheet_module._write
+
+    def spy(draw, at, text, size, colour, anchor="ls"):
+        if text:
+            left, top, right, bottom = ImageFont.load_default(size).getbbox(text, anchor=anchor)
+            boxes.append((at[0] + left, at[1] + top, at[0] + right, at[1] + bottom))
+        write(draw, at, text, size, colour, anchor)
+
+    monkeypatch.setattr("stylize.reports.contact_sheet._write", spy)
+    rows = [
+        (f"content {row} with a long name", [noise(*shape, seed=10 * row + column) for column in range(3)])
+        for row, shape in enumerate(shapes)
+    ]
+    columns = [("", None)] + [
+        (f"style {index}", noise(50 + 90 * index, 70, 99) if headed else None) for index in (0, 1)
+    ]
+    sheet = preview_sheet(rows, columns)
+    assert len(boxes) == len(rows) + 2
+    for _, pictures in rows:
+        for picture in pictures:
+            top, left = find(sheet, picture)
+            boxes.append((left, top, left + picture.shape[1], top + picture.shape[0]))
+    for one, other in itertools.combinations(boxes, 2):
+        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1], (one, other)
+    assert all(left >= 0 and top >= 0 and right <= sheet.shape[1] and bottom <= sheet.shape[0]
+               for left, top, right, bottom in boxes)  # fmt: skip

@@ -1,0 +1,72 @@
+"""Made-up pictures and tiny random networks for the tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED = REPOSITORY.parent / "shared"
+TINY_CHANNELS = {"1": 4, "2": 6, "3": 8, "4": 8, "5": 8}
+
+
+def tiny_convolutions(seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Random kernels and biases of a VGG with a few channels, He-initialised, up to conv5_1."""
+    random = np.random.default_rng(seed)
+    layers = ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "3_4", "4_1", "4_2", "4_3", "4_4", "5_1"]
+    convolutions, channels = {}, 3
+    for layer in layers:
+        width = TINY_CHANNELS[layer[0]]
+        kernel = random.normal(0, np.sqrt(2 / (9 * channels)), (3, 3, channels, width)).astype(np.float32)
+        convolutions[f"conv{layer}"] = (kernel, random.normal(0, 0.1, width).astype(np.float32))
+        channels = width
+    return convolutions
+
+
+def painting(height: int, width: int, seed: int) -> np.ndarray:
+    """A smooth, colourful, structured picture, float32 (height, width, 3) in [0, 1]."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width].astype(np.float32) / max(height, width)
+    picture = np.zeros((height, width, 3), np.float32)
+    for channel in range(3):
+        for _ in range(4):
+            fy, fx, phase = random.uniform(2, 14), random.uniform(2, 14), random.uniform(0, 6)
+            picture[..., channel] += np.sin(fy * y * 6 + fx * x * 6 + phase)
+    return (picture / 8 + 0.5).clip(0, 1)
+
+
+def small_hub_network(folder, *, brightness=0.0, unknown_to_litert=False):
+    """A SavedModel of Magenta's signature and kinds of layers."""
+    from stylize.networks.backend import tf
+
+    random = np.random.default_rng(0)
+
+    class Module(tf.Module):
+        def __init__(self):
+            super().__init__()
+            shapes = [(3, 3, 3, 8), (3, 3, 8, 8), (3, 3, 8, 3)]
+            self.kernels = [tf.Variable(random.normal(0, 0.2, shape).astype(np.float32)) for shape in shapes]
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, None, None, 3], tf.float32, name="placeholder"),
+                tf.TensorSpec([None, None, None, 3], tf.float32, name="placeholder_1"),
+            ]
+        )
+        def __call__(self, content, style):
+            x = content
+            for kernel in self.kernels[:2]:
+                x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT")
+                x = tf.nn.relu(tf.nn.conv2d(x, kernel, 2, "VALID"))
+            mean, variance = tf.nn.moments(x, [1, 2], keepdims=True)
+            x = (x - mean) * tf.math.rsqrt(variance + 1e-3)
+            for _ in range(2):  # up to a multiple of four, as the real network
+                x = tf.image.resize(x, 2 * tf.shape(x)[1:3], "nearest")
+            x = tf.nn.conv2d(x, self.kernels[2], 1, "SAME") + tf.reduce_mean(style, [1, 2], keepdims=True)
+            if unknown_to_litert:
+                x += 1e-9 * tf.linalg.det(tf.eye(2) * x[0, 0, 0, 0])
+            return [tf.clip_by_value(tf.sigmoid(x) + brightness, 0.0, 1.0)]
+
+    tf.saved_model.save(Module(), str(folder))
+    return folder

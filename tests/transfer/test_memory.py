@@ -1,0 +1,143 @@
+"""Tiles that fit into the memory at hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from samples import painting, tiny_convolutions
+from stylize.config import PerceptualLossConfig
+from stylize.errors import OptionError, StylizeError
+from stylize.losses.objective import PerceptualLoss
+from stylize.networks.backend import tf
+from stylize.networks.vgg import EncoderWeights, FeatureEncoder
+from stylize.transfer import memory
+from stylize.transfer.memory import SMALLEST_TILE_PX, Tiling
+
+
+@pytest.fixture(scope="module")
+def loss():
+    config = PerceptualLossConfig()
+    layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
+    return PerceptualLoss(FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32"), config)
+
+
+def _never(message):
+    raise AssertionError(message)
+
+
+def test_a_small_picture_needs_no_tiles(loss):
+    tiling = Tiling(loss, (256, 256), None, _never)
+    assert not tiling.is_needed
+    assert tiling.within(lambda tile_px: tile_px) ** 2 >= 256**2, "and a style that is larger than this is cut"
+
+
+def test_less_memory_means_smaller_tiles(loss, monkeypatch):
+    monkeypatch.setattr(memory.psutil.Process, "memory_info", lambda self: type("", (), {"rss": 500_000_000}))
+    tilings = [Tiling(loss, (3000, 4000), gb, _never, optimizer="lbfgs") for gb in (16.0, 7.0, 5.5)]
+    assert [tiling.is_needed for tiling in tilings] == [False, True, True]
+    sizes = [tiling.tile_px for tiling in tilings]
+    assert sizes[0] > sizes[1] > sizes[2] >= SMALLEST_TILE_PX
+    assert tilings[1].peak_bytes < 7.0e9
+    assert Tiling(loss, (3000, 4000), 7.0, _never, optimizer="adam").tile_px > sizes[1], "Adam keeps no pairs"
+    with pytest.raises(OptionError, match=r"--memory: 4000 x 3000 px need at least [\d.]+ GB, received 1"):
+        Tiling(loss, (3000, 4000), 1.0, _never, optimizer="lbfgs")
+    assert Tiling(loss, (3000, 4000), 0.1, _never).tile_px == SMALLEST_TILE_PX, "a score is no reason to fail"
+
+
+def test_the_least_memory_that_is_named_is_enough(loss):
+    with pytest.raises(OptionError, match="need at least") as caught:
+        Tiling(loss, (2000, 2000), 0.1, _never, optimizer="lbfgs")
+    least = float(str(caught.value).split("at least ")[1].split(" GB")[0])
+    assert Tiling(loss, (2000, 2000), least, _never, optimizer="lbfgs").is_needed
+
+
+@pytest.mark.parametrize("refusal", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM")])
+def test_a_refused_allocation_makes_smaller_tiles_and_says_so(loss, refusal):
+    said, tried = [], []
+    tiling = Tiling(loss, (1000, 1000), None, said.append)
+
+    def compute(tile_px):
+        tried.append(tile_px)
+        if tile_px > 300:
+            raise refusal
+        return "done"
+
+    assert tiling.within(compute) == "done"
+    assert tried[1:] == [500, 250], "half of the picture, not of the room there was thought to be"
+    assert said[-1] == "out of memory: going on in tiles of 250 px"
+    assert tiling.within(compute) == "done"
+    assert tried[-1] == 250, "tiles stay small"
+
+
+@pytest.mark.parametrize("memory_gb", [float("nan"), float("inf"), -1.0])
+def test_memory_is_a_finite_number(loss, memory_gb):
+    with pytest.raises(OptionError, match="--memory: expected a finite number of GB"):
+        Tiling(loss, (64, 64), memory_gb, _never)
+
+
+def test_no_tile_small_enough_is_one_line(loss):
+    def compute(tile_px):
+        raise MemoryError
+
+    with pytest.raises(StylizeError, match="out of memory with the smallest tiles"):
+        Tiling(loss, (256, 256), None, lambda message: None).within(compute)
+
+
+_PEAK = """
+import resource, sys
+import numpy as np
+sys.path.insert(0, {tests!r})
+from test_memory import *
+config = PerceptualLossConfig(content_layers=(("relu4_2", 1.0),))
+layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
+loss = PerceptualLoss(FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32"), config)
+side = int(sys.argv[1])
+image, style = np.full((1, side, side, 3), 0.5, np.float32), painting(64, 64, 0)[None]
+targets = loss.targets(image, [(style, 1.0)], tile_px=256)
+loss.value_and_gradient(image, targets, tile_px=256)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_grows_by_the_pixels_alone():
+    """From 1024 to 4096 px: a few arrays of pixels more, none of the activations (some 450 bytes a pixel)."""
+    pytest.importorskip("resource")
+    code = _PEAK.format(tests=str(__file__).rsplit("/", 1)[0])
+    peaks = [
+        float(
+            subprocess.run([sys.executable, "-c", code, str(side)], capture_output=True, text=True, check=True).stdout
+        )
+        for side in (1024, 4096)
+    ]
+    pixels = (4096**2 - 1024**2) / 2**20
+    assert (peaks[1] - peaks[0]) / pixels < 12 * 8, "bytes a pixel"
+
+
+def test_refine_in_tiles_paints_the_same_picture(tiny_networks, monkeypatch):
+    import stylize
+
+    content, style = painting(300, 340, 0), painting(120, 120, 1)
+    options = {"size": 320, "steps": 6, "precision": "float32", "coarsest_px": 220}
+    whole = stylize.refine(content, style, **options).image
+    monkeypatch.setattr(memory, "_LARGEST_TILE_PX", 64)
+    monkeypatch.setattr(memory, "SMALLEST_TILE_PX", 64)
+    monkeypatch.setattr(memory, "_SHARE", 1e-6)
+    messages = []
+    tiled = stylize.refine(content, style, **options, on_message=messages.append).image
+    assert any("in tiles of 64 px" in message for message in messages)
+    np.testing.assert_allclose(tiled, whole, atol=2e-3)
+
+
+def test_tiles_cost_their_halos_and_a_second_pass(loss):
+    tiling = Tiling(loss, (3000, 4000), None, _never)
+    tiling.tile_px = 4000
+    assert tiling.pixels_a_step(3000, 4000) == 12e6
+    tiling.tile_px = 512
+    assert tiling.pixels_a_step(512, 512) == 512**2, "a picture of one tile is not computed in tiles"
+    halo = (512 + 2 * loss.reach_px) ** 2 / 512**2
+    assert tiling.pixels_a_step(3000, 4000) == pytest.approx(12e6 * halo * 3 / 2)
