@@ -12,13 +12,13 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from stylize.errors import ImageError, StylizeError, writing
+from stylize.text import one_line
 
 __all__ = [
     "PICTURE_SUFFIXES",
     "check_place",
     "is_url",
     "joined",
-    "one_line",
     "opened",
     "pictures",
     "sha256",
@@ -190,10 +190,6 @@ def _system(url: str) -> tuple[Any, str]:
         return cast("tuple[Any, str]", url_to_fs(url))
     except (ImportError, ValueError) as error:  # which package an object store needs, or an unknown protocol
         raise StylizeError(f"{url}: {error}") from error
-
-
-def one_line(text: object) -> str:
-    return " ".join(str(text).splitlines())
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ from typing import Any
 from PIL import ExifTags
 
 from stylize.errors import ImageError
-from stylize.files import one_line
 from stylize.images.reading import decoding, identified, opened_picture
+from stylize.text import one_line
 
 __all__ = ["PROVENANCE_MARKER", "PROVENANCE_TAG", "read_provenance"]
 

@@ -16,9 +16,10 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from stylize.errors import ImageError
-from stylize.files import one_line, opened
+from stylize.files import opened
 from stylize.images.picture import ImageSource, Picture
 from stylize.images.resizing import resampled, size_for_long_side
+from stylize.text import one_line
 
 __all__ = ["MAX_PIXELS", "checked_samples", "decoding", "identified", "opened_picture", "read_image"]
 

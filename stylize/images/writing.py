@@ -14,9 +14,10 @@ import numpy as np
 from PIL import Image
 
 from stylize.errors import ImageError
-from stylize.files import check_place, one_line, whole_file
+from stylize.files import check_place, whole_file
 from stylize.images.provenance import PROVENANCE_MARKER, PROVENANCE_TAG
 from stylize.images.reading import checked_samples
+from stylize.text import one_line
 
 __all__ = ["SUFFIXES", "check_output", "encode", "write_image"]
 

@@ -1,0 +1,28 @@
+"""Text for people: durations, and messages on one line."""
+
+from __future__ import annotations
+
+__all__ = ["duration", "one_line", "rough_duration"]
+
+
+def duration(seconds: float) -> str:
+    """Return a measured time: `4.2 s`, `42 s`, `3 min 20 s`, `1 h 40 min`."""
+    if seconds < 99.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 100:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def rough_duration(seconds: float) -> str:
+    """Return an estimated time: `42 s`, `3 min`, `1.7 h`; at least one second."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def one_line(text: object) -> str:
+    """Return the text with its line breaks replaced by spaces."""
+    return " ".join(str(text).splitlines())

@@ -1,0 +1,29 @@
+"""Durations and lines for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from stylize.text import duration, one_line, rough_duration
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (99.4, "99 s"), (99.5, "1 min 40 s"), (120, "2 min"),
+        (5999, "99 min 59 s"), (6000, "1 h 40 min"),
+    ],
+)  # fmt: skip
+def test_measured_times(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "1 s"), (89.4, "89 s"), (90, "2 min"), (5369, "89 min"), (6000, "1.7 h")]
+)
+def test_estimated_times(seconds: float, text: str) -> None:
+    assert rough_duration(seconds) == text
+
+
+def test_a_message_stays_on_one_line() -> None:
+    assert one_line(OSError("no\nroom\r\nleft")) == "no room left"
