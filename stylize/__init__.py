@@ -15,53 +15,87 @@ from typing import TYPE_CHECKING, Any
 from stylize._version import __version__
 
 if TYPE_CHECKING:
-    from stylize.config import FastConfig, RefineConfig
+    from stylize.api import compare, fast, refine
+    from stylize.config import (
+        FastConfig,
+        KeepColors,
+        OptimizationConfig,
+        PerceptualLossConfig,
+        PyramidConfig,
+        RefineConfig,
+    )
     from stylize.errors import ImageError, OptionError, StylizeError, WeightsError
-    from stylize.images.picture import Picture
+    from stylize.images.masks import MaskSource
+    from stylize.images.picture import ImageSource, Picture
+    from stylize.images.provenance import read_provenance
     from stylize.images.reading import read_image
     from stylize.images.writing import write_image
-    from stylize.networks.loaded import Networks
-    from stylize.optimize.progress import Iterate
-    from stylize.presets import PRESETS
-    from stylize.transfer.compare import compare
-    from stylize.transfer.fast import fast
-    from stylize.transfer.refine import refine, refine_config
-    from stylize.transfer.results import Comparison, TransferResult
+    from stylize.networks.loaded import LoadedNetworks, OnDownload, OnMessage
+    from stylize.optimize.checkpoint import Checkpoint, RunContext, read_checkpoint, write_checkpoint
+    from stylize.optimize.progress import HistoryEntry, Iterate, LossTerms
+    from stylize.optimize.pyramid import PyramidLevel
+    from stylize.presets import PRESETS, Preset
+    from stylize.transfer.inputs import StyleSource
+    from stylize.transfer.results import Comparison, NetworkUse, Scored, TransferResult
 
 _HOMES = {
-    "stylize.config": ("FastConfig", "RefineConfig"),
+    "stylize.api": ("compare", "fast", "refine"),
+    "stylize.config": (
+        "FastConfig", "KeepColors", "OptimizationConfig", "PerceptualLossConfig", "PyramidConfig", "RefineConfig",
+    ),
     "stylize.errors": ("ImageError", "OptionError", "StylizeError", "WeightsError"),
-    "stylize.images.picture": ("Picture",),
+    "stylize.images.masks": ("MaskSource",),
+    "stylize.images.picture": ("ImageSource", "Picture"),
+    "stylize.images.provenance": ("read_provenance",),
     "stylize.images.reading": ("read_image",),
     "stylize.images.writing": ("write_image",),
-    "stylize.networks.loaded": ("Networks",),
-    "stylize.optimize.progress": ("Iterate",),
-    "stylize.presets": ("PRESETS",),
-    "stylize.transfer.compare": ("compare",),
-    "stylize.transfer.fast": ("fast",),
-    "stylize.transfer.refine": ("refine", "refine_config"),
-    "stylize.transfer.results": ("Comparison", "TransferResult"),
-}
+    "stylize.networks.loaded": ("LoadedNetworks", "OnDownload", "OnMessage"),
+    "stylize.optimize.checkpoint": ("Checkpoint", "RunContext", "read_checkpoint", "write_checkpoint"),
+    "stylize.optimize.progress": ("HistoryEntry", "Iterate", "LossTerms"),
+    "stylize.optimize.pyramid": ("PyramidLevel",),
+    "stylize.presets": ("PRESETS", "Preset"),
+    "stylize.transfer.inputs": ("StyleSource",),
+    "stylize.transfer.results": ("Comparison", "NetworkUse", "Scored", "TransferResult"),
+}  # fmt: skip
 
 __all__ = [
     "PRESETS",
+    "Checkpoint",
     "Comparison",
     "FastConfig",
+    "HistoryEntry",
     "ImageError",
+    "ImageSource",
     "Iterate",
-    "Networks",
+    "KeepColors",
+    "LoadedNetworks",
+    "LossTerms",
+    "MaskSource",
+    "NetworkUse",
+    "OnDownload",
+    "OnMessage",
+    "OptimizationConfig",
     "OptionError",
+    "PerceptualLossConfig",
     "Picture",
+    "Preset",
+    "PyramidConfig",
+    "PyramidLevel",
     "RefineConfig",
+    "RunContext",
+    "Scored",
+    "StyleSource",
     "StylizeError",
     "TransferResult",
     "WeightsError",
     "__version__",
     "compare",
     "fast",
+    "read_checkpoint",
     "read_image",
+    "read_provenance",
     "refine",
-    "refine_config",
+    "write_checkpoint",
     "write_image",
 ]
 

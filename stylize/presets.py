@@ -17,7 +17,7 @@ from stylize.config import (
 )
 from stylize.errors import OptionError
 
-__all__ = ["PRESETS", "Preset", "preset_config"]
+__all__ = ["PRESETS", "Preset", "preset_config", "with_options"]
 
 
 @dataclass(frozen=True)
@@ -141,19 +141,32 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def preset_config(preset: str, options: Mapping[str, Any]) -> RefineConfig:
-    """Return the config of a preset with `options` over it.
+    """Return the config of a preset with `options` over it, as of `with_options`.
 
     Args:
         preset: a name of `PRESETS`.
-        options: fields of `RefineConfig` and of its parts. Layers may be pairs of a name and None: they share the
-            total weight of the preset's layers.
+        options: fields of `RefineConfig` and of its parts.
 
     Raises:
         OptionError: the preset or an option is unknown, or a value is out of range.
     """
     if preset not in PRESETS:
         raise OptionError(f"preset: expected one of {', '.join(PRESETS)}, received {preset!r}")
-    config, chosen = PRESETS[preset].config, dict(options)
+    return with_options(PRESETS[preset].config, options)
+
+
+def with_options(config: RefineConfig, options: Mapping[str, Any]) -> RefineConfig:
+    """Return a config with `options` set.
+
+    Args:
+        config: what the options replace.
+        options: fields of `RefineConfig` and of its parts. Layers may be pairs of a name and None: they share the
+            total weight of the config's layers.
+
+    Raises:
+        OptionError: an option is unknown, or a value is out of range.
+    """
+    chosen = dict(options)
     for field in ("content_layers", "style_layers"):
         if field in chosen:
             chosen[field] = _layer_weights(field, chosen[field], getattr(config.loss, field))

@@ -277,7 +277,7 @@ class PainterTraining(keras.Model):
         contents = ops.concatenate([contents, contents[: self.config.identities]], 0)
         return self.painter.paint(contents, vectors, white_noise(contents, self.noise))
 
-    def style_loss(self, ours, styles):
+    def gram_loss(self, ours, styles):
         # Gram errors as they are: a logarithm would forgive relu5_1, which is worst, most. Covariances, whose errors
         # can be many times their size, under one: a clamp would leave hard styles without a gradient.
         gram, covariance = style_errors(ours, styles)

@@ -1,8 +1,18 @@
-"""Losses of activations: content, Gram matrices, moments."""
+"""Losses of activations: content, Gram matrices, means and covariances.
+
+Symbols, for one layer with C channels and N = h w positions:
+
+    F, F*   activations of the picture and of the target, (1, h, w, C)
+    G       Gram matrix, sum over positions of f f' / N, (C, C)
+    m, S    mean (C,) and covariance (C, C) of the activations over positions
+
+Gram matrices, means and covariances are made of sums over positions. Sums of tiles add up to the sum of the whole
+picture, and pictures of different sizes compare once the sums are divided by N.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -10,46 +20,141 @@ from stylize.networks.backend import tf
 
 __all__ = [
     "TINY",
+    "GramMatrices",
+    "Moments",
+    "StyleStatistics",
     "content_scale",
+    "gram_loss",
     "gram_sum",
-    "mean_and_covariance",
     "moment_loss",
     "moment_sum",
     "squared_distance",
-    "style_loss",
 ]
 
+# Keeps divisions by the energy of an all-black target finite.
+TINY = 1e-8
 
-def gram_sum(features: Any, guide: Any = None) -> Any:
-    """Sum over positions of f f', of activations f (1, H, W, C): (C, C), float32.
 
-    Over H W it is the Gram matrix of Gatys et al. 2015 (arXiv 1508.06576), equation 3, such that pictures of different
-    sizes compare; sums of tiles add up. With a `guide`, weights of positions (H, W) that sum to 1, it is the guided
-    Gram matrix of Gatys et al. 2017 (arXiv 1611.07865), equation 4, of a channel that is the root of these weights.
-    """
-    return _second_moments(features, guide, with_sums=False)
+# --------------------------------------------------------------------------------------------------------------------
+# Content
+
+
+def squared_distance(activation: Any, target: Any) -> Any:
+    """Return |F - F*|^2, a scalar: the content loss of Gatys et al. 2015 (arXiv 1508.06576), equation 1, times two."""
+    return tf.reduce_sum(tf.math.squared_difference(tf.cast(activation, tf.float32), target))
 
 
 def content_scale(target: Any, normalization: str) -> Any:
-    """What makes a sum of squared differences from an activation `target` the content loss.
+    """Return the factor that turns |F - F*|^2 into the content loss of a layer.
 
-    1 for the `sum` itself, one over their number for the `mean`, and one over |target|^2 for `relative`.
+    Args:
+        target: activations F*, (1, h, w, C); an array where they were put together from tiles.
+        normalization: `sum` gives 1 (Gatys et al. 2015), `mean` one over the number of activations (TensorFlow's
+            tutorial), and `relative` 1 / |F*|^2: the same weight then means the same for every picture and layer.
     """
     if normalization == "sum":
         return tf.constant(1.0)
     if normalization == "mean":
         return 1 / tf.cast(tf.size(target), tf.float32)
-    if isinstance(target, np.ndarray):  # put together from tiles: row by row, as it is large
+    if isinstance(target, np.ndarray):  # Row by row: a float32 copy of the whole array would be large.
         energy = sum(float(np.square(row, dtype=np.float32).sum()) for row in target[0])
         return tf.constant(1 / (energy + TINY), tf.float32)
     return 1 / (tf.reduce_sum(tf.square(target)) + TINY)
 
 
-def style_loss(gram: Any, target: Any, normalization: str) -> Any:
-    """Squared distance of two Gram matrices (..., C, C): the mean over entries, or `relative` to |target|^2.
+# --------------------------------------------------------------------------------------------------------------------
+# Style
 
-    With Gram matrices that are divided by their number of positions, the paper's E = 1/(4 C^2 M^2) |G - A|^2 is a
-    quarter of the mean.
+
+class StyleStatistics(Protocol):
+    """A statistic of activations that stands for style, and the distance of two such statistics."""
+
+    extra_channels: int
+    """Rows and columns of the statistic beyond the C channels."""
+
+    def sums(self, features: Any, weights: Any = None) -> Any:
+        """Return the sums over positions of activations (1, h, w, C), or with `weights` (h, w) the weighted sums."""
+
+    def loss(self, statistics: Any, target: Any, normalization: str) -> Any:
+        """Return the squared distance of statistics (..., n, n) from a target of the same shape: (...)."""
+
+    def covariance(self, statistics: Any) -> Any:
+        """Return the part of the statistics that tells how widely activations vary, (..., C, C)."""
+
+
+class GramMatrices:
+    """Style as Gram matrices (Gatys et al. 2015, arXiv 1508.06576)."""
+
+    extra_channels = 0
+
+    def sums(self, features: Any, weights: Any = None) -> Any:
+        """See `gram_sum`."""
+        return gram_sum(features, weights)
+
+    def loss(self, statistics: Any, target: Any, normalization: str) -> Any:
+        """See `gram_loss`."""
+        return gram_loss(statistics, target, normalization)
+
+    def covariance(self, statistics: Any) -> Any:
+        """Return the Gram matrices."""
+        return statistics
+
+
+class Moments:
+    """Style as means and covariances, of which `moment_loss` gives the reason."""
+
+    extra_channels = 1
+
+    def sums(self, features: Any, weights: Any = None) -> Any:
+        """See `moment_sum`."""
+        return moment_sum(features, weights)
+
+    def loss(self, statistics: Any, target: Any, normalization: str) -> Any:
+        """See `moment_loss`."""
+        return moment_loss(statistics, target, normalization)
+
+    def covariance(self, statistics: Any) -> Any:
+        """Return the covariances."""
+        return _mean_and_covariance(statistics)[1]
+
+
+def gram_sum(features: Any, weights: Any = None) -> Any:
+    """Sum f f' over positions; divided by N, the sum is the Gram matrix.
+
+    Gatys et al. 2015 (arXiv 1508.06576), equation 3. There the sum is not divided by N. With weights, the guided
+    Gram matrix of Gatys et al. 2017 (arXiv 1611.07865), equation 4, whose guidance channel is the root of the weights.
+
+    Args:
+        features: activations (1, h, w, C), float32 or bfloat16.
+        weights: weights of positions (h, w) that sum to 1, or None.
+
+    Returns:
+        (C, C), float32.
+    """
+    return _second_moments(features, weights, with_sums=False)
+
+
+def moment_sum(features: Any, weights: Any = None) -> Any:
+    """Sum f f' over positions, for activations with one more channel of ones: (C + 1, C + 1), float32.
+
+    The last row and column hold the sums of the activations, the last entry the number of positions. Arguments as of
+    `gram_sum`.
+    """
+    return _second_moments(features, weights, with_sums=True)
+
+
+def gram_loss(gram: Any, target: Any, normalization: str) -> Any:
+    """Return the squared distance of Gram matrices, |G - G*|^2 / |G*|^2 or a mean over entries.
+
+    The paper's E = |G - G*|^2 / (4 C^2 N^2), of Gram matrices that are not divided by N, is a quarter of the mean.
+
+    Args:
+        gram: Gram matrices (..., C, C).
+        target: Gram matrices of the same shape.
+        normalization: `relative` divides by |G*|^2, anything else by the number of entries.
+
+    Returns:
+        (...), float32.
     """
     squares = tf.math.squared_difference(gram, target)
     if normalization == "relative":
@@ -57,67 +162,65 @@ def style_loss(gram: Any, target: Any, normalization: str) -> Any:
     return tf.reduce_mean(squares, [-2, -1])
 
 
-def moment_loss(moments: Any, target: Any, normalization: str) -> Any:
-    """Squared distance of two activations' means and covariances, both out of second moments (..., C + 1, C + 1).
+# The covariance of a style that hardly varies (one position, a flat picture) is no measure of its own distance: its
+# energy is taken to be at least this part of |m*|^4.
+_FLATNESS = 0.01
 
-    Second moments are the Gram matrix of an activation with a channel of ones: they hold the mean, too. `relative`:
-    |m - m*|^2 / |m*|^2 + |S - S*|^2 / |S*|^2; otherwise means over entries. One direction, the mean's, holds most of
-    a plain Gram matrix, and is soon met; apart, the covariance gets its due: colours, and strokes that hang together.
+
+def moment_loss(moments: Any, target: Any, normalization: str) -> Any:
+    """Return the squared distance of means and covariances, |m - m*|^2 / |m*|^2 + |S - S*|^2 / |S*|^2.
+
+    This departs from the paper. The direction of the mean holds most of a Gram matrix, and a Gram loss is small once
+    the mean is right. With the mean taken out, the covariance gets a weight of its own: colours, and strokes that
+    belong together.
+
+    Args:
+        moments: second moments (..., C + 1, C + 1): sums of `moment_sum` over N.
+        target: second moments of the same shape.
+        normalization: `relative` as above; anything else divides by the number of entries instead.
+
+    Returns:
+        (...), float32.
     """
-    mean_target, covariance_target = mean_and_covariance(target)
+    mean_target, covariance_target = _mean_and_covariance(target)
     if normalization == "relative":
         energy = tf.reduce_sum(tf.square(mean_target), -1)
-        # Where a style hardly varies (one position, a flat picture), there is no covariance to be relative to.
         spread = tf.reduce_sum(tf.square(covariance_target), [-2, -1]) + _FLATNESS * tf.square(energy)
-        of_mean, of_covariance = 1 / (energy + TINY), 1 / (spread + TINY)
+        mean_scale, covariance_scale = 1 / (energy + TINY), 1 / (spread + TINY)
     else:
         channels = tf.cast(tf.shape(mean_target)[-1], tf.float32)
-        of_mean, of_covariance = 1 / channels, 1 / channels**2
+        mean_scale, covariance_scale = 1 / channels, 1 / channels**2
 
-    # With its own gradient: the matrices are large, and differentiation by parts goes over them again and again.
+    # An own gradient: automatic differentiation passes over the large matrices several times more.
     @tf.custom_gradient
     def loss(moments: Any) -> Any:
-        mean, covariance = mean_and_covariance(moments)
+        mean, covariance = _mean_and_covariance(moments)
         mean_off, covariance_off = mean - mean_target, covariance - covariance_target
         squares = tf.reduce_sum(tf.square(mean_off), -1), tf.reduce_sum(tf.square(covariance_off), [-2, -1])
 
         def gradient(upstream: Any) -> Any:
-            by_covariance = (2 * upstream * of_covariance)[..., None, None] * covariance_off
-            # A covariance is the second moments less the mean's product with itself.
-            by_mean = (2 * upstream * of_mean)[..., None] * mean_off - 2 * tf.linalg.matvec(by_covariance, mean)
+            by_covariance = (2 * upstream * covariance_scale)[..., None, None] * covariance_off
+            # S = (second moments) - m m': the covariance depends on the mean, too.
+            by_mean = (2 * upstream * mean_scale)[..., None] * mean_off - 2 * tf.linalg.matvec(by_covariance, mean)
             columns = tf.concat([by_covariance, by_mean[..., None]], -1)
             return tf.concat([columns, tf.zeros_like(columns[..., :1, :])], -2)
 
-        return of_mean * squares[0] + of_covariance * squares[1], gradient
+        return mean_scale * squares[0] + covariance_scale * squares[1], gradient
 
     return loss(moments)
 
 
-def mean_and_covariance(moments: Any) -> tuple[Any, Any]:
+def _mean_and_covariance(moments: Any) -> tuple[Any, Any]:
+    """Split second moments (..., C + 1, C + 1) into means (..., C) and covariances (..., C, C)."""
     mean = moments[..., :-1, -1]
     return mean, moments[..., :-1, :-1] - mean[..., :, None] * mean[..., None, :]
 
 
-_FLATNESS = 0.01
+def _second_moments(features: Any, weights: Any, with_sums: bool) -> Any:
+    """Return F' diag(weights) F for features (1, h, w, C), with `with_sums` bordered by the sums over positions.
 
-# An all-black target has no energy to be relative to.
-TINY = 1e-8
-
-
-def squared_distance(activation: Any, target: Any) -> Any:
-    return tf.reduce_sum(tf.math.squared_difference(tf.cast(activation, tf.float32), target))
-
-
-def moment_sum(features: Any, guide: Any = None) -> Any:
-    """As `gram_sum` of the features with a channel of ones, without copying them."""
-    return _second_moments(features, guide, with_sums=True)
-
-
-def _second_moments(features: Any, guide: Any, with_sums: bool) -> Any:
-    """Return F' diag(guide) F for features F (H W, C); `with_sums` bordered by its sums over positions, (C + 1, C + 1).
-
-    With its own gradient: by symmetry one product with the features, where differentiation by parts takes two; in the
-    features' precision, as it is a gradient of theirs, while statistics are always float32.
+    The gradient is written by hand. By symmetry it is one matrix product with the features, where automatic
+    differentiation takes two. The product runs in the features' precision; the statistics are always float32.
     """
 
     @tf.custom_gradient
@@ -125,13 +228,13 @@ def _second_moments(features: Any, guide: Any, with_sums: bool) -> Any:
         channels = features.shape[-1]
         flat = tf.reshape(features, [-1, channels])
         exact = tf.cast(flat, tf.float32)
-        weights = None if guide is None else tf.reshape(guide, [-1, 1])
-        weighted = exact if weights is None else exact * weights
+        column_weights = None if weights is None else tf.reshape(weights, [-1, 1])
+        weighted = exact if column_weights is None else exact * column_weights
         second = tf.matmul(weighted, exact, transpose_a=True)
         if with_sums:
-            # Row by row: one long float32 sum loses the digits that covariances, differences, are made of.
+            # Row by row: one long float32 sum loses digits, and covariances are small differences of such sums.
             sums = tf.reduce_sum(tf.reduce_sum(tf.reshape(weighted, tf.shape(features)[1:]), 1), 0)
-            count = tf.cast(tf.shape(flat)[0], tf.float32) if weights is None else tf.reduce_sum(weights)
+            count = tf.cast(tf.shape(flat)[0], tf.float32) if weights is None else tf.reduce_sum(column_weights)
             column = tf.concat([sums, [count]], 0)
             second = tf.concat([tf.concat([second, sums[None]], 0), column[:, None]], 1)
 
@@ -140,8 +243,8 @@ def _second_moments(features: Any, guide: Any, with_sums: bool) -> Any:
             slope = tf.matmul(flat, both[:channels, :channels])
             if with_sums:
                 slope = tf.nn.bias_add(slope, both[:channels, channels])
-            if weights is not None:
-                slope *= tf.cast(weights, slope.dtype)
+            if column_weights is not None:
+                slope *= tf.cast(column_weights, slope.dtype)
             return tf.reshape(slope, tf.shape(features))
 
         return second, gradient

@@ -1,41 +1,107 @@
-"""Where the style loss looks: regions and octaves."""
+"""Where the style loss looks: regions that masks make, and octaves (the picture at full, half, quarter size, ...)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from stylize.config import SMALLEST_PX
+from stylize.losses.features import TINY
 from stylize.networks.backend import tf
 
-__all__ = ["FEWEST_POSITIONS", "OCTAVE_SHARE", "Guidance", "octave_pyramid"]
+__all__ = ["Regions", "count_octaves", "masked_regions", "octave_pyramid", "region_count", "whole_picture"]
 
-# Of fewer positions, and less than half of all there are, a Gram matrix tells nothing of a region.
-FEWEST_POSITIONS = 4
-
-# Alike, octaves take the finest strokes and the scene; a half leaves long strokes enough (benchmarks/README.md).
-OCTAVE_SHARE = 0.5
+# Each octave weighs half as much as the next larger one. With equal weights, fine strokes and content are lost
+# (benchmarks/README.md).
+_OCTAVE_DECAY = 0.5
+# Regions that cover fewer positions of a layer, and less than half of all positions, are left out there: so few
+# activations do not determine a Gram matrix.
+_FEWEST_POSITIONS = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Guidance:
-    """Where the style loss looks: the R regions of a picture, or all of it as one; by layer name, for each octave."""
+class Regions:
+    """The R regions of a picture in which style is compared; without masks one region, the whole picture.
 
-    weights: Sequence[Mapping[str, Any]]
-    """Of positions, (R, h, w), each region's sum to 1; nothing by name where all positions count alike."""
+    Attributes:
+        position_weights: for each octave, by layer, (R, h, w): weights of positions, of which each region's sum is 1.
+            Empty mappings for the whole picture, whose positions all count alike.
+        shares: for each octave, by layer, (R,): how much each region's loss counts. Shares are q in the equation of
+            `stylize.losses.objective`; 0 where a region has too few positions.
+        masks: each region's pixels, (H, W) in [0, 1]; None for the whole picture.
+        areas: how much each region's palette counts, a in the equation.
+    """
+
+    position_weights: Sequence[Mapping[str, Any]]
     shares: Sequence[Mapping[str, Any]]
-    """(R,), how much each region's loss counts: 0 where it has too few positions to tell."""
-    masks: Sequence[np.ndarray | None] = (None,)
-    """Each region's pixels, (H, W); None where all count alike."""
+    masks: Sequence[NDArray[np.float32] | None] = (None,)
     areas: Sequence[float] = (1.0,)
-    """How much each region's palette counts."""
+
+    @property
+    def octaves(self) -> int:
+        """How many octaves are compared."""
+        return len(self.position_weights)
+
+
+def whole_picture(layers: Sequence[str], octaves: int) -> Regions:
+    """Return the one region of a picture without masks, for the style layers and a number of octaves."""
+    total = sum(_OCTAVE_DECAY**octave for octave in range(octaves))
+    shares = [tf.constant([_OCTAVE_DECAY**octave / total]) for octave in range(octaves)]
+    return Regions([{}] * octaves, [dict.fromkeys(layers, share) for share in shares])
+
+
+def masked_regions(masks: NDArray[np.float32], octaves: int, strides: Mapping[str, int]) -> Regions:
+    """Return the regions that masks make.
+
+    A region counts by its part of the painted area, and all regions together by the painted part of the picture. The
+    content loss and the total variation are of the whole picture: they keep their balance with the style.
+
+    Args:
+        masks: (R, H, W) in [0, 1], none of them 0 everywhere.
+        octaves: the number of octaves.
+        strides: the style layers, and for each its pixels between two positions.
+    """
+    areas = masks.sum(axis=(1, 2)) / masks.sum() * masks.any(axis=0).mean()
+    weights: list[dict[str, Any]] = []
+    counts: list[dict[str, NDArray[np.float64]]] = []
+    for octave, plane in enumerate(octave_pyramid(tf.constant(masks[..., None], tf.float32), octaves)):
+        weights.append({})
+        counts.append({})
+        for name, stride in strides.items():
+            guides = tf.nn.avg_pool2d(plane, stride, stride, "VALID")[..., 0].numpy()
+            sums, positions = guides.sum(axis=(1, 2)), math.prod(guides.shape[1:])
+            fewest = masks.max(axis=(1, 2)) * min(_FEWEST_POSITIONS, positions / 2)
+            counted = (sums > 0) & (sums >= fewest)
+            scale = counted / np.where(counted, sums, 1)
+            weights[-1][name] = tf.constant(guides * scale[:, None, None], tf.float32)
+            counts[-1][name] = counted * _OCTAVE_DECAY**octave
+    totals = {name: np.sum([each[name] for each in counts], axis=0) for name in strides}
+    shares = [
+        {name: tf.constant(areas * each[name] / np.maximum(totals[name], TINY), tf.float32) for name in totals}
+        for each in counts
+    ]
+    return Regions(weights, shares, list(masks), areas.tolist())
 
 
 def octave_pyramid(image: Any, count: int) -> Iterator[Any]:
-    """Yield the picture at full, half, quarter size..."""
+    """Yield `image` (N, H, W, C) at full, half, quarter size and so on, `count` sizes; each is a 2 x 2 mean."""
     for octave in range(count):
         if octave:
             image = tf.nn.avg_pool2d(image, 2, 2, "VALID")
         yield image
+
+
+def count_octaves(most: int, *pictures: Any) -> int:
+    """Return how many octaves, `most` at most, leave all of `pictures` (1, H, W, 3) large enough for the network."""
+    smallest = min(min(picture.shape[1:3]) for picture in pictures)
+    return 1 + sum(smallest >> octave >= SMALLEST_PX for octave in range(1, most))
+
+
+def region_count(position_weights: Mapping[str, Any]) -> int | None:
+    """Return how many masked regions an octave's weights are of; None for the whole picture."""
+    return len(next(iter(position_weights.values()))) if position_weights else None

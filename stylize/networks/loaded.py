@@ -1,16 +1,15 @@
-"""Networks that stay loaded between runs."""
+"""Networks that stay loaded between runs, and what was computed with them."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
-import math
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stylize.errors import OptionError, WeightsError
 from stylize.networks import registry, store
@@ -18,46 +17,81 @@ from stylize.networks.store import LocalWeights
 from stylize.networks.style_vectors import StyleVectors
 
 if TYPE_CHECKING:
-    from stylize.config import RefineConfig
-    from stylize.losses.objective import PerceptualLoss, StyleTargets
     from stylize.networks.vgg import FeatureEncoder
 
-__all__ = ["MAX_TARGETS_BYTES", "Networks", "OnDownload", "OnMessage", "Stylizer", "load_magenta"]
+__all__ = ["LoadedNetworks", "OnDownload", "OnMessage", "SizedCache", "Stylizer", "load_magenta"]
 
 _T = TypeVar("_T")
-#: Of each kind: weights and layers that every visitor of a server sets anew are not to fill its memory.
-_MOST_KEPT = 4
 
 OnMessage = Callable[[str], None]
+#: Receives a file name, the bytes so far, and the bytes in all where they are known.
 OnDownload = Callable[[str, int, int | None], None]
-
-#: How much of the styles' Gram matrices is kept: some forty sizes of a style under VGG-19.
-MAX_TARGETS_BYTES = 300_000_000
 
 
 class Stylizer(Protocol):
-    """What every feed-forward network can do."""
+    """A feed-forward network for arbitrary styles."""
 
-    def stylize(self, content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], strength: float) -> np.ndarray:
-        """Paint float32 (H, W, 3) in [0, 1] with weighted styles of the same kind; 0 gives the content back."""
+    def stylize(
+        self, content: NDArray[np.float32], styles: Sequence[tuple[NDArray[np.float32], float]], strength: float
+    ) -> NDArray[np.float32]:
+        """Paint a content in the weighted mean of styles.
+
+        Args:
+            content: (H, W, 3), sRGB in [0, 1].
+            styles: pairs of a picture (h, w, 3) and a weight; weights sum to 1.
+            strength: 0 gives the content back, 1 is the full style.
+        """
         ...
 
 
-class Networks:
+class SizedCache:
+    """Keeps what was used last, up to a number of bytes."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._kept: dict[Hashable, tuple[Any, int]] = {}
+        self._lock = threading.RLock()
+
+    def get(self, key: Hashable, make: Callable[[], _T], size_of: Callable[[_T], int]) -> _T:
+        """Return what is kept under `key`, or make it; `size_of` returns its bytes."""
+        with self._lock:
+            if key in self._kept:
+                made, size = self._kept.pop(key)
+            else:
+                made = make()
+                size = size_of(made)
+            self._kept[key] = made, size  # The newest last.
+            while len(self._kept) > 1 and sum(size for _, size in self._kept.values()) > self._limit_bytes:
+                del self._kept[next(iter(self._kept))]
+            return made
+
+
+# Loaded things of each kind. Visitors of a server may ask for other layers and weights each time, which must not fill
+# the memory.
+_MOST_KEPT = 4
+# The style targets of some forty sizes of one style under VGG-19.
+_STYLE_TARGETS_BYTES = 300_000_000
+
+
+class LoadedNetworks:
     """Finds networks by name and keeps them loaded; give one to many calls of `fast`, `refine` and `compare`.
 
-    What `auto` stands for is settled at the first call that asks. May be used from several threads.
+    The network that `auto` stands for is chosen at the first call and kept. Several threads may use one object.
 
     Args:
-        leave_traces: whether style vectors are kept in files, too, for other processes.
+        cache_to_disk: whether style vectors are also kept in files, for other processes.
+        style_targets_bytes: how much memory the targets of styles may take.
+
+    Attributes:
+        style_targets: what styles ask for under a loss, by network, style and size.
     """
 
-    def __init__(self, *, leave_traces: bool = True) -> None:
-        self._leave_traces = leave_traces
+    def __init__(self, *, cache_to_disk: bool = True, style_targets_bytes: int = _STYLE_TARGETS_BYTES) -> None:
+        self._cache_to_disk = cache_to_disk
         self._found: dict[tuple[str, str], LocalWeights] = {}
-        self._loaded: dict[Any, Any] = {}
-        self._targets: dict[Any, StyleTargets] = {}
+        self._loaded: dict[Hashable, Any] = {}
         self._lock = threading.RLock()
+        self.style_targets = SizedCache(style_targets_bytes)
 
     def find(
         self,
@@ -68,7 +102,19 @@ class Networks:
         on_message: OnMessage | None = None,
         on_download: OnDownload | None = None,
     ) -> LocalWeights:
-        """Return a network's files; `auto` chooses among those of its role. Raises OptionError, WeightsError."""
+        """Return the files of a network.
+
+        Args:
+            name: a name of the registry, or `auto`, which chooses among the networks of the role.
+            role: stylizer or features.
+            offline: whether nothing may be downloaded.
+            on_message: receives what the user should know, such as which network `auto` stands for.
+            on_download: receives the progress of downloads.
+
+        Raises:
+            OptionError: no network of this role has the name.
+            WeightsError: the files are missing, damaged, or cannot be downloaded.
+        """
         with self._lock:
             if (name, role) not in self._found:
                 if name == "auto":
@@ -86,65 +132,44 @@ class Networks:
 
     def stylizer(self, found: LocalWeights, on_message: OnMessage | None = None) -> Stylizer:
         """Return a feed-forward network, loaded."""
-        return self._kept(("stylizer", found.name), lambda: _load_stylizer(found, on_message, self._leave_traces))
+        return self.keep("stylizer", found.name, lambda: _load_stylizer(found, on_message, self._cache_to_disk))
 
-    def encoder(self, found: LocalWeights, layers: Sequence[str], **options: Any) -> FeatureEncoder:
-        """Return a `FeatureEncoder` of these layers and options."""
+    def encoder(
+        self,
+        found: LocalWeights,
+        layers: Sequence[str],
+        *,
+        pooling: Literal["max", "avg"] = "max",
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        edge_padding: bool = False,
+    ) -> FeatureEncoder:
+        """Return a `FeatureEncoder` of these layers and options, loaded."""
         from stylize.networks.vgg import FeatureEncoder, load_encoder_weights
 
-        key = ("encoder", found.name, tuple(layers), tuple(sorted(options.items())))
-        return self._kept(key, lambda: FeatureEncoder(load_encoder_weights(found), layers, **options))
+        def load() -> FeatureEncoder:
+            return FeatureEncoder(
+                load_encoder_weights(found), layers, pooling=pooling, precision=precision, edge_padding=edge_padding
+            )
 
-    def loss(self, found: LocalWeights, config: RefineConfig) -> PerceptualLoss:
-        """Return the loss that `config` describes, under the features of `found`, with its graph."""
-        from stylize.losses.objective import PerceptualLoss
-        from stylize.networks.vgg import content_layers_under
+        return self.keep("encoder", (found.name, tuple(layers), pooling, precision, edge_padding), load)
 
-        relative = config.loss.normalization == "relative"
-        content_layers = config.loss.content_layers
-        if relative:
-            content_layers = content_layers_under(found.name, content_layers)
-        layers = [name for name, _ in (*content_layers, *config.loss.style_layers)]
-        encoder = self.encoder(found, layers, pooling=config.pooling, precision=config.precision, edge_padding=relative)
-        smoothing = config.loss.total_variation_weight * encoder.grain * config.strength
-        loss_config = dataclasses.replace(config.loss, content_layers=content_layers, total_variation_weight=smoothing)
-        return self._kept(("loss", encoder, loss_config), lambda: PerceptualLoss(encoder, loss_config))
-
-    def style_targets(
-        self, loss: PerceptualLoss, picture: str | None, style: np.ndarray, octaves: int, tile_px: int | None = None
-    ) -> StyleTargets:
-        """Return what `style`, (1, h, w, 3) of the picture with the hash `picture`, asks for under `loss`.
-
-        A style is encoded once a size and kept, the last used `MAX_TARGETS_BYTES` of them. Without a hash: always anew.
-        """
-        if picture is None:
-            return loss.style_targets(style, octaves, tile_px)
-        key = (*loss.style_key, picture, style.shape, octaves)
+    def keep(self, kind: str, key: Hashable, load: Callable[[], _T]) -> _T:
+        """Return what is kept under `kind` and `key`, or load it; of each kind the last four are kept."""
         with self._lock:
-            targets = self._targets.pop(key, None) or loss.style_targets(style, octaves, tile_px)
-            self._targets[key] = targets
-            while len(self._targets) > 1 and sum(map(_targets_bytes, self._targets.values())) > MAX_TARGETS_BYTES:
-                del self._targets[next(iter(self._targets))]
-            return targets
-
-    def _kept(self, key: Any, load: Callable[[], _T]) -> _T:
-        with self._lock:
-            loaded: _T = self._loaded.pop(key) if key in self._loaded else load()
-            self._loaded[key] = loaded  # the newest last
-            for old in [other for other in self._loaded if other[0] == key[0]][:-_MOST_KEPT]:
+            place = (kind, key)
+            loaded: _T = self._loaded.pop(place) if place in self._loaded else load()
+            self._loaded[place] = loaded  # The newest last.
+            places = [other for other in self._loaded if isinstance(other, tuple) and other[0] == kind]
+            for old in places[:-_MOST_KEPT]:
                 del self._loaded[old]
             return loaded
 
 
-def _targets_bytes(targets: StyleTargets) -> int:
-    return sum(4 * math.prod(gram.shape) for grams in targets for gram in grams.values())
-
-
-def _load_stylizer(found: LocalWeights, on_message: OnMessage | None = None, leave_traces: bool = True) -> Stylizer:
-    # Each branch imports its own framework only: mini and int8 need no TensorFlow.
+def _load_stylizer(found: LocalWeights, on_message: OnMessage | None, cache_to_disk: bool) -> Stylizer:
+    # Each branch imports its own framework only: mini and magenta-int8 need no TensorFlow.
     if found.name in ("mini", "magenta-int8"):
         encoder, painter = found.files
-        recall = StyleVectors(found.sha256[encoder.name], in_files=leave_traces).of
+        recall = StyleVectors(found.sha256[encoder.name], in_files=cache_to_disk).of
         if found.name == "mini":
             from stylize.networks.mini import MiniStylizer
 
@@ -155,23 +180,23 @@ def _load_stylizer(found: LocalWeights, on_message: OnMessage | None = None, lea
     return load_magenta(found, on_message)
 
 
-def load_magenta(found: LocalWeights, say: OnMessage | None = None) -> Stylizer:
-    """Return TF-Hub's network: as LiteRT runs it, once it is converted, which the first use does; else as it is."""
+def load_magenta(found: LocalWeights, on_message: OnMessage | None = None) -> Stylizer:
+    """Return TF-Hub's network. The first use converts it to LiteRT, which starts sooner; else the SavedModel serves."""
     from stylize.networks.magenta import ConvertedStylizer, MagentaStylizer, convert
 
     kept = store.conversion(found)
     saved_model = None
     if kept is None:
         saved_model = MagentaStylizer(found.folder)
-        if say is not None:
-            say(f"converting {found.name} to LiteRT, once, so that it starts quicker from now on")
-        # A home that can't be written to: the SavedModel serves.
+        if on_message is not None:
+            on_message(f"converting {found.name} to LiteRT, once, so that it starts quicker from now on")
+        # Where the folder cannot be written to, the SavedModel serves.
         with contextlib.suppress(WeightsError):
             kept = store.keep_conversion(found, functools.partial(convert, saved_model))
-        if say is not None and kept is not None and kept.path is None:
-            say(f"{found.name} goes on as a SavedModel: {kept.detail}")
+        if on_message is not None and kept is not None and kept.path is None:
+            on_message(f"{found.name} goes on as a SavedModel: {kept.detail}")
     if kept is not None and kept.path is not None:
-        # Damaged since: the SavedModel serves.
+        # Where the conversion was damaged since, the SavedModel serves.
         with contextlib.suppress(ValueError):
             return ConvertedStylizer(kept.path)
     return saved_model or MagentaStylizer(found.folder)

@@ -1,112 +1,114 @@
-"""`compare`: `fast` and `refine` side by side, with numbers."""
+"""`compare`: `fast` and `refine` side by side, or finished pictures, with numbers."""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stylize.config import (
-    GATYS_STYLE_LAYERS,
-    SMALLEST_PX,
-    PerceptualLossConfig,
-    RefineConfig,
-)
-from stylize.images.masks import MaskSource
+from stylize.config import GATYS_STYLE_LAYERS, SMALLEST_PX, PerceptualLossConfig, RefineConfig
 from stylize.images.picture import ImageSource
 from stylize.images.reading import read_image
 from stylize.images.resizing import resized
-from stylize.networks.loaded import Networks, OnDownload, OnMessage
+from stylize.losses.objective import Objective
+from stylize.networks.backend import tf
 from stylize.networks.store import LocalWeights
-from stylize.optimize.progress import Iterate, LossTerms
-from stylize.presets import preset_config
+from stylize.optimize.progress import LossTerms
 from stylize.transfer.fast import run_fast
-from stylize.transfer.inputs import Inputs, StyleSource, Surroundings
-from stylize.transfer.refine import level_losses, run_refine, style_at
-from stylize.transfer.results import Comparison, Scored, TransferResult, network_use
+from stylize.transfer.inputs import Inputs
+from stylize.transfer.levels import level_losses, level_size, make_objective, picture_pyramid, style_at
+from stylize.transfer.refine import run_refine
+from stylize.transfer.results import Comparison, NetworkUse, Scored, TransferResult
+from stylize.transfer.session import NO_CALLBACKS, Callbacks, Session
+from stylize.transfer.tiling import Tiling
 
-if TYPE_CHECKING:
-    pass
+__all__ = ["run_compare"]
 
-__all__ = ["compare"]
-
-
-def compare(
-    content: ImageSource,
-    style: StyleSource,
-    *,
-    mask: MaskSource = (),
-    images: Sequence[ImageSource] | None = None,
-    preset: str = "default",
-    refine_config: RefineConfig | None = None,
-    offline: bool = False,
-    on_start: Callable[[np.ndarray], None] | None = None,
-    on_iterate: Callable[[Iterate], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
-    memory_gb: float | None = None,
-    networks: Networks | None = None,
-    on_message: OnMessage | None = None,
-    on_download: OnDownload | None = None,
-    **options: Any,
-) -> Comparison:
-    """Run `fast` and `refine` on one pair (or take finished `images`) and score all under the same features.
-
-    `options` and `mask` are as of `refine`. Raises ImageError, WeightsError, OptionError.
-    """
-    config = refine_config.replace(**options) if refine_config is not None else preset_config(preset, options)
-    surroundings = Surroundings(networks or Networks(), offline, on_message, on_download, memory_gb)
-    inputs = Inputs.read(content, style, mask, config.size, surroundings)
-    candidates: list[tuple[str, np.ndarray, TransferResult | None, int | None]] = []
-    results: tuple[TransferResult, ...] = ()
-    if images is not None:
-        for number, image in enumerate(images, start=1):
-            picture = read_image(image)
-            label = Path(picture.path).name if picture.path else f"image {number}"
-            candidates.append((label, resized(picture.pixels, *inputs.size), None, None))
-    else:
-        began = time.perf_counter()
-        preview = run_fast(inputs, config.preview, surroundings, began)
-        candidates.append(("fast", preview.image, preview, _peak_memory_bytes()))
-        refined = run_refine(
-            inputs, config, surroundings, time.perf_counter(), preview, on_start, on_iterate, should_stop, None
-        )
-        candidates.append(("refined", refined.image, refined, _peak_memory_bytes()))
-        results = (preview, refined)
-    found = surroundings.network(config.features, "features")
-    score = _Yardstick(inputs, surroundings, found)
-    losses: list[LossTerms | None] = [None] * len(candidates)
-    if results:
-        height, width = (max(SMALLEST_PX, side) for side in inputs.size)
-        loss = surroundings.networks.loss(found, config)
-        tiling = surroundings.tiling(loss, inputs)
-        evaluate = level_losses(inputs, config, surroundings.networks, loss, tiling)(height, width)
-        losses = [evaluate(resized(image, height, width))[0] for _, image, _, _ in candidates]
-    return Comparison(
-        content=dataclasses.replace(inputs.content, pixels=inputs.content_pixels, alpha=inputs.alpha),
-        styles=inputs.styles,
-        features=network_use(found),
-        scores=tuple(
-            dataclasses.replace(score(label, resized(image, *inputs.size), result, memory), losses=terms)
-            for (label, image, result, memory), terms in zip(candidates, losses, strict=True)
-        ),
-        results=results,
-    )
-
-
+# The window of SSIM in Wang et al. 2004.
 _SSIM_WINDOW_PX = 11
 
 
-class _Yardstick:
-    """Scores pictures of one pair: relative losses at relu1_1 to relu5_1 and relu4_2, in float32, and SSIM."""
+def run_compare(
+    inputs: Inputs,
+    config: RefineConfig,
+    session: Session,
+    callbacks: Callbacks = NO_CALLBACKS,
+    *,
+    images: Sequence[ImageSource] | None = None,
+) -> Comparison:
+    """Paint with `fast` and `refine`, or take finished pictures, and score all under the same features.
 
-    def __init__(self, inputs: Inputs, surroundings: Surroundings, found: LocalWeights) -> None:
-        from stylize.losses.objective import PerceptualLoss
+    Args:
+        inputs: the pictures.
+        config: the options of `refine`; the preview is that which `refine` starts from.
+        session: networks, messages and memory.
+        callbacks: of the refinement.
+        images: finished pictures to score; None to paint.
 
+    Raises:
+        ImageError: a finished picture cannot be read.
+        OptionError: as `run_refine`.
+        WeightsError: a network cannot be had.
+    """
+    candidates = _painted(inputs, config, session, callbacks) if images is None else _finished(images, inputs.size)
+    features = session.network(config.features, "features")
+    scorer = _Scorer(inputs, session, features)
+    losses = _losses(candidates, inputs, config, session, features) if images is None else [None] * len(candidates)
+    return Comparison(
+        content=dataclasses.replace(inputs.content, pixels=inputs.content_pixels, alpha=inputs.alpha),
+        styles=inputs.styles,
+        features=NetworkUse.of(features),
+        scores=tuple(scorer.score(each, terms) for each, terms in zip(candidates, losses, strict=True)),
+        results=tuple(each.result for each in candidates if each.result is not None),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A picture to score, float32 (H, W, 3) at the output's size; of a finished picture no more is known."""
+
+    label: str
+    image: NDArray[np.float32]
+    result: TransferResult | None = None
+    peak_memory_bytes: int | None = None
+
+
+def _painted(inputs: Inputs, config: RefineConfig, session: Session, callbacks: Callbacks) -> list[_Candidate]:
+    preview = run_fast(inputs, config.preview, session)
+    fast = _Candidate("fast", preview.image, preview, _peak_memory_bytes())
+    refined = run_refine(inputs, config, session, callbacks, preview=preview)
+    return [fast, _Candidate("refined", refined.image, refined, _peak_memory_bytes())]
+
+
+def _finished(images: Sequence[ImageSource], size: tuple[int, int]) -> list[_Candidate]:
+    pictures = [read_image(image) for image in images]
+    return [
+        _Candidate(Path(each.path).name if each.path else f"image {number}", resized(each.pixels, *size))
+        for number, each in enumerate(pictures, start=1)
+    ]
+
+
+def _losses(
+    candidates: Sequence[_Candidate], inputs: Inputs, config: RefineConfig, session: Session, features: LocalWeights
+) -> list[LossTerms]:
+    """Return the losses under the objective of the refinement, at the output's size."""
+    size = level_size(inputs.size, max(inputs.size))
+    objective = make_objective(config, features, session)
+    pyramid = picture_pyramid(inputs, config, [size])
+    tiling = Tiling.of_run(objective, inputs, session)
+    loss = level_losses(pyramid, config.strength, objective, tiling, session.loaded.style_targets)(0)
+    return [loss(resized(each.image, *size))[0] for each in candidates]
+
+
+class _Scorer:
+    """Scores pictures: relative losses at relu1_1 to relu5_1 and relu4_2, in float32, and SSIM."""
+
+    def __init__(self, inputs: Inputs, session: Session, features: LocalWeights) -> None:
         config = PerceptualLossConfig(
             content_layers=(("relu4_2", 1.0),),
             style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS),
@@ -114,41 +116,42 @@ class _Yardstick:
             statistics="gram",
             relative_to_content=False,
         )
-        encoder = surroundings.networks.encoder(found, ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32")
-        self._loss = PerceptualLoss(encoder, config)
-        self._content = self._enlarged(inputs.content_pixels)
+        encoder = session.loaded.encoder(features, ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32")
+        self._objective = Objective(encoder, config)
+        self._size = inputs.size
+        self._content = _large_enough(inputs.content_pixels)
         styles = [(style_at(style, max(inputs.size)), weight) for style, weight in inputs.styles]
-        self._tiling = surroundings.tiling(self._loss, inputs)
+        self._tiling = Tiling.of_run(self._objective, inputs, session)
         masks = inputs.masks_at(*self._content.shape[:2])
         self._targets = self._tiling.within(
-            lambda tile_px: self._loss.targets(self._content[None], styles, tile_px, masks)
+            lambda tile_px: self._objective.targets.encode(self._content[None], styles, tile_px, masks)
         )
 
-    @staticmethod
-    def _enlarged(pixels: np.ndarray) -> np.ndarray:
-        height, width = pixels.shape[:2]
-        return resized(pixels, max(SMALLEST_PX, height), max(SMALLEST_PX, width))
-
-    def __call__(
-        self, label: str, image: np.ndarray, result: TransferResult | None, peak_memory_bytes: int | None
-    ) -> Scored:
-        from stylize.networks.backend import tf
-
-        # As the file will hold it: eight bits a channel.
-        pixels = self._enlarged(np.round(image * 255) / 255).astype(np.float32)
-        terms = self._tiling.within(lambda tile_px: self._loss.value(pixels[None], self._targets, tile_px))
+    def score(self, candidate: _Candidate, losses: LossTerms | None) -> Scored:
+        """Return the picture with its scores; `losses` are those of the refinement's objective."""
+        image, result = resized(candidate.image, *self._size), candidate.result
+        # In eight bits a channel, as the file holds the picture.
+        pixels = _large_enough((np.round(image * 255) / 255).astype(np.float32))
+        terms = self._tiling.within(lambda tile_px: self._objective.value(pixels[None], self._targets, tile_px))
         window = min(_SSIM_WINDOW_PX, *pixels.shape[:2])
         return Scored(
-            label=label,
+            label=candidate.label,
             image=image,
             content_loss=terms["content"],
             style_loss=terms["style"],
             style_loss_per_layer=terms["style_per_layer"],
             ssim=float(tf.image.ssim(tf.constant(self._content), tf.constant(pixels), 1.0, filter_size=window)),
             seconds=None if result is None else result.seconds,
-            peak_memory_bytes=peak_memory_bytes,
+            peak_memory_bytes=candidate.peak_memory_bytes,
             networks=() if result is None else result.networks,
+            losses=losses,
         )
+
+
+def _large_enough(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Enlarge a picture of under 16 px a side to what the feature network can see."""
+    height, width = pixels.shape[:2]
+    return resized(pixels, max(SMALLEST_PX, height), max(SMALLEST_PX, width))
 
 
 def _peak_memory_bytes() -> int | None:

@@ -1,50 +1,53 @@
-"""The pictures of a run, read once."""
+"""The pictures of a run, read once, and what becomes of them: regions, colours, provenance."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stylize._version import __version__
-from stylize.config import (
-    FastConfig,
-    KeepColors,
-    RefineConfig,
-)
+from stylize.config import FastConfig, KeepColors, RefineConfig
 from stylize.errors import OptionError
 from stylize.images.color import with_colors_of, with_palette_of
 from stylize.images.masks import Masks, MaskSource
 from stylize.images.picture import ImageSource, Picture
 from stylize.images.reading import read_image
 from stylize.images.resizing import resized, size_for_long_side
-from stylize.networks import registry
-from stylize.networks.loaded import Networks, OnDownload, OnMessage
-from stylize.networks.store import LocalWeights
 from stylize.transfer.results import NetworkUse
 
-if TYPE_CHECKING:
-    from stylize.losses.objective import PerceptualLoss
-    from stylize.transfer.memory import Tiling
+__all__ = ["STYLE_PX", "Inputs", "StyleSource", "WeightedStyles"]
 
-__all__ = ["STYLE_PX", "Inputs", "StyleSource", "Surroundings"]
-
+#: A picture, several pictures, or pairs of a picture and a weight.
 StyleSource = ImageSource | Sequence[ImageSource] | Sequence[tuple[ImageSource, float]]
+WeightedStyles = tuple[tuple[Picture, float], ...]
+
+#: Stylizers look at a style at 256 px (short side) or at up to 512 px (long side).
+STYLE_PX = 512
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """The pictures of one run, read once."""
+    """The pictures of one run.
+
+    Attributes:
+        content: as it was read.
+        styles: pictures and weights, which sum to 1.
+        size: height and width of the output in px.
+        content_pixels: the content at the output's size, float32 (H, W, 3) in [0, 1].
+        alpha: the content's transparency at the output's size, float32 (H, W), or None.
+        masks: where to paint, or None for everywhere.
+    """
 
     content: Picture
-    styles: tuple[tuple[Picture, float], ...]
-    """Weights sum to 1."""
+    styles: WeightedStyles
     size: tuple[int, int]
-    content_pixels: np.ndarray
-    alpha: np.ndarray | None
+    content_pixels: NDArray[np.float32]
+    alpha: NDArray[np.float32] | None
     masks: Masks | None
 
     @staticmethod
@@ -53,14 +56,24 @@ class Inputs:
         style: StyleSource,
         mask: MaskSource,
         long_side_px: int,
-        surroundings: Surroundings,
         *,
         reduced: bool = False,
+        on_message: Callable[[str], None],
     ) -> Inputs:
-        """Read all pictures; `reduced` lets JPEGs be decoded smaller, as far as a preview does not show it.
+        """Read all pictures of a run.
 
-        What saves `fast` half of its time would save a refinement, which takes minutes, a moment, and cost it detail:
-        decoders halve by a rougher filter than ours.
+        Args:
+            content: the photograph.
+            style: one or more styles.
+            mask: no mask, one, or one for each style.
+            long_side_px: long side of the output.
+            reduced: whether JPEGs may be decoded at a smaller size. For `fast` this takes half of the time away. A
+                refinement would lose detail: decoders halve by a coarser filter than ours.
+            on_message: receives what the user should know of the pictures.
+
+        Raises:
+            ImageError: a picture cannot be read or does not fit.
+            OptionError: there are no styles, or weights or masks do not fit them.
         """
         picture = read_image(content, name="content", long_side_px=long_side_px if reduced else None)
         full_size = picture.full_size or (picture.height, picture.width)
@@ -71,56 +84,62 @@ class Inputs:
         read += [] if masks is None else [("mask", each) for each in masks.pictures]
         for role, each in read:
             for note in each.notes:
-                surroundings.say(f"{role}: {note}")
+                on_message(f"{role}: {note}")
         alpha = None if picture.alpha is None else resized(picture.alpha, *size)
         return Inputs(picture, styles, size, resized(picture.pixels, *size), alpha, masks)
-
-    def regions(self, keep_colors: KeepColors, style_px: int) -> list[tuple[tuple[Picture, float], ...]]:
-        """Return each region's styles, weights summing to 1, in the colours that they are to be painted in.
-
-        Styles whose colours are changed come with a long side of `style_px` at most.
-        """
-        masks = self.masks_at(*self.size)
-        alone = masks is not None and len(masks) > 1
-        regions: list[tuple[tuple[Picture, float], ...]] = (
-            [((style, 1.0),) for style, _ in self.styles] if alone else [self.styles]
-        )
-        if keep_colors != "histogram":
-            return regions
-
-        def recolored(style: Picture, colors: np.ndarray) -> Picture:
-            size = size_for_long_side(style.height, style.width, min(style_px, max(style.height, style.width)))
-            return Picture(with_palette_of(resized(style.pixels, *size), [(colors, 1.0)]))
-
-        photo = self.content_pixels
-        palettes = [photo] if masks is None else [photo[mask >= mask.max() / 2][None] for mask in masks]
-        return [
-            tuple((recolored(style, colors), weight) for style, weight in styles)
-            for styles, colors in zip(regions, palettes, strict=True)
-        ]
 
     @property
     def mask_count(self) -> int:
         """How many masks there are."""
         return 0 if self.masks is None else len(self.masks.pictures)
 
-    def masks_at(self, height: int, width: int) -> np.ndarray | None:
-        """Return each region's mask, (R, height, width), or None if all is painted."""
+    def masks_at(self, height: int, width: int) -> NDArray[np.float32] | None:
+        """Return each region's mask, (R, height, width) in [0, 1], or None where all is painted."""
         return None if self.masks is None else self.masks.at(height, width)
 
-    def over_photo(self, photo: np.ndarray, paintings: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the regions' paintings, or one of all, laid over the photo, (H, W, 3), through the masks."""
-        return paintings[0] if self.masks is None else self.masks.composite(photo, paintings)
+    def region_styles(self, keep_colors: KeepColors, style_px: int) -> list[WeightedStyles]:
+        """Return each region's styles, in the colours that they are to be painted in.
+
+        Args:
+            keep_colors: with `histogram`, the styles are moved to the colours of the content in their region.
+            style_px: styles whose colours are moved get a long side of at most so many px.
+
+        Returns:
+            For each region the styles with weights that sum to 1. With several masks each region has one style.
+        """
+        masks = self.masks_at(*self.size)
+        own_regions = masks is not None and len(masks) > 1
+        regions: list[WeightedStyles] = [((style, 1.0),) for style, _ in self.styles] if own_regions else [self.styles]
+        if keep_colors != "histogram":
+            return regions
+        photo = self.content_pixels
+        palettes = [photo] if masks is None else [photo[mask >= mask.max() / 2][None] for mask in masks]
+        return [
+            tuple((_recolored(style, colors, style_px), weight) for style, weight in styles)
+            for styles, colors in zip(regions, palettes, strict=True)
+        ]
 
     def finished(
-        self, photo: np.ndarray, paintings: Sequence[np.ndarray], config: FastConfig | RefineConfig
-    ) -> np.ndarray:
-        """As `over_photo`, of paintings in the photo's colours if they are to be kept."""
+        self,
+        photo: NDArray[np.float32],
+        paintings: Sequence[NDArray[np.float32]],
+        config: FastConfig | RefineConfig,
+    ) -> NDArray[np.float32]:
+        """Return the result: paintings in the photo's colours, if they are kept, laid over the photo through the masks.
+
+        Args:
+            photo: the content, (H, W, 3), at the size of the paintings.
+            paintings: one for each region, or one for all, (H, W, 3).
+            config: tells whether colours are kept.
+        """
         if config.keep_colors == "luminance":
             paintings = [with_colors_of(painting, photo) for painting in paintings]
-        return self.over_photo(photo, paintings)
+        return paintings[0] if self.masks is None else self.masks.composite(photo, paintings)
 
-    def provenance(self, mode: str, config: Any, networks: Sequence[NetworkUse], **more: Any) -> dict[str, Any]:
+    def provenance(
+        self, mode: str, config: FastConfig | RefineConfig, networks: Sequence[NetworkUse], **more: Any
+    ) -> dict[str, Any]:
+        """Return what the picture will carry of its making, JSON-serialisable; `more` are further entries."""
         masks = () if self.masks is None else self.masks.pictures
         if masks:
             more = {"masks": [{"path": mask.path, "sha256": mask.sha256} for mask in masks], **more}
@@ -136,11 +155,7 @@ class Inputs:
         }
 
 
-#: Stylizers look at a style at 256 px (short side) or at up to 512 px (long side).
-STYLE_PX = 512
-
-
-def _weighted_styles(style: StyleSource, long_side_px: int | None) -> tuple[tuple[Picture, float], ...]:
+def _weighted_styles(style: StyleSource, long_side_px: int | None) -> WeightedStyles:
     items: Sequence[Any] = style if isinstance(style, (list, tuple)) else [style]
     if not items:
         raise OptionError("style: expected at least one picture, received none")
@@ -152,32 +167,7 @@ def _weighted_styles(style: StyleSource, long_side_px: int | None) -> tuple[tupl
     return tuple((picture, weight / total) for picture, (_, weight) in zip(pictures, pairs, strict=True))
 
 
-class Surroundings:
-    """How a run reaches networks and tells its user things."""
-
-    def __init__(
-        self,
-        networks: Networks,
-        offline: bool,
-        on_message: OnMessage | None,
-        on_download: OnDownload | None,
-        memory_gb: float | None = None,
-    ) -> None:
-        self.networks = networks
-        self._memory_gb = memory_gb
-        self._offline = offline
-        self._on_download = on_download
-        self.say: OnMessage = on_message or (lambda message: None)
-
-    def network(self, name: str, role: registry.Role) -> LocalWeights:
-        """Return a network's files."""
-        return self.networks.find(name, role, offline=self._offline, on_message=self.say, on_download=self._on_download)
-
-    def tiling(self, loss: PerceptualLoss, inputs: Inputs, optimizer: str | None = None) -> Tiling:
-        """Return the tiles in which the output fits into the memory, or with `optimizer` its optimisation.
-
-        Raises OptionError if an optimisation does not fit: what is painted is not lost for want of a score.
-        """
-        from stylize.transfer.memory import Tiling
-
-        return Tiling(loss, inputs.size, self._memory_gb, self.say, inputs.mask_count, optimizer)
+def _recolored(style: Picture, colors: NDArray[np.float32], long_side_px: int) -> Picture:
+    """Return a style moved to the mean and covariance of `colors`, (h, w, 3)."""
+    size = size_for_long_side(style.height, style.width, min(long_side_px, max(style.height, style.width)))
+    return Picture(with_palette_of(resized(style.pixels, *size), [(colors, 1.0)]))

@@ -2,98 +2,141 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import html
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stylize._version import __version__
-from stylize.config import (
-    FastConfig,
-    RefineConfig,
-)
+from stylize.config import FastConfig, RefineConfig
 from stylize.images.picture import Picture
-from stylize.images.writing import write_image
+from stylize.images.resizing import resized, size_for_long_side
+from stylize.images.writing import encode, write_image
 from stylize.networks.store import LocalWeights
-from stylize.optimize.progress import Checkpoint, HistoryEntry, LossTerms
+from stylize.optimize.checkpoint import Checkpoint
+from stylize.optimize.progress import HistoryEntry, LossTerms
 from stylize.optimize.pyramid import PyramidLevel
+from stylize.text import duration
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["Comparison", "NetworkUse", "Scored", "TransferResult", "network_use"]
+__all__ = ["Comparison", "NetworkUse", "Scored", "TransferResult"]
 
 
 @dataclass(frozen=True)
 class NetworkUse:
-    """Which network was used, where it came from (embedded, added, downloaded), and its files' SHA-256 by name."""
+    """A network that a picture was painted or scored with.
+
+    Attributes:
+        name: of the registry.
+        origin: embedded, added or downloaded.
+        sha256: hashes of the files, by name.
+    """
 
     name: str
     origin: str
     sha256: Mapping[str, str]
 
+    @staticmethod
+    def of(found: LocalWeights) -> NetworkUse:
+        """Return the use of a network whose files were found."""
+        return NetworkUse(found.name, found.origin, dict(found.sha256))
+
 
 @dataclass(frozen=True, eq=False)
 class TransferResult:
-    """What `fast` and `refine` return."""
+    """What `fast` and `refine` return; a notebook shows the picture.
+
+    Attributes:
+        mode: `fast` or `refine`.
+        image: float32 (H, W, 3), sRGB in [0, 1]; the long side is the size asked for.
+        alpha: the content's transparency at the output's size, float32 (H, W) in [0, 1], or None.
+        config: the options.
+        networks: the networks that were used.
+        seconds: of the whole call.
+        provenance: JSON-serialisable: command, options, inputs with hashes, networks, version, seed. Enough to make
+            the picture again.
+        history: the losses of every step.
+        stopped: `interrupted` where `should_stop` ended the run.
+        checkpoint: where an interrupted run can go on.
+        levels: the sizes that the refinement went through, coarse to fine.
+    """
 
     mode: str
-    """fast or refine."""
-    image: np.ndarray
-    """Float32 (H, W, 3), sRGB in [0, 1]; its long side is the size asked for."""
-    alpha: np.ndarray | None
-    """The content's transparency at the output's size, float32 (H, W), or None."""
+    image: NDArray[np.float32]
+    alpha: NDArray[np.float32] | None
     config: FastConfig | RefineConfig
     networks: tuple[NetworkUse, ...]
     seconds: float
     provenance: Mapping[str, Any]
-    """JSON-serialisable: command, options, inputs with hashes, networks, version, seed. Enough to run it again."""
     history: tuple[HistoryEntry, ...] = ()
     stopped: str | None = None
-    """`interrupted` if should_stop ended it; then `checkpoint` says where to go on."""
     checkpoint: Checkpoint | None = None
     levels: tuple[PyramidLevel, ...] = ()
-    """The sizes that the refinement went through, coarse to fine."""
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the picture, its provenance inside; the suffix chooses the format. Raises ImageError."""
+        """Write the picture with its provenance inside; the suffix chooses the format. Raises ImageError."""
         write_image(path, self.image, self.alpha, provenance=self.provenance, overwrite=overwrite)
+
+    def _repr_png_(self) -> bytes:
+        """Show the picture in a notebook."""
+        return encode(self.image, "png", self.alpha)
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """One picture under the yardstick: relative losses in float32 (see `PerceptualLossConfig`)."""
+    """A picture and its scores: relative losses in float32 (see `PerceptualLossConfig`), and SSIM.
+
+    Attributes:
+        label: fast, refined, or the name of a finished picture.
+        image: float32 (H, W, 3), sRGB in [0, 1].
+        content_loss: at relu4_2.
+        style_loss: the mean over relu1_1 to relu5_1.
+        style_loss_per_layer: by layer.
+        ssim: structural similarity to the content (Wang et al. 2004).
+        seconds: that the picture took; None for a finished picture.
+        peak_memory_bytes: the most memory that the process had taken when the picture was done.
+        networks: that painted the picture.
+        losses: under the loss that the refinement minimised, at the output's size; None for a finished picture.
+    """
 
     label: str
-    image: np.ndarray
+    image: NDArray[np.float32]
     content_loss: float
     style_loss: float
     style_loss_per_layer: Mapping[str, float]
     ssim: float
-    """Structural similarity to the content (Wang et al. 2004)."""
     seconds: float | None = None
     peak_memory_bytes: int | None = None
-    """The process' high-water mark when the picture was done."""
     networks: tuple[NetworkUse, ...] = ()
     losses: LossTerms | None = None
-    """Under the loss that the refinement minimised, at the output's size; None for a finished picture."""
+
+
+# Long side of the pictures that a notebook shows side by side, in px.
+_NOTEBOOK_PX = 384
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What `compare` returns."""
+    """What `compare` returns; a notebook shows the pictures side by side, with their scores.
+
+    Attributes:
+        content: at the output's size.
+        styles: pictures and weights.
+        features: the network that all pictures are scored under.
+        scores: the pictures and their scores.
+        results: of fast and refine; empty where finished pictures were scored.
+    """
 
     content: Picture
-    """At the output's size."""
     styles: tuple[tuple[Picture, float], ...]
     features: NetworkUse
-    """The network that all pictures are scored under."""
     scores: tuple[Scored, ...]
     results: tuple[TransferResult, ...] = ()
-    """fast and refine; empty when finished pictures were scored."""
 
     def metrics(self) -> dict[str, Any]:
         """Return the numbers, JSON-serialisable."""
@@ -105,7 +148,7 @@ class Comparison:
             "styles": [{"path": style.path, "weight": weight} for style, weight in self.styles],
             "pictures": [
                 {
-                    field.name: _plain(getattr(score, field.name))
+                    field.name: _as_json(getattr(score, field.name))
                     for field in dataclasses.fields(Scored)
                     if field.name != "image"
                 }
@@ -113,14 +156,28 @@ class Comparison:
             ],
         }
 
+    def _repr_html_(self) -> str:
+        """Show the pictures in a notebook."""
+        shown = [_figure("content", self.content.pixels, "")]
+        for score in self.scores:
+            seconds = "" if score.seconds is None else f"{duration(score.seconds)}, "
+            numbers = f"{seconds}style {score.style_loss:.3f}, content {score.content_loss:.3f}, SSIM {score.ssim:.3f}"
+            shown.append(_figure(score.label, score.image, numbers))
+        return f'<div style="display: flex; flex-wrap: wrap; gap: 1em">{"".join(shown)}</div>'
 
-def network_use(found: LocalWeights) -> NetworkUse:
-    return NetworkUse(found.name, found.origin, dict(found.sha256))
+
+def _figure(label: str, image: NDArray[np.float32], numbers: str) -> str:
+    height, width = image.shape[:2]
+    size = size_for_long_side(height, width, min(_NOTEBOOK_PX, max(height, width)))
+    data = base64.b64encode(encode(resized(image, *size), "jpg")).decode()
+    caption = f"<b>{html.escape(label)}</b><br>{numbers}"
+    picture = f'<img src="data:image/jpeg;base64,{data}">'
+    return f'<figure style="margin: 0">{picture}<figcaption>{caption}</figcaption></figure>'
 
 
-def _plain(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [_as_json(item) for item in value]
     if dataclasses.is_dataclass(value):
         return dataclasses.asdict(cast(Any, value))
     return dict(value) if isinstance(value, Mapping) else value

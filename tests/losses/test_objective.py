@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from samples import painting, tiny_convolutions
 from stylize.config import GATYS_STYLE_LAYERS, PerceptualLossConfig
 from stylize.losses import pixels
-from stylize.losses.features import content_scale, gram_sum, moment_loss, style_loss
-from stylize.losses.objective import PerceptualLoss
+from stylize.losses.features import content_scale, gram_sum, moment_loss, gram_loss
+from stylize.losses.objective import Objective
 from stylize.losses.pixels import frame_loss, palette, palette_loss, total_variation
 from stylize.networks.backend import tf
 from stylize.networks.vgg import EncoderWeights, FeatureEncoder
@@ -44,8 +44,8 @@ def test_style_loss_by_hand():
     gram, target = gram_sum(FEATURES) / 2, gram_sum(TARGET) / 2
     # Target Gram: ([0 0; 0 4] + [9 3; 3 1]) / 2 = [4.5 1.5; 1.5 2.5]; differences .5 5.5 5.5 7.5.
     squares = 0.25 + 30.25 + 30.25 + 56.25
-    assert float(style_loss(gram, target, "mean")) == pytest.approx(squares / 4)
-    assert float(style_loss(gram, target, "relative")) == pytest.approx(squares / (20.25 + 2.25 + 2.25 + 6.25))
+    assert float(gram_loss(gram, target, "mean")) == pytest.approx(squares / 4)
+    assert float(gram_loss(gram, target, "relative")) == pytest.approx(squares / (20.25 + 2.25 + 2.25 + 6.25))
 
 
 def test_moment_loss_by_hand():
@@ -96,7 +96,7 @@ def test_the_gradient_of_total_variation_is_that_of_its_value_whatever_the_bands
     np.testing.assert_allclose(in_bands[1], gradient, atol=1e-6 * np.abs(gradient).max())
 
 
-def _layer_loss(config: PerceptualLossConfig, kind: str, layer: str, value: float) -> float:
+def _layer_loss(config: ObjectiveConfig, kind: str, layer: str, value: float) -> float:
     layers = dict(config.content_layers if kind == "content" else config.style_layers)
     weight = config.content_weight if kind == "content" else config.style_weight
     return weight * layers[layer] * value
@@ -113,7 +113,7 @@ def test_ml_art_combine_formulas_by_hand():
     flat, target = FEATURES.reshape(-1, 2), TARGET.reshape(-1, 2)
     squares = ((flat.T @ flat - target.T @ target) ** 2).sum()
     by_formula = 40 * 0.4 * squares / (4 * depth**2 * (height * width) ** 2)  # beta 40, relu3_1 weighted .4
-    ours = float(style_loss(gram_sum(FEATURES) / 2, gram_sum(TARGET) / 2, config.normalization))
+    ours = float(gram_loss(gram_sum(FEATURES) / 2, gram_sum(TARGET) / 2, config.normalization))
     assert _layer_loss(config, "style", "relu3_1", ours) == pytest.approx(by_formula)
 
 
@@ -125,14 +125,14 @@ def test_gatys_formulas_by_hand():
     assert _layer_loss(config, "content", "relu4_2", ours) == pytest.approx(1e-3 * 10 / 2)
     flat, target = FEATURES.reshape(-1, 2), TARGET.reshape(-1, 2)
     squares = ((flat.T @ flat - target.T @ target) ** 2).sum()
-    ours = float(style_loss(gram_sum(FEATURES) / 2, gram_sum(TARGET) / 2, config.normalization))
+    ours = float(gram_loss(gram_sum(FEATURES) / 2, gram_sum(TARGET) / 2, config.normalization))
     assert _layer_loss(config, "style", "relu1_1", ours) == pytest.approx(0.2 * squares / (4 * 2**2 * 2**2))
 
 
 @functools.cache  # tracing a graph costs more than all the arithmetic here
-def _loss(config: PerceptualLossConfig, **options) -> PerceptualLoss:
+def _loss(config: ObjectiveConfig, **options) -> Objective:
     layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
-    return PerceptualLoss(
+    return Objective(
         FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32", **options), config
     )
 
@@ -142,7 +142,7 @@ def _loss(config: PerceptualLossConfig, **options) -> PerceptualLoss:
 def test_loss_is_zero_at_the_target(normalization, octaves):
     loss = _loss(PerceptualLossConfig(normalization=normalization, octaves=octaves, total_variation_weight=0.0))
     picture = painting(64, 72, 0)[None]
-    terms = loss(tf.constant(picture), loss.targets(picture, [(picture, 1.0)]))
+    terms = loss.feature_terms(tf.constant(picture), loss.targets.encode(picture, [(picture, 1.0)]))
     assert float(terms["total"]) == pytest.approx(0, abs=1e-9)
 
 
@@ -152,7 +152,7 @@ def test_gradient_agrees_with_finite_differences(seed, octaves, edge):
     config = PerceptualLossConfig(total_variation_weight=0.1, octaves=octaves)
     loss = _loss(config, edge_padding=edge)
     content, style, image = (painting(40, 36, seed + i)[None] for i in range(3))
-    targets = loss.targets(content, [(style, 1.0)])
+    targets = loss.targets.encode(content, [(style, 1.0)])
     terms, gradient = loss.value_and_gradient(image, targets)
     direction = gradient / np.abs(gradient).max() + np.random.default_rng(seed).normal(0, 0.1, image.shape)
     direction = direction.astype(np.float32)
@@ -265,7 +265,7 @@ def test_the_content_gives_way_to_bold_styles():
 
     def scales(**options):
         loss = _loss(PerceptualLossConfig(**options))
-        return [float(loss.targets(content, [(style, 1.0)]).content_scale["relu4_2"]) for style in (faint, bold)]
+        return [float(loss.targets.encode(content, [(style, 1.0)]).content_scale["relu4_2"]) for style in (faint, bold)]
 
     ours, plain = scales(), scales(relative_to_content=False)
     assert ours[1] < ours[0]
@@ -278,10 +278,10 @@ def test_style_loss_does_not_see_where_things_are():
         name: ((kernel + kernel[:, ::-1]) / 2, bias) for name, (kernel, bias) in tiny_convolutions().items()
     }
     encoder = FeatureEncoder(EncoderWeights(convolutions), [*GATYS_STYLE_LAYERS, "relu4_2"], precision="float32")
-    loss = PerceptualLoss(encoder, PerceptualLossConfig(octaves=2))
+    loss = Objective(encoder, PerceptualLossConfig(octaves=2))
     picture = painting(64, 64, 3)[None]
     mirrored = np.ascontiguousarray(picture[:, :, ::-1])
-    terms = loss(tf.constant(mirrored), loss.targets(picture, [(picture, 1.0)]))
+    terms = loss.feature_terms(tf.constant(mirrored), loss.targets.encode(picture, [(picture, 1.0)]))
     assert float(terms["style"]) < 1e-6 < float(terms["content"])
 
 
@@ -290,25 +290,25 @@ def test_style_loss_of_the_content_is_the_whole_way():
     content, style = painting(64, 72, 0)[None], painting(64, 72, 1)[None] ** 2
     plain, ours = (_loss(PerceptualLossConfig(octaves=1, relative_to_content=flag)) for flag in (False, True))
     far, shares = (
-        loss.value(content, loss.targets(content, [(style, 1.0)]))["style_per_layer"] for loss in (plain, ours)
+        loss.value(content, loss.targets.encode(content, [(style, 1.0)]))["style_per_layer"] for loss in (plain, ours)
     )
     assert shares == pytest.approx({name: loss / (0.1 + loss) for name, loss in far.items()}, rel=1e-3)
-    assert ours.value(style, ours.targets(content, [(style, 1.0)]))["style"] == pytest.approx(0, abs=1e-3)
+    assert ours.value(style, ours.targets.encode(content, [(style, 1.0)]))["style"] == pytest.approx(0, abs=1e-3)
 
 
 def test_blended_targets_are_weighted_means():
     loss = _loss(PerceptualLossConfig())
     content, one, two = (painting(48, 48, i)[None] for i in range(3))
-    blend = loss.targets(content, [(one, 0.25), (two, 0.75)]).style[0]["relu3_1"]
-    alone = [loss.targets(content, [(style, 1.0)]).style[0]["relu3_1"] for style in (one, two)]
+    blend = loss.targets.encode(content, [(one, 0.25), (two, 0.75)]).style[0]["relu3_1"]
+    alone = [loss.targets.encode(content, [(style, 1.0)]).style[0]["relu3_1"] for style in (one, two)]
     np.testing.assert_allclose(blend, 0.25 * alone[0] + 0.75 * alone[1], rtol=1e-5)
 
 
 def test_octaves_that_would_vanish_are_left_out():
     loss = _loss(PerceptualLossConfig(octaves=3))
     content = painting(40, 40, 0)[None]
-    assert len(loss.targets(content, [(painting(200, 200, 1)[None], 1.0)]).style) == 2
-    assert len(loss.targets(content, [(painting(16, 200, 1)[None], 1.0)]).style) == 1
+    assert len(loss.targets.encode(content, [(painting(200, 200, 1)[None], 1.0)]).style) == 2
+    assert len(loss.targets.encode(content, [(painting(16, 200, 1)[None], 1.0)]).style) == 1
 
 
 @settings(max_examples=6, deadline=None, derandomize=True)
@@ -323,8 +323,8 @@ def test_tiles_change_neither_loss_nor_gradient(height, width, tile_px, normaliz
     exactness = {"gram": 1e-4, "moments": 1e-3}[statistics]
     loss = _loss(config, edge_padding=normalization == "relative", pooling=pooling)
     image, content, style = (painting(height, width, seed)[None] for seed in range(3))
-    whole, gradient = loss.value_and_gradient(image, loss.targets(content, [(style, 1.0)]))
-    targets = loss.targets(content, [(style, 1.0)], tile_px=tile_px)
+    whole, gradient = loss.value_and_gradient(image, loss.targets.encode(content, [(style, 1.0)]))
+    targets = loss.targets.encode(content, [(style, 1.0)], tile_px=tile_px)
     tiled, tiled_gradient = loss.value_and_gradient(image, targets, tile_px=tile_px)
     for terms in ("content_per_layer", "style_per_layer"):
         assert tiled[terms] == pytest.approx(whole[terms], rel=exactness)
@@ -335,8 +335,8 @@ def test_tiles_change_neither_loss_nor_gradient(height, width, tile_px, normaliz
 def test_tiles_agree_without_content():
     loss = _loss(PerceptualLossConfig(content_layers=(), content_weight=0.0, statistics="gram"))
     image, style = painting(150, 140, 0)[None], painting(90, 96, 1)[None]
-    whole, gradient = loss.value_and_gradient(image, loss.targets(image, [(style, 1.0)]))
-    tiled, tiled_gradient = loss.value_and_gradient(image, loss.targets(image, [(style, 1.0)], 64), 64)
+    whole, gradient = loss.value_and_gradient(image, loss.targets.encode(image, [(style, 1.0)]))
+    tiled, tiled_gradient = loss.value_and_gradient(image, loss.targets.encode(image, [(style, 1.0)], 64), 64)
     assert tiled["total"] == pytest.approx(whole["total"], rel=1e-5)
     np.testing.assert_allclose(tiled_gradient, gradient, atol=1e-4 * np.abs(gradient).max())
 
@@ -346,11 +346,11 @@ def test_tiles_agree_under_vgg19(real_networks):
     import stylize
     from stylize.config import RefineConfig
 
-    networks = stylize.Networks()
+    networks = stylize.LoadedNetworks()
     loss = networks.loss(networks.find("vgg19", "features"), RefineConfig(precision="float32"))
     image, content, style = (painting(300, 260, seed)[None] for seed in range(3))
-    whole, gradient = loss.value_and_gradient(image, loss.targets(content, [(style, 1.0)]))
-    tiled, of_tiles = loss.value_and_gradient(image, loss.targets(content, [(style, 1.0)], 128), 128)
+    whole, gradient = loss.value_and_gradient(image, loss.targets.encode(content, [(style, 1.0)]))
+    tiled, of_tiles = loss.value_and_gradient(image, loss.targets.encode(content, [(style, 1.0)], 128), 128)
     assert tiled["total"] == pytest.approx(whole["total"], rel=1e-5)
     assert np.linalg.norm(of_tiles - gradient) < 1e-3 * np.linalg.norm(gradient)
 
@@ -368,9 +368,9 @@ def test_tf_tutorial_preset_is_the_yardsticks_objective(shared, tmp_path, monkey
     found = store.add("vgg19", shared / "models" / "vgg19_imagenet_notop.h5")
     config = PRESETS["tf-tutorial"].config.loss
     layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
-    loss = PerceptualLoss(FeatureEncoder(load_encoder_weights(found), layers, precision="float32"), config)
+    loss = Objective(FeatureEncoder(load_encoder_weights(found), layers, precision="float32"), config)
     content, style, image = (painting(96, 128, seed)[None] for seed in range(3))
-    ours = float(loss(tf.constant(image), loss.targets(content, [(style, 1.0)]))["total"])
+    ours = float(loss.feature_terms(tf.constant(image), loss.targets.encode(content, [(style, 1.0)]))["total"])
     network = vgg_objective.build_vgg19()
     theirs = float(vgg_objective.losses(network, image, vgg_objective.Targets(network, content, style))[2])
     assert ours == pytest.approx(theirs, rel=1e-3)

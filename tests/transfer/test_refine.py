@@ -283,7 +283,7 @@ def test_provenance_inside_the_file_is_enough_to_repeat(tiny_networks, pictures,
 
 def test_compare_scores_both_under_one_network(tiny_networks, pictures):
     config = stylize.refine_config(**QUICK)
-    comparison = stylize.compare(*pictures, refine_config=config)
+    comparison = stylize.compare(*pictures, config=config)
     assert [score.label for score in comparison.scores] == ["fast", "refined"]
     fast_score, refined = comparison.scores
     assert refined.style_loss < fast_score.style_loss
@@ -293,7 +293,7 @@ def test_compare_scores_both_under_one_network(tiny_networks, pictures):
     assert refined.losses.total < fast_score.losses.total
     last = [entry.losses.total for entry in comparison.results[1].history[-3:]]
     assert refined.losses.total == pytest.approx(min(last), rel=0.05)
-    own = stylize.compare(pictures[0], pictures[1], images=[pictures[0]], refine_config=config).scores[0]
+    own = stylize.compare(pictures[0], pictures[1], images=[pictures[0]], config=config).scores[0]
     assert own.losses is None
     assert own.content_loss == pytest.approx(0, abs=1e-4)  # but for the rounding to eight bits
     assert own.ssim == pytest.approx(1, abs=1e-3)
@@ -393,7 +393,7 @@ def test_refine_under_vgg19_beats_the_preview_at_every_scale(real_networks):
     bench = real_networks / "images" / "bench"
     content, style = bench / "c03_city_tubingen.jpg", bench / "s01_starry_night.jpg"
     config = stylize.refine_config(size=160, steps=80, features="vgg19", network="magenta-int8")
-    comparison = stylize.compare(content, style, refine_config=config)
+    comparison = stylize.compare(content, style, config=config)
     preview, refined = comparison.scores
     assert refined.style_loss < 0.8 * preview.style_loss
     assert refined.content_loss < preview.content_loss
@@ -438,11 +438,11 @@ def test_networks_load_once_for_many_runs(tiny_networks, monkeypatch):
     monkeypatch.setattr(
         stylize.loaded, "_load_stylizer", lambda found, *more: loads.append(found.name) or load(found, *more)
     )
-    networks = stylize.Networks()
+    networks = stylize.LoadedNetworks()
     content, style = painting(40, 48, 0), painting(48, 48, 1)
-    first = stylize.fast(content, style, size=48, networks=networks)
-    again = stylize.fast(content, style, size=48, networks=networks)
-    refined = [stylize.refine(content, style, size=32, steps=4, networks=networks).image for _ in range(2)]
+    first = stylize.fast(content, style, size=48, loaded=networks)
+    again = stylize.fast(content, style, size=48, loaded=networks)
+    refined = [stylize.refine(content, style, size=32, steps=4, loaded=networks).image for _ in range(2)]
     assert loads == ["mini"]
     np.testing.assert_array_equal(first.image, again.image)
     np.testing.assert_array_equal(*refined)
@@ -463,30 +463,30 @@ def test_a_jpeg_decoded_at_reduced_size_gives_the_same_preview(tiny_networks, tm
 
 
 def test_a_style_is_encoded_once_a_size(tiny_networks, pictures, monkeypatch):
-    from stylize.losses.objective import PerceptualLoss
+    from stylize.losses.objective import Objective
 
     encoded = []
-    plain = PerceptualLoss.style_targets
-    monkeypatch.setattr(PerceptualLoss, "style_targets", lambda self, *asked: encoded.append(0) or plain(self, *asked))
+    plain = Objective.style_targets
+    monkeypatch.setattr(Objective, "style_targets", lambda self, *asked: encoded.append(0) or plain(self, *asked))
     content, style = pictures
-    networks = stylize.Networks()
-    alone = stylize.refine(content, style, size=48, steps=6, networks=networks)
+    networks = stylize.LoadedNetworks()
+    alone = stylize.refine(content, style, size=48, steps=6, loaded=networks)
     sizes = len(encoded)
-    again = stylize.refine(style, [(style, 1.0), (content, 0.5)], size=48, steps=6, networks=networks)
+    again = stylize.refine(style, [(style, 1.0), (content, 0.5)], size=48, steps=6, loaded=networks)
     assert len(encoded) == 2 * sizes
-    assert np.array_equal(stylize.refine(content, style, size=48, steps=6, networks=networks).image, alone.image)
+    assert np.array_equal(stylize.refine(content, style, size=48, steps=6, loaded=networks).image, alone.image)
     assert len(encoded) == 2 * sizes
     assert again.history[0].losses.total != alone.history[0].losses.total
 
 
 def test_style_scale_is_of_the_style_beside_the_output(tiny_networks, monkeypatch):
     """Larger strokes are those of a larger style picture; beyond its own size it would only be blurred."""
-    from stylize.losses.objective import PerceptualLoss
+    from stylize.losses.objective import Objective
 
     seen = []
-    plain = PerceptualLoss.style_targets
+    plain = Objective.style_targets
     monkeypatch.setattr(
-        PerceptualLoss,
+        Objective,
         "style_targets",
         lambda self, style, *more: seen.append(style.shape) or plain(self, style, *more),
     )
@@ -498,8 +498,8 @@ def test_style_scale_is_of_the_style_beside_the_output(tiny_networks, monkeypatc
 
 def test_kept_targets_have_a_bound(tiny_networks, pictures, monkeypatch):
     monkeypatch.setattr("stylize.networks.loaded.MAX_TARGETS_BYTES", 1)
-    networks = stylize.Networks()
-    stylize.refine(*pictures, size=48, steps=6, networks=networks)
+    networks = stylize.LoadedNetworks()
+    stylize.refine(*pictures, size=48, steps=6, loaded=networks)
     assert len(networks._targets) == 1
 
 
@@ -515,7 +515,7 @@ def test_strength_of_refine_leads_from_the_content_to_the_style(tiny_networks):
 
 
 def test_of_losses_that_differ_only_the_newest_stay_loaded():
-    networks = stylize.Networks()
+    networks = stylize.LoadedNetworks()
     stylizer = networks._kept(("stylizer", "mini"), object)
     losses = [networks._kept(("loss", number), object) for number in range(6)]
     assert networks._kept(("loss", 5), object) is losses[5]
@@ -526,17 +526,17 @@ def test_of_losses_that_differ_only_the_newest_stay_loaded():
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_how_long_a_run_will_take_is_said_before_it_starts(tiny_networks, pictures, monkeypatch, masked):
-    from stylize.losses.objective import PerceptualLoss
+    from stylize.losses.objective import Objective
     from stylize.optimize.pace import TARGETS_STEPS
 
     clock = [0.0]
-    evaluate = PerceptualLoss.value_and_gradient
+    evaluate = Objective.value_and_gradient
 
     def slowly(self, image, *rest):
         clock[0] += 1e-4 * (image.shape[1] * image.shape[2] + 10_000)
         return evaluate(self, image, *rest)
 
-    monkeypatch.setattr(PerceptualLoss, "value_and_gradient", slowly)
+    monkeypatch.setattr(Objective, "value_and_gradient", slowly)
     monkeypatch.setattr("stylize.transfer.estimate.time", SimpleNamespace(perf_counter=lambda: clock[0]))
     messages = []
     masks = [np.eye(32, 48, k, dtype=np.float32) for k in (0, 5)] if masked else []

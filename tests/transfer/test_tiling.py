@@ -11,18 +11,18 @@ import pytest
 from samples import painting, tiny_convolutions
 from stylize.config import PerceptualLossConfig
 from stylize.errors import OptionError, StylizeError
-from stylize.losses.objective import PerceptualLoss
+from stylize.losses.objective import Objective
 from stylize.networks.backend import tf
 from stylize.networks.vgg import EncoderWeights, FeatureEncoder
-from stylize.transfer import memory
-from stylize.transfer.memory import SMALLEST_TILE_PX, Tiling
+from stylize.transfer import tiling
+from stylize.transfer.tiling import SMALLEST_TILE_PX, Tiling
 
 
 @pytest.fixture(scope="module")
 def loss():
     config = PerceptualLossConfig()
     layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
-    return PerceptualLoss(FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32"), config)
+    return Objective(FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32"), config)
 
 
 def _never(message):
@@ -94,10 +94,10 @@ sys.path.insert(0, {tests!r})
 from test_memory import *
 config = PerceptualLossConfig(content_layers=(("relu4_2", 1.0),))
 layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
-loss = PerceptualLoss(FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32"), config)
+loss = Objective(FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32"), config)
 side = int(sys.argv[1])
 image, style = np.full((1, side, side, 3), 0.5, np.float32), painting(64, 64, 0)[None]
-targets = loss.targets(image, [(style, 1.0)], tile_px=256)
+targets = loss.targets.encode(image, [(style, 1.0)], tile_px=256)
 loss.value_and_gradient(image, targets, tile_px=256)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """

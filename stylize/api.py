@@ -1,0 +1,324 @@
+"""The functions of the package: pictures in, results out. They write no file of the user's.
+
+Every option is a keyword. Options of `refine` and `compare` are those of `RefineConfig` and its parts. An option that
+is None has the value of the config or preset.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from stylize.config import FastConfig, KeepColors, RefineConfig
+from stylize.images.masks import MaskSource
+from stylize.images.picture import ImageSource
+from stylize.networks.loaded import LoadedNetworks, OnDownload, OnMessage
+from stylize.presets import preset_config, with_options
+from stylize.transfer.inputs import Inputs, StyleSource
+from stylize.transfer.results import Comparison, TransferResult
+from stylize.transfer.session import Callbacks, Session
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from stylize.optimize.checkpoint import Checkpoint
+    from stylize.optimize.progress import Iterate
+
+__all__ = ["compare", "fast", "refine"]
+
+Layers = Sequence[tuple[str, float]] | Sequence[tuple[str, None]]
+
+
+def fast(
+    content: ImageSource,
+    style: StyleSource,
+    *,
+    mask: MaskSource = (),
+    config: FastConfig | None = None,
+    size: int | None = None,
+    strength: float | None = None,
+    keep_colors: KeepColors | None = None,
+    network: str | None = None,
+    offline: bool = False,
+    loaded: LoadedNetworks | None = None,
+    on_message: OnMessage | None = None,
+    on_download: OnDownload | None = None,
+) -> TransferResult:
+    """Paint a content in the style of pictures, by one pass of a feed-forward network.
+
+    Args:
+        content: a path, a URL, the bytes of a file, a PIL image, an array or a `Picture`.
+        style: the same, or a sequence of pictures, or of pairs of a picture and a weight.
+        mask: a picture that is white where to paint and black where the content stays, or one for each style.
+        config: all options at once; options below replace its own.
+        size: long side of the output in px.
+        strength: 0 keeps the content, 1 is the full style.
+        keep_colors: True or `luminance` takes only light and dark from the style; `histogram` moves the style to the
+            content's colours first.
+        network: the stylizer, or auto.
+        offline: whether nothing may be downloaded.
+        loaded: keeps networks loaded between calls.
+        on_message: receives what the user should know, one line a call.
+        on_download: receives the progress of downloads: file name, bytes so far, bytes in all.
+
+    Raises:
+        ImageError: a picture cannot be read or does not fit.
+        OptionError: an option has no meaning.
+        WeightsError: the network cannot be had.
+    """
+    config = dataclasses.replace(config or FastConfig(), **_chosen(FastConfig(), locals()))
+    from stylize.transfer.fast import run_fast
+
+    began = time.perf_counter()
+    session = Session(loaded or LoadedNetworks(), offline, on_message, on_download)
+    inputs = Inputs.read(content, style, mask, config.size, reduced=True, on_message=session.say)
+    return run_fast(inputs, config, session, began=began)
+
+
+def refine(
+    content: ImageSource,
+    style: StyleSource,
+    *,
+    mask: MaskSource = (),
+    preset: str = "default",
+    config: RefineConfig | None = None,
+    size: int | None = None,
+    steps: int | None = None,
+    time_budget: float | None = None,
+    strength: float | None = None,
+    style_scale: float | None = None,
+    keep_colors: KeepColors | None = None,
+    content_weight: float | None = None,
+    style_weight: float | None = None,
+    total_variation_weight: float | None = None,
+    frame_weight: float | None = None,
+    palette_weight: float | None = None,
+    content_layers: Layers | None = None,
+    style_layers: Layers | None = None,
+    normalization: Literal["relative", "mean", "sum"] | None = None,
+    statistics: Literal["moments", "gram"] | None = None,
+    relative_to_content: bool | None = None,
+    octaves: int | None = None,
+    init: str | None = None,
+    coarsest_px: int | Literal["none"] | None = None,
+    ratio: float | None = None,
+    optimizer: Literal["lbfgs", "adam"] | None = None,
+    learning_rate: float | None = None,
+    beta_1: float | None = None,
+    beta_2: float | None = None,
+    epsilon: float | None = None,
+    keep_best: bool | None = None,
+    recolor: bool | None = None,
+    pooling: Literal["max", "avg"] | None = None,
+    precision: Literal["auto", "float32", "bfloat16"] | None = None,
+    seed: int | None = None,
+    features: str | None = None,
+    network: str | None = None,
+    offline: bool = False,
+    memory_gb: float | None = None,
+    loaded: LoadedNetworks | None = None,
+    resume_from: Checkpoint | None = None,
+    on_start: Callable[[NDArray[np.float32]], None] | None = None,
+    on_iterate: Callable[[Iterate], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    on_message: OnMessage | None = None,
+    on_download: OnDownload | None = None,
+) -> TransferResult:
+    """Paint a content in the style of pictures, by optimisation of its pixels under a VGG network.
+
+    Args:
+        content: as of `fast`.
+        style: as of `fast`.
+        mask: as of `fast`; each style is compared in its own region.
+        preset: a name of `PRESETS`: the options that all others start from.
+        config: all options at once, instead of a preset; options below replace its own.
+        size: long side of the output in px.
+        steps: evaluations of loss and gradient over all sizes.
+        time_budget: seconds for the whole refinement; replaces `steps`.
+        strength: 0 keeps the content, 1 is the full style.
+        style_scale: long side of the style relative to the output's; larger gives larger strokes.
+        keep_colors: True or `luminance` takes only light and dark from the style; `histogram` moves the style to
+            the content's colours first.
+        content_weight: weight of the content loss.
+        style_weight: weight of the style loss.
+        total_variation_weight: weight of the total variation.
+        frame_weight: weight of the loss that keeps stray colours from the border.
+        palette_weight: weight of the palette loss, relative to the style loss.
+        content_layers: layers of the content loss, such as relu4_2, with weights; with None for all weights they
+            share the preset's.
+        style_layers: layers of the style loss, likewise.
+        normalization: what squares are divided by, see `PerceptualLossConfig`.
+        statistics: what the style loss compares: means and covariances, or Gram matrices.
+        relative_to_content: whether each layer's style loss is divided by that of the content itself.
+        octaves: sizes (full, half, a quarter, ...) at which style is compared.
+        init: preview, preview+content, content, noise, content+noise, or the path of a picture.
+        coarsest_px: long side of the coarsest size in px; `none` for one size only.
+        ratio: from each size to the next.
+        optimizer: what moves the pixels.
+        learning_rate: Adam's step on pixels in [0, 1]; the first step of L-BFGS.
+        beta_1: Adam's decay of the first moments.
+        beta_2: Adam's decay of the second moments.
+        epsilon: Adam's epsilon.
+        keep_best: whether the iterate of the lowest loss is returned instead of the last one.
+        recolor: whether the content loss compares with the content in the style's colours.
+        pooling: of the feature network.
+        precision: of the convolutions.
+        seed: of the noise.
+        features: the feature network, or auto.
+        network: the stylizer that paints the preview, or auto.
+        resume_from: the checkpoint of an interrupted run of the same inputs and options.
+        offline: whether nothing may be downloaded.
+        memory_gb: how much memory the process may take, in GB; what is free, if None. Large pictures are computed in
+            tiles, which changes nothing in them.
+        loaded: keeps networks loaded between calls.
+        on_start: receives the picture that the optimisation starts from, float32 (h, w, 3).
+        on_iterate: receives every step.
+        should_stop: asked before every step; True ends the run with the best picture so far.
+        on_message: receives what the user should know, one line a call.
+        on_download: receives the progress of downloads: file name, bytes so far, bytes in all.
+
+    Raises:
+        ImageError: a picture cannot be read or does not fit.
+        OptionError: an option has no meaning, or the memory does not suffice.
+        WeightsError: a network cannot be had.
+    """
+    config = _refine_config(preset, config, locals())
+    from stylize.transfer.refine import run_refine
+
+    began = time.perf_counter()
+    session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
+    inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
+    callbacks = Callbacks(on_start, on_iterate, should_stop)
+    return run_refine(inputs, config, session, callbacks, resume_from=resume_from, began=began)
+
+
+def compare(
+    content: ImageSource,
+    style: StyleSource,
+    *,
+    mask: MaskSource = (),
+    images: Sequence[ImageSource] | None = None,
+    preset: str = "default",
+    config: RefineConfig | None = None,
+    size: int | None = None,
+    steps: int | None = None,
+    time_budget: float | None = None,
+    strength: float | None = None,
+    style_scale: float | None = None,
+    keep_colors: KeepColors | None = None,
+    content_weight: float | None = None,
+    style_weight: float | None = None,
+    total_variation_weight: float | None = None,
+    frame_weight: float | None = None,
+    palette_weight: float | None = None,
+    content_layers: Layers | None = None,
+    style_layers: Layers | None = None,
+    normalization: Literal["relative", "mean", "sum"] | None = None,
+    statistics: Literal["moments", "gram"] | None = None,
+    relative_to_content: bool | None = None,
+    octaves: int | None = None,
+    init: str | None = None,
+    coarsest_px: int | Literal["none"] | None = None,
+    ratio: float | None = None,
+    optimizer: Literal["lbfgs", "adam"] | None = None,
+    learning_rate: float | None = None,
+    beta_1: float | None = None,
+    beta_2: float | None = None,
+    epsilon: float | None = None,
+    keep_best: bool | None = None,
+    recolor: bool | None = None,
+    pooling: Literal["max", "avg"] | None = None,
+    precision: Literal["auto", "float32", "bfloat16"] | None = None,
+    seed: int | None = None,
+    features: str | None = None,
+    network: str | None = None,
+    offline: bool = False,
+    memory_gb: float | None = None,
+    loaded: LoadedNetworks | None = None,
+    on_start: Callable[[NDArray[np.float32]], None] | None = None,
+    on_iterate: Callable[[Iterate], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    on_message: OnMessage | None = None,
+    on_download: OnDownload | None = None,
+) -> Comparison:
+    """Paint with `fast` and `refine`, or take finished pictures, and score all under the same features.
+
+    Args:
+        content: as of `fast`.
+        style: as of `fast`.
+        mask: as of `refine`.
+        images: finished pictures to score; without them, `fast` and `refine` paint.
+        preset: as of `refine`.
+        config: as of `refine`.
+        size: long side of the output in px.
+        steps: evaluations of loss and gradient over all sizes.
+        time_budget: seconds for the whole refinement; replaces `steps`.
+        strength: 0 keeps the content, 1 is the full style.
+        style_scale: long side of the style relative to the output's; larger gives larger strokes.
+        keep_colors: True or `luminance` takes only light and dark from the style; `histogram` moves the style to
+            the content's colours first.
+        content_weight: weight of the content loss.
+        style_weight: weight of the style loss.
+        total_variation_weight: weight of the total variation.
+        frame_weight: weight of the loss that keeps stray colours from the border.
+        palette_weight: weight of the palette loss, relative to the style loss.
+        content_layers: layers of the content loss, such as relu4_2, with weights; with None for all weights they
+            share the preset's.
+        style_layers: layers of the style loss, likewise.
+        normalization: what squares are divided by, see `PerceptualLossConfig`.
+        statistics: what the style loss compares: means and covariances, or Gram matrices.
+        relative_to_content: whether each layer's style loss is divided by that of the content itself.
+        octaves: sizes (full, half, a quarter, ...) at which style is compared.
+        init: preview, preview+content, content, noise, content+noise, or the path of a picture.
+        coarsest_px: long side of the coarsest size in px; `none` for one size only.
+        ratio: from each size to the next.
+        optimizer: what moves the pixels.
+        learning_rate: Adam's step on pixels in [0, 1]; the first step of L-BFGS.
+        beta_1: Adam's decay of the first moments.
+        beta_2: Adam's decay of the second moments.
+        epsilon: Adam's epsilon.
+        keep_best: whether the iterate of the lowest loss is returned instead of the last one.
+        recolor: whether the content loss compares with the content in the style's colours.
+        pooling: of the feature network.
+        precision: of the convolutions.
+        seed: of the noise.
+        features: the feature network, or auto.
+        network: the stylizer that paints the preview, or auto.
+        offline: whether nothing may be downloaded.
+        memory_gb: how much memory the process may take, in GB; what is free, if None. Large pictures are computed in
+            tiles, which changes nothing in them.
+        loaded: keeps networks loaded between calls.
+        on_start: receives the picture that the optimisation starts from, float32 (h, w, 3).
+        on_iterate: receives every step.
+        should_stop: asked before every step; True ends the run with the best picture so far.
+        on_message: receives what the user should know, one line a call.
+        on_download: receives the progress of downloads: file name, bytes so far, bytes in all.
+
+    Raises:
+        ImageError: a picture cannot be read or does not fit.
+        OptionError: an option has no meaning, or the memory does not suffice.
+        WeightsError: a network cannot be had.
+    """
+    config = _refine_config(preset, config, locals())
+    from stylize.transfer.compare import run_compare
+
+    session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
+    inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
+    return run_compare(inputs, config, session, Callbacks(on_start, on_iterate, should_stop), images=images)
+
+
+def _refine_config(preset: str, config: RefineConfig | None, arguments: Mapping[str, Any]) -> RefineConfig:
+    options = _chosen(RefineConfig(), arguments)
+    if options.get("coarsest_px") == "none":
+        options["coarsest_px"] = None
+    return preset_config(preset, options) if config is None else with_options(config, options)
+
+
+def _chosen(defaults: FastConfig | RefineConfig, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a function's arguments that are options of the config, or of its parts, and are not None."""
+    parts = [value for value in vars(defaults).values() if dataclasses.is_dataclass(value)]
+    names = {field.name for part in (defaults, *parts) for field in dataclasses.fields(part)}
+    return {name: value for name, value in arguments.items() if name in names and value is not None}

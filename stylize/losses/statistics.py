@@ -1,0 +1,171 @@
+"""A picture to the sums over positions that the content and style losses are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stylize.config import PerceptualLossConfig
+from stylize.losses.features import GramMatrices, Moments, StyleStatistics, squared_distance
+from stylize.losses.regions import Regions, octave_pyramid
+from stylize.losses.tiles import PICTURE, Tile, crop, fits_whole, tiles
+from stylize.networks.backend import tf
+from stylize.networks.vgg import FeatureEncoder
+
+__all__ = ["Statistics", "StatisticsEncoder", "StyleTargets"]
+
+#: For each octave, by layer: Gram matrices (C, C) or second moments (C + 1, C + 1), with or without a leading axis of
+#: regions (R, ...).
+StyleTargets = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """All that the content and style losses know of a picture.
+
+    Attributes:
+        content: by layer, |F - F*|^2.
+        style: for each octave, by layer, the statistics of the R regions, (R, n, n).
+    """
+
+    content: Mapping[str, Any]
+    style: StyleTargets
+
+
+class StatisticsEncoder:
+    """Encodes a picture, a tile of one, or all tiles in turn, and sums over positions."""
+
+    def __init__(self, encoder: FeatureEncoder, config: PerceptualLossConfig) -> None:
+        self.encoder = encoder
+        self.content_layers = [name for name, _ in config.content_layers]
+        self.style_layers = [name for name, _ in config.style_layers]
+        self.style: StyleStatistics = Moments() if config.statistics == "moments" else GramMatrices()
+        self._activations = tf.function(encoder, input_signature=[PICTURE], autograph=False)
+        # Activations put together from tiles are large. float16 keeps all digits of bfloat16.
+        self.content_type = np.float16 if encoder.precision == "bfloat16" else np.float32
+
+    def sums(
+        self,
+        picture: Any,
+        content: Mapping[str, Any],
+        weights: Mapping[str, Any],
+        core: Mapping[str, Any] | None = None,
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Encode a picture and return its sums; part of the graph of a step.
+
+        Args:
+            picture: (1, H, W, 3): the whole picture, or a tile with its halo.
+            content: by layer, the target activations F*; empty at all octaves but the first.
+            weights: by layer, weights of positions (R, h, w); empty for the whole picture as one region.
+            core: of a tile, by layer, the (top, bottom, left, right) of the positions that count.
+
+        Returns:
+            By layer, the style sums (R, n, n), and by layer, |F - F*|^2.
+        """
+        features = self.encoder(picture)
+        if core is not None:
+            features = {name: _cut(activation, core[name]) for name, activation in features.items()}
+        squares = {name: squared_distance(features[name], target) for name, target in content.items()}
+        return {name: self._region_sums(features[name], weights.get(name)) for name in self.style_layers}, squares
+
+    def _region_sums(self, features: Any, weights: Any) -> Any:
+        regions = [None] if weights is None else tf.unstack(weights)
+        return tf.stack([self.style.sums(features, region) for region in regions])
+
+    def means(self, picture: Any, sums: Mapping[str, Any], weights: Mapping[str, Any]) -> dict[str, Any]:
+        """Divide sums over the positions of `picture` by their number; weights sum to 1 already."""
+        return {name: total if weights else total / self._positions(picture, name) for name, total in sums.items()}
+
+    def _positions(self, picture: Any, name: str) -> Any:
+        stride, shape = self.encoder.strides[name], tf.shape(picture)
+        return tf.cast((shape[1] // stride) * (shape[2] // stride), tf.float32)
+
+    def signature(self, regions: int | None) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Return the tensor specifications, by layer, of content, content scales, style, and position weights.
+
+        Sizes are left open: one graph serves all levels of the pyramid. To trace again at each level takes longer than
+        a dynamic shape does.
+
+        Args:
+            regions: the number of masked regions, None for the whole picture.
+        """
+        channels, count, extra = self.encoder.channels, regions or 1, self.style.extra_channels
+        content = {name: tf.TensorSpec([1, None, None, channels[name]], tf.float32) for name in self.content_layers}
+        scales = {name: tf.TensorSpec([], tf.float32) for name in self.content_layers}
+        style = {
+            name: tf.TensorSpec([count, channels[name] + extra, channels[name] + extra], tf.float32)
+            for name in self.style_layers
+        }
+        plane = tf.TensorSpec([count, None, None], tf.float32)
+        weights = dict.fromkeys(self.style_layers, plane) if regions else {}
+        return content, scales, style, weights
+
+    # ----------------------------------------------------------------------------------------------------------------
+    # Of targets, which are encoded once
+
+    def of_style(self, picture: Any, regions: Regions, tile_px: int | None = None) -> list[Mapping[str, Any]]:
+        """Return the style statistics of a picture (1, H, W, 3): for each octave, by layer, (R, n, n)."""
+        pictures = octave_pyramid(tf.constant(picture), regions.octaves)
+        return [
+            self._of_octave(each, tile_px, weights)
+            for each, weights in zip(pictures, regions.position_weights, strict=True)
+        ]
+
+    def _of_octave(self, picture: Any, tile_px: int | None, weights: Mapping[str, Any]) -> Mapping[str, Any]:
+        sums = {name: tf.constant(0.0) for name in self.style_layers}
+        for tile in self.tiles(picture, tile_px):
+            features, parts = self._activations(crop(picture, tile)), self.parts(weights, tile)
+            for name in self.style_layers:
+                sums[name] += self._region_sums(self._core(features, name, picture, tile), parts.get(name))
+        return self.means(picture, sums, weights)
+
+    def content_features(self, content: Any, tile_px: int | None = None) -> Mapping[str, Any]:
+        """Return the content layers' activations of (1, H, W, 3): float32 tensors, or arrays where tiles made them."""
+        if fits_whole(content, tile_px):
+            features = self._activations(tf.constant(content))
+            return {name: tf.cast(features[name], tf.float32) for name in self.content_layers}
+        whole = {}
+        for name in self.content_layers:
+            stride = self.encoder.strides[name]
+            size = (content.shape[1] // stride, content.shape[2] // stride)
+            whole[name] = np.empty((1, *size, self.encoder.channels[name]), self.content_type)
+        for tile in self.tiles(content, tile_px):
+            features = self._activations(crop(content, tile))
+            for name, target in whole.items():
+                self._place(target, name, tile)[...] = self._core(features, name, content, tile)
+        return whole
+
+    # ----------------------------------------------------------------------------------------------------------------
+    # Tiles on the layers' grids
+
+    def tiles(self, picture: Any, tile_px: int | None) -> list[Tile]:
+        """Return the tiles of a picture (1, H, W, 3): one where the picture fits whole."""
+        height, width = picture.shape[1:3]
+        core_px = max(height, width) if tile_px is None or fits_whole(picture, tile_px) else tile_px
+        grid = self.encoder.grid_px
+        return list(tiles(height, width, -(-core_px // grid) * grid, self.encoder.reach_px))
+
+    def core_of(self, picture: Any, name: str, tile: Tile) -> tuple[slice, slice]:
+        """Return rows and columns of the tile's core in the activation that layer `name` makes of the crop."""
+        stride = self.encoder.strides[name]
+        return tile.core_at(stride, picture.shape[1] // stride, picture.shape[2] // stride)
+
+    def parts(self, whole: Mapping[str, Any], tile: Tile) -> dict[str, Any]:
+        """Return, by layer, the parts of whole activations or position weights that the tile's core makes."""
+        return {name: tf.cast(self._place(each, name, tile), tf.float32) for name, each in whole.items()}
+
+    def _core(self, features: Mapping[str, Any], name: str, picture: Any, tile: Tile) -> Any:
+        rows, columns = self.core_of(picture, name, tile)
+        return features[name][:, rows, columns]
+
+    def _place(self, whole: Any, name: str, tile: Tile) -> Any:
+        rows, columns = tile.place_at(self.encoder.strides[name], *whole.shape[1:3])
+        return whole[:, rows, columns]
+
+
+def _cut(activation: Any, core: Any) -> Any:
+    top, bottom, left, right = tf.unstack(core)
+    return activation[:, top:bottom, left:right]

@@ -1,0 +1,169 @@
+"""What the content and the styles ask for at one size."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylize.config import PerceptualLossConfig
+from stylize.losses.features import TINY, content_scale
+from stylize.losses.pixels import palette
+from stylize.losses.regions import Regions, count_octaves, masked_regions, whole_picture
+from stylize.losses.statistics import StatisticsEncoder, StyleTargets
+from stylize.networks.backend import tf
+
+__all__ = ["TargetEncoder", "Targets"]
+
+# The largest octave of a style's targets also holds its palette, under this name.
+_PALETTE = "palette"
+
+# The content loss is divided by (spread of the style / spread of the content) to this power. With 0, a mosaic remains
+# a pattern on a photograph; with 1, the scene is lost under bold styles.
+_CONTENT_YIELD = 0.5
+# Bounds that ratio, layer by layer, so that flat pictures cannot dominate. Ratios of pictures lie in 0.2 to 4.
+_LARGEST_SPREAD_RATIO = 10.0
+# Added to the content's own style loss, by which the style loss is divided: a content that already has the style of a
+# layer would otherwise get a weight without bound there.
+_LEAST_OWN_LOSS = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """The targets of `Objective` at one size.
+
+    Attributes:
+        content: by layer, activations F* (1, h, w, C).
+        content_scale: by layer, k in the equation of `stylize.losses.objective`.
+        style: for each octave, by layer, statistics G* (R, n, n); of several styles their weighted mean.
+        regions: the regions, with the shares q.
+        palettes: a palette for each region; none where the palette has no weight.
+    """
+
+    content: Mapping[str, Any]
+    content_scale: Mapping[str, Any]
+    style: StyleTargets
+    regions: Regions
+    palettes: Sequence[NDArray[np.float32]] = ()
+
+
+class TargetEncoder:
+    """Makes `Targets` of pictures."""
+
+    def __init__(self, statistics: StatisticsEncoder, config: PerceptualLossConfig) -> None:
+        self._statistics = statistics
+        self._config = config
+
+    @property
+    def style_key(self) -> tuple[Hashable, ...]:
+        """What `of_style` depends on beside the style: encoders of equal keys may share targets."""
+        encoder, config = self._statistics.encoder, self._config
+        return encoder, tuple(self._statistics.style_layers), config.statistics, config.palette_weight > 0
+
+    def encode(
+        self,
+        content: Any,
+        styles: Sequence[tuple[Any, float]],
+        tile_px: int | None = None,
+        masks: NDArray[np.float32] | None = None,
+    ) -> Targets:
+        """Encode a content and its styles.
+
+        Args:
+            content: (1, H, W, 3), sRGB in [0, 1].
+            styles: pairs of a picture (1, h, w, 3) and a weight; weights sum to 1.
+            tile_px: pictures of more than tile_px^2 pixels are encoded tile by tile.
+            masks: (R, H, W): one for all styles, or one for each style.
+        """
+        octaves = self.octaves(content, *(style for style, _ in styles))
+        encoded = [(self.of_style(style, octaves, tile_px), weight) for style, weight in styles]
+        own_regions = masks is not None and len(masks) > 1
+        per_region = [[(targets, 1.0)] for targets, _ in encoded] if own_regions else [encoded]
+        return self.join(content, per_region, self.regions(octaves, masks), tile_px)
+
+    def octaves(self, *pictures: Any) -> int:
+        """Return how many octaves the smallest of `pictures` (1, H, W, 3) allows."""
+        return count_octaves(self._config.octaves, *pictures)
+
+    def regions(self, octaves: int, masks: NDArray[np.float32] | None = None) -> Regions:
+        """Return the regions of masks (R, H, W) in [0, 1], or the whole picture."""
+        layers = self._statistics.style_layers
+        if masks is None:
+            return whole_picture(layers, octaves)
+        return masked_regions(masks, octaves, {name: self._statistics.encoder.strides[name] for name in layers})
+
+    def of_style(self, style: Any, octaves: int, tile_px: int | None = None) -> StyleTargets:
+        """Return what one style (1, h, w, 3) asks for; the content has no influence."""
+        (targets,) = self.of_regions(style, self.regions(octaves), tile_px)
+        return targets
+
+    def of_regions(self, picture: Any, regions: Regions, tile_px: int | None = None) -> list[list[dict[str, Any]]]:
+        """Return what each region of a picture (1, h, w, 3) would ask for as a style."""
+        statistics = self._statistics.of_style(picture, regions, tile_px)
+        targets = [
+            [{name: each[region] for name, each in octave.items()} for octave in statistics]
+            for region in range(len(regions.masks))
+        ]
+        if self._config.palette_weight:
+            for (full_size, *_), mask in zip(targets, regions.masks, strict=True):
+                full_size[_PALETTE] = palette(np.asarray(picture), mask)
+        return targets
+
+    def join(
+        self,
+        content: Any,
+        per_region: Sequence[Sequence[tuple[StyleTargets, float]]],
+        regions: Regions,
+        tile_px: int | None = None,
+    ) -> Targets:
+        """Join a content (1, H, W, 3) and the targets of each region's styles, with their weights."""
+        features = self._statistics.content_features(content, tile_px)
+        style = [
+            {
+                name: tf.stack([tf.add_n([weight * t[octave][name] for t, weight in styles]) for styles in per_region])
+                for name in self._statistics.style_layers
+            }
+            for octave in range(regions.octaves)
+        ]
+        scale = {name: content_scale(target, self._config.normalization) for name, target in features.items()}
+        if self._config.relative_to_content:
+            own = self._statistics.of_style(content, regions, tile_px)
+            ratio = self._spread_ratio(own[0], style[0], regions.shares[0])
+            scale = {name: each / ratio**_CONTENT_YIELD for name, each in scale.items()}
+            regions = dataclasses.replace(regions, shares=self._relative_shares(own, style, regions))
+        palettes = [
+            np.sum([weight * targets[0][_PALETTE] for targets, weight in styles], axis=0)
+            for styles in per_region
+            if self._config.palette_weight
+        ]
+        return Targets(features, scale, style, regions, palettes)
+
+    def _spread_ratio(self, own: Mapping[str, Any], style: Mapping[str, Any], shares: Mapping[str, Any]) -> Any:
+        """Return how widely the style's activations vary relative to the content's: a geometric mean over layers.
+
+        Norms of covariances are compared. Mean activations are large in any bright or busy picture.
+        """
+        logs = [tf.constant(0.0)]
+        for name in self._statistics.style_layers:
+            ours, theirs = (self._spread(each[name], shares[name]) for each in (own, style))
+            logs.append(tf.math.log(tf.clip_by_value(theirs / ours, 1 / _LARGEST_SPREAD_RATIO, _LARGEST_SPREAD_RATIO)))
+        return tf.exp(tf.add_n(logs) / max(1, len(self._statistics.style_layers)))
+
+    def _spread(self, statistics: Any, shares: Any) -> Any:
+        covariance = self._statistics.style.covariance(statistics)
+        return tf.reduce_sum(shares * tf.norm(covariance, axis=[-2, -1])) + TINY
+
+    def _relative_shares(self, own: StyleTargets, style: StyleTargets, regions: Regions) -> list[dict[str, Any]]:
+        """Return the shares divided by the style loss of the content itself, octave by octave and layer by layer."""
+        loss, normalization = self._statistics.style.loss, self._config.normalization
+        return [
+            {
+                name: share / (_LEAST_OWN_LOSS + loss(own[octave][name], style[octave][name], normalization))
+                for name, share in shares.items()
+            }
+            for octave, shares in enumerate(regions.shares)
+        ]

@@ -1,0 +1,189 @@
+"""The pictures at every level of the pyramid, and the loss that they make there."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylize.config import SMALLEST_PX, RefineConfig
+from stylize.images.color import with_palette_of
+from stylize.images.picture import Picture
+from stylize.images.resizing import resized, size_for_long_side
+from stylize.losses.objective import Objective
+from stylize.losses.statistics import StyleTargets
+from stylize.losses.targets import Targets
+from stylize.networks.loaded import SizedCache
+from stylize.networks.store import LocalWeights
+from stylize.networks.vgg import content_layers_under
+from stylize.optimize.progress import LossTerms
+from stylize.optimize.run import LevelLoss
+from stylize.transfer.inputs import Inputs
+from stylize.transfer.session import Session
+from stylize.transfer.tiling import Tiling
+
+__all__ = ["LevelPictures", "LevelStyle", "level_losses", "level_size", "make_objective", "picture_pyramid", "style_at"]
+
+
+@dataclass(frozen=True, eq=False)
+class LevelStyle:
+    """A style at one level.
+
+    Attributes:
+        sha256: of the picture, or None where its colours were moved.
+        pixels: (1, h, w, 3), sRGB in [0, 1].
+        weight: the weights of a region's styles sum to 1.
+    """
+
+    sha256: str | None
+    pixels: NDArray[np.float32]
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class LevelPictures:
+    """All pictures at the size (h, w) of one level.
+
+    Attributes:
+        photo: the content, (h, w, 3).
+        content: what the content loss compares with: the photo, or the photo in the colours of the styles.
+        masks: each region's mask, (R, h, w), or None.
+        styles: the styles of each region.
+    """
+
+    photo: NDArray[np.float32]
+    content: NDArray[np.float32]
+    masks: NDArray[np.float32] | None
+    styles: Sequence[Sequence[LevelStyle]]
+
+
+def make_objective(config: RefineConfig, features: LocalWeights, session: Session) -> Objective:
+    """Return the objective that a config describes, under a feature network."""
+    relative = config.loss.normalization == "relative"
+    content_layers = config.loss.content_layers
+    if relative:
+        content_layers = content_layers_under(features.name, content_layers)
+    layers = [name for name, _ in (*content_layers, *config.loss.style_layers)]
+    encoder = session.loaded.encoder(
+        features, layers, pooling=config.pooling, precision=config.precision, edge_padding=relative
+    )
+    smoothing = config.loss.total_variation_weight * encoder.grain * config.strength
+    loss = dataclasses.replace(config.loss, content_layers=content_layers, total_variation_weight=smoothing)
+    return session.loaded.keep("objective", (encoder, loss), lambda: Objective(encoder, loss))
+
+
+def level_size(size: tuple[int, int], long_side_px: int) -> tuple[int, int]:
+    """Return height and width of a level, each at least the smallest that the network can see."""
+    height, width = size_for_long_side(*size, long_side_px)
+    return max(SMALLEST_PX, height), max(SMALLEST_PX, width)
+
+
+def picture_pyramid(inputs: Inputs, config: RefineConfig, sizes: Sequence[tuple[int, int]]) -> list[LevelPictures]:
+    """Resize content, styles and masks for every level, once.
+
+    Args:
+        inputs: the pictures of the run.
+        config: tells sizes and colours of the styles, and whether the content is recoloured.
+        sizes: height and width of each level, coarse to fine.
+    """
+    photo = inputs.content_pixels
+    regions = inputs.region_styles(config.keep_colors, round(max(inputs.size) * max(1, config.style_scale)))
+    content = photo
+    if config.recolor and config.keep_colors != "luminance":
+        masks = inputs.masks_at(*inputs.size)
+        recolored = [
+            with_palette_of(
+                photo, [(style.pixels, weight * config.strength) for style, weight in styles], within=within
+            )
+            for styles, within in zip(regions, [None] if masks is None else masks, strict=True)
+        ]
+        # Grey masks blend the result, and the result only: here all that is painted is recoloured in full.
+        content = recolored[0] if inputs.masks is None else inputs.masks.composite(photo, recolored, grey=False)
+    pyramid = []
+    for height, width in sizes:
+        photo_here = _at(photo, height, width)
+        long_side_px = max(height, width) * config.style_scale
+        pyramid.append(
+            LevelPictures(
+                photo=photo_here,
+                content=photo_here if content is photo else _at(content, height, width),
+                masks=inputs.masks_at(height, width),
+                styles=[
+                    [LevelStyle(style.sha256, style_at(style, long_side_px), weight) for style, weight in styles]
+                    for styles in regions
+                ],
+            )
+        )
+    return pyramid
+
+
+def _at(pixels: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    # Not copied at its own size: a picture of 12 megapixels takes 150 MB.
+    return pixels if pixels.shape[:2] == (height, width) else resized(pixels, height, width)
+
+
+def style_at(style: Picture, long_side_px: float) -> NDArray[np.float32]:
+    """Return a style as (1, h, w, 3) with a long side of `long_side_px`, or its own where that is smaller.
+
+    A style is never enlarged: it has no fine strokes, and the output would be blurred to match it.
+    """
+    long_side_px = min(round(long_side_px), max(style.height, style.width))
+    height, width = size_for_long_side(style.height, style.width, max(1, long_side_px))
+    return resized(style.pixels, max(SMALLEST_PX, height), max(SMALLEST_PX, width))[None]
+
+
+def level_losses(
+    pyramid: Sequence[LevelPictures], strength: float, objective: Objective, tiling: Tiling, cache: SizedCache
+) -> Callable[[int], LevelLoss]:
+    """Return a function that gives the loss of a level, by its index; the level's targets are made on that call.
+
+    Args:
+        pyramid: the pictures of each level.
+        strength: below 1, the targets are blended with the style that the content itself has, region by region.
+        objective: the total loss.
+        tiling: the tiles in which a step fits into the memory.
+        cache: keeps the targets of styles.
+    """
+
+    def loss_at(index: int) -> LevelLoss:
+        pictures = pyramid[index]
+        targets = tiling.within(lambda tile_px: _targets(pictures, strength, objective, cache, tile_px))
+        free = None if pictures.masks is None else np.max(pictures.masks, axis=0)[..., None] > 0
+
+        def loss(pixels: NDArray[np.float32]) -> tuple[LossTerms, NDArray[np.float32]]:
+            # Outside the masks stays the photo: the painted part is to fit to it at the border.
+            seen = pixels if free is None else np.where(free, pixels, pictures.photo)
+            terms, gradient = tiling.within(lambda tile_px: objective.value_and_gradient(seen[None], targets, tile_px))
+            return LossTerms(**terms), gradient[0] if free is None else gradient[0] * free
+
+        return loss
+
+    return loss_at
+
+
+def _targets(
+    pictures: LevelPictures, strength: float, objective: Objective, cache: SizedCache, tile_px: int | None
+) -> Targets:
+    content, encoder = pictures.content[None], objective.targets
+    octaves = encoder.octaves(content, *(style.pixels for styles in pictures.styles for style in styles))
+    regions = encoder.regions(octaves, pictures.masks)
+
+    def of_style(style: LevelStyle) -> StyleTargets:
+        if style.sha256 is None:
+            return encoder.of_style(style.pixels, octaves, tile_px)
+        key = (*encoder.style_key, style.sha256, style.pixels.shape, octaves)
+        return cache.get(key, lambda: encoder.of_style(style.pixels, octaves, tile_px), _size_bytes)
+
+    targets = [[(of_style(style), style.weight * strength) for style in styles] for styles in pictures.styles]
+    if strength < 1:
+        own = encoder.of_regions(pictures.photo[None], regions, tile_px)
+        targets = [[*styles, (mine, 1 - strength)] for styles, mine in zip(targets, own, strict=True)]
+    return encoder.join(content, targets, regions, tile_px)
+
+
+def _size_bytes(targets: StyleTargets) -> int:
+    return sum(4 * math.prod(each.shape) for octave in targets for each in octave.values())

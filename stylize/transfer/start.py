@@ -1,0 +1,168 @@
+"""What a refinement starts from, and which sizes it goes through."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylize.config import INITS, RefineConfig
+from stylize.errors import OptionError, WeightsError
+from stylize.images.reading import read_image
+from stylize.images.resizing import resized, size_for_long_side, with_change_of
+from stylize.networks.store import LocalWeights
+from stylize.optimize.checkpoint import Checkpoint
+from stylize.optimize.pyramid import PyramidLevel, pyramid_levels
+from stylize.transfer.fast import run_fast
+from stylize.transfer.inputs import Inputs
+from stylize.transfer.results import NetworkUse, TransferResult
+from stylize.transfer.session import Session
+
+__all__ = ["InitPicture", "Start", "check_resumable", "fingerprint", "plan_levels", "starting_point"]
+
+# Amplitude of the noise that `content+noise` adds, in [0, 1].
+_CONTENT_NOISE = 0.25
+# `preview+content` takes what is larger than so many px from the preview. 8 px did better on some pairs, but took a
+# third more steps on a mosaic (benchmarks/README.md).
+_LARGE_SHAPE_PX = 16
+# Under a time budget the steps are planned on the way. So many steps leave out no level.
+_UNLIMITED_STEPS = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class InitPicture:
+    """The picture of the user's that a refinement starts from, if there is one.
+
+    Attributes:
+        record: path, hash and long side, for the provenance; empty without a picture.
+        pixels: (h, w, 3), or None without a picture, and where a run is resumed.
+    """
+
+    record: Mapping[str, Any] = field(default_factory=dict)
+    pixels: NDArray[np.float32] | None = None
+
+    @staticmethod
+    def read(config: RefineConfig, resume_from: Checkpoint | None) -> InitPicture:
+        """Read the picture that `config.init` names. Raises ImageError."""
+        if resume_from is not None:
+            return InitPicture(resume_from.context.provenance.get("init", {}))
+        if config.init in INITS:
+            return InitPicture()
+        picture = read_image(config.init, name="init")
+        long_side_px = max(picture.height, picture.width)
+        return InitPicture(
+            {"path": picture.path, "sha256": picture.sha256, "long_side_px": long_side_px}, picture.pixels
+        )
+
+    @property
+    def long_side_px(self) -> int:
+        """Long side of the picture, 0 without a picture."""
+        return int(self.record.get("long_side_px", 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """The pixels that the optimisation starts from, (h, w, 3) of any size, and the networks that painted them."""
+
+    pixels: NDArray[np.float32]
+    networks: tuple[NetworkUse, ...] = ()
+
+
+def plan_levels(inputs: Inputs, config: RefineConfig, init: InitPicture) -> tuple[PyramidLevel, ...]:
+    """Return the sizes of the run, coarse to fine; sizes up to that of an init picture are left out."""
+    steps = config.steps if config.time_budget is None else _UNLIMITED_STEPS
+    return pyramid_levels(max(inputs.size), steps, config.pyramid, init.long_side_px)
+
+
+def starting_point(
+    inputs: Inputs,
+    config: RefineConfig,
+    session: Session,
+    *,
+    init: InitPicture,
+    levels: Sequence[PyramidLevel],
+    preview: TransferResult | None = None,
+) -> Start:
+    """Return what the optimisation starts from; a preview is made where none is given."""
+    content = inputs.content_pixels
+    if init.pixels is not None:
+        return Start(init.pixels)
+    if config.starts_from_preview:
+        preview = preview or _preview(inputs, config, session)
+        pixels = content if preview is None else preview.image
+        if config.init == "preview+content":
+            pixels = _with_large_shapes_of(pixels, content)
+        return Start(pixels, () if preview is None else preview.networks)
+    if config.init == "content":
+        return Start(content)
+    random = np.random.default_rng(config.seed)
+    if config.init == "content+noise":
+        noise = random.uniform(-_CONTENT_NOISE, _CONTENT_NOISE, content.shape)
+        return Start(np.clip(content + noise, 0, 1).astype(np.float32))
+    # At the size of the coarsest level. Noise of the output's size would average out to grey when it is shrunk.
+    return Start(random.random((*size_for_long_side(*inputs.size, levels[0].long_side_px), 3), np.float32))
+
+
+def _preview(inputs: Inputs, config: RefineConfig, session: Session) -> TransferResult | None:
+    try:
+        return run_fast(inputs, config.preview, session)
+    except WeightsError as error:
+        if config.network != "auto":
+            raise
+        session.say(f"no preview to start from, starting from the content instead ({error})")
+        return None
+
+
+def _with_large_shapes_of(preview: NDArray[np.float32], content: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the content with the preview's large shapes: the optimisation changes these slowest."""
+    height, width = (max(1, round(side / _LARGE_SHAPE_PX)) for side in content.shape[:2])
+    return with_change_of(content, resized(content, height, width), resized(preview, height, width))
+
+
+def check_resumable(checkpoint: Checkpoint, identity: str, config: RefineConfig) -> None:
+    """Raise OptionError if a checkpoint is of a run with other inputs, options or networks."""
+    if checkpoint.context.fingerprint != identity:
+        changed = _changed_options(checkpoint.context.provenance["options"], config)
+        raise OptionError(
+            "resume: expected the inputs, options and networks of the interrupted run, received different ones"
+            f"{f' ({changed})' if changed else ''}: repeat its options, or run without --resume"
+        )
+
+
+def fingerprint(inputs: Inputs, config: RefineConfig, features: LocalWeights, levels: Sequence[PyramidLevel]) -> str:
+    """Return a hash of all that makes a run what it is: inputs, options, feature network, sizes.
+
+    The number of steps and the time budget are left out: a longer run may resume a shorter one.
+    """
+    options = dataclasses.asdict(dataclasses.replace(config, steps=1, time_budget=None))
+    identity = [
+        options,
+        inputs.content.sha256,
+        [(style.sha256, weight) for style, weight in inputs.styles],
+        dict(features.sha256),
+        [level.long_side_px for level in levels],
+        *([] if inputs.masks is None else [[mask.sha256 for mask in inputs.masks.pictures]]),
+    ]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _changed_options(before: Mapping[str, Any], config: RefineConfig) -> str:
+    """Return the names of the options that differ from those of an earlier run, separated by commas."""
+
+    def flat(options: Mapping[str, Any]) -> dict[str, Any]:
+        # Through JSON, as the options of a checkpoint went.
+        parts = json.loads(json.dumps({**options, "steps": 1, "time_budget": None})).items()
+        return {
+            name: value
+            for part, each in parts
+            for name, value in (each.items() if isinstance(each, dict) else [(part, each)])
+        }
+
+    earlier, now = flat(before), flat(dataclasses.asdict(config))
+    return ", ".join(name for name in now if earlier.get(name) != now[name])

@@ -1,0 +1,132 @@
+"""The tiles in which a refinement fits into the memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import psutil
+
+from stylize.errors import OptionError, StylizeError
+from stylize.losses.objective import Objective
+from stylize.machine import available_memory_bytes
+from stylize.networks.backend import tf
+from stylize.optimize.lbfgs import bytes_per_pixel
+from stylize.transfer.inputs import Inputs
+from stylize.transfer.session import Session
+
+__all__ = ["SMALLEST_TILE_PX", "Tiling"]
+
+_T = TypeVar("_T")
+
+SMALLEST_TILE_PX = 128
+# Of larger tiles the halo is a small part already.
+_LARGEST_TILE_PX = 2048
+# The part of the memory that is planned for: the need is an estimate, and other programs want memory, too.
+_USABLE_SHARE = 0.9
+
+
+class Tiling:
+    """The tiles of one refinement: none for a picture that fits, and smaller ones after an allocation that failed.
+
+    Attributes:
+        tile_px: pictures of more than tile_px^2 pixels, styles too, are computed in tiles of so many px a side.
+        peak_bytes: the memory that the process is expected to take at the largest size.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        size: tuple[int, int],
+        memory_gb: float | None,
+        on_message: Callable[[str], None],
+        *,
+        regions: int = 0,
+        optimizer: str | None = None,
+    ) -> None:
+        """Choose tiles.
+
+        Args:
+            objective: the loss that is computed.
+            size: height and width of the picture in px.
+            memory_gb: memory that the whole process may take; None for what is free.
+            on_message: receives a message where smaller tiles become necessary.
+            regions: the number of masks.
+            optimizer: what moves the pixels; None where a picture is only scored.
+
+        Raises:
+            OptionError: `memory_gb` is too little for an optimisation with the smallest tiles. Scoring is tried in
+                any case: a painted picture is not to be lost for lack of its score.
+        """
+        if memory_gb is not None and not 0 < memory_gb < math.inf:
+            raise OptionError(f"memory_gb: expected a finite number of GB, more than 0; received {memory_gb:g}")
+        taken = psutil.Process().memory_info().rss
+        free = available_memory_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken
+        pixels = size[0] * size[1]
+        # What is needed whatever the tiles: the optimiser's state and the content's activations.
+        whole = pixels * objective.target_bytes_per_pixel
+        whole += 0 if optimizer is None else pixels * bytes_per_pixel(pixels, optimizer)
+        room = _USABLE_SHARE * free - whole
+        each = objective.step_bytes_per_pixel + regions * objective.region_bytes_per_pixel
+        smallest = min(pixels, (SMALLEST_TILE_PX + 2 * objective.reach_px) ** 2) * each
+        if memory_gb is not None and optimizer is not None and room < smallest:
+            least = math.ceil((taken + (whole + smallest) / _USABLE_SHARE) / 1e8) / 10
+            raise OptionError(f"memory_gb: {size[1]} x {size[0]} px need at least {least:g} GB, received {memory_gb:g}")
+        crop = math.isqrt(int(max(room, smallest) / each))
+        self._reach_px = objective.reach_px
+        self._say = on_message
+        self._pixels = pixels
+        self.tile_px = crop
+        if self.is_needed:
+            # Within the room, but not so small that the halo is most of the tile.
+            self.tile_px = max(SMALLEST_TILE_PX, min(_LARGEST_TILE_PX, crop - 2 * objective.reach_px))
+        self.peak_bytes = round(taken + whole + self.crop_px**2 * each)
+
+    @staticmethod
+    def of_run(objective: Objective, inputs: Inputs, session: Session, optimizer: str | None = None) -> Tiling:
+        """Return the tiles for a run's output, in the session's memory; `optimizer` as of `Tiling`."""
+        return Tiling(
+            objective, inputs.size, session.memory_gb, session.say, regions=inputs.mask_count, optimizer=optimizer
+        )
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the output does not fit as a whole."""
+        return self.tile_px**2 < self._pixels
+
+    @property
+    def crop_px(self) -> int:
+        """The longest side of what goes through the network at once."""
+        return self.tile_px + 2 * self._reach_px if self.is_needed else math.isqrt(self._pixels)
+
+    def pixels_per_step(self, height: int, width: int) -> float:
+        """Return the pixels that a step takes forward and back through the network, halos and second passes included.
+
+        Args:
+            height: of the picture in px.
+            width: of the picture in px.
+        """
+        pixels = height * width
+        if pixels <= self.tile_px**2:
+            return pixels
+        # One more pass forward, for the sums, is half of what forward and back take.
+        return 1.5 * pixels * (1 + 2 * self._reach_px / self.tile_px) ** 2
+
+    def within(self, compute: Callable[[int], _T]) -> _T:
+        """Return compute(tile_px), with smaller tiles from now on where the system refuses memory.
+
+        Raises:
+            StylizeError: the memory does not suffice for the smallest tiles.
+        """
+        while True:
+            try:
+                return compute(self.tile_px)
+            except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+                smaller = min(self.tile_px, math.isqrt(self._pixels), 2 * _LARGEST_TILE_PX) // 2
+                if smaller < SMALLEST_TILE_PX:
+                    raise StylizeError(
+                        "out of memory with the smallest tiles: choose a smaller size, or close other programs"
+                    ) from error
+                self.tile_px = smaller
+                self._say(f"out of memory: going on in tiles of {smaller} px")
