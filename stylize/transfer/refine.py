@@ -25,8 +25,9 @@ from stylize.images.reading import read_image
 from stylize.images.resizing import resized, size_for_long_side, with_change_of
 from stylize.networks.loaded import Networks, OnDownload, OnMessage
 from stylize.networks.store import LocalWeights
-from stylize.optimize.progress import Checkpoint, Iterate, LossTerms
-from stylize.optimize.pyramid import PyramidLevel, pyramid_levels
+from stylize.optimize.checkpoint import Checkpoint, RunContext
+from stylize.optimize.progress import Iterate, LossTerms
+from stylize.optimize.pyramid import PyramidLevel, level_size, pyramid_levels
 from stylize.optimize.run import LevelLoss, optimize
 from stylize.presets import preset_config
 from stylize.transfer.estimate import expected_s, outlook
@@ -103,7 +104,7 @@ def run_refine(
     # The features first: without them there is nothing to refine with, and a preview would be made for nothing.
     found = surroundings.network(config.features, "features")
     networks = [network_use(found)]
-    before: Mapping[str, Any] = {} if resume_from is None else resume_from.context["provenance"]
+    before: Mapping[str, Any] = {} if resume_from is None else resume_from.context.provenance
     init, picture = before.get("init", {}), None
     if resume_from is None and config.init not in INITS:
         picture = read_image(config.init, name="init")
@@ -112,7 +113,7 @@ def run_refine(
     levels = _levels(inputs, config, painted_px=init.get("long_side_px", 0))
     fingerprint = _fingerprint(inputs, config, found, levels)
     if resume_from is not None:
-        if resume_from.context["fingerprint"] != fingerprint:
+        if resume_from.context.fingerprint != fingerprint:
             changed = _changed_options(before["options"], config)
             raise OptionError(
                 "resume: expected the inputs, options and networks of the interrupted run, received different ones"
@@ -147,13 +148,15 @@ def run_refine(
     on_start, on_iterate = _as_results(inputs, config, on_start, on_iterate)
     if on_start is not None:
         on_start(start)
+    photos = [resized(inputs.content_pixels, *level_size(inputs.size, level)) for level in levels]
+    loss_at = level_losses(inputs, config, surroundings.networks, loss, tiling)
     image, history, checkpoint = optimize(
         start,
-        inputs.content_pixels,
+        [*photos, inputs.content_pixels],
         levels,
-        level_losses(inputs, config, surroundings.networks, loss, tiling),
+        lambda index: loss_at(*photos[index].shape[:2]),
         config,
-        context={"fingerprint": fingerprint, "size": inputs.size, "provenance": provenance},
+        context=RunContext(fingerprint, inputs.size, provenance),
         resume_from=resume_from,
         on_iterate=on_iterate,
         on_message=surroundings.say,

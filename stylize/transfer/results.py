@@ -18,7 +18,8 @@ from stylize.config import (
 from stylize.images.picture import Picture
 from stylize.images.writing import write_image
 from stylize.networks.store import LocalWeights
-from stylize.optimize.progress import Checkpoint, HistoryEntry, LossTerms
+from stylize.optimize.checkpoint import Checkpoint
+from stylize.optimize.progress import HistoryEntry, LossTerms
 from stylize.optimize.pyramid import PyramidLevel
 
 if TYPE_CHECKING:
