@@ -1,19 +1,27 @@
-"""What a run tells of itself: losses, history, iterates, checkpoints."""
+"""What a run reports about itself: losses, history and iterates."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Checkpoint", "HistoryEntry", "Iterate", "LossTerms"]
+if TYPE_CHECKING:
+    from stylize.optimize.checkpoint import Checkpoint
+
+__all__ = ["HistoryEntry", "Iterate", "LossTerms"]
 
 
 @dataclass(frozen=True)
 class LossTerms:
-    """One evaluation of the loss. `total` is weighted, palette and frame in it; the others are the plain terms."""
+    """One evaluation of the loss.
+
+    `total` is the weighted sum of all terms, and includes the palette and frame losses. The other fields are the
+    terms without their weights.
+    """
 
     total: float
     content: float
@@ -25,42 +33,33 @@ class LossTerms:
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """What stays of an iterate: level and step (both from 1), seconds since the start, and its losses."""
+    """The record of one step: its level and its number (both from 1), seconds since the start, and its losses."""
 
     level: int
     step: int
     elapsed_s: float
     losses: LossTerms
-
-
-@dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """Everything that a run needs to go on: where it was, its pixels, its optimiser's state."""
-
-    context: Mapping[str, Any]
-    """JSON-serialisable: what the caller needs to know the run again."""
-    level: int
-    elapsed_s: float
-    pixels: np.ndarray
-    state: Mapping[str, np.ndarray]
-    """Of the optimiser. Out of a file, arrays are read as they are asked for: at 12 megapixels they are 2 GB."""
-    history: tuple[HistoryEntry, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Iterate:
-    """One step of the optimisation, as handed to the callback: the only channel of progress."""
+    """One step of the optimisation. The callback gets all progress of a run in this form."""
 
     level: int
+    """The pyramid level, from 1."""
     levels: int
+    """The number of pyramid levels."""
     size: tuple[int, int]
+    """The (height, width) of the level in px."""
     step: int
+    """The number of the step, from 1, counted over all levels."""
     steps: int | None
-    """Of all levels; None under a time budget, whose plan changes with the machine's speed."""
+    """The number of steps of all levels; None under a time budget, because its plan changes with the speed."""
     losses: LossTerms
     elapsed_s: float
     remaining_s: float
-    """An estimate; under a time budget, what is left of it."""
-    pixels: np.ndarray
-    """Float32 (H, W, 3), the best picture of this level so far; a view: copy it to keep it."""
+    """An estimate; under a time budget, the rest of the budget."""
+    pixels: NDArray[np.float32]
+    """The best picture of this level so far, (H, W, 3) in [0, 1]. A view: copy the array to keep it."""
     checkpoint: Callable[[], Checkpoint]
+    """Returns a checkpoint of the run after this step."""

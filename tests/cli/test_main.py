@@ -35,8 +35,8 @@ from stylize.images.picture import Picture
 from stylize.images.provenance import read_provenance
 from stylize.images.reading import read_image
 from stylize.networks import registry
-from stylize.optimize.checkpoint import read_checkpoint, write_checkpoint
-from stylize.optimize.progress import Checkpoint, HistoryEntry, Iterate, LossTerms
+from stylize.optimize.checkpoint import Checkpoint, RunContext, read_checkpoint, write_checkpoint
+from stylize.optimize.progress import HistoryEntry, Iterate, LossTerms
 from stylize.optimize.pyramid import PyramidLevel
 from stylize.presets import PRESETS
 from stylize.transfer.results import Comparison, NetworkUse, Scored, TransferResult
@@ -45,7 +45,7 @@ FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "5" *
 STYLIZER = NetworkUse("mini", "embedded", {"mini.tflite": "7" * 64})
 LOSSES = LossTerms(3.0, 1.0, 2.0, 0.5, {"relu4_2": 1.0}, {"relu1_1": 2.0})
 CHECKPOINT = Checkpoint(
-    {"fingerprint": "0" * 64, "size": [4, 6], "provenance": {"networks": []}}, 1, 0.5,
+    RunContext("0" * 64, (4, 6), {"networks": []}), 1, 0.5,
     np.full((4, 6, 3), 0.5, np.float32), {"x": np.zeros(3)},
     (HistoryEntry(1, 1, 0.1, LOSSES),),
 )  # fmt: skip

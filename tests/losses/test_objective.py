@@ -84,14 +84,13 @@ def test_total_variation_by_hand():
 
 
 @pytest.mark.parametrize("normalization", ["relative", "mean"])
-def test_the_gradient_of_total_variation_is_that_of_its_value_whatever_the_bands(normalization, monkeypatch):
+def test_the_gradient_of_total_variation_is_that_of_its_value_whatever_the_bands(normalization):
     image = painting(23, 31, 0)[None].astype(np.float64)
     value, gradient = total_variation(image, normalization)
     direction = np.random.default_rng(0).normal(size=image.shape)
     ends = (total_variation(image + sign * 1e-5 * direction, normalization)[0] for sign in (1, -1))
     assert (next(ends) - next(ends)) / 2e-5 == pytest.approx(float((gradient * direction).sum()), rel=1e-3)
-    monkeypatch.setattr("stylize.losses.pixels._BAND_PX", 5)
-    in_bands = total_variation(image, normalization)
+    in_bands = total_variation(image, normalization, band_rows=5)
     assert in_bands[0] == pytest.approx(value, rel=1e-5)
     np.testing.assert_allclose(in_bands[1], gradient, atol=1e-6 * np.abs(gradient).max())
 
@@ -343,11 +342,12 @@ def test_tiles_agree_without_content():
 
 @pytest.mark.real
 def test_tiles_agree_under_vgg19(real_networks):
-    import stylize
     from stylize.config import RefineConfig
+    from stylize.transfer.levels import make_objective
+    from stylize.transfer.session import Session
 
-    networks = stylize.LoadedNetworks()
-    loss = networks.loss(networks.find("vgg19", "features"), RefineConfig(precision="float32"))
+    session = Session()
+    loss = make_objective(RefineConfig(precision="float32"), session.network("vgg19", "features"), session)
     image, content, style = (painting(300, 260, seed)[None] for seed in range(3))
     whole, gradient = loss.value_and_gradient(image, loss.targets.encode(content, [(style, 1.0)]))
     tiled, of_tiles = loss.value_and_gradient(image, loss.targets.encode(content, [(style, 1.0)], 128), 128)

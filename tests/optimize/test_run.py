@@ -18,7 +18,7 @@ from stylize.optimize.adam import Adam
 from stylize.optimize.checkpoint import read_checkpoint, write_checkpoint
 from stylize.optimize.lbfgs import LBFGS
 from stylize.optimize.progress import LossTerms
-from stylize.optimize.pyramid import pyramid_levels
+from stylize.optimize.pyramid import level_size, pyramid_levels
 from stylize.optimize.run import optimize
 
 TARGET = np.linspace(-0.3, 1.3, 6 * 8 * 3, dtype=np.float32).reshape(6, 8, 3)
@@ -273,10 +273,15 @@ def _distance_at(height, width):
     return loss
 
 
-def _optimize(config=CONFIG, loss_at=_distance_at, start=None, **options):
+def _photos(content, levels):
+    return [*(resized(content, *level_size(content.shape[:2], level)) for level in levels), content]
+
+
+def _optimize(config=CONFIG, loss_of_size=_distance_at, start=None, **options):
     levels = pyramid_levels(32, config.steps, config.pyramid)
     start = np.full((24, 32, 3), 0.5, np.float32) if start is None else start
-    return optimize(start, PICTURE, levels, loss_at, config, **options)
+    photos = _photos(PICTURE, levels)
+    return optimize(start, photos, levels, lambda index: loss_of_size(*photos[index].shape[:2]), config, **options)
 
 
 def test_pyramid_reaches_the_target():
@@ -295,7 +300,8 @@ def test_larger_sizes_begin_with_the_contents_detail_where_there_is_a_content():
     config = RefineConfig()
     texture = dataclasses.replace(config, loss=dataclasses.replace(config.loss, content_weight=0.0))
     for asked, expected in ((config, content), (texture, resized(start, 32, 48))):
-        pixels, _, _ = optimize(start, content, levels, lambda *_: lambda x: (flat, np.zeros_like(x)), asked)
+        photos = _photos(content, levels)
+        pixels, _, _ = optimize(start, photos, levels, lambda _: lambda x: (flat, np.zeros_like(x)), asked)
         np.testing.assert_allclose(pixels, expected, atol=1e-6)
 
 
@@ -331,12 +337,9 @@ class _Machine:
         self.made = []
         self.step_s = lambda px: fixed + per_pixel * px**2
 
-    def perf_counter(self):
-        return self.now
-
-    def loss_at(self, height, width):
-        index, seconds = len(self.made), self.step_s(max(height, width))
-        self.made.append(max(height, width))
+    def loss_at(self, px):
+        index, seconds = len(self.made), self.step_s(px)
+        self.made.append(px)
         self.now += self.targets * seconds
 
         def loss(pixels):
@@ -346,19 +349,16 @@ class _Machine:
         return loss
 
     def run(self, px, budget, **options):
-        """Return the seconds, the steps at each level and the messages of a run; pictures have one pixel."""
+        """Return the seconds, the steps at each level, the messages and the checkpoint of a run."""
         config, messages, began = RefineConfig(time_budget=budget), [], self.now
         self.now += 0.5  # until all is loaded
         levels = pyramid_levels(px, config.steps, config.pyramid)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("stylize.optimize.run.time", self)
-            patch.setattr("stylize.optimize.run.resized", lambda pixels, height, width: pixels)
-            patch.setattr("stylize.optimize.run.with_change_of", lambda content, before, after: after)
-            _, history, checkpoint = optimize(
-                np.zeros((1, 1, 3), np.float32), np.broadcast_to(np.float32(0), (px, px, 3)),
-                levels, self.loss_at, config,
-                started_at=began, on_message=messages.append, **options,
-            )  # fmt: skip
+        # Only the clock counts here, so that the pictures of all levels may have one pixel.
+        pixel = np.zeros((1, 1, 3), np.float32)
+        _, history, checkpoint = optimize(
+            pixel, [pixel] * (len(levels) + 1), levels, lambda index: self.loss_at(levels[index].long_side_px), config,
+            started_at=began, clock=lambda: self.now, on_message=messages.append, **options,
+        )  # fmt: skip
         steps = [sum(entry.level == number for entry in history) for number in range(1, len(levels) + 1)]
         return self.now - began, steps, messages, checkpoint
 
@@ -458,7 +458,7 @@ def test_not_a_number_is_survived_and_said():
         return failing
 
     messages = []
-    pixels, _, _ = _optimize(loss_at=fails_once_at, on_message=messages.append)
+    pixels, _, _ = _optimize(loss_of_size=fails_once_at, on_message=messages.append)
     np.testing.assert_allclose(pixels, PICTURE, atol=2e-2)
     assert len(messages) == 1
     assert "not finite" in messages[0]
@@ -469,7 +469,7 @@ def test_never_finite_is_an_error_not_a_picture():
         return lambda pixels: (LossTerms(np.nan, 0, 0, 0, {}, {}), pixels * np.nan)
 
     with pytest.raises(StylizeError, match="finite"):
-        _optimize(loss_at=nan_at)
+        _optimize(loss_of_size=nan_at)
 
 
 def test_a_run_broken_off_keeps_its_best_picture():

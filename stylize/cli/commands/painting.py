@@ -251,11 +251,11 @@ class Painting:
         from stylize.optimize.checkpoint import write_checkpoint
 
         checkpoint = iterate.checkpoint()
-        provenance = {**checkpoint.context["provenance"], "steps_taken": iterate.step}
+        provenance = {**checkpoint.context.provenance, "steps_taken": iterate.step}
         picture = self.output.with_name(f"{self.output.stem}-step-{iterate.step:04d}{self.output.suffix}")
         try:
             write_image(
-                picture, resized(iterate.pixels, *checkpoint.context["size"]), provenance=provenance, overwrite=True
+                picture, resized(iterate.pixels, *checkpoint.context.size), provenance=provenance, overwrite=True
             )
             write_checkpoint(self.checkpoint, checkpoint)
         except StylizeError as error:
