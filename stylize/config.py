@@ -240,7 +240,7 @@ class RefineConfig:
     """preview (what `fast` makes), preview+content (its colours and light, the content's detail: the quicker start
     where there is but one size), content, noise, content+noise, or the path of a picture: what is smaller than that
     is taken as painted, and the pyramid begins above its size."""
-    loss: ObjectiveConfig = PerceptualLossConfig()
+    loss: PerceptualLossConfig = PerceptualLossConfig()
     optimization: OptimizationConfig = OptimizationConfig()
     pyramid: PyramidConfig = PyramidConfig()
     pooling: Literal["max", "avg"] = "max"

@@ -52,6 +52,9 @@ class SizedCache:
         self._kept: dict[Hashable, tuple[Any, int]] = {}
         self._lock = threading.RLock()
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def get(self, key: Hashable, make: Callable[[], _T], size_of: Callable[[_T], int]) -> _T:
         """Return what is kept under `key`, or make it; `size_of` returns its bytes."""
         with self._lock:

@@ -95,7 +95,7 @@ def test_the_gradient_of_total_variation_is_that_of_its_value_whatever_the_bands
     np.testing.assert_allclose(in_bands[1], gradient, atol=1e-6 * np.abs(gradient).max())
 
 
-def _layer_loss(config: ObjectiveConfig, kind: str, layer: str, value: float) -> float:
+def _layer_loss(config: PerceptualLossConfig, kind: str, layer: str, value: float) -> float:
     layers = dict(config.content_layers if kind == "content" else config.style_layers)
     weight = config.content_weight if kind == "content" else config.style_weight
     return weight * layers[layer] * value
@@ -129,7 +129,7 @@ def test_gatys_formulas_by_hand():
 
 
 @functools.cache  # tracing a graph costs more than all the arithmetic here
-def _loss(config: ObjectiveConfig, **options) -> Objective:
+def _loss(config: PerceptualLossConfig, **options) -> Objective:
     layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
     return Objective(
         FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32", **options), config

@@ -16,7 +16,7 @@ from stylize.errors import OptionError, StylizeError, WeightsError
 from stylize.images.picture import Picture
 from stylize.images.provenance import read_provenance
 from stylize.images.resizing import resized
-from stylize.transfer import refine
+from stylize.transfer import start as start_module
 
 QUICK = {"size": 48, "steps": 12}
 
@@ -103,7 +103,7 @@ def test_a_start_of_preview_and_content_has_colours_of_one_and_detail_of_the_oth
     noise = np.random.default_rng(0).uniform(-0.2, 0.2, (2, 96, 128, 3)).astype(np.float32)
     # Light from left to right in the preview alone.
     content, preview = 0.5 + noise[0], np.linspace(0.3, 0.7, 128, dtype=np.float32)[:, None] + noise[1]
-    start = refine._with_large_shapes_of(preview, content)
+    start = start_module._with_large_shapes_of(preview, content)
     np.testing.assert_allclose(resized(start, 3, 4), resized(preview, 3, 4), atol=0.03)
     np.testing.assert_allclose(np.diff(start, axis=1), np.diff(content, axis=1), atol=0.05)
 
@@ -333,7 +333,6 @@ def test_refine_without_any_stylizer_starts_from_the_content(tiny_networks, pict
         {"network": "nothing"},
         {"size": 0},
         {"strength": 2.0},
-        {"strenght": 1.0},
     ],
 )
 def test_misuse_of_fast_is_one_line(tiny_networks, pictures, options):
@@ -348,7 +347,6 @@ def test_misuse_of_fast_is_one_line(tiny_networks, pictures, options):
         {"preset": "nothing"},
         {"features": "mini"},
         {"steps": 0},
-        {"nonsense": 1},
         {"seed": -1},
         {"size": "a"},
         {"style_layers": (("relu9_9", 1.0),)},
@@ -360,6 +358,12 @@ def test_misuse_of_refine_is_one_line(tiny_networks, pictures, options):
     with pytest.raises(StylizeError) as caught:
         stylize.refine(*pictures, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("function", [stylize.fast, stylize.refine, stylize.compare])
+def test_a_misspelt_option_is_a_type_error(tiny_networks, pictures, function):
+    with pytest.raises(TypeError, match="strenght"):
+        function(*pictures, strenght=1.0)
 
 
 def test_style_weights_must_make_sense(tiny_networks, pictures):
@@ -431,13 +435,11 @@ def test_what_is_odd_about_an_input_is_said_once(tiny_networks, pictures):
 
 
 def test_networks_load_once_for_many_runs(tiny_networks, monkeypatch):
-    import stylize.loaded
+    from stylize.networks.mini import MiniStylizer
 
     loads = []
-    load = stylize.networks.loaded._load_stylizer
-    monkeypatch.setattr(
-        stylize.loaded, "_load_stylizer", lambda found, *more: loads.append(found.name) or load(found, *more)
-    )
+    load = MiniStylizer.__init__
+    monkeypatch.setattr(MiniStylizer, "__init__", lambda self, *files: loads.append("mini") or load(self, *files))
     networks = stylize.LoadedNetworks()
     content, style = painting(40, 48, 0), painting(48, 48, 1)
     first = stylize.fast(content, style, size=48, loaded=networks)
@@ -463,11 +465,11 @@ def test_a_jpeg_decoded_at_reduced_size_gives_the_same_preview(tiny_networks, tm
 
 
 def test_a_style_is_encoded_once_a_size(tiny_networks, pictures, monkeypatch):
-    from stylize.losses.objective import Objective
+    from stylize.losses.targets import TargetEncoder
 
     encoded = []
-    plain = Objective.style_targets
-    monkeypatch.setattr(Objective, "style_targets", lambda self, *asked: encoded.append(0) or plain(self, *asked))
+    plain = TargetEncoder.of_style
+    monkeypatch.setattr(TargetEncoder, "of_style", lambda self, *asked: encoded.append(0) or plain(self, *asked))
     content, style = pictures
     networks = stylize.LoadedNetworks()
     alone = stylize.refine(content, style, size=48, steps=6, loaded=networks)
@@ -481,13 +483,13 @@ def test_a_style_is_encoded_once_a_size(tiny_networks, pictures, monkeypatch):
 
 def test_style_scale_is_of_the_style_beside_the_output(tiny_networks, monkeypatch):
     """Larger strokes are those of a larger style picture; beyond its own size it would only be blurred."""
-    from stylize.losses.objective import Objective
+    from stylize.losses.targets import TargetEncoder
 
     seen = []
-    plain = Objective.style_targets
+    plain = TargetEncoder.of_style
     monkeypatch.setattr(
-        Objective,
-        "style_targets",
+        TargetEncoder,
+        "of_style",
         lambda self, style, *more: seen.append(style.shape) or plain(self, style, *more),
     )
     content, style = painting(40, 64, 0), painting(150, 100, 1)
@@ -497,10 +499,9 @@ def test_style_scale_is_of_the_style_beside_the_output(tiny_networks, monkeypatc
 
 
 def test_kept_targets_have_a_bound(tiny_networks, pictures, monkeypatch):
-    monkeypatch.setattr("stylize.networks.loaded.MAX_TARGETS_BYTES", 1)
-    networks = stylize.LoadedNetworks()
-    stylize.refine(*pictures, size=48, steps=6, loaded=networks)
-    assert len(networks._targets) == 1
+    networks = stylize.LoadedNetworks(style_targets_bytes=1)
+    stylize.refine(*pictures, size=48, steps=6, coarsest_px=32, loaded=networks)
+    assert len(networks.style_targets) == 1
 
 
 def test_strength_of_refine_leads_from_the_content_to_the_style(tiny_networks):
@@ -516,12 +517,13 @@ def test_strength_of_refine_leads_from_the_content_to_the_style(tiny_networks):
 
 def test_of_losses_that_differ_only_the_newest_stay_loaded():
     networks = stylize.LoadedNetworks()
-    stylizer = networks._kept(("stylizer", "mini"), object)
-    losses = [networks._kept(("loss", number), object) for number in range(6)]
-    assert networks._kept(("loss", 5), object) is losses[5]
-    assert networks._kept(("loss", 0), object) is not losses[0]
-    assert networks._kept(("stylizer", "mini"), object) is stylizer
-    assert len(networks._loaded) == 5
+    stylizer = networks.keep("stylizer", "mini", object)
+    losses = [networks.keep("objective", number, object) for number in range(6)]
+    for number in range(2, 6):
+        assert networks.keep("objective", number, object) is losses[number]
+    assert networks.keep("objective", 1, object) is not losses[1]
+    assert networks.keep("objective", 0, object) is not losses[0]
+    assert networks.keep("stylizer", "mini", object) is stylizer
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -6,15 +6,15 @@ import subprocess
 import sys
 
 import numpy as np
+import psutil
 import pytest
 
-from samples import painting, tiny_convolutions
+from samples import REPOSITORY, painting, tiny_convolutions
 from stylize.config import PerceptualLossConfig
 from stylize.errors import OptionError, StylizeError
 from stylize.losses.objective import Objective
 from stylize.networks.backend import tf
 from stylize.networks.vgg import EncoderWeights, FeatureEncoder
-from stylize.transfer import tiling
 from stylize.transfer.tiling import SMALLEST_TILE_PX, Tiling
 
 
@@ -36,14 +36,14 @@ def test_a_small_picture_needs_no_tiles(loss):
 
 
 def test_less_memory_means_smaller_tiles(loss, monkeypatch):
-    monkeypatch.setattr(memory.psutil.Process, "memory_info", lambda self: type("", (), {"rss": 500_000_000}))
+    monkeypatch.setattr(psutil.Process, "memory_info", lambda self: type("", (), {"rss": 500_000_000}))
     tilings = [Tiling(loss, (3000, 4000), gb, _never, optimizer="lbfgs") for gb in (16.0, 7.0, 5.5)]
     assert [tiling.is_needed for tiling in tilings] == [False, True, True]
     sizes = [tiling.tile_px for tiling in tilings]
     assert sizes[0] > sizes[1] > sizes[2] >= SMALLEST_TILE_PX
     assert tilings[1].peak_bytes < 7.0e9
     assert Tiling(loss, (3000, 4000), 7.0, _never, optimizer="adam").tile_px > sizes[1], "Adam keeps no pairs"
-    with pytest.raises(OptionError, match=r"--memory: 4000 x 3000 px need at least [\d.]+ GB, received 1"):
+    with pytest.raises(OptionError, match=r"memory_gb: 4000 x 3000 px need at least [\d.]+ GB, received 1"):
         Tiling(loss, (3000, 4000), 1.0, _never, optimizer="lbfgs")
     assert Tiling(loss, (3000, 4000), 0.1, _never).tile_px == SMALLEST_TILE_PX, "a score is no reason to fail"
 
@@ -75,7 +75,7 @@ def test_a_refused_allocation_makes_smaller_tiles_and_says_so(loss, refusal):
 
 @pytest.mark.parametrize("memory_gb", [float("nan"), float("inf"), -1.0])
 def test_memory_is_a_finite_number(loss, memory_gb):
-    with pytest.raises(OptionError, match="--memory: expected a finite number of GB"):
+    with pytest.raises(OptionError, match="memory_gb: expected a finite number of GB"):
         Tiling(loss, (64, 64), memory_gb, _never)
 
 
@@ -91,7 +91,10 @@ _PEAK = """
 import resource, sys
 import numpy as np
 sys.path.insert(0, {tests!r})
-from test_memory import *
+from samples import *
+from stylize.config import PerceptualLossConfig
+from stylize.losses.objective import Objective
+from stylize.networks.vgg import EncoderWeights, FeatureEncoder
 config = PerceptualLossConfig(content_layers=(("relu4_2", 1.0),))
 layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
 loss = Objective(FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32"), config)
@@ -107,7 +110,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 def test_memory_grows_by_the_pixels_alone():
     """From 1024 to 4096 px: a few arrays of pixels more, none of the activations (some 450 bytes a pixel)."""
     pytest.importorskip("resource")
-    code = _PEAK.format(tests=str(__file__).rsplit("/", 1)[0])
+    code = _PEAK.format(tests=str(REPOSITORY / "tests"))
     peaks = [
         float(
             subprocess.run([sys.executable, "-c", code, str(side)], capture_output=True, text=True, check=True).stdout
@@ -124,9 +127,9 @@ def test_refine_in_tiles_paints_the_same_picture(tiny_networks, monkeypatch):
     content, style = painting(300, 340, 0), painting(120, 120, 1)
     options = {"size": 320, "steps": 6, "precision": "float32", "coarsest_px": 220}
     whole = stylize.refine(content, style, **options).image
-    monkeypatch.setattr(memory, "_LARGEST_TILE_PX", 64)
-    monkeypatch.setattr(memory, "SMALLEST_TILE_PX", 64)
-    monkeypatch.setattr(memory, "_SHARE", 1e-6)
+    monkeypatch.setattr("stylize.transfer.tiling._LARGEST_TILE_PX", 64)
+    monkeypatch.setattr("stylize.transfer.tiling.SMALLEST_TILE_PX", 64)
+    monkeypatch.setattr("stylize.transfer.tiling._USABLE_SHARE", 1e-6)
     messages = []
     tiled = stylize.refine(content, style, **options, on_message=messages.append).image
     assert any("in tiles of 64 px" in message for message in messages)
@@ -136,8 +139,8 @@ def test_refine_in_tiles_paints_the_same_picture(tiny_networks, monkeypatch):
 def test_tiles_cost_their_halos_and_a_second_pass(loss):
     tiling = Tiling(loss, (3000, 4000), None, _never)
     tiling.tile_px = 4000
-    assert tiling.pixels_a_step(3000, 4000) == 12e6
+    assert tiling.pixels_per_step(3000, 4000) == 12e6
     tiling.tile_px = 512
-    assert tiling.pixels_a_step(512, 512) == 512**2, "a picture of one tile is not computed in tiles"
+    assert tiling.pixels_per_step(512, 512) == 512**2, "a picture of one tile is not computed in tiles"
     halo = (512 + 2 * loss.reach_px) ** 2 / 512**2
-    assert tiling.pixels_a_step(3000, 4000) == pytest.approx(12e6 * halo * 3 / 2)
+    assert tiling.pixels_per_step(3000, 4000) == pytest.approx(12e6 * halo * 3 / 2)

@@ -1,0 +1,82 @@
+"""The public surface: every name, every option a keyword, and the same signatures until somebody changes them."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stylize
+from samples import painting
+
+SNAPSHOT = Path(__file__).parent / "golden" / "signatures.json"
+
+
+def _signatures() -> dict[str, list[str]]:
+    """Return each public name's parameters and return type, or the fields of a dataclass, as text."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(stylize.__all__):
+        thing = getattr(stylize, name)
+        if dataclasses.is_dataclass(thing):
+            found[name] = [f"{field.name}: {field.type}" for field in dataclasses.fields(thing)]
+        elif inspect.isfunction(thing) or (inspect.isclass(thing) and "__init__" in vars(thing)):
+            signature = inspect.signature(thing)
+            found[name] = [re.sub(r" at 0x\w+", "", str(each)) for each in signature.parameters.values()]
+            found[name].append(f"-> {signature.return_annotation}")
+        else:
+            found[name] = []
+    return found
+
+
+def test_the_signatures_are_those_of_the_snapshot() -> None:
+    """To change the public surface on purpose, write the new signatures: `python tests/test_api.py`."""
+    assert _signatures() == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("function", [stylize.fast, stylize.refine, stylize.compare])
+def test_every_option_is_a_documented_keyword(function: Callable[..., Any]) -> None:
+    parameters = inspect.signature(function).parameters
+    assert not [each for each in parameters.values() if each.kind is each.VAR_KEYWORD]
+    for name in parameters:
+        assert re.search(rf"^ +{name}: \w", function.__doc__ or "", re.MULTILINE), name
+    config = stylize.FastConfig() if function is stylize.fast else stylize.RefineConfig()
+    parts = [value for value in vars(config).values() if dataclasses.is_dataclass(value)]
+    fields = {field.name for part in (config, *parts) for field in dataclasses.fields(part)}
+    parts_of_config = {name for name, value in vars(config).items() if dataclasses.is_dataclass(value)}
+    assert fields - parts_of_config <= set(parameters)
+
+
+def test_an_option_given_wins_over_config_and_preset(tiny_networks: Path) -> None:
+    content, style = painting(24, 32, 0), painting(32, 32, 1)
+    config = stylize.RefineConfig(size=32, steps=3)
+    result = stylize.refine(content, style, config=config, steps=2, content_layers=[("relu2_1", None)])
+    assert isinstance(result.config, stylize.RefineConfig)
+    assert (result.config.size, result.config.steps) == (32, 2)
+    assert result.config.loss.content_layers == (("relu2_1", 1.0),)
+    result = stylize.refine(content, style, preset="gatys", size=32, steps=2, keep_colors=False, coarsest_px="none")
+    assert isinstance(result.config, stylize.RefineConfig)
+    assert result.config.loss.statistics == "gram"
+    assert result.config.pyramid.coarsest_px is None
+
+
+def test_results_show_themselves_in_a_notebook(tiny_networks: Path) -> None:
+    content, style = painting(24, 32, 0), painting(32, 32, 1)
+    preview = stylize.fast(content, style, size=32)
+    shown = stylize.read_image(preview._repr_png_()).pixels
+    np.testing.assert_allclose(shown, preview.image, atol=0.6 / 255)
+    comparison = stylize.compare(content, style, images=[preview.image, content], size=32)
+    html = comparison._repr_html_()
+    assert html.count('src="data:image/jpeg;base64,') == 3
+    assert "image 2" in html
+    assert f"SSIM {comparison.scores[0].ssim:.3f}" in html
+
+
+if __name__ == "__main__":
+    SNAPSHOT.write_text(json.dumps(_signatures(), indent=1) + "\n", encoding="utf-8")
