@@ -50,7 +50,7 @@ def main() -> None:
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     results = {}
-    for name, measure in {"pace": pace, "driver": driver, "simulated": simulated}.items():
+    for name, measure in {"pace": pace, "driver": measure_driver, "simulated": simulated}.items():
         if args.only is None or name in args.only:
             results[name] = measure(args)
             print(json.dumps({name: results[name]}), file=sys.stderr, flush=True)

@@ -63,7 +63,8 @@ _PLACE = "FILE|FOLDER|GLOB|URL"
 )  # fmt: skip
 @click.option(
     "--address", metavar="ADDRESS",
-    help="Address of the Ray cluster, such as auto or ray://head:10001.  [default: RAY_ADDRESS; else a new cluster on this machine]",
+    help="Address of the Ray cluster, such as auto or ray://head:10001.  [default: RAY_ADDRESS; else a new cluster on "
+    "this machine]",
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(min=1),
