@@ -30,7 +30,10 @@ from pathlib import Path
 from stylize import files
 from stylize.batch import engines, manifest, worker
 from stylize.batch import run as driver
-from stylize.batch.jobs import Job, Settings
+from stylize.batch.jobs import Job
+from stylize.batch.local_engine import LocalEngine
+from stylize.batch.ray_engine import RayEngine
+from stylize.config import FastConfig
 
 
 def main() -> None:
@@ -47,7 +50,7 @@ def main() -> None:
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     results = {}
-    for name, measure in {"pace": pace, "driver": driver, "simulated": simulated}.items():
+    for name, measure in {"pace": pace, "driver": measure_driver, "simulated": simulated}.items():
         if args.only is None or name in args.only:
             results[name] = measure(args)
             print(json.dumps({name: results[name]}), file=sys.stderr, flush=True)
@@ -118,7 +121,7 @@ def measured(count: int, command: list[str], environment: dict[str, str] | None 
 def measure_driver(args: argparse.Namespace) -> list[dict[str, object]]:
     """Milliseconds a job, beside painting: all of the driver's work, and the way to a worker and back."""
     rows: list[dict[str, object]] = []
-    for name, engine, count in (("local", engines.LocalEngine(2), 10_000), ("ray", engines.RayEngine(), 10_000)):
+    for name, engine, count in (("local", LocalEngine(2), 10_000), ("ray", RayEngine(), 10_000)):
         if name == "ray" and importlib.util.find_spec("ray") is None:
             continue
         with tempfile.TemporaryDirectory(dir=args.output) as scratch:
@@ -214,14 +217,16 @@ def jobs(count: int, folder: str) -> Iterator[Job]:
 
 
 def drive(found: Iterator[Job], folder: str, engine: engines.Engine) -> driver.BatchOutcome:
-    return driver.run_batch(found, folder, Settings("fast", {"network": "mini"}), lambda memory: engine, work=nothing)
+    return driver.run_batch(
+        found, folder, lambda cells: FastConfig(network="mini"), lambda memory: engine, work=nothing
+    )
 
 
 def nothing(tasks):
     """Stands in for the painter, and says of every picture what is true of that one file."""
     seen = {"sha256": "0" * 64, "stamp": files.stamp(tasks[0].job.content)}
-    found = worker._loaded().networks.find("mini", "stylizer")
-    records = [worker.record_of(task) for task in tasks]
+    found = worker.loaded().networks.find("mini", "stylizer")
+    records = [manifest.record_of(task) for task in tasks]
     for record in records:
         for entry in (record["content"], *record["styles"]):
             entry.update(seen)

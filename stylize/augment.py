@@ -1,8 +1,9 @@
-"""Training pictures in random styles, so that a classifier looks at shapes rather than at texture.
+"""Training pictures in random styles, so that a classifier learns shapes rather than textures.
 
-After Jackson et al. 2019, "Style Augmentation: Data Augmentation via Style Randomization" (arXiv 1809.05375), by the
-embedded network `mini`. It runs under LiteRT on the CPU, in a `tf.data` pipeline or in a model that is trained by
-TensorFlow; `stylize batch --pairs random:N` paints a data set beforehand, where that would hold up the training.
+The method is that of Jackson et al. 2019, "Style Augmentation: Data Augmentation via Style Randomization" (arXiv
+1809.05375), with the embedded network `mini`. The network runs under LiteRT on the CPU, inside a `tf.data` pipeline or
+inside a Keras model that TensorFlow trains. Where painting would slow down the training, `stylize batch --pairs
+random:N` paints the data set beforehand.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stylize import examples
 from stylize.errors import OptionError
@@ -24,7 +26,7 @@ from stylize.networks.backend import tf
 from stylize.networks.mini import MiniStylizer
 
 # isort: split
-import keras  # after TensorFlow, which the line above starts quietly
+import keras  # after TensorFlow, because the import above silences TensorFlow's start messages
 
 __all__ = ["StyleAugment", "random_style"]
 
@@ -38,24 +40,28 @@ def random_style(
     strength: tuple[float, float] = (0.3, 1.0),
     value_range: tuple[float, float] = (0.0, 255.0),
 ) -> Any:
-    """Paint each picture of a batch, with `probability`, in one of `styles`; the same seed gives the same pictures.
+    """Paint each picture of a batch, with a given probability, in a style drawn at random.
 
-    Works eagerly and in graphs, such as in `tf.data.Dataset.map`.
+    The same seed gives the same pictures. The function works eagerly and in graphs, such as in `tf.data.Dataset.map`.
 
     Args:
         images: tensor (N, H, W, 3) or (H, W, 3), RGB, of any number type, in `value_range`.
-        seed: two whole numbers, or a tensor of them, as TensorFlow's stateless functions take.
-        styles: paths of the pictures whose styles are drawn; None: the project's own four.
-        probability: of being painted, for each picture.
-        strength: the range from which each painting's share in its picture is drawn: 1 is the painting alone.
+        seed: two whole numbers, or a tensor of two, as TensorFlow's stateless random functions take.
+        styles: paths of style pictures; None: the project's own four.
+        probability: the probability that a picture is painted, in [0, 1].
+        strength: range within [0, 1]. The weight of each painting in the blend with its picture is drawn from this
+            range; 1 gives the painting alone.
         value_range: the values of black and white.
 
     Returns:
-        float32 tensor of the same shape in the same range.
+        Float32 tensor of the shape of `images`, in `value_range`.
+
+    Raises:
+        OptionError: an option is out of range.
     """
     low, high = _checked(probability, strength, value_range)
     paint = functools.partial(
-        _painted, names=None if styles is None else tuple(map(str, styles)), probability=probability, strength=strength
+        _painted, paths=None if styles is None else tuple(map(str, styles)), probability=probability, strength=strength
     )
     pixels = (tf.cast(images, tf.float32) - low) / (high - low)
     painted = tf.numpy_function(paint, [pixels, tf.cast(seed, tf.int64)], tf.float32, stateful=False)
@@ -64,90 +70,98 @@ def random_style(
 
 
 def _checked(probability: float, strength: Sequence[float], value_range: Sequence[float]) -> tuple[float, float]:
+    """Return the values of black and white. Raises OptionError for an option out of range."""
     if not 0 <= probability <= 1:
         raise OptionError(f"probability: expected 0 to 1, received {probability}")
     if len(strength) != 2 or not 0 <= strength[0] <= strength[1] <= 1:
         raise OptionError(f"strength: expected a range within 0 to 1, received {strength}")
     if len(value_range) != 2 or not value_range[0] < value_range[1]:
-        raise OptionError(f"value range: expected black below white, received {value_range}")
+        raise OptionError(f"value_range: expected black below white, received {value_range}")
     return float(value_range[0]), float(value_range[1])
 
 
 def _painted(
-    pixels: np.ndarray, seed: np.ndarray, *, names: tuple[str, ...] | None, probability: float, strength: Any
-) -> np.ndarray:
-    """Paint float32 (N, H, W, 3) or (H, W, 3) in [0, 1]."""
-    styles = _styles(names)
-    random: Any = np.random.default_rng(np.abs(seed))
+    pixels: NDArray[np.float32],
+    seed: NDArray[np.int64],
+    *,
+    paths: tuple[str, ...] | None,
+    probability: float,
+    strength: tuple[float, float],
+) -> NDArray[np.float32]:
+    """Return `pixels`, (N, H, W, 3) or (H, W, 3) in [0, 1], with some pictures painted."""
+    styles = _styles(paths)
+    random = np.random.default_rng(np.abs(seed).tolist())
     batch = pixels.reshape(-1, *pixels.shape[-3:])
-    # All is drawn for all: what one picture gets does not hang on whether another is painted.
-    chosen, shares = random.random(len(batch)) < probability, random.uniform(*strength, len(batch))
+    # All numbers are drawn for all pictures: whether one picture is painted does not change the draws of the others.
+    chosen, weights = random.random(len(batch)) < probability, random.uniform(*strength, len(batch))
     drawn = random.integers(len(styles), size=len(batch))
     result = batch.copy()
     for index in np.flatnonzero(chosen):
         content = np.clip(batch[index], 0, 1)
         painting = styles.paint(content, int(drawn[index]))
-        result[index] = content + np.float32(shares[index]) * (painting - content)
+        result[index] = content + np.float32(weights[index]) * (painting - content)
     return result.reshape(pixels.shape)
 
 
 class _Styles:
-    """Style pictures and their vectors, made once for each size of content."""
+    """Style pictures, and their style vectors for each size of content."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         if not paths:
             raise OptionError("styles: expected at least one picture, received none")
         self._pictures = [read_image(path, name="style").pixels for path in paths]
-        self._codes: dict[tuple[int, int], np.ndarray] = {}
+        self._vectors: dict[tuple[int, int], NDArray[np.float32]] = {}
         encoder, painter = store.resolve("mini").files
         self._stylizer = MiniStylizer(encoder, painter)
 
     def __len__(self) -> int:
         return len(self._pictures)
 
-    def paint(self, content: np.ndarray, index: int) -> np.ndarray:
-        """Paint float32 (H, W, 3) in [0, 1] in the style of that number."""
+    def paint(self, content: NDArray[np.float32], index: int) -> NDArray[np.float32]:
+        """Return `content`, (H, W, 3) in [0, 1], painted in the style of that index."""
         key = index, max(content.shape[:2])
-        if key not in self._codes:
+        if key not in self._vectors:
             style = self._pictures[index]
             height, width = style.shape[:2]
             height, width = size_for_long_side(height, width, min(key[1], max(height, width)))
-            self._codes[key] = self._stylizer.encode_style(resized(style, height, width))
-        return self._stylizer.transfer(content, self._codes[key])
+            self._vectors[key] = self._stylizer.encode_style(resized(style, height, width))
+        return self._stylizer.transfer(content, self._vectors[key])
 
 
 _LOADING = threading.Lock()
 
 
-def _styles(names: tuple[str, ...] | None) -> _Styles:
-    with _LOADING:  # `map` calls from many threads at once
-        return _loaded(names)
+def _styles(paths: tuple[str, ...] | None) -> _Styles:
+    with _LOADING:  # `tf.data` calls from many threads at once
+        return _loaded(paths)
 
 
 @functools.lru_cache(maxsize=8)
-def _loaded(names: tuple[str, ...] | None) -> _Styles:
+def _loaded(paths: tuple[str, ...] | None) -> _Styles:
     own = sorted(map(str, Path(examples.__path__[0]).glob("style_*.jpg")))
-    return _Styles(own if names is None else names)
+    return _Styles(own if paths is None else paths)
 
 
 @keras.saving.register_keras_serializable(package="stylize")
 class StyleAugment(keras.layers.Layer):
-    """A Keras preprocessing layer: `random_style` while training, and nothing else otherwise.
+    """A Keras preprocessing layer: applies `random_style` during training, and changes nothing otherwise.
 
         augment = StyleAugment(probability=0.5, seed=1)
         dataset = dataset.map(lambda images, labels: (augment(images, training=True), labels))
 
     Args:
         styles: paths of style pictures; None: the project's own four.
-        probability: of being painted, for each picture.
-        strength: the range from which each painting's share in its picture is drawn.
+        probability: the probability that a picture is painted, in [0, 1].
+        strength: range within [0, 1] of the weight of each painting in the blend with its picture.
         value_range: the values of black and white.
-        seed: of the draws; None: another each time.
+        seed: of the random numbers; None: other numbers in each run.
+        options: of `keras.layers.Layer`, such as `name`.
     """
 
     def __init__(
         self,
         styles: Sequence[str] | None = None,
+        *,
         probability: float = 0.5,
         strength: tuple[float, float] = (0.3, 1.0),
         value_range: tuple[float, float] = (0.0, 255.0),
@@ -155,7 +169,7 @@ class StyleAugment(keras.layers.Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.supports_jit = False  # LiteRT is no part of a graph that XLA could compile
+        self.supports_jit = False  # XLA cannot compile LiteRT
         _checked(probability, strength, value_range)
         self.styles = None if styles is None else [str(style) for style in styles]
         self.probability = probability
@@ -165,19 +179,23 @@ class StyleAugment(keras.layers.Layer):
         self._generator = keras.random.SeedGenerator(seed)
 
     def call(self, images: Any, training: bool | None = None) -> Any:
-        """Return float32 pictures of the same shape, (N, H, W, 3) or (H, W, 3)."""
+        """Return the pictures, (N, H, W, 3) or (H, W, 3), as float32; painted only if `training`."""
         if not training:
             return tf.cast(images, tf.float32)
         return random_style(
-            images, self._generator.next(), styles=self.styles, probability=self.probability,
-            strength=self.strength, value_range=self.value_range,
-        )  # fmt: skip
+            images,
+            self._generator.next(),
+            styles=self.styles,
+            probability=self.probability,
+            strength=self.strength,
+            value_range=self.value_range,
+        )
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the same shape."""
+        """Return the input's shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made of again."""
+        """Return the arguments that make the same layer."""
         names = ("styles", "probability", "strength", "value_range", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

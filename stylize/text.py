@@ -1,8 +1,8 @@
-"""Text for people: durations, and messages on one line."""
+"""Text: durations, messages on one line, file names with weights."""
 
 from __future__ import annotations
 
-__all__ = ["duration", "one_line", "rough_duration"]
+__all__ = ["duration", "one_line", "rough_duration", "split_weight"]
 
 
 def duration(seconds: float) -> str:
@@ -26,3 +26,13 @@ def rough_duration(seconds: float) -> str:
 def one_line(text: object) -> str:
     """Return the text with its line breaks replaced by spaces."""
     return " ".join(str(text).splitlines())
+
+
+def split_weight(text: str) -> tuple[str, float | None]:
+    """Split FILE:WEIGHT at the last colon; the weight is None where no number follows."""
+    path, _, number = text.rpartition(":")
+    try:
+        weight = float(number)
+    except ValueError:
+        return text, None
+    return (path, weight) if path else (text, None)

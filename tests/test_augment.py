@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from samples import painting
 from stylize.augment import StyleAugment, random_style
@@ -14,12 +15,12 @@ SURELY = {"probability": 1.0, "strength": (1.0, 1.0)}
 
 
 @pytest.fixture(autouse=True)
-def offline(tiny_networks):
+def offline(tiny_networks: object) -> None:
     """The embedded networks, and no internet."""
 
 
 @pytest.fixture(scope="module")
-def photos():
+def photos() -> NDArray[np.float32]:
     return np.stack([painting(24, 32, seed) for seed in range(4)]) * np.float32(255)
 
 
@@ -52,7 +53,7 @@ def test_probability_and_strength(photos):
     np.testing.assert_allclose(half, (photos + full) / 2, atol=1e-2)
 
 
-def test_styles_of_ones_own(photos, pictures):
+def test_other_styles(photos, pictures):
     own = random_style(photos, [0, 0], styles=[str(pictures[1])], **SURELY).numpy()
     assert not np.array_equal(own, random_style(photos, [0, 0], **SURELY).numpy())
 
@@ -103,7 +104,7 @@ def test_in_a_model_that_is_trained_saved_and_loaded(photos, pictures, tmp_path)
     [
         ({"probability": 1.5}, "probability: expected 0 to 1"),
         ({"strength": (0.8, 0.2)}, "strength: expected a range"),
-        ({"value_range": (1, 0)}, "value range: expected black below white"),
+        ({"value_range": (1, 0)}, "value_range: expected black below white"),
     ],
 )
 def test_options_out_of_range(photos, options, words):

@@ -1,10 +1,10 @@
-"""Durations and lines for people."""
+"""Durations, lines for people, file names with weights."""
 
 from __future__ import annotations
 
 import pytest
 
-from stylize.text import duration, one_line, rough_duration
+from stylize.text import duration, one_line, rough_duration, split_weight
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,14 @@ def test_estimated_times(seconds: float, text: str) -> None:
 
 def test_a_message_stays_on_one_line() -> None:
     assert one_line(OSError("no\nroom\r\nleft")) == "no room left"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a.png:2", ("a.png", 2.0)), ("a.png", ("a.png", None)), ("a:b.png:0.5", ("a:b.png", 0.5)),
+        ("s3://a/b.png", ("s3://a/b.png", None)), (":2", (":2", None)), ("a.png:-1", ("a.png", -1.0)),
+    ],
+)  # fmt: skip
+def test_a_weight_follows_the_last_colon(text: str, parts: tuple[str, float | None]) -> None:
+    assert split_weight(text) == parts

@@ -1,1 +1,1 @@
-"""batch."""
+"""Many pictures: what to paint, the workers that paint, and the manifest of what was painted."""

@@ -1,7 +1,8 @@
-"""What a batch is to paint: pairs of contents and styles, and names of outputs."""
+"""What a batch paints: contents, their pairing with styles, and the names of the outputs."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import itertools
@@ -14,184 +15,202 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from stylize import files
-from stylize.cli.options import batch_config_of, cell
 from stylize.config import FastConfig, RefineConfig
 from stylize.errors import OptionError, StylizeError
 
 __all__ = [
+    "Cells",
+    "Config",
+    "ConfigOf",
     "Job",
     "Naming",
     "Pairing",
-    "Settings",
     "Subject",
+    "Task",
     "WeightedStyles",
     "jobs",
     "styles_of_places",
     "subjects_of_places",
 ]
 
+#: Paths of style pictures and their weights.
 WeightedStyles = tuple[tuple[str, float], ...]
 
+#: The options that a table's row sets: pairs of an option's name and its text in the table.
 Cells = tuple[tuple[str, str], ...]
+
+Config = FastConfig | RefineConfig
+
+#: Makes the config of a row: the options of the run, replaced by those of the row. Raises OptionError.
+ConfigOf = Callable[[Cells], Config]
+
+# The limit of most file systems.
+_MAX_NAME_BYTES = 255
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A picture to paint, before it meets its style."""
+    """A content picture, not yet paired with a style."""
 
     content: str
+    """Path or URL."""
     folder: str = ""
-    """Where below the output its pictures go, with `/`; where it lay below the folder that was named."""
+    """The folder of its outputs, relative to the output folder, with `/`: the content's folder relative to the input
+    folder."""
     styles: WeightedStyles | None = None
-    """None: those of the run."""
+    """The styles to blend; None: the styles of the run."""
     cells: Cells = ()
-    """A manifest's options, by column and as they stand there."""
     labels: Mapping[str, Any] = field(default_factory=dict)
-    """A manifest's other columns."""
+    """The table's columns that are no options."""
     where: str = ""
-    """For messages: the manifest's line."""
+    """The table's line, for error messages."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to make."""
+    """One picture to paint."""
 
     content: str
     styles: WeightedStyles
     output: str
-    """Below the output folder, with `/`."""
+    """Path relative to the output folder, with `/`."""
     cells: Cells = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """Return it in one line."""
+        """Return the job as one line of JSON."""
         return json.dumps([self.content, self.styles, self.output, self.cells, self.labels])
 
     @staticmethod
     def from_json(text: str) -> Job:
-        """Return it again."""
+        """Return the job that `to_json` wrote."""
         content, styles, output, cells, labels = json.loads(text)
         return Job(content, tuple(map(tuple, styles)), output, tuple(map(tuple, cells)), labels)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The mode and the options of a run, over which a manifest's cells go."""
+class Task:
+    """A job with all that a worker must know to paint it."""
 
-    mode: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @functools.cached_property
-    def _config(self) -> Callable[[Cells], FastConfig | RefineConfig]:
-        @functools.lru_cache(maxsize=1024)  # rows may differ all, and be a million
-        def config(cells: Cells) -> FastConfig | RefineConfig:
-            mine = dict(cells)
-            mode = mine.pop("mode", self.mode)
-            if mode not in ("fast", "refine"):
-                raise OptionError(f"mode: expected fast or refine, received {mode!r}")
-            return batch_config_of(mode, {**self.options, **{name: cell(name, text) for name, text in mine.items()}})
-
-        return config
-
-    def config(self, cells: Cells) -> FastConfig | RefineConfig:
-        """Return a job's config. Raises OptionError."""
-        return self._config(cells)
+    job: Job
+    config: Config
+    replace: bool
+    """Whether the manifest lists the output, so that the worker may overwrite the file."""
 
 
 def subjects_of_places(places: Sequence[str], *, leave_out: str) -> Iterator[Subject]:
-    """Yield the pictures of folders, globs, files and URLs in their order, each once."""
+    """Yield the pictures of folders, globs, files and URLs in their order, each picture once.
+
+    Args:
+        places: where to look.
+        leave_out: a folder whose pictures are skipped.
+    """
     seen: set[bytes] = set()
     for place in places:
         for path, below in files.pictures(place, "content", leave_out=leave_out):
-            if len(places) == 1 or _new(path, seen):
+            if len(places) == 1 or _is_new(path, seen):
                 yield Subject(path, folder=below.rpartition("/")[0])
 
 
 def styles_of_places(places: Iterable[str], *, leave_out: str) -> list[str]:
-    """Return the style pictures in their order, each once."""
+    """Return the style pictures of folders, globs, files and URLs in their order, each picture once."""
     seen: set[bytes] = set()
     found = (path for place in places for path, _ in files.pictures(place, "style", leave_out=leave_out))
-    return [path for path in found if _new(path, seen)]
+    return [path for path in found if _is_new(path, seen)]
 
 
-def _new(path: str, seen: set[bytes]) -> bool:
-    # Hashes, as a million paths would fill the memory.
+def _is_new(path: str, seen: set[bytes]) -> bool:
+    # Short hashes, because a million paths take too much memory.
     key = hashlib.blake2b(os.path.normpath(path).encode(errors="surrogateescape"), digest_size=12).digest()
-    known = key in seen
+    is_new = key not in seen
     seen.add(key)
-    return not known
+    return is_new
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """Which pictures meet which styles: `all`, `zip`, or `random`, where each picture draws `count` styles."""
+    """Which contents meet which styles."""
 
     kind: str = "all"
+    """`all`: every content meets every style. `zip`: the first content meets the first style, and so on. `random`: each
+    content draws `count` styles."""
     count: int = 0
     seed: int = 0
 
     @staticmethod
     def parse(text: str, seed: int) -> Pairing:
-        """Return what `all`, `zip` or `random:N` stands for. Raises OptionError."""
+        """Return the pairing that `all`, `zip` or `random:N` names. Raises OptionError."""
         kind, _, number = text.partition(":")
         if text in ("all", "zip"):
             return Pairing(text)
         if kind == "random" and number.isdecimal() and int(number) >= 1:
             return Pairing(kind, int(number), seed)
-        raise OptionError(f"--pairs: expected all, zip or random:N, received {text!r}")
+        raise OptionError(f"pairs: expected all, zip or random:N, received {text!r}")
 
     def check(self, styles: Sequence[str]) -> None:
-        """Raise OptionError if no picture can have so many styles."""
+        """Raise OptionError if there are fewer styles than each content draws."""
         if self.kind == "random" and self.count > len(styles):
-            raise OptionError(f"--pairs: expected at most the {len(styles)} styles given, received random:{self.count}")
+            raise OptionError(f"pairs: expected at most the {len(styles)} styles given, received random:{self.count}")
 
-    def styles_of(self, subject: Subject, number: int, styles: Sequence[str]) -> Sequence[str]:
-        """Return the styles of the `number`th subject."""
+    def styles_of(self, subject: Subject, index: int, styles: Sequence[str]) -> Sequence[str]:
+        """Return the styles of a subject, each of which makes a job of its own.
+
+        Args:
+            subject: the content.
+            index: the subject's place among those that have no styles of their own, from 0.
+            styles: the styles of the run.
+        """
         if self.kind == "all":
             return styles
         if self.kind == "zip":
-            return styles[number : number + 1]
-        # By the picture's name, not its place: others may come and go.
+            return styles[index : index + 1]
+        # The draw depends on the content's name and not on its place: adding other contents does not change it.
         name = f"{subject.folder}/{os.path.basename(subject.content)}"
         return random.Random(f"{self.seed}:{name}").sample(styles, self.count)
 
 
 @dataclass(frozen=True)
 class Naming:
-    """The template of the outputs' names, and their suffix."""
+    """The template of the outputs' names, such as `{content}-{style}`, and their suffix, such as `png`."""
 
     template: str
     suffix: str
 
-    def name(self, job: Subject, styles: WeightedStyles, config: FastConfig | RefineConfig, number: int) -> str:
-        """Return an output's path below the output folder. Raises OptionError."""
+    def name(self, subject: Subject, styles: WeightedStyles, config: Config, number: int) -> str:
+        """Return the path of an output relative to the output folder. Raises OptionError.
+
+        Args:
+            subject: the content.
+            styles: the styles that the output blends.
+            config: the job's config; its fields may stand in the template.
+            number: the job's number, from 1.
+        """
         fields = {
-            **job.labels,
+            **subject.labels,
             **vars(config),
-            "content": files.stem(job.content),
+            "content": files.stem(subject.content),
             "style": "+".join(files.stem(path) for path, _ in styles),
             "mode": "fast" if isinstance(config, FastConfig) else "refine",
-            "suffix": job.content.rpartition(".")[2],
+            "suffix": subject.content.rpartition(".")[2],
             "number": number,
         }
         try:
             name = self.template.format_map(fields)
         except KeyError as error:
-            known = ", ".join(f"{{{each}}}" for each in ("content", "style", "mode", "number", "suffix", *job.labels))
+            known = ", ".join(
+                f"{{{each}}}" for each in ("content", "style", "mode", "number", "suffix", *subject.labels)
+            )
             raise OptionError(
-                f"--name: expected fields out of {known} and the options' names, received {{{error.args[0]}}}"
+                f"name: expected fields out of {known} and the options' names, received {{{error.args[0]}}}"
             ) from error
         except (ValueError, IndexError, AttributeError, TypeError) as error:
-            raise OptionError(f"--name {self.template}: expected a template ({error})") from error
-        path = PurePosixPath(job.folder, f"{name}.{self.suffix}")
+            raise OptionError(f"name: expected a template, received {self.template!r} ({error})") from error
+        path = PurePosixPath(subject.folder, f"{name}.{self.suffix}")
         if path.is_absolute() or ".." in path.parts or not name or name.endswith("/") or "\0" in name:
-            raise OptionError(f"--name: expected names that stay in the output folder, received {str(path)!r}")
+            raise OptionError(f"name: expected names that stay in the output folder, received {str(path)!r}")
         if len(os.fsencode(path.name)) > _MAX_NAME_BYTES:
-            raise OptionError(f"--name: expected names of up to {_MAX_NAME_BYTES} bytes, received {path.name!r}")
+            raise OptionError(f"name: expected names of up to {_MAX_NAME_BYTES} bytes, received {path.name!r}")
         return str(path)
-
-
-_MAX_NAME_BYTES = 255  # as most file systems have it
 
 
 def jobs(
@@ -199,13 +218,24 @@ def jobs(
     styles: Sequence[str],
     pairing: Pairing,
     naming: Naming,
-    settings: Settings,
+    config_of: ConfigOf,
     *,
     output: str,
 ) -> Iterator[Job]:
-    """Yield the jobs, made as they are asked for. Raises OptionError and StylizeError.
+    """Pair subjects with styles; yield each job when the caller asks for the next.
 
-    No picture may lie in the folder `output`: it might be painted over, and the next run would paint paintings.
+    Args:
+        subjects: the contents.
+        styles: paths of the styles for subjects that have none of their own.
+        pairing: which contents meet which styles.
+        naming: how the outputs are called.
+        config_of: makes the config of a table's row.
+        output: the output folder. No input may lie there: a job could overwrite the input, and the next run would
+            paint paintings.
+
+    Raises:
+        OptionError: an option is wrong, or no job can be made of the options together.
+        StylizeError: a table's row is wrong; the message begins with its line.
     """
 
     @functools.lru_cache(maxsize=1024)
@@ -215,26 +245,35 @@ def jobs(
     numbers = itertools.count(1)
     unpaired = 0
     for subject in subjects:
-        try:
-            config = settings.config(subject.cells)
+        with _errors_with_place(subject.where):
+            config = config_of(subject.cells)
             if subject.styles is not None:
-                choices: Iterable[WeightedStyles] = [subject.styles]
-            elif not styles:
-                raise OptionError("expected a style, received none: give -s, or a column style")
-            else:
-                drawn = pairing.styles_of(subject, unpaired, styles)
+                choices = [subject.styles]
+            elif styles:
+                choices = [((style, 1.0),) for style in pairing.styles_of(subject, unpaired, styles)]
                 unpaired += 1
-                if not drawn:
-                    break
-                choices = (((style, 1.0),) for style in drawn)
-            for choice in choices:
+            else:
+                raise OptionError("style: expected a style for every content, received none; a table may name styles")
+        if not choices:
+            break
+        for choice in choices:
+            with _errors_with_place(subject.where):
                 for path in (subject.content, *(path for path, _ in choice)):
                     if is_output(os.path.dirname(path)):
                         raise OptionError(f"{path}: expected no picture in the output folder {output}; choose another")
                 name = naming.name(subject, choice, config, next(numbers))
-                yield Job(subject.content, choice, name, subject.cells, subject.labels)
-        except OptionError as error:
-            raise (StylizeError(f"{subject.where}: {error}") if subject.where else error) from error
-    if pairing.kind == "zip" and unpaired and (unpaired != len(styles)):
+            yield Job(subject.content, choice, name, subject.cells, subject.labels)
+    if pairing.kind == "zip" and unpaired and unpaired != len(styles):
         more = "more contents than" if unpaired > len(styles) else f"{unpaired} contents and"
-        raise OptionError(f"--pairs zip: expected as many contents as styles, received {more} {len(styles)} styles")
+        raise OptionError(f"pairs: zip expects as many contents as styles, received {more} {len(styles)} styles")
+
+
+@contextlib.contextmanager
+def _errors_with_place(where: str) -> Iterator[None]:
+    """Begin the message of an OptionError with the table's line."""
+    try:
+        yield
+    except OptionError as error:
+        if not where:
+            raise
+        raise StylizeError(f"{where}: {error}") from error

@@ -1,4 +1,4 @@
-"""The worker that paints a batch's jobs."""
+"""The worker of a batch: it paints tasks and writes their pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import errno
 import functools
-import json
 import math
 import os
 import time
@@ -17,9 +16,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stylize import files
-from stylize.batch.jobs import Job
-from stylize.batch.manifest import Record
-from stylize.config import INITS, FastConfig, RefineConfig
+from stylize.batch.jobs import Config, Task
+from stylize.batch.manifest import Record, record_of
+from stylize.config import FastConfig
 from stylize.errors import ImageError, StylizeError, writing
 
 if TYPE_CHECKING:
@@ -27,33 +26,73 @@ if TYPE_CHECKING:
     from stylize.networks.loaded import Networks
     from stylize.transfer.results import TransferResult
 
-__all__ = ["Painter", "Task"]
+__all__ = ["Loaded", "Painter", "PictureCache", "loaded"]
 
-Config = FastConfig | RefineConfig
+# Errors after which every further picture fails, too: no space, no quota, a read-only disk.
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+# Bytes of decoded style pictures that a worker keeps.
+_STYLES_BYTES = 256_000_000
 
 
-@dataclass(frozen=True)
-class Task:
-    """A job as a worker gets it."""
+class PictureCache:
+    """The decoded pictures that were used last."""
 
-    job: Job
-    config: Config
-    replace: bool
-    """Whether the output is one of ours, by the manifest."""
+    def __init__(self, max_bytes: int) -> None:
+        """Create an empty cache.
+
+        Args:
+            max_bytes: the pictures' size, in bytes of pixels. One picture is kept whatever its size.
+        """
+        self._max_bytes = max_bytes
+        self._kept: collections.OrderedDict[object, Picture] = collections.OrderedDict()
+
+    def get(self, key: object) -> Picture | None:
+        """Return a picture, if it is kept."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return self._kept.get(key)
+
+    def keep(self, key: object, picture: Picture) -> None:
+        """Keep a picture; drop those that were not used for longest."""
+        self._kept[key] = picture
+        while len(self._kept) > 1 and sum(each.pixels.nbytes for each in self._kept.values()) > self._max_bytes:
+            self._kept.popitem(last=False)
+
+
+@dataclass
+class Loaded:
+    """What a worker keeps between tasks."""
+
+    networks: Networks
+    contents: PictureCache = field(default_factory=lambda: PictureCache(0))
+    """The last content alone: the jobs of one content follow each other."""
+    styles: PictureCache = field(default_factory=lambda: PictureCache(_STYLES_BYTES))
+
+
+@functools.cache
+def loaded() -> Loaded:
+    """Return what this process keeps between tasks."""
+    from stylize.networks.loaded import Networks
+
+    return Loaded(Networks())
 
 
 @dataclass(frozen=True)
 class Painter:
-    """Paints tasks, in whichever process it finds itself; networks and pictures stay loaded there."""
+    """Paints tasks. A painter is pickled and sent to the workers; each worker's process keeps networks and pictures."""
 
     output: str
-    """The folder that outputs are below, or a URL."""
+    """Folder or URL of the outputs."""
     cwd: str
-    """Where the driver's relative paths begin."""
+    """The folder that relative paths of inputs start from."""
     offline: bool = False
 
     def __call__(self, tasks: Sequence[Task]) -> list[Record]:
-        """Return a line of the manifest for each task; `full`, which is no part of it, says that the disk is."""
+        """Return a line of the manifest for each task.
+
+        A record has one key more than the manifest's line: `full` says whether painting failed because of a full disk.
+        """
         return [self._record(task) for task in tasks]
 
     def _record(self, task: Task) -> Record:
@@ -63,9 +102,9 @@ class Painter:
             self._paint(task, record)
         except StylizeError as error:
             cause = error.__cause__
-            record["full"] = isinstance(cause, OSError) and cause.errno in _NO_ROOM
+            record["full"] = isinstance(cause, OSError) and cause.errno in _DISK_FULL
             record["error"] = str(error)
-        # Whatever one picture brings up (a network out of memory, a decoder's bug) must not cost the others.
+        # No failure of one picture (memory, a bug in a decoder) may stop the others.
         except Exception as error:
             record["error"] = f"{type(error).__name__}: {error}".splitlines()[0]
             record["traceback"] = traceback.format_exc()
@@ -74,10 +113,14 @@ class Painter:
         return record
 
     def _paint(self, task: Task, record: Record) -> None:
-        from stylize.transfer.fast import fast
-        from stylize.transfer.refine import refine
+        """Paint a task, and complete its record."""
+        content, styles = self._read_inputs(task, record)
+        result = self._transfer(task.config, content, styles, record)
+        record["networks"] = {network.name: dict(network.sha256) for network in result.networks}
+        record["picture"] = self._write(result, task.job.output, replace=task.replace)
 
-        job, kept = task.job, _loaded()
+    def _read_inputs(self, task: Task, record: Record) -> tuple[Picture, list[tuple[Picture, float]]]:
+        job, kept = task.job, loaded()
         content_px, style_px = _useful_px(task.config)
         content, record["content"] = self._read(kept.contents, job.content, "content", content_px)
         styles = []
@@ -86,24 +129,33 @@ class Painter:
             entry.update(seen)
             styles.append((picture, weight))
         record["notes"] = [*content.notes, *(note for style, _ in styles for note in style.notes)]
-        if isinstance(task.config, FastConfig):
-            result = fast(content, styles, config=task.config, networks=kept.networks, offline=self.offline)
-        else:
-            config = task.config
-            if "init" in record:
-                record["init"] = self._seen(config.init)
-                config = dataclasses.replace(config, init=files.joined(self.cwd, config.init))
-            result = refine(content, styles, config=config, networks=kept.networks, offline=self.offline)
-            record["losses"] = _finite(dataclasses.asdict(result.history[-1].losses)) if result.history else None
-        record["networks"] = {network.name: dict(network.sha256) for network in result.networks}
-        record["picture"] = self._write(result, job.output, replace=task.replace)
+        return content, styles
 
-    def _read(self, kept: _Pictures, path: str, role: str, long_side_px: int | None) -> tuple[Picture, Record]:
+    def _transfer(
+        self, config: Config, content: Picture, styles: list[tuple[Picture, float]], record: Record
+    ) -> TransferResult:
+        networks = loaded().networks
+        if isinstance(config, FastConfig):
+            from stylize.transfer.fast import fast
+
+            return fast(content, styles, config=config, networks=networks, offline=self.offline)
+        from stylize.transfer.refine import refine
+
+        if "init" in record:
+            record["init"] = self._init_entry(config.init)
+            config = dataclasses.replace(config, init=files.joined(self.cwd, config.init))
+        result = refine(content, styles, config=config, networks=networks, offline=self.offline)
+        if result.history:
+            record["losses"] = _without_nan(dataclasses.asdict(result.history[-1].losses))
+        return result
+
+    def _read(self, kept: PictureCache, path: str, role: str, long_side_px: int | None) -> tuple[Picture, Record]:
+        """Return a picture, and its path, hash and stamp."""
         place = files.joined(self.cwd, path)
         try:
             stamp = files.stamp(place)
         except OSError:
-            stamp = ""  # reading it will say in which way it fails
+            stamp = ""  # reading the picture raises an error with the reason
         key = (place, stamp, long_side_px)
         picture = kept.get(key) if stamp else None
         if picture is None:
@@ -116,7 +168,8 @@ class Painter:
             kept.keep(key, picture)
         return picture, {"path": path, "sha256": picture.sha256, "stamp": stamp}
 
-    def _seen(self, path: str) -> Record:
+    def _init_entry(self, path: str) -> Record:
+        """Return path, hash and stamp of the picture that `refine` starts from."""
         place = files.joined(self.cwd, path)
         try:
             return {"path": path, "sha256": files.sha256(place), "stamp": files.stamp(place)}
@@ -124,28 +177,24 @@ class Painter:
             raise ImageError(f"init {path}: could not be read: {error.strerror or error}") from error
 
     def _write(self, result: TransferResult, name: str, *, replace: bool) -> Record:
+        """Write a picture, and return its hash and stamp."""
         place = files.joined(self.output, name)
         with writing(f"output {place}", ImageError):
             if files.is_url(self.output):
                 from stylize.images.writing import encode
 
-                files.write(
-                    place, encode(result.image, name.rpartition(".")[2], result.alpha, provenance=result.provenance)
-                )
+                suffix = name.rpartition(".")[2]
+                files.write(place, encode(result.image, suffix, result.alpha, provenance=result.provenance))
             else:
                 os.makedirs(os.path.dirname(place), exist_ok=True)
                 if not replace:
-                    _check_ours(place)
+                    _check_not_foreign(place)
                 result.save(place, overwrite=True)
             return {"sha256": files.sha256(place), "stamp": files.stamp(place)}
 
 
-# After these every further picture would fail, too.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-
-
-def _check_ours(place: str) -> None:
-    """Refuse to write over a file that is not from an earlier run."""
+def _check_not_foreign(place: str) -> None:
+    """Raise ImageError if a file is there that stylize did not write."""
     from stylize.images.provenance import read_provenance
 
     if not os.path.lexists(place):
@@ -153,83 +202,20 @@ def _check_ours(place: str) -> None:
     with contextlib.suppress(ImageError):
         if read_provenance(place) is not None:
             return
-    raise ImageError(f"output {place}: is there already, and is not of this batch; move it away or choose another -o")
+    raise ImageError(
+        f"output {place}: is there already, and is not of this batch; move it away or choose another output"
+    )
 
 
-_Key = tuple[str, str, int | None]
-
-
-def _useful_px(config: FastConfig | RefineConfig) -> tuple[int | None, int | None]:
-    """Return the long sides beyond which a content and a style tell a preview nothing; None: as they are."""
+def _useful_px(config: Config) -> tuple[int | None, int | None]:
+    """Return the long sides of content and style beyond which `fast` gains nothing; None: read the full size."""
     from stylize.transfer.inputs import STYLE_PX
 
     return (config.size, max(config.size, STYLE_PX)) if isinstance(config, FastConfig) else (None, None)
 
 
-class _Pictures:
-    """The last used decoded pictures, as many as fit into `room` bytes."""
-
-    def __init__(self, room: int) -> None:
-        self._room = room
-        self._kept: collections.OrderedDict[_Key, Picture] = collections.OrderedDict()
-
-    def get(self, key: _Key) -> Picture | None:
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        return self._kept.get(key)
-
-    def keep(self, key: _Key, picture: Picture) -> None:
-        self._kept[key] = picture
-        while len(self._kept) > 1 and sum(each.pixels.nbytes for each in self._kept.values()) > self._room:
-            self._kept.popitem(last=False)
-
-
-@dataclass
-class _Loaded:
-    """What a worker keeps between tasks. A content's jobs follow each other; styles come again and again."""
-
-    networks: Networks
-    contents: _Pictures = field(default_factory=lambda: _Pictures(0))
-    styles: _Pictures = field(default_factory=lambda: _Pictures(256_000_000))
-
-
-@functools.cache
-def _loaded() -> _Loaded:
-    from stylize.networks.loaded import Networks
-
-    return _Loaded(Networks())
-
-
-def record_of(task: Task) -> Record:
-    """Return a task's line of the manifest, before anything is known of its pictures."""
-    job, config = task.job, task.config
-    record: Record = {
-        "output": job.output,
-        "status": "failed",
-        "mode": "fast" if isinstance(config, FastConfig) else "refine",
-        "content": {"path": job.content, "sha256": None, "stamp": None},
-        "styles": [{"path": path, "sha256": None, "stamp": None, "weight": weight} for path, weight in job.styles],
-        "options": _options(config),
-        "networks": {},
-        "labels": dict(job.labels),
-        "notes": [],
-        "picture": None,
-        "losses": None,
-        "error": None,
-        "seconds": None,
-    }
-    if isinstance(config, RefineConfig) and config.init not in INITS:
-        record["init"] = {"path": config.init, "sha256": None, "stamp": None}
-    return record
-
-
-@functools.lru_cache(maxsize=1024)
-def _options(config: Config) -> dict[str, Any]:
-    # As JSON gives it back, to be compared.
-    return dict(json.loads(json.dumps(dataclasses.asdict(config))))
-
-
-def _finite(value: Any) -> Any:
+def _without_nan(value: Any) -> Any:
+    """Return a value where None replaces numbers that JSON does not have."""
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _without_nan(item) for key, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -5,7 +5,6 @@ Defaults, types and choices are read off the fields of `stylize.config`; nothing
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from stylize.config import AppConfig, FastConfig, RefineConfig, canonical_layer
 from stylize.errors import OptionError
 from stylize.networks import registry
 from stylize.presets import PRESETS, preset_config
+from stylize.text import split_weight
 
 __all__ = [
     "FILE",
@@ -25,11 +25,6 @@ __all__ = [
     "Styles",
     "app_options",
     "arguments_of",
-    "batch_config_of",
-    "batch_options",
-    "cell",
-    "column_names",
-    "column_of",
     "common_options",
     "content_option",
     "contents_option",
@@ -43,7 +38,6 @@ __all__ = [
     "refine_config_of",
     "refine_options",
     "resume_option",
-    "split_weight",
     "styles_option",
 ]
 
@@ -67,13 +61,6 @@ class _File(click.Path):
 
 
 FILE = _File(path_type=Path, readable=False)
-
-
-def split_weight(value: str) -> tuple[str, float | None]:
-    """Split FILE:WEIGHT at the last colon; without a number there, the weight is None."""
-    path, _, number = value.rpartition(":")
-    weight = _number(number)
-    return (value, None) if not path or weight is None else (path, weight)
 
 
 class StyleFile(click.ParamType):
@@ -310,39 +297,6 @@ app_options = _joined(
     _app("--max-megapixels", help="The largest picture that is decoded."),
 )
 
-_BATCH_HELP = {
-    "size": "Long side of the outputs, px.",
-    "network": "The network that paints; with refine, the previews.",
-    "seed": "Of the draw of --pairs random, and of refine's noise; the same seed gives the same pictures.",
-}
-
-
-def _batch_options() -> list[click.Option]:
-    """Return all options of fast and of refine, those of both once."""
-
-    @fast_options
-    @refine_options
-    def declared() -> None: ...
-
-    options: dict[str, click.Option] = {}
-    for option in reversed(declared.__click_params__):  # type: ignore[attr-defined]
-        if option.name in _BATCH_HELP:
-            option.help = _BATCH_HELP[option.name] + option.help[option.help.index("  [default") :]
-        options.setdefault(option.name, option)
-    # Whether it was given is to be seen, as with all others.
-    options["preset"].default, options["preset"].show_default = None, False
-    return list(options.values())
-
-
-_BATCH_OPTIONS = {option.name: option for option in _batch_options()}
-
-
-def batch_options(command: Command) -> Command:
-    """Give a command all options of fast and of refine."""
-    command.__click_params__ = [*getattr(command, "__click_params__", ()), *reversed(_BATCH_OPTIONS.values())]  # type: ignore[attr-defined]
-    return command
-
-
 common_options = _joined(
     click.option("--json", "as_json", is_flag=True, help="Print one machine-readable result on stdout."),
     click.option(
@@ -362,47 +316,6 @@ common_options = _joined(
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that stand on the command line."""
     return {name: value for name, value in options.items() if value not in (None, ())}
-
-
-def batch_config_of(mode: str, options: Mapping[str, Any]) -> FastConfig | RefineConfig:
-    """Return the config of one job: `options` of fast or refine as they are given, and refine's `preset`.
-
-    Raises OptionError for an option of refine's that fast does not have, or a value out of range.
-    """
-    explicit = given(options)
-    if mode == "refine":
-        return refine_config_of(explicit.pop("preset", "default"), explicit)
-    explicit.pop("seed", None)  # also of the draw of --pairs
-    fields = {field.name for field in dataclasses.fields(FastConfig)}
-    for name in explicit:
-        if name not in fields:
-            raise OptionError(f"{_BATCH_OPTIONS[name].opts[0]}: an option of --mode refine, received --mode fast")
-    return FastConfig(**explicit)
-
-
-def column_of(name: str) -> str | None:
-    """Return the option of fast or refine that a manifest's column is named after (`tv-weight`, `TV weight`)."""
-    plain = name.strip().lower().replace(" ", "-").replace("_", "-").lstrip("-")
-    for field, option in _BATCH_OPTIONS.items():
-        if plain in (field.replace("_", "-"), option.opts[0].lstrip("-")):
-            return field
-    return None
-
-
-def column_names() -> list[str]:
-    """The columns of a manifest that are options."""
-    return [option.opts[0].lstrip("-") for option in _BATCH_OPTIONS.values()]
-
-
-def cell(column: str, text: str) -> Any:
-    """Return a manifest's cell as the option `column` has it; several layers stand apart by `;`. Raises OptionError."""
-    option = _BATCH_OPTIONS[column]
-    try:
-        if option.multiple:
-            return tuple(option.type(part.strip(), option, None) for part in text.split(";"))
-        return option.type(text, option, None)
-    except click.UsageError as error:
-        raise OptionError(f"{option.opts[0].lstrip('-')}: {error.message}") from error
 
 
 def refine_config_of(preset: str, options: Mapping[str, Any]) -> RefineConfig:

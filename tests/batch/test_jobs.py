@@ -1,37 +1,44 @@
-"""What a batch is to paint: pictures found, tables read, pairs, names."""
+"""What a batch paints: pictures found, pairs, names."""
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize import files
-from stylize.batch.jobs import Job, Naming, Pairing, Settings, Subject, jobs, styles_of_places, subjects_of_places
-from stylize.batch.tables import subjects_of_manifest
-from stylize.config import FastConfig, RefineConfig
+from stylize.batch.jobs import Job, Naming, Pairing, Subject, jobs, styles_of_places, subjects_of_places
+from stylize.config import FastConfig
 from stylize.errors import OptionError, StylizeError
 
+ALL = Pairing()
 NAMING = Naming("{content}-{style}-{mode}", "png")
 
 
-def touch(folder, *names):
+def touch(folder: Path, *names: str) -> None:
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
 
 
-def found(place, leave_out="nowhere"):
+def found(place: str | Path, leave_out: str | Path = "nowhere") -> list[str]:
     return [below for _, below in files.pictures(str(place), "content", leave_out=str(leave_out))]
 
 
-def outputs(subjects, styles=("s/waves.jpg",), pairing=None, naming=NAMING, settings=None, output="out"):
-    settings = settings or Settings("fast")
-    return [job.output for job in jobs(subjects, styles, pairing or Pairing(), naming, settings, output=output)]
+def outputs(
+    subjects: Iterable[Subject],
+    styles: Sequence[str] = ("s/waves.jpg",),
+    pairing: Pairing = ALL,
+    naming: Naming = NAMING,
+    output: str = "out",
+) -> list[str]:
+    found = jobs(subjects, styles, pairing, naming, lambda cells: FastConfig(), output=output)
+    return [job.output for job in found]
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -123,119 +130,6 @@ def test_urls_without_fsspec(monkeypatch):
 
 
 # ----------------------------------------------------------------------------------------------------------
-# Tables
-
-ROWS = [
-    {"content": "cats/1.png", "style": "s/waves.jpg:2;s/night.jpg", "size": 300, "class": "cat"},
-    {"content": "2.png", "keep-colors": True, "strength": 0.5, "class": "dog"},
-]
-
-
-def table(folder, suffix):
-    path = folder / f"jobs.{suffix}"
-    columns = list({name: None for row in ROWS for name in row})
-    if suffix == "jsonl":
-        path.write_text("".join(f"{json.dumps(row)}\n" for row in ROWS))
-    elif suffix == "csv":
-        lines = [",".join(str(row.get(name, "")) for name in columns) for row in ROWS]
-        path.write_text("\n".join([",".join(columns), *lines]) + "\n", encoding="utf-8-sig")
-    else:
-        pyarrow = pytest.importorskip("pyarrow")
-        from pyarrow import parquet
-
-        parquet.write_table(
-            pyarrow.Table.from_pylist([{name: row.get(name) for name in columns} for row in ROWS]), path
-        )
-    return str(path)
-
-
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
-def test_a_table(tmp_path, suffix):
-    one, two = subjects_of_manifest(table(tmp_path, suffix))
-    assert (one.content, one.folder) == (str(tmp_path / "cats/1.png"), "cats")
-    assert one.styles == ((str(tmp_path / "s/waves.jpg"), 2.0), (str(tmp_path / "s/night.jpg"), 1.0))
-    assert (two.styles, two.folder) == (None, "")
-    assert [subject.labels for subject in (one, two)] == [{"class": "cat"}, {"class": "dog"}]
-    settings = Settings("fast", {"size": 200})
-    assert settings.config(one.cells) == FastConfig(size=300)
-    assert settings.config(two.cells) == FastConfig(size=200, keep_colors=True, strength=0.5)
-
-
-def test_a_table_may_name_the_mode_the_preset_and_layers(tmp_path):
-    path = tmp_path / "jobs.jsonl"
-    path.write_text(
-        '{"content": "a.png", "mode": "refine", "preset": "gatys", '
-        '"Style_Layer": ["relu1_1:2", "conv3_1:1"], "steps": 7}'
-    )
-    (subject,) = subjects_of_manifest(str(path))
-    config = Settings("fast").config(subject.cells)
-    assert isinstance(config, RefineConfig)
-    assert (config.pooling, config.steps) == ("avg", 7)
-    assert config.loss.style_layers == (("relu1_1", 2.0), ("relu3_1", 1.0))
-
-
-def test_refine_takes_all_that_fast_does(tmp_path):
-    path = tmp_path / "jobs.csv"
-    path.write_text("content,mode,strength,keep-colors,size,network\na.png,refine,0.5,true,99,mini\n")
-    (subject,) = subjects_of_manifest(str(path))
-    expected = RefineConfig(strength=0.5, keep_colors=True, size=99, network="mini")
-    assert Settings("fast").config(subject.cells) == expected
-    assert Settings("refine", {"strength": 0.25}).config(()) == RefineConfig(strength=0.25)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("content,size\na.png,big\n", r"jobs.csv line 2: size: .*'big'"),
-        ("content,size\na.png,0\n", "line 2: size: expected a long side"),
-        ("content,steps\na.png,5\n", "line 2: --steps: an option of --mode refine, received --mode fast"),
-        ("content,mode\na.png,slow\n", "line 2: mode: expected fast or refine"),
-        ("content,style\na.png,s.jpg:-1\n", "line 2: style .*s.jpg: expected a weight over 0"),
-        ("picture\na.png\n", "line 2: expected a content, received picture"),
-        ("content\na.png,b.png\n", "line 2: expected as many cells"),
-        ('content\n"a.png\n', "expected CSV"),
-        ("", "at least one row"),
-    ],
-)
-def test_a_bad_table_is_told_with_its_line(tmp_path, text, words):
-    path = tmp_path / "jobs.csv"
-    path.write_text(text)
-    with pytest.raises(StylizeError, match=words):
-        outputs(subjects_of_manifest(str(path)))
-
-
-@pytest.mark.parametrize("text", ["{", "[1]"])
-def test_bad_json_is_told_with_its_line(tmp_path, text):
-    path = tmp_path / "jobs.jsonl"
-    path.write_text(f'{{"content": "a.png"}}\n\n{text}\n')
-    with pytest.raises(StylizeError, match="line 3: expected a JSON object"):
-        outputs(subjects_of_manifest(str(path)))
-
-
-def test_a_file_that_is_no_table(tmp_path):
-    (tmp_path / "jobs.parquet").write_bytes(b"no")
-    (tmp_path / "jobs.csv").write_bytes(b"content\n\xff\n")
-    with pytest.raises(OptionError, match="suffix of csv, jsonl, parquet"):
-        outputs(subjects_of_manifest("jobs.xlsx"))
-    with pytest.raises(StylizeError, match="could not be read: No such file"):
-        outputs(subjects_of_manifest("missing.csv"))
-    with pytest.raises(StylizeError, match="expected UTF-8"):
-        outputs(subjects_of_manifest(str(tmp_path / "jobs.csv")))
-    pytest.importorskip("pyarrow")
-    with pytest.raises(StylizeError, match="expected a Parquet file"):
-        outputs(subjects_of_manifest(str(tmp_path / "jobs.parquet")))
-
-
-def test_a_slip_of_the_pen_in_a_column_is_told_of(tmp_path):
-    path = tmp_path / "jobs.csv"
-    path.write_text("content,strenght,class,tv_weight,Keep Colors\na.png,1,cat,,\n")
-    said = []
-    (subject,) = subjects_of_manifest(str(path), on_message=said.append)
-    assert said == [f"{path}: column 'strenght' is taken as a label; is 'strength' meant?"]
-    assert subject.labels == {"strenght": "1", "class": "cat"}
-
-
-# ----------------------------------------------------------------------------------------------------------
 # Pairs and names
 
 SUBJECTS = [Subject(f"photos/{name}.jpg") for name in "abc"]
@@ -263,7 +157,7 @@ def test_a_draw_depends_on_the_picture_and_the_seed_alone(count, seed, names):
 
     def draw(chosen):
         subjects = [Subject(f"photos/{name}.jpg") for name in chosen]
-        found = jobs(subjects, STYLES, pairing, NAMING, Settings("fast"), output="out")
+        found = jobs(subjects, STYLES, pairing, NAMING, lambda cells: FastConfig(), output="out")
         return {(job.content, job.styles[0][0]) for job in found}
 
     everything = draw(sorted(names))

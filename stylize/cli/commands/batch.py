@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from stylize.cli.columns import COLUMNS, batch_config, batch_options, config_of_cells
 from stylize.cli.commands.painting import with_run
 from stylize.cli.console import Run
-from stylize.cli.options import batch_config_of, batch_options, given
+from stylize.cli.options import given
 from stylize.errors import OptionError
 
 if TYPE_CHECKING:
@@ -25,40 +26,50 @@ _PLACE = "FILE|FOLDER|GLOB|URL"
 @click.command()
 @click.option(
     "-c", "--content", "contents", multiple=True, metavar=_PLACE,
-    help="Photographs to paint; repeatable. A folder is taken with the folders in it, which the output keeps. Quote "
-    "a glob.",
+    help="Photographs to paint; repeatable. A folder includes the folders in it, and the output keeps them. Quote a "
+    "glob.",
 )  # fmt: skip
 @click.option(
     "-s", "--style", "styles", multiple=True, metavar=_PLACE, help="Pictures whose styles to take; repeatable."
 )
-@click.option("-o", "--output", required=True, metavar="FOLDER|URL", help="Where the pictures and the manifest go.")
+@click.option(
+    "-o", "--output", required=True, metavar="FOLDER|URL", help="The folder of the pictures and the manifest."
+)
 @click.option(
     "--manifest", metavar="FILE|URL",
-    help="Take the photographs from a table (.csv, .jsonl, .parquet) with a column content, and if wanted style, mode "
-    "and every option below; other columns are labels, and go to the output's manifest.",
+    help="Take the photographs from a table (.csv, .jsonl, .parquet) with a column content. Columns style, mode and "
+    "every option below are optional; other columns are labels, and go to the output's manifest.",
 )  # fmt: skip
 @click.option(
     "--pairs", default="all", show_default=True, metavar="all|zip|random:N",
-    help="Every photograph with every style; the first with the first and so on; or with N styles drawn for it.",
+    help="all: every photograph with every style; zip: the first with the first, and so on; random:N: every photograph "
+    "with N styles drawn for it.",
 )  # fmt: skip
 @click.option("--mode", type=click.Choice(["fast", "refine"]), default="fast", show_default=True, help="How to paint.")
 @click.option(
     "--name", "template", default="{content}-{style}-{mode}", show_default=True, metavar="TEMPLATE",
-    help="Of the outputs; also {number}, {suffix}, any label and any option.",
+    help="Names of the outputs; {number}, {suffix}, labels and options may stand in it, too.",
 )  # fmt: skip
-@click.option("--format", "suffix", default="png", show_default=True, help="Of the outputs: png, jpg, webp, tif, avif.")
+@click.option(
+    "--format", "suffix", default="png", show_default=True, help="Format of the outputs: png, jpg, webp, tif, avif."
+)
 @click.option(
     "--resume/--no-resume", default=True, show_default=True,
-    help="Leave what is done and unchanged; without, paint all anew.",
+    help="Skip pictures that are done and whose inputs and options have not changed.",
 )  # fmt: skip
 @click.option(
     "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
-    help="This machine's processes, or a Ray cluster.",
+    help="What runs the workers: processes of this machine, or a Ray cluster.",
 )  # fmt: skip
 @click.option(
-    "--address", metavar="ADDRESS", help="Of the Ray cluster, such as auto or ray://head:10001; none: one is started."
-)
-@click.option("--workers", type=click.IntRange(min=1), help="At work at a time.  [default: as cores and memory allow]")
+    "--address", metavar="ADDRESS",
+    help="Address of the Ray cluster, such as auto or ray://head:10001.  [default: RAY_ADDRESS; else a new cluster on "
+    "this machine]",
+)  # fmt: skip
+@click.option(
+    "--workers", type=click.IntRange(min=1),
+    help="Number of workers.  [default: as many as cores and memory allow]",
+)  # fmt: skip
 @batch_options
 @with_run
 def batch(
@@ -68,62 +79,91 @@ def batch(
 ) -> None:  # fmt: skip
     """Paint many pictures: folders, globs, URLs, or the rows of a table.
 
-    OUTPUT/manifest.jsonl tells of every picture. A picture that can't be painted stops no other: it is told of at the
-    end, with exit code 1. A run that was broken off, even by SIGKILL, is taken up by the same command.
+    OUTPUT/manifest.jsonl tells of every picture. A picture that cannot be painted stops no other; the command names it
+    at the end, with exit code 1. The same command continues a run that was interrupted, even by SIGKILL.
     """
+    _check_usage(mode, options, contents=contents, styles=styles, manifest=manifest, engine=engine, address=address)
+
+    from stylize.batch import jobs
+    from stylize.batch.run import run_batch
+
+    pairing = jobs.Pairing.parse(pairs, options["seed"] or 0)
+    naming = jobs.Naming(template, _checked_suffix(suffix))
+    config_of = config_of_cells(mode, given(options))
+    found = jobs.styles_of_places(styles, leave_out=output)
+    if found:
+        pairing.check(found)
+    subjects = _subjects(run, contents, manifest, output)
+    try:
+        outcome = run_batch(
+            jobs.jobs(subjects, found, pairing, naming, config_of, output=output),
+            output, config_of, _engine_maker(run, engine, address, workers), resume=resume, offline=run.offline,
+            on_progress=run.on_job, on_message=run.say, on_download=run.on_download,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        run.close()
+        run.say("the same command goes on from here")
+        raise
+    _report(run, outcome, output)
+
+
+def _check_usage(
+    mode: str, options: dict[str, Any], *, contents: tuple[str, ...], styles: tuple[str, ...], manifest: str | None,
+    engine: str, address: str | None,
+) -> None:  # fmt: skip
+    """Raise UsageError or OptionError for options that do not belong together, before anything heavy is imported."""
     if bool(contents) == (manifest is not None):
         raise click.UsageError("expected -c or --manifest, received " + ("both" if contents else "neither"))
     if not styles and manifest is None:
         raise click.UsageError("Missing option '-s' / '--style'.")
     if address is not None and engine != "ray":
         raise click.UsageError("--address: an option of --engine ray")
-    batch_config_of(mode, options)
+    batch_config(mode, options)
 
-    from stylize.batch import jobs, tables
-    from stylize.batch.run import run_batch
+
+def _checked_suffix(suffix: str) -> str:
+    """Return the suffix in small letters without dot. Raises OptionError for an unknown format."""
     from stylize.images import writing
 
     suffix = suffix.lower().removeprefix(".")
     if suffix not in writing.SUFFIXES:
         raise OptionError(f"--format: expected one of {', '.join(writing.SUFFIXES)}; received {suffix}")
-    pairing = jobs.Pairing.parse(pairs, options["seed"] or 0)
-    settings = jobs.Settings(mode, given(options))
-    found = jobs.styles_of_places(styles, leave_out=output)
-    if found:
-        pairing.check(found)
+    return suffix
 
-    def subjects() -> Iterator[Subject]:
-        if manifest is None:
-            return jobs.subjects_of_places(contents, leave_out=output)
-        return tables.subjects_of_manifest(manifest, on_message=run.say)
+
+def _subjects(run: Run, contents: tuple[str, ...], manifest: str | None, output: str) -> Iterator[Subject]:
+    """Return the photographs to paint."""
+    if manifest is None:
+        from stylize.batch.jobs import subjects_of_places
+
+        return subjects_of_places(contents, leave_out=output)
+    from stylize.batch.tables import subjects_of_manifest
+
+    return subjects_of_manifest(manifest, COLUMNS, on_message=run.say)
+
+
+def _engine_maker(run: Run, name: str, address: str | None, workers: int | None) -> Callable[[int], Engine]:
+    """Return a function that makes the engine, given the memory in bytes that a worker needs."""
 
     def engine_for(memory_bytes: int) -> Engine:
-        from stylize.batch.engines import LocalEngine, RayEngine
+        if name == "ray":
+            from stylize.batch.ray_engine import RayEngine
+
+            return RayEngine(address, max_tasks=workers, memory_bytes=memory_bytes)
+        from stylize.batch.local_engine import LocalEngine
         from stylize.machine import available_cores, available_memory_bytes
 
-        if engine == "ray":
-            return RayEngine(address, most=workers, memory_bytes=memory_bytes)
         cores, room = available_cores(), available_memory_bytes()
         count = workers or max(1, min(cores, room // memory_bytes))
         threads = max(1, cores // count)
         run.detail(f"{count} workers of {threads} threads, each with up to {memory_bytes / 1e9:.1f} GB")
         return LocalEngine(count, threads)
 
-    naming = jobs.Naming(template, suffix)
-    try:
-        outcome = run_batch(
-            jobs.jobs(subjects(), found, pairing, naming, settings, output=output),
-            output, settings, engine_for, resume=resume, offline=run.offline, on_progress=run.on_job,
-            on_message=run.say, on_download=run.on_download,
-        )  # fmt: skip
-    except KeyboardInterrupt:
-        run.close()
-        run.say("the same command goes on from here")
-        raise
-    _tell(run, outcome, output)
+    return engine_for
 
 
-def _tell(run: Run, outcome: BatchOutcome, output: str) -> None:
+def _report(run: Run, outcome: BatchOutcome, output: str) -> None:
+    """Print failures and counts, and the manifest's place as the result."""
     from stylize import files
     from stylize.batch.manifest import MANIFEST
 

@@ -1,0 +1,99 @@
+"""The jobs of a run and the records of this and earlier runs, in a temporary database."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import sqlite3
+import unicodedata
+from collections.abc import Iterator
+
+from stylize.batch.jobs import Job
+from stylize.batch.manifest import Record
+from stylize.errors import OptionError, StylizeError
+
+__all__ = ["Ledger", "temporary_database"]
+
+
+class Ledger:
+    """All jobs and all lines of the manifest. They lie on disk, because a million of them take too much memory."""
+
+    def __init__(self, *, ignore_case: bool) -> None:
+        """Create the database.
+
+        Args:
+            ignore_case: whether the output folder takes `A.png` and `a.png` for one file.
+        """
+        self._ignore_case = ignore_case
+        # The empty name makes a temporary file that SQLite removes. After a crash nobody reads this file again, so that
+        # a journal would only cost time.
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;"
+            "CREATE TABLE job (position INTEGER PRIMARY KEY, name TEXT UNIQUE, job TEXT);"
+            "CREATE TABLE record (name TEXT PRIMARY KEY, number INTEGER, line TEXT) WITHOUT ROWID;"
+            "BEGIN"
+        )
+        self._numbers = itertools.count()
+
+    def close(self) -> None:
+        """Remove the database."""
+        self._database.close()
+
+    def add(self, job: Job) -> None:
+        """Add a job. Raises OptionError if another job has the same output."""
+        name = self._file_name(job.output)
+        try:
+            self._database.execute("INSERT INTO job (name, job) VALUES (?, ?)", (name, job.to_json()))
+        except sqlite3.IntegrityError:
+            row = self._database.execute("SELECT job FROM job WHERE name = ?", (name,)).fetchone()
+            raise OptionError(
+                f"name: expected a different name for each picture, received {job.output} for "
+                f"{_description(Job.from_json(row[0]))} and for {_description(job)}; add a field such as {{suffix}}, "
+                "{number} or an option such as {size}"
+            ) from None
+
+    def jobs(self) -> Iterator[Job]:
+        """Yield the jobs in their order."""
+        for (text,) in self._database.execute("SELECT job FROM job ORDER BY position"):
+            yield Job.from_json(text)
+
+    def record(self, output: str) -> Record | None:
+        """Return the latest record of an output."""
+        name = self._file_name(output)
+        row = self._database.execute("SELECT line FROM record WHERE name = ?", (name,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def keep(self, record: Record, line: str) -> None:
+        """Store a record and its line; an earlier record of the same output is replaced."""
+        values = (self._file_name(record["output"]), next(self._numbers), line)
+        self._database.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", values)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the manifest's lines: first pictures of earlier runs that no job paints now, then the jobs in order."""
+        for (line,) in self._database.execute(
+            "SELECT line FROM record WHERE name NOT IN (SELECT name FROM job) ORDER BY number"
+        ):
+            if json.loads(line)["status"] == "done":
+                yield line
+        for (line,) in self._database.execute("SELECT line FROM job JOIN record USING (name) ORDER BY position"):
+            yield line
+
+    def _file_name(self, output: str) -> str:
+        """Return the same text for all outputs that the output folder takes for one file."""
+        composed = unicodedata.normalize("NFC", output)
+        return composed.casefold() if self._ignore_case else composed
+
+
+@contextlib.contextmanager
+def temporary_database() -> Iterator[None]:
+    """Turn a failure of the database, such as a full disk, into a StylizeError."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StylizeError(f"temporary files: {error}; TMPDIR names another folder for them") from error
+
+
+def _description(job: Job) -> str:
+    return f"{job.content} in the style of {' + '.join(path for path, _ in job.styles)}"

@@ -1,0 +1,162 @@
+"""The engine of this machine: spawned processes, each with a pipe of its own.
+
+We do not use a ready-made executor, because a batch must survive the death of a worker, as when memory runs out:
+
+- concurrent.futures, loky and joblib fail all pending work when one process dies.
+- pebble's workers share locks. A worker that dies while it holds a lock blocks the others.
+
+A pipe between the driver and one worker shares nothing with the other workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from typing import Any, cast
+
+from stylize.batch.engines import Attempts, Item, Lost, Result, Work
+from stylize.errors import StylizeError
+
+__all__ = ["LocalEngine"]
+
+
+class LocalEngine:
+    """Worker processes of this machine."""
+
+    nodes = 1
+
+    def __init__(self, workers: int, threads: int = 1) -> None:
+        """Start no process yet: each starts with its first batch.
+
+        Args:
+            workers: the number of processes.
+            threads: the number of threads that each process may use.
+        """
+        self.workers = workers
+        self.threads = threads
+        self._idle: list[_Process] = []
+        self._busy: dict[Connection, tuple[_Process, Any, int]] = {}
+
+    def __enter__(self) -> LocalEngine:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for process in (*self._idle, *(process for process, _, _ in self._busy.values())):
+            process.kill()
+        self._idle.clear()
+        self._busy.clear()
+
+    def map(
+        self, work: Work[Item, Result], batches: Iterator[Sequence[Item]]
+    ) -> Iterator[tuple[Item, Result] | Lost[Item]]:
+        """Yield every item with its result, or as lost, in the order in which workers finish.
+
+        Raises:
+            StylizeError: a worker ends by itself before any worker has finished a batch; then no worker can start.
+        """
+        attempts, any_finished = Attempts(batches), False
+        while True:
+            while len(self._busy) < self.workers and (attempt := attempts.next()) is not None:
+                process = self._idle.pop() if self._idle else _Process(self.threads)
+                process.give(work, attempt[0])
+                self._busy[process.pipe] = (process, *attempt)
+            if not self._busy:
+                return
+            for pipe in cast("list[Connection]", wait(list(self._busy))):
+                process, batch, cost = self._busy.pop(pipe)
+                try:
+                    results = process.take()
+                except (EOFError, OSError):
+                    reason = process.end()
+                    if not any_finished and not process.was_killed:
+                        raise StylizeError(f"a worker could not start ({reason}): see above") from None
+                    yield from attempts.failed(batch, cost, f"its worker died {cost + 1} times ({reason})")
+                    continue
+                any_finished = True
+                self._idle.append(process)
+                yield from zip(batch, results, strict=True)
+
+
+class _Process:
+    """A worker process, and the driver's end of its pipe."""
+
+    def __init__(self, threads: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, threads), daemon=True)
+        with _interrupts_blocked():
+            self._process.start()
+        theirs.close()
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended the process; known after `end`."""
+        return (self._process.exitcode or 0) < 0
+
+    def give(self, work: Any, batch: Any) -> None:
+        """Start on a batch. If the process is dead already, `take` raises the error."""
+        with contextlib.suppress(OSError):
+            self.pipe.send((work, batch))
+
+    def take(self) -> Any:
+        """Return the results. Raises EOFError or OSError if the process has died."""
+        return self.pipe.recv()
+
+    def end(self) -> str:
+        """Wait for a process that has died; return how it ended."""
+        self.pipe.close()
+        self._process.join()
+        code = self._process.exitcode or 0
+        if code >= 0:
+            return f"exit code {code}"
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-code).name
+            return f"{name}, as when memory runs out" if name == "SIGKILL" else name
+        return f"signal {-code}"
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+        self.end()
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Let a process that starts here ignore Ctrl-C, which a terminal sends to all processes, from its first moment."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Otherwise the first process starts the tracker, and the tracker unblocks interrupts.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(pipe: Connection, threads: int) -> None:
+    """Run in the worker: take batches and send results until the driver ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # before any framework is imported
+    threading.Thread(target=_end_with_driver, daemon=True).start()
+    while True:
+        try:
+            work, batch = pipe.recv()
+        except (EOFError, OSError):
+            return
+        pipe.send(work(batch))
+
+
+def _end_with_driver() -> None:
+    """End this worker when the driver ends, even if the driver was killed and could not tell."""
+    driver = multiprocessing.parent_process()
+    assert driver is not None
+    driver.join()
+    os._exit(1)

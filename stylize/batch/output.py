@@ -1,0 +1,104 @@
+"""The output folder of a batch, on disk or at a URL, and the place of its manifest."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from stylize import files
+from stylize.batch.manifest import MANIFEST
+from stylize.errors import StylizeError, writing
+
+__all__ = ["OutputFolder"]
+
+_LOCK = ".stylize-batch.lock"
+
+
+class OutputFolder:
+    """Where a run writes its pictures and its manifest."""
+
+    def __init__(self, output: str) -> None:
+        """Create the folder.
+
+        Args:
+            output: a folder or a URL.
+
+        Raises:
+            StylizeError: the folder cannot be made.
+        """
+        self._output = output
+        self._is_url = files.is_url(output)
+        self.home = _home(output)
+        """The folder of the manifest while the run works: the output, or a local folder if the output is a URL, because
+        object stores cannot append to a file."""
+
+    @property
+    def manifest(self) -> Path:
+        """The manifest's local path."""
+        return self.home / MANIFEST
+
+    @property
+    def ignores_case(self) -> bool:
+        """Whether the folder takes `A.png` and `a.png` for one file. Known once the folder is locked."""
+        return not self._is_url and (self.home / _LOCK.upper()).exists()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder. Raises StylizeError if another run works there."""
+        import filelock
+
+        with writing(self.home):
+            lock = filelock.FileLock(self.home / _LOCK, timeout=0)
+            try:
+                lock.acquire()
+            except filelock.Timeout:
+                raise StylizeError(
+                    f"output {self._output}: another run is at work there; wait for it, or choose another"
+                ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def remove_unfinished(self) -> None:
+        """Remove the unfinished files of workers that were killed."""
+        if not self._is_url:
+            for folder, _, names in os.walk(self._output):
+                for name in names:
+                    if name.startswith(".stylize-") and name.endswith(".part"):
+                        Path(folder, name).unlink(missing_ok=True)
+
+    def fetch_manifest(self) -> None:
+        """Copy the manifest from the URL, if another machine made it."""
+        if self._is_url and not self.manifest.exists():
+            with contextlib.suppress(FileNotFoundError), files.opened(self._manifest_url) as file:
+                self.manifest.write_bytes(file.read())
+
+    def upload_manifest(self) -> None:
+        """Copy the manifest to the URL."""
+        if self._is_url:
+            with writing(self._manifest_url):
+                files.write(self._manifest_url, self.manifest.read_bytes())
+
+    @property
+    def _manifest_url(self) -> str:
+        return files.joined(self._output, MANIFEST)
+
+
+def _home(output: str) -> Path:
+    if files.is_url(output):
+        from stylize.networks import store
+
+        home = store.home() / "batch" / hashlib.sha256(output.rstrip("/").encode()).hexdigest()[:16]
+    else:
+        home = Path(output)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise StylizeError(f"output {output}: expected a folder, received a file") from None
+    except OSError as error:
+        raise StylizeError(f"output {home}: could not be made: {error.strerror or error}") from error
+    return home

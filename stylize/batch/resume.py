@@ -1,0 +1,64 @@
+"""Whether a picture of an earlier run is still what the job asks for."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+from stylize import files
+from stylize.batch.jobs import Task
+from stylize.batch.manifest import Record, record_of
+
+__all__ = ["ResumeCheck"]
+
+
+class ResumeCheck:
+    """Compares the manifest with the files: first by size and time; by hash only where size or time differ."""
+
+    def __init__(self, output: str) -> None:
+        self._output = output
+        # Many jobs share a content or a style.
+        self._stamp = functools.lru_cache(maxsize=4096)(files.stamp)
+        self._sha256 = functools.lru_cache(maxsize=4096)(files.sha256)
+
+    def unchanged(self, task: Task, before: Record, networks: Record) -> Record | None:
+        """Return the manifest's line for a picture that need not be painted again.
+
+        Args:
+            task: what to paint now.
+            before: the manifest's line of the output.
+            networks: the SHA-256 of the networks' files, by network and file.
+
+        Returns:
+            `before` with the stamps and labels of now; None if the picture, its inputs, options or networks differ.
+        """
+        now = record_of(task)
+        try:
+            if before["status"] != "done" or any(before[name] != now[name] for name in ("mode", "options")):
+                return None
+            if before["networks"] != networks or ("init" in before) != ("init" in now):
+                return None
+            pairs = [(before["content"], now["content"]), *zip(before["styles"], now["styles"], strict=True)]
+            pairs += [(before["init"], now["init"])] if "init" in now else []
+            if any(was.get("weight") != entry.get("weight") for was, entry in pairs):
+                return None
+            seen = [self._entry(was, entry["path"], self._stamp, self._sha256) for was, entry in pairs]
+            place = files.joined(self._output, task.job.output)
+            picture = self._entry(before["picture"], place, files.stamp, files.sha256)
+        except (KeyError, TypeError, AttributeError, ValueError, OSError):
+            return None  # the line is from another version, or a file is missing
+        if picture is None or None in seen:
+            return None
+        now["content"].update(seen[0] or {})
+        for entry, each in zip((*now["styles"], now.get("init", {})), seen[1:], strict=False):
+            entry.update(each or {})
+        current = {name: now[name] for name in ("content", "styles", "labels")}
+        return {**before, **current, "picture": picture}
+
+    @staticmethod
+    def _entry(was: Record, path: str, stamp: Callable[[str], str], sha256: Callable[[str], str]) -> Record | None:
+        """Return hash and stamp of a file that is the same as before, else None."""
+        seen = stamp(path)
+        if seen != was["stamp"] and sha256(path) != was["sha256"]:
+            return None
+        return {"sha256": was["sha256"], "stamp": seen}

@@ -1,0 +1,28 @@
+"""Pictures for the tests of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from batches import InlineEngine, picture
+from stylize.batch import local_engine, worker
+
+
+@pytest.fixture
+def folders(tmp_path: Path, tiny_networks: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Three photographs, one of them in a folder of its own, and two styles, 24 to 32 px, in the current folder.
+
+    `stylize batch` paints in this process.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(local_engine, "LocalEngine", InlineEngine)
+    worker.loaded.cache_clear()
+    for number, name in enumerate(
+        ("photos/a.png", "photos/b.png", "photos/cats/c.png", "styles/s.png", "styles/t.png")
+    ):
+        picture(name, number)
+    yield tmp_path
+    worker.loaded.cache_clear()

@@ -1,0 +1,88 @@
+"""Workers of this machine that die: every item comes back, or is told of."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import workers
+from stylize.batch.engines import RETRIES, Lost
+from stylize.batch.local_engine import LocalEngine
+from stylize.errors import StylizeError
+
+
+def results(engine: LocalEngine, work: Any, batches: list[list[Any]]) -> list[Any]:
+    with engine:
+        return list(engine.map(work, iter(batches)))
+
+
+def test_all_come_back():
+    assert sorted(results(LocalEngine(2), workers.doubled, [[1, 2], [3], [4, 5, 6]])) == [
+        (1, 2), (2, 4), (3, 6), (4, 8), (5, 10), (6, 12),
+    ]  # fmt: skip
+    assert results(LocalEngine(2), workers.doubled, []) == []
+
+
+def test_processes_are_kept_and_told_their_threads():
+    seen = results(LocalEngine(2, threads=3), workers.process_and_threads, [[number] for number in range(10)])
+    assert len({process for _, (process, _) in seen}) == 2
+    assert {threads for _, (_, threads) in seen} == {"3"}
+
+
+def test_a_worker_that_was_killed_is_replaced(tmp_path):
+    items = [(number, str(tmp_path / str(number))) if number % 3 == 0 else number for number in range(9)]
+    seen = results(LocalEngine(2), workers.deadly, [items[:4], items[4:5], items[5:]])
+    assert sorted(result for _, result in seen) == list(range(9))
+
+
+def test_an_item_that_kills_every_worker_is_told_of_and_costs_no_other():
+    seen = results(LocalEngine(2), workers.deadly, [[11, 12, 13, 14], [15]])
+    lost = [each for each in seen if isinstance(each, Lost)]
+    assert lost == [Lost(13, f"its worker died {RETRIES + 1} times (SIGKILL, as when memory runs out)")]
+    assert sorted(each[0] for each in seen if each not in lost) == [11, 12, 14, 15]
+
+
+def test_workers_that_never_start_end_the_run():
+    with pytest.raises(StylizeError, match=r"could not start \(exit code 3\)"):
+        results(LocalEngine(1), workers.ends, [[1], [2]])
+
+
+def test_batches_are_taken_as_workers_come_free():
+    taken = []
+
+    def batches() -> Iterator[list[int]]:
+        for number in range(20):
+            taken.append(number)
+            yield [number]
+
+    with LocalEngine(2) as engine:
+        for count, _ in enumerate(engine.map(workers.doubled, batches()), start=1):
+            assert len(taken) <= count + 2
+
+
+_DRIVER = """
+import signal
+from stylize.batch.local_engine import LocalEngine
+
+def work(batch):
+    print("at work", flush=True)
+    signal.pause()
+
+if __name__ == "__main__":
+    with LocalEngine(2) as engine:
+        list(engine.map(work, iter([[1], [2]])))
+"""
+
+
+def test_no_worker_outlives_its_driver(tmp_path):
+    script = tmp_path / "driver.py"
+    script.write_text(_DRIVER)
+    driver = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    for _ in range(2):
+        assert driver.stdout.readline() == "at work\n"
+    driver.kill()
+    driver.communicate(timeout=300)  # returns when the last process that holds the pipe has ended

@@ -1,0 +1,65 @@
+"""The options of fast and refine as columns of a table."""
+
+from __future__ import annotations
+
+import pytest
+
+from stylize.batch.tables import subjects_of_manifest
+from stylize.cli.columns import COLUMNS, batch_config, config_of_cells
+from stylize.config import FastConfig, RefineConfig
+from stylize.errors import OptionError
+
+
+def test_a_row_replaces_the_options_of_the_run():
+    config_of = config_of_cells("fast", {"size": 200})
+    assert config_of((("size", "300"),)) == FastConfig(size=300)
+    cells = (("keep_colors", "True"), ("strength", "0.5"))
+    assert config_of(cells) == FastConfig(size=200, keep_colors=True, strength=0.5)
+    assert config_of_cells("refine", {"strength": 0.25})(()) == RefineConfig(strength=0.25)
+
+
+def test_a_table_may_name_the_mode_the_preset_and_layers(tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    path.write_text(
+        '{"content": "a.png", "mode": "refine", "preset": "gatys", '
+        '"Style_Layer": ["relu1_1:2", "conv3_1:1"], "steps": 7}'
+    )
+    (subject,) = subjects_of_manifest(str(path), COLUMNS)
+    config = config_of_cells("fast", {})(subject.cells)
+    assert isinstance(config, RefineConfig)
+    assert (config.pooling, config.steps) == ("avg", 7)
+    assert config.loss.style_layers == (("relu1_1", 2.0), ("relu3_1", 1.0))
+
+
+def test_refine_takes_all_that_fast_does():
+    cells = (("mode", "refine"), ("strength", "0.5"), ("keep_colors", "true"), ("size", "99"), ("network", "mini"))
+    expected = RefineConfig(strength=0.5, keep_colors=True, size=99, network="mini")
+    assert config_of_cells("fast", {})(cells) == expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ((("size", "big"),), "size: .*'big'"),
+        ((("size", "0"),), "size: expected a long side"),
+        ((("steps", "5"),), "--steps: an option of --mode refine, received --mode fast"),
+        ((("mode", "slow"),), "mode: expected fast or refine"),
+        ((("network", "nope"),), "network: 'nope' is not one of"),
+        ((("mode", "refine"), ("style_layers", "relu9_9")), "style-layer: .*relu9_9"),
+        ((("mode", "refine"), ("recolor", "perhaps")), "recolor: 'perhaps' is not a valid boolean"),
+    ],
+)
+def test_a_bad_cell_is_told_with_its_column(cells, words):
+    with pytest.raises(OptionError, match=words):
+        config_of_cells("fast", {})(cells)
+
+
+def test_a_column_is_named_after_the_flag_or_the_field():
+    assert COLUMNS["tv-weight"] == COLUMNS["total-variation-weight"] == "total_variation_weight"
+    assert COLUMNS["style-layer"] == COLUMNS["style-layers"] == "style_layers"
+    assert set(COLUMNS.values()) >= {"preset", "size", "steps", "seed", "network"}
+
+
+def test_a_seed_of_the_draw_is_no_mistake_of_fast():
+    assert batch_config("fast", {"seed": 3}) == FastConfig()
+    assert batch_config("refine", {"seed": 3}) == RefineConfig(seed=3)
