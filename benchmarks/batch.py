@@ -159,7 +159,8 @@ def simulated(args: argparse.Namespace) -> list[Row]:
                 here = str(Path(__file__).resolve().parent)
                 call = f"import sys; sys.path.insert(0, {here!r}); import batch; "
                 call += f"batch.report_simulated({count}, {os.path.abspath(scratch)!r}, {name!r})"
-                rows.append(json.loads(timing.run_python("-c", call).output))
+                usage = timing.run_from_small_process(sys.executable, "-c", call)
+                rows.append(json.loads(usage.output))
                 print(rows[-1], file=sys.stderr, flush=True)
     return rows
 

@@ -32,7 +32,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--pairs", nargs="+", default=PAIRS)
     parser.add_argument("--peer-steps", type=int, default=1000, help="the peer's steps at its first size")
-    parser.add_argument("--options", nargs="*", default=["--features", "vgg19", "--network", "mini"], help="of refine")
+    parser.add_argument("--features", default="vgg19")
+    parser.add_argument("--network", default="mini")
+    parser.add_argument("--steps", type=int, help="the steps of refine")
     tables.add_write_option(parser)
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
@@ -52,7 +54,9 @@ def _measure(pair: str, judge: judging.Judge, args: argparse.Namespace) -> dict:
     theirs, ours = (args.output / f"{args.size}-{pair}-{name}.png" for name in ("peer", "refine"))
     inputs = ["-c", content, "-s", style, "--size", args.size]
     peer = json.loads(timing.run_python(PEER, *inputs, "-o", theirs, "--steps", args.peer_steps).output)
-    usage = timing.run_python("-m", "stylize", "refine", *inputs, "-o", ours, "--overwrite", *args.options)
+    options = ["--features", args.features, "--network", args.network, "--overwrite"]
+    options += ["--steps", args.steps] if args.steps else []
+    usage = timing.run_python("-m", "stylize", "refine", *inputs, "-o", ours, *options)
     return {
         "pair": pair,
         "px": args.size,
