@@ -1,66 +1,53 @@
-"""What large pictures take: seconds and peak memory of whole processes.
+"""Seconds and peak memory of large pictures, as whole processes.
 
     python benchmarks/large.py -o large/
 
-The content is one of the project's own scenes, enlarged and with grain on it, so that every pixel tells something; the
-style another of its pictures. The paintings stay in the folder, to be looked at: whole, and for seams at full size.
-Networks that are not installed are left out; nothing is downloaded. Not on Windows, which tells no peak.
+The content is one of the project's own scenes, enlarged and with grain, so that every pixel carries something. The
+style is another of the project's pictures. The paintings stay in the folder, to be looked at as a whole, and for seams
+at full size. Networks that are not installed are left out. Nothing is downloaded.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import tables
+import timing
 from PIL import Image
 
 from stylize.networks import store
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+# The largest change of a pixel, of 255.
 GRAIN = 12
-RUN = """
-import json, resource, subprocess, sys, time
-began = time.perf_counter()
-subprocess.run([sys.executable, "-m", "stylize", *sys.argv[1:]], check=True, stdout=sys.stderr)
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-seconds = {"seconds": time.perf_counter() - began, "processor_seconds": usage.ru_utime + usage.ru_stime}
-print(json.dumps({**seconds, "peak_gb": peak / 1e9}))
-"""
+HEADER = ("command", "px", "seconds", "processor seconds", "peak, GB")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--content", type=Path, default=EXAMPLES / "scene_lake.jpg")
     parser.add_argument("--style", type=Path, default=EXAMPLES / "style_swirls.jpg")
-    parser.add_argument("--memory", type=float, default=6, metavar="GB", help="What refine may take.")
+    parser.add_argument("--memory", type=float, default=6, metavar="GB", help="the memory limit of refine")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the folder for paintings and large.json")
+    tables.add_write_option(parser)
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     rows = []
-    for number, command in enumerate(commands(args), start=1):
-        size = max(int(command[command.index("--size") + 1]), 1)
-        content = enlarged(args.content, args.output / f"content-{size}.jpg", size)
-        painted = args.output / f"{number}-{command[0]}-{command[command.index('--network') + 1]}-{size}.png"
-        full = [*command, "-c", content, "-s", args.style, "-o", painted, "--overwrite"]
-        environment = {**os.environ, "STYLIZE_OFFLINE": "1"}
-        process = subprocess.run(
-            [sys.executable, "-c", RUN, *map(str, full)], check=True, stdout=subprocess.PIPE, env=environment
-        )
-        with Image.open(content) as picture:
-            rows.append({"command": " ".join(command), "pixels": list(picture.size), **json.loads(process.stdout)})
-        print(markdown(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+    for number, command in enumerate(_commands(args), start=1):
+        rows.append(_measure(number, command, args))
+        print(*_cells(rows[-1]), file=sys.stderr, flush=True)
     (args.output / "large.json").write_text(json.dumps(rows, indent=1))
-    print(markdown(rows))
+    tables.publish("large", tables.markdown(HEADER, map(_cells, rows)), write=args.write)
 
 
-def commands(args: argparse.Namespace) -> list[list[str]]:
-    """Return what to run, without files."""
+def _commands(args: argparse.Namespace) -> list[list[str]]:
+    """Return the commands to run, without their files."""
     stylizers = [name for name in ("mini", "magenta-int8", "magenta") if store.find(name) is not None]
     refine = ["refine", "--features", "vgg19-slim", "--network", "mini", "--steps", "8", "--memory", f"{args.memory:g}"]
     return [
@@ -71,7 +58,19 @@ def commands(args: argparse.Namespace) -> list[list[str]]:
     ]
 
 
-def enlarged(source: Path, target: Path, long_side_px: int) -> Path:
+def _measure(number: int, command: list[str], args: argparse.Namespace) -> dict[str, object]:
+    """Run one command on the content at the command's size."""
+    size, network = (command[command.index(option) + 1] for option in ("--size", "--network"))
+    content = _enlarged(args.content, args.output / f"content-{size}.jpg", int(size))
+    painted = args.output / f"{number}-{command[0]}-{network}-{size}.png"
+    files = ["-c", content, "-s", args.style, "-o", painted, "--overwrite"]
+    environment = {**os.environ, "STYLIZE_OFFLINE": "1"}
+    usage = timing.run_from_small_process(sys.executable, "-m", "stylize", *command, *files, environment=environment)
+    with Image.open(content) as picture:
+        return {"command": " ".join(command), "pixels": list(picture.size), **dataclasses.asdict(usage)}
+
+
+def _enlarged(source: Path, target: Path, long_side_px: int) -> Path:
     """Write the picture in 4:3 at a larger size, with grain."""
     if not target.exists():
         size = long_side_px, long_side_px * 3 // 4
@@ -82,15 +81,11 @@ def enlarged(source: Path, target: Path, long_side_px: int) -> Path:
     return target
 
 
-def markdown(rows: list[dict]) -> str:
-    lines = ["| command | px | seconds | processor seconds | peak, GB |", "| --- | --- | --- | --- | --- |"]
-    for row in rows:
-        width, height = row["pixels"]
-        lines.append(
-            f"| {row['command']} | {width} x {height} | {row['seconds']:.1f} | {row['processor_seconds']:.1f} "
-            f"| {row['peak_gb']:.2f} |"
-        )
-    return "\n".join(lines)
+def _cells(row: dict) -> list[str]:
+    """Return a row of the table."""
+    width, height = row["pixels"]
+    figures = [f"{row['seconds']:.1f}", f"{row['processor_seconds']:.1f}", f"{row['peak_gb']:.2f}"]
+    return [row["command"], f"{width} x {height}", *figures]
 
 
 if __name__ == "__main__":

@@ -1,115 +1,127 @@
 """Our optimiser against the TensorFlow tutorial's, on the tutorial's own objective J: seconds to the same J.
 
-    python benchmarks/refine.py --images bench/ --yardstick bench/ -o results/ --pairs c01-s01 c03-s02
+    python benchmarks/refine.py --images bench/ --judge bench/ -o results/ --pairs c01-s01 c03-s02
 
-The yardstick is a folder with baseline_tutorial.py (the tutorial's recipe) and vgg_objective.py (J under VGG-19 in
+The judge is a folder with baseline_tutorial.py (the tutorial's method) and vgg_objective.py (J under VGG-19 in
 float32), written apart from this project. The tutorial's J after 1000 steps hardly depends on the machine and stands in
-tutorial.json; its seconds a step are measured anew beside ours. J of our iterates is computed afterwards, in float32.
+tutorial.json. The tutorial's seconds a step are measured anew beside ours. J of our iterates is computed afterwards, in
+float32.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
-import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
+
+import judging
+import numpy as np
+import tables
+import timing
 
 import stylize
 
 CURVES = Path(__file__).with_name("tutorial.json")
+TUTORIAL_STEPS = 1000
+# The tutorial runs this many steps; the rest is extrapolated.
 TIMED_STEPS = 20
-# The preview of the network that comes with the project, whatever else is installed.
+# The preview comes from the network in the package, whatever else is installed.
 OPTIONS = {
     "preset": "tf-tutorial", "optimizer": "lbfgs", "init": "preview+content", "precision": "auto", "features": "vgg19",
     "network": "mini",
 }  # fmt: skip
+COLUMNS = (
+    "J", "steps", "seconds", "whole process", "tutorial seconds", "tutorial whole", "ratio", "ratio of whole processes",
+)  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", required=True, type=Path)
-    parser.add_argument("--yardstick", required=True, type=Path)
+    parser.add_argument("--images", required=True, type=Path, help="the folder of the pairs")
+    parser.add_argument("--judge", required=True, type=Path, help="the folder of the judge")
     parser.add_argument("-o", "--output", required=True, type=Path)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--pairs", nargs="+")
-    parser.add_argument("--steps", type=int, default=300, help="that ours may take")
+    parser.add_argument("--steps", type=int, default=300, help="the most that ours may take")
+    tables.add_write_option(parser)
     args = parser.parse_args()
-    curves = {name.rpartition("-")[0]: curve for name, curve in json.loads(CURVES.read_text()).items()
-              if name.endswith(f"-{args.size}")}  # fmt: skip
-    sys.path.insert(0, str(args.yardstick))
+    curves = json.loads(CURVES.read_text())
+    goals = {
+        name.rpartition("-")[0]: curve["J"][-1] for name, curve in curves.items() if name.endswith(f"-{args.size}")
+    }
+    judge = judging.Judge(args.judge, args.size)
     args.output.mkdir(parents=True, exist_ok=True)
     rows = []
-    for pair in args.pairs or list(curves):
-        content, style = (next(args.images.glob(f"{part}*")) for part in pair.split("-"))
-        rows.append({"pair": pair, **_race(content, style, curves[pair]["J"][-1], args)})
-        print(json.dumps(rows[-1]), flush=True)
+    for pair in args.pairs or list(goals):
+        rows.append({"pair": pair, **_race(*judging.find_pair(args.images, pair), goals[pair], judge, args)})
+        print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     (args.output / f"refine-{args.size}.json").write_text(json.dumps(rows, indent=1))
-    print("\n" + _table(rows))
+    tables.publish(f"race-{args.size}", _table(rows), write=args.write)
 
 
-def _race(content: Path, style: Path, goal: float, args: argparse.Namespace) -> dict[str, float]:
-    import vgg_objective as objective
-
-    network = objective.build_vgg19()
-    pictures = (objective.read_image(path, args.size) for path in (content, style))
-    targets = objective.Targets(network, *pictures)
-    kept = []
+def _race(content: Path, style: Path, goal: float, judge: judging.Judge, args: argparse.Namespace) -> dict[str, float]:
+    """Return a row of the table; all seconds are infinite if J was not reached."""
+    iterates: list[tuple[float, np.ndarray]] = []
     stylize.refine(
         content, style, size=args.size, steps=args.steps, **OPTIONS,
-        on_iterate=lambda iterate: kept.append((iterate.elapsed_s, iterate.pixels.copy())),
+        on_iterate=lambda iterate: iterates.append((iterate.elapsed_s, iterate.pixels.copy())),
     )  # fmt: skip
-    losses: dict[int, float] = {}
+    targets = judge.targets(content, style)
+    index = _first_at_most(goal, lambda step: judge.objective(iterates[step][1][None], targets), len(iterates))
+    if index is None:
+        return {**dict.fromkeys(COLUMNS, math.inf), "J": goal, "steps": len(iterates), "ratio": 0.0, COLUMNS[-1]: 0.0}
+    steps = index + 1
+    whole = _whole_process_seconds(content, style, steps, args)
+    tutorial, tutorial_whole = _tutorial_seconds(content, style, args)
+    # The first step, which compiles, is left out on both sides.
+    ours = iterates[index][0] - iterates[0][0]
+    values = (goal, steps, ours, whole, tutorial, tutorial_whole, tutorial / ours, tutorial_whole / whole)
+    return dict(zip(COLUMNS, values, strict=True))
 
-    def reaches(step: int) -> bool:
-        losses[step] = float(objective.losses(network, kept[step][1][None], targets)[2])
-        return losses[step] <= goal
 
-    if not reaches(len(kept) - 1):  # a ratio of 0: it takes for ever
-        never = float("inf")
-        return {
-            "J": goal, "reached": losses[len(kept) - 1], "steps": len(kept), "seconds": never, "whole": never,
-            "tutorial seconds": never, "tutorial whole": never, "ratio": 0.0, "whole ratio": 0.0,
-        }  # fmt: skip
-    low, high = 0, len(kept) - 1  # the best so far only gets better
+def _first_at_most(goal: float, loss: Callable[[int], float], count: int) -> int | None:
+    """Return the first index with a loss of at most the goal, by bisection: losses fall from iterate to iterate."""
+    low, high = 0, count - 1
+    if loss(high) > goal:
+        return None
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if reaches(middle) else (middle + 1, high)
-    steps = low + 1
+        low, high = (low, middle) if loss(middle) <= goal else (middle + 1, high)
+    return low
 
-    output = args.output / f"{content.stem}-{style.stem}-{args.size}.png"
+
+def _whole_process_seconds(content: Path, style: Path, steps: int, args: argparse.Namespace) -> float:
+    """Return what `stylize refine` takes for the steps."""
     options = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
-    whole = _wall_seconds("-m", "stylize", "refine", "-c", content, "-s", style, "-o", output, "--overwrite",
-                          "--size", args.size, "--steps", steps, *options)[0]  # fmt: skip
-    wall, lines = _wall_seconds(args.yardstick / "baseline_tutorial.py", "--content", content, "--style", style,
-                                "-o", output.with_suffix(".tutorial.png"), "--size", args.size,
-                                "--steps", TIMED_STEPS, "--every", TIMED_STEPS)  # fmt: skip
-    spent = json.loads(lines.splitlines()[-1])["seconds"]
-    theirs = 1000 * spent / TIMED_STEPS
-    # The first step, which compiles, is left out on both sides.
-    ours = kept[low][0] - kept[0][0]
-    return {
-        "J": goal, "reached": losses[low], "steps": steps, "seconds": ours, "whole": whole,
-        "tutorial seconds": theirs, "tutorial whole": wall - spent + theirs,
-        "ratio": theirs / ours, "whole ratio": (wall - spent + theirs) / whole,
-    }  # fmt: skip
+    files = ["-c", content, "-s", style, "-o", _output(content, style, args), "--overwrite"]
+    command = ["-m", "stylize", "refine", *files, "--size", args.size, "--steps", steps, *options]
+    return timing.run_python(*command).seconds
 
 
-def _wall_seconds(*command: object) -> tuple[float, str]:
-    began = time.perf_counter()
-    done = subprocess.run([sys.executable, *map(str, command)], check=True, capture_output=True, text=True)
-    return time.perf_counter() - began, done.stdout
+def _tutorial_seconds(content: Path, style: Path, args: argparse.Namespace) -> tuple[float, float]:
+    """Return what the tutorial's steps take, and its whole process."""
+    output = _output(content, style, args).with_suffix(".tutorial.png")
+    command = [args.judge / "baseline_tutorial.py", "--content", content, "--style", style, "-o", output]
+    options = ["--size", args.size, "--steps", TIMED_STEPS, "--every", TIMED_STEPS]
+    usage = timing.run_python(*command, *options)
+    spent = json.loads(usage.output.splitlines()[-1])["seconds"]
+    seconds = TUTORIAL_STEPS * spent / TIMED_STEPS
+    return seconds, usage.seconds - spent + seconds
+
+
+def _output(content: Path, style: Path, args: argparse.Namespace) -> Path:
+    return args.output / f"{content.stem}-{style.stem}-{args.size}.png"
 
 
 def _table(rows: list[dict]) -> str:
-    columns = [name for name in rows[0] if name != "pair"]
-    medians = {"pair": "median", **{name: statistics.median(row[name] for row in rows) for name in columns}}
-    lines = ["| pair | " + " | ".join(columns) + " |", "|" + " --- |" * (len(columns) + 1)]
-    for row in [*rows, medians]:
-        lines.append(f"| {row['pair']} | " + " | ".join(f"{row[name]:.4g}" for name in columns) + " |")
-    return "\n".join(lines)
+    medians = {"pair": "median", **{name: statistics.median(row[name] for row in rows) for name in COLUMNS}}
+    return tables.markdown(
+        ["pair", *COLUMNS], ([row["pair"], *(f"{row[name]:.4g}" for name in COLUMNS)] for row in [*rows, medians])
+    )
 
 
 if __name__ == "__main__":

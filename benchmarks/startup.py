@@ -2,94 +2,45 @@
 
     python benchmarks/startup.py -o startup.json --rounds 7
 
-Every round runs all commands once, one after the other, and a ratio is taken within its round, so that a machine which
-is slower for a while is slower for both; medians over the rounds are printed as a table. Processor seconds (where the
-system tells them) depend less on what else the machine does. A second table has the milliseconds until our own networks
-are loaded, once what they run on is imported. Nothing is downloaded: `magenta-int8` is measured where it
-is installed; in place of TF-Hub's network, where that is not installed, stands a SavedModel of its signature and
-architecture with random weights.
+Every round runs all commands once, one after the other, and a ratio is taken within its round. So a machine that is
+slower for a while is slower for both. The first table has the medians over the rounds; processor seconds depend less on
+what else the machine does. The second table has the milliseconds until an embedded network is loaded, after its
+framework was imported. Nothing is downloaded: `magenta-int8` is measured where it is installed; TF-Hub's network is
+replaced by `magenta_stand_in.py` where it is not installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import functools
 import glob
 import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-BASELINE = 'python -c "import tensorflow"'
+import tables
+import timing
+
+HERE = Path(__file__).resolve().parent
+EXAMPLES = HERE.parent / "examples"
+REFERENCE = 'python -c "import tensorflow"'
 MANY = 8
-# TensorFlow Hub's tutorial "Fast style transfer for arbitrary styles", for one pair.
-TUTORIAL = """
-import sys
-import tensorflow as tf
-import tensorflow_hub as hub
-def load(path, size):
-    image = tf.io.decode_image(tf.io.read_file(path), channels=3, dtype=tf.float32, expand_animations=False)[None]
-    return tf.image.resize(image, size, preserve_aspect_ratio=True)
-module, content, style, output, size = sys.argv[1:]
-stylized = hub.load(module)(load(content, [int(size)] * 2), load(style, [256, 256]))[0]
-tf.io.write_file(output, tf.io.encode_png(tf.cast(tf.clip_by_value(stylized[0], 0, 1) * 255, tf.uint8)))
-"""
-# The networks of Ghiasi et al. 2017: Inception-v3 for the style, 16 convolutions for the picture; weights at random.
-STAND_IN = """
-import sys
-import keras
-import numpy as np
-import tensorflow as tf
-keras.utils.set_random_seed(0)
-random = np.random.default_rng(0)
-predict = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(None, None, 3))
-predict = keras.Model(predict.input, predict.get_layer("mixed7").output)
-def kernel(*shape):
-    return tf.Variable(random.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape).astype(np.float32))
-class Module(tf.Module):
-    def __init__(self):
-        self.predict = predict
-        self.bottleneck = kernel(768, 100)
-        down = [(9, 3, 32, 1), (3, 32, 64, 2), (3, 64, 128, 2)]
-        sizes = [*down, *[(3, 128, 128, 1)] * 10, (3, 128, 64, 1), (3, 64, 32, 1), (9, 32, 3, 1)]
-        self.layers = [(kernel(k, k, a, b), kernel(100, 2 * b), s) for k, a, b, s in sizes]
-    def convolution(self, x, code, index, activate=True):
-        weights, parameters, stride = self.layers[index]
-        side = weights.shape[0] // 2
-        x = tf.pad(x, [[0, 0], [side, side], [side, side], [0, 0]], "REFLECT")
-        x = tf.nn.conv2d(x, weights, stride, "VALID")
-        mean, variance = tf.nn.moments(x, [1, 2], keepdims=True)
-        scale, shift = tf.split((code @ parameters)[:, None, None], 2, -1)
-        x = (x - mean) * tf.math.rsqrt(variance + 1e-5) * (1 + scale) + shift
-        return tf.nn.relu(x) if activate else x
-    @tf.function(input_signature=[
-        tf.TensorSpec([None, None, None, 3], tf.float32, name=name) for name in ("placeholder", "placeholder_1")])
-    def __call__(self, content, style):
-        code = tf.reduce_mean(self.predict(style * 2 - 1), [1, 2]) @ self.bottleneck * 0.01
-        x = content
-        for index in range(3):
-            x = self.convolution(x, code, index)
-        for index in range(3, 13, 2):
-            x = x + self.convolution(self.convolution(x, code, index), code, index + 1, activate=False)
-        for index in (13, 14):
-            size = tf.shape(x)
-            x = self.convolution(tf.image.resize(x, [2 * size[1], 2 * size[2]], "nearest"), code, index)
-        return [tf.sigmoid(self.convolution(x, code, 15, activate=False))]
-tf.saved_model.save(Module(), sys.argv[1])
-"""
-# Each prints the milliseconds until a network of our own is loaded, its framework imported before.
+HEADER = ("command", "seconds", "ratio", "processor seconds", "ratio", "pictures a second")
+LOADING_HEADER = ("network", "milliseconds")
+# Each prints the milliseconds until an embedded network is loaded; its framework is imported before.
 LOADS = {
     "mini": """
 import time
 import numpy as np
-from stylize.loaded import Networks
+from stylize.networks.loaded import LoadedNetworks
 from stylize.networks import mini
-networks = Networks(leave_traces=False)
+networks = LoadedNetworks(cache_to_disk=False)
 began = time.perf_counter()
 stylizer = networks.stylizer(networks.find("mini", "stylizer"))
 print(1000 * (time.perf_counter() - began))
@@ -97,9 +48,9 @@ print(1000 * (time.perf_counter() - began))
     "mini, and painting 16 x 16 px": """
 import time
 import numpy as np
-from stylize.loaded import Networks
+from stylize.networks.loaded import LoadedNetworks
 from stylize.networks import mini
-networks, grey = Networks(leave_traces=False), np.full((16, 16, 3), 0.5, np.float32)
+networks, grey = LoadedNetworks(cache_to_disk=False), np.full((16, 16, 3), 0.5, np.float32)
 began = time.perf_counter()
 networks.stylizer(networks.find("mini", "stylizer")).stylize(grey, [(grey, 1.0)], 1.0)
 print(1000 * (time.perf_counter() - began))
@@ -107,14 +58,75 @@ print(1000 * (time.perf_counter() - began))
     "vgg19-slim": """
 import time
 from stylize.config import GATYS_STYLE_LAYERS
-from stylize.loaded import Networks
+from stylize.networks.loaded import LoadedNetworks
 from stylize.networks import vgg
-networks = Networks(leave_traces=False)
+networks = LoadedNetworks(cache_to_disk=False)
 began = time.perf_counter()
 networks.encoder(networks.find("vgg19-slim", "features"), ["relu4_2", *GATYS_STYLE_LAYERS])
 print(1000 * (time.perf_counter() - began))
 """,
 }
+
+#: Wall seconds and processor seconds.
+Seconds = tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command of the first table."""
+
+    run: Callable[[], Seconds]
+    pictures: int
+    """What the command paints."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """The networks and files that the commands use, in a folder of their own, and how to run the commands."""
+
+    folder: Path
+    style: str
+    size: int
+
+    @property
+    def home(self) -> Path:
+        """A home for networks and style vectors, so that the user's own stay untouched."""
+        return self.folder / "home"
+
+    @property
+    def module(self) -> Path:
+        """The folder of TF-Hub's network."""
+        return self.folder / "module"
+
+    def run(self, *command: object) -> timing.Usage:
+        """Run Python with the bench's environment."""
+        own = {"STYLIZE_HOME": str(self.home), "STYLIZE_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        return timing.run_python(*command, environment={**os.environ, **own})
+
+    def seconds(self, *command: object) -> Seconds:
+        """Run Python, and return what it took."""
+        usage = self.run(*command)
+        return usage.seconds, usage.processor_seconds
+
+    def fast(self, network: str, *contents: Path | str, style_is_known: bool = True) -> Seconds:
+        """Run `stylize fast` on all contents in one process."""
+        if not style_is_known:
+            for vector in (self.home / "vectors").glob("*"):
+                vector.unlink()
+        named = [part for path in contents for part in ("-c", path)]
+        output = ["-o", self.folder / "painted.png"] if len(contents) == 1 else []
+        options = ["-s", self.style, "--network", network, "--size", self.size, "--overwrite", *output]
+        return self.seconds("-m", "stylize", "fast", *named, *options)
+
+    def loop_of_fast(self, network: str, contents: Sequence[Path]) -> Seconds:
+        """Run `stylize fast` once per content."""
+        walls, processors = zip(*(self.fast(network, content) for content in contents), strict=True)
+        return sum(walls), sum(processors)
+
+    def tutorial(self, content: Path | str) -> Seconds:
+        """Run TF-Hub's tutorial."""
+        output = self.folder / "tutorial.png"
+        return self.seconds(HERE / "hub_tutorial.py", self.module, content, self.style, output, self.size)
 
 
 def main() -> None:
@@ -124,98 +136,44 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("-o", "--output", type=Path, required=True, help="the JSON file to write")
+    tables.add_write_option(parser)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        report = measure(Path(folder), args)
+        report = _measure(Bench(Path(folder), args.style, args.size), sorted(glob.glob(args.contents)), args.rounds)
     args.output.write_text(json.dumps(report, indent=1))
-    print(markdown(report))
+    tables.publish("startup", tables.markdown(HEADER, map(_cells, report["rows"])), write=args.write)
+    print()
+    loading = [[row["network"], f"{row['median_ms']:.0f}"] for row in report["loads"]]
+    tables.publish("loading", tables.markdown(LOADING_HEADER, loading), write=args.write)
 
 
-def measure(folder: Path, args: argparse.Namespace) -> dict:
-    home, module = folder / "home", folder / "module"
-    environment = {**os.environ, "STYLIZE_HOME": str(home), "STYLIZE_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    installed, stand_in = install(home, module, environment)
-    contents = sorted(glob.glob(args.contents))
-    content, style = contents[0], args.style
-    many = (contents * MANY)[:MANY]
-    links = [folder / f"content{number}{Path(path).suffix}" for number, path in enumerate(many)]
-    for link, path in zip(links, many, strict=True):
-        link.write_bytes(Path(path).read_bytes())
-
-    def timed(*command: object) -> tuple[float, float]:
-        began, before = time.perf_counter(), _children_s()
-        subprocess.run([sys.executable, *map(str, command)], check=True, capture_output=True, env=environment)
-        return time.perf_counter() - began, _children_s() - before
-
-    def fast(network: str, *inputs: Path | str, known: bool = True) -> tuple[float, float]:
-        if not known:
-            for vector in (home / "vectors").glob("*"):
-                vector.unlink()
-        named = [part for path in inputs for part in ("-c", path)]
-        output = ["-o", folder / "painted.png"] if len(inputs) == 1 else []
-        common = ["-s", style, "--network", network, "--size", args.size, "--overwrite", *output]
-        return timed("-m", "stylize", "fast", *named, *common)
-
-    def tutorial(path: Path | str) -> tuple[float, float]:
-        return timed("-c", TUTORIAL, module, path, style, folder / "tutorial.png", args.size)
-
-    commands = {
-        BASELINE: lambda: timed("-c", "import tensorflow"),
-        "stylize --help": lambda: timed("-m", "stylize", "--help"),
-    }
-    for network in installed:
-        if network != "magenta":
-            commands[f"fast, {network}"] = lambda network=network: fast(network, content, known=False)
-            commands[f"fast, {network}, the style seen before"] = lambda network=network: fast(network, content)
-    commands["fast, magenta, second and later runs"] = lambda: fast("magenta", content)
-    commands["TF-Hub's tutorial, one picture"] = lambda: tutorial(content)
-    per_picture = {}
-    for network in installed:
-        name = f"fast, {network}, {MANY} contents"
-        commands[name] = lambda network=network: fast(network, *links)
-        per_picture[name] = MANY
-        name = f"a loop of {MANY} processes, {network}"
-        commands[name] = lambda network=network: tuple(
-            map(sum, zip(*(fast(network, link) for link in links), strict=True))
-        )
-        per_picture[name] = MANY
-    for network in installed:  # compiles, fills caches of files, and makes the vectors
-        fast(network, *links)
-
+def _measure(bench: Bench, contents: list[str], rounds: int) -> dict:
+    """Run everything in rounds, and return all times."""
+    installed, stand_in = _install(bench)
+    many = []
+    for number, path in enumerate((contents * MANY)[:MANY]):
+        many.append(bench.folder / f"content{number}{Path(path).suffix}")
+        many[-1].write_bytes(Path(path).read_bytes())
+    for network in installed:  # compiles, fills the caches of files, and makes the style vectors
+        bench.fast(network, *many)
+    commands = _commands(bench, installed, contents[0], many)
+    seconds: dict[str, list[Seconds]] = {name: [] for name in commands}
     loads: dict[str, list[float]] = {name: [] for name in LOADS}
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-    for number in range(args.rounds):
+    for number in range(1, rounds + 1):
         for name, command in commands.items():
-            seconds[name].append(command())
-            print(f"round {number + 1}: {name}: {seconds[name][-1][0]:.2f} s", file=sys.stderr, flush=True)
+            seconds[name].append(command.run())
+            print(f"round {number}: {name}: {seconds[name][-1][0]:.2f} s", file=sys.stderr, flush=True)
         for name, code in LOADS.items():
-            process = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=environment)
-            loads[name].append(float(process.stdout))
-            print(f"round {number + 1}: loading {name}: {loads[name][-1]:.0f} ms", file=sys.stderr, flush=True)
-    rows = []
-    for name, pairs in seconds.items():
-        (wall, processor), base = zip(*pairs, strict=True), list(zip(*seconds[BASELINE], strict=True))
-        pictures = per_picture.get(name, 1 if "fast" in name or "tutorial" in name else 0)
-        rows.append(
-            {
-                "command": name,
-                "seconds": wall,
-                "processor_seconds": processor,
-                "median_s": statistics.median(wall),
-                "ratio": _median_ratio(wall, base[0]),
-                "processor_median_s": statistics.median(processor),
-                "processor_ratio": _median_ratio(processor, base[1]),
-                "pictures_per_s": pictures / statistics.median(wall) if pictures else None,
-            }
-        )
+            loads[name].append(float(bench.run("-c", code).output))
+            print(f"round {number}: loading {name}: {loads[name][-1]:.0f} ms", file=sys.stderr, flush=True)
     return {
-        "size": args.size,
-        "rounds": args.rounds,
+        "size": bench.size,
+        "rounds": rounds,
         "stand_in": stand_in,
         "python": platform.python_version(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
-        "rows": rows,
+        "cores": tables.available_cores(),
+        "load_average": os.getloadavg(),
+        "rows": [_row(name, seconds[name], seconds[REFERENCE], commands[name].pictures) for name in commands],
         "loads": [
             {"network": name, "milliseconds": times, "median_ms": statistics.median(times)}
             for name, times in loads.items()
@@ -223,23 +181,12 @@ def measure(folder: Path, args: argparse.Namespace) -> dict:
     }
 
 
-def _children_s() -> float:
-    """Processor seconds of all processes that have ended."""
-    times = os.times()
-    return times.children_user + times.children_system
-
-
-def _median_ratio(ours: tuple[float, ...], base: tuple[float, ...]) -> float:
-    return statistics.median(one / other if other else 0.0 for one, other in zip(ours, base, strict=True))
-
-
-def install(home: Path, module: Path, environment: dict[str, str]) -> tuple[list[str], bool]:
-    """Make a home of our own, so that style vectors of the user's stay; return its networks."""
+def _install(bench: Bench) -> tuple[list[str], bool]:
+    """Install the networks into the bench's home; return their names, and whether `magenta` is the stand-in."""
     from stylize.networks import store
 
     def add(name: str, *paths: Path) -> None:
-        command = [sys.executable, "-m", "stylize", "models", "add", name, *map(str, paths)]
-        subprocess.run(command, check=True, capture_output=True, env=environment)
+        bench.run("-m", "stylize", "models", "add", name, *paths)
 
     installed = ["mini"]
     if int8 := store.find("magenta-int8"):
@@ -247,27 +194,60 @@ def install(home: Path, module: Path, environment: dict[str, str]) -> tuple[list
         installed.append("magenta-int8")
     magenta = store.find("magenta")
     if magenta is None:
-        subprocess.run([sys.executable, "-c", STAND_IN, str(module)], check=True, capture_output=True, env=environment)
+        bench.run(HERE / "magenta_stand_in.py", bench.module)
     else:
-        module.symlink_to(magenta.folder)
-    add("magenta", module)
+        bench.module.symlink_to(magenta.folder)
+    add("magenta", bench.module)
     return [*installed, "magenta"], magenta is None
 
 
-def markdown(report: dict) -> str:
-    lines = [
-        "| command | seconds | ratio | processor seconds | ratio | pictures a second |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in report["rows"]:
-        rate = "" if row["pictures_per_s"] is None else f"{row['pictures_per_s']:.2f}"
-        lines.append(
-            f"| {row['command']} | {row['median_s']:.2f} | {row['ratio']:.3f} | {row['processor_median_s']:.2f} "
-            f"| {row['processor_ratio']:.3f} | {rate} |"
-        )
-    lines += ["", "| loading | milliseconds |", "| --- | --- |"]
-    lines += [f"| {row['network']} | {row['median_ms']:.0f} |" for row in report["loads"]]
-    return "\n".join(lines)
+def _commands(bench: Bench, installed: list[str], content: str, many: list[Path]) -> dict[str, Command]:
+    """Return the commands of the first table by their names."""
+    commands = {
+        REFERENCE: Command(lambda: bench.seconds("-c", "import tensorflow"), 0),
+        "stylize --help": Command(lambda: bench.seconds("-m", "stylize", "--help"), 0),
+    }
+    for network in installed:
+        known = functools.partial(bench.fast, network, content)
+        if network == "magenta":
+            commands["fast, magenta, second and later runs"] = Command(known, 1)
+        else:
+            commands[f"fast, {network}"] = Command(functools.partial(known, style_is_known=False), 1)
+            commands[f"fast, {network}, the style seen before"] = Command(known, 1)
+    commands["TF-Hub's tutorial, one picture"] = Command(lambda: bench.tutorial(content), 1)
+    for network in installed:
+        together = functools.partial(bench.fast, network, *many)
+        commands[f"fast, {network}, {MANY} contents"] = Command(together, MANY)
+        loop = functools.partial(bench.loop_of_fast, network, many)
+        commands[f"a loop of {MANY} processes, {network}"] = Command(loop, MANY)
+    return commands
+
+
+def _row(name: str, seconds: list[Seconds], reference: list[Seconds], pictures: int) -> dict:
+    """Return the times of a command, their medians, and their ratios to the reference of the same round."""
+    wall, processor = zip(*seconds, strict=True)
+    reference_wall, reference_processor = zip(*reference, strict=True)
+    return {
+        "command": name,
+        "seconds": wall,
+        "processor_seconds": processor,
+        "median_s": statistics.median(wall),
+        "ratio": _median_ratio(wall, reference_wall),
+        "processor_median_s": statistics.median(processor),
+        "processor_ratio": _median_ratio(processor, reference_processor),
+        "pictures_per_s": pictures / statistics.median(wall) if pictures else None,
+    }
+
+
+def _median_ratio(ours: Sequence[float], reference: Sequence[float]) -> float:
+    return statistics.median(one / other for one, other in zip(ours, reference, strict=True))
+
+
+def _cells(row: dict) -> list[str]:
+    """Return a row of the first table."""
+    rate = "" if row["pictures_per_s"] is None else f"{row['pictures_per_s']:.2f}"
+    figures = [f"{row['median_s']:.2f}", f"{row['ratio']:.3f}"]
+    return [row["command"], *figures, f"{row['processor_median_s']:.2f}", f"{row['processor_ratio']:.3f}", rate]
 
 
 if __name__ == "__main__":

@@ -1,20 +1,20 @@
-"""One step of `refine`: its arithmetic, its seconds, and its share of the machine's matrix product rate.
+"""One step of `refine`: its arithmetic, its seconds, and its share of the machine's rate of matrix products.
 
     python benchmarks/step.py --features vgg19 vgg19-slim --sizes 256 512
 
-A step is a value and gradient of the recipe `default`, all octaves, for a picture of 4 : 3. Counted are the
-multiplications and additions of its convolutions, forward and back to the pixels; the rate is that of matrices of
-2048 x 2048 in the same precision, measured in the same run. Medians; on an idle machine.
+A step is one value and gradient of the preset `default`, all octaves, for a picture of 4 : 3. The arithmetic counts the
+multiplications and additions of the convolutions, forward and back to the pixels. The rate is that of matrices of
+2048 x 2048 in the same precision, measured in the same run. Medians; run the script on an idle machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
+import sys
 
 import numpy as np
+import tables
+import timing
 
 import stylize
 from stylize.config import VGG19_LAYERS, RefineConfig
@@ -23,7 +23,8 @@ from stylize.networks.store import LocalWeights
 from stylize.networks.vgg import load_encoder_weights
 
 ROUNDS = 7
-SIDE = 2048
+MATRIX_SIDE = 2048
+HEADER = ("network", "px", "precision", "GFLOP", "seconds", "GFLOP/s", "share of the matrix product rate")
 
 
 def main() -> None:
@@ -31,33 +32,43 @@ def main() -> None:
     parser.add_argument("--features", nargs="+", default=["vgg19", "vgg19-slim"])
     parser.add_argument("--sizes", nargs="+", type=int, default=[256, 512])
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
+    tables.add_write_option(parser)
     args = parser.parse_args()
-    networks = stylize.Networks()
     print(f"chosen by default: {faster_precision()}\n")
-    print("| features | px | precision | GFLOP | seconds | GFLOP/s | of matrix products' rate |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    rows = []
     for precision in args.precisions:
-        matrix = tf.cast(tf.random.normal((SIDE, SIDE)), precision)
-        rate = 2 * SIDE**3 / _seconds(lambda matrix=matrix: tf.reduce_max(tf.matmul(matrix, matrix)).numpy())
+        matrix_rate = _matrix_product_rate(precision)
         for features in args.features:
-            found = networks.find(features, "features")
-            config = RefineConfig(precision=precision)
-            loss = networks.loss(found, config)
             for px in args.sizes:
-                image = np.random.default_rng(0).random((1, px * 3 // 4, px, 3), np.float32)
-                targets = loss.targets(image, [(image[:, ::-1], 1.0)])
-                seconds = _seconds(lambda: loss.value_and_gradient(image, targets))  # noqa: B023
-                operations = _operations(found, *image.shape[1:3], config)
-                reached = operations / seconds
-                print(
-                    f"| {features} | {px} | {precision} | {operations / 1e9:.1f} | {seconds:.3f} | "
-                    f"{reached / 1e9:.0f} | {reached / rate:.2f} |",
-                    flush=True,
-                )
+                rows.append(_measure(features, px, precision, matrix_rate))
+                print(*rows[-1], file=sys.stderr, flush=True)
+    tables.publish("step", tables.markdown(HEADER, rows), write=args.write)
+
+
+def _matrix_product_rate(precision: str) -> float:
+    """Return the operations a second that products of large matrices reach."""
+    matrix = tf.cast(tf.random.normal((MATRIX_SIDE, MATRIX_SIDE)), precision)
+    seconds = timing.median_seconds(lambda: tf.reduce_max(tf.matmul(matrix, matrix)).numpy(), ROUNDS)
+    return 2 * MATRIX_SIDE**3 / seconds
+
+
+def _measure(features: str, px: int, precision: str, matrix_rate: float) -> list[str]:
+    """Return a row of the table."""
+    networks = stylize.LoadedNetworks()
+    found = networks.find(features, "features")
+    config = RefineConfig(precision=precision)
+    loss = networks.loss(found, config)
+    image = np.random.default_rng(0).random((1, px * 3 // 4, px, 3), np.float32)
+    targets = loss.targets.encode(image, [(image[:, ::-1], 1.0)])
+    seconds = timing.median_seconds(lambda: loss.value_and_gradient(image, targets), ROUNDS)
+    operations = _operations(found, *image.shape[1:3], config)
+    rate = operations / seconds
+    figures = [f"{operations / 1e9:.1f}", f"{seconds:.3f}", f"{rate / 1e9:.0f}", f"{rate / matrix_rate:.2f}"]
+    return [features, str(px), precision, *figures]
 
 
 def _operations(found: LocalWeights, height: int, width: int, config: RefineConfig) -> float:
-    """Return what the convolutions up to the deepest layer take, twice: forward, and back to their inputs."""
+    """Return the operations of the convolutions up to the deepest layer, forward and back to their inputs."""
     convolutions = load_encoder_weights(found).convolutions
     layers = {name for name, _ in (*config.loss.content_layers, *config.loss.style_layers)}
     depth = 1 + max(VGG19_LAYERS.index(name) for name in layers)
@@ -66,18 +77,9 @@ def _operations(found: LocalWeights, height: int, width: int, config: RefineConf
         for layer in VGG19_LAYERS[:depth]:
             stride = 2 ** (octave + int(layer[len("relu")]) - 1)
             kernel, _ = convolutions[layer.replace("relu", "conv")]
+            # A multiplication and an addition, forward and back.
             total += 2 * 2 * kernel.size * (height // stride) * (width // stride)
     return total
-
-
-def _seconds(once: Callable[[], object]) -> float:
-    once()  # compiles
-    spent = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        once()
-        spent.append(time.perf_counter() - began)
-    return statistics.median(spent)
 
 
 if __name__ == "__main__":

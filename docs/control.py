@@ -35,11 +35,11 @@ def main() -> None:
     parser.add_argument("--network", default="auto")
     parser.add_argument("--size", type=int, default=288)
     args = parser.parse_args()
-    networks = stylize.Networks()
+    networks = stylize.LoadedNetworks()
 
     def painted(*styles: Path, **options: object) -> np.ndarray:
         return stylize.refine(
-            SCENE, list(styles), size=args.size, features=args.features, network=args.network, networks=networks,
+            SCENE, list(styles), size=args.size, features=args.features, network=args.network, loaded=networks,
             on_message=print, **options,
         ).image  # fmt: skip
 

@@ -38,10 +38,12 @@ class Plan:
         on_message: Callable[[str], None],
         on_download: Callable[[str, int, int | None], None] | None,
     ) -> None:
-        from stylize.networks.loaded import Networks
+        from stylize.networks.loaded import LoadedNetworks
 
         self._config_of = config_of
-        self._find = functools.partial(Networks().find, offline=offline, on_message=on_message, on_download=on_download)
+        self._find = functools.partial(
+            LoadedNetworks().find, offline=offline, on_message=on_message, on_download=on_download
+        )
         self._resolved = functools.lru_cache(maxsize=1024)(self._resolve)
         self.memory_bytes = 0
         """What a worker needs for any job so far."""

@@ -23,7 +23,7 @@ from stylize.errors import ImageError, StylizeError, writing
 
 if TYPE_CHECKING:
     from stylize.images.picture import Picture
-    from stylize.networks.loaded import Networks
+    from stylize.networks.loaded import LoadedNetworks
     from stylize.transfer.results import TransferResult
 
 __all__ = ["Loaded", "Painter", "PictureCache", "loaded"]
@@ -64,7 +64,7 @@ class PictureCache:
 class Loaded:
     """What a worker keeps between tasks."""
 
-    networks: Networks
+    networks: LoadedNetworks
     contents: PictureCache = field(default_factory=lambda: PictureCache(0))
     """The last content alone: the jobs of one content follow each other."""
     styles: PictureCache = field(default_factory=lambda: PictureCache(_STYLES_BYTES))
@@ -73,9 +73,9 @@ class Loaded:
 @functools.cache
 def loaded() -> Loaded:
     """Return what this process keeps between tasks."""
-    from stylize.networks.loaded import Networks
+    from stylize.networks.loaded import LoadedNetworks
 
-    return Loaded(Networks())
+    return Loaded(LoadedNetworks())
 
 
 @dataclass(frozen=True)
@@ -136,15 +136,15 @@ class Painter:
     ) -> TransferResult:
         networks = loaded().networks
         if isinstance(config, FastConfig):
-            from stylize.transfer.fast import fast
+            from stylize.api import fast
 
-            return fast(content, styles, config=config, networks=networks, offline=self.offline)
-        from stylize.transfer.refine import refine
+            return fast(content, styles, config=config, loaded=networks, offline=self.offline)
+        from stylize.api import refine
 
         if "init" in record:
             record["init"] = self._init_entry(config.init)
             config = dataclasses.replace(config, init=files.joined(self.cwd, config.init))
-        result = refine(content, styles, config=config, networks=networks, offline=self.offline)
+        result = refine(content, styles, config=config, loaded=networks, offline=self.offline)
         if result.history:
             record["losses"] = _without_nan(dataclasses.asdict(result.history[-1].losses))
         return result

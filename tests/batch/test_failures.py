@@ -43,14 +43,14 @@ def test_failures_are_tried_again(folders):
 
 
 def test_a_bug_in_one_job_stops_no_other(folders, monkeypatch):
-    from stylize.transfer.fast import fast as real
+    from stylize.api import fast as real
 
     def fast(content, styles, **options):
         if content.path.endswith("b.png"):
             raise RuntimeError("out of\nmemory")
         return real(content, styles, **options)
 
-    monkeypatch.setattr("stylize.transfer.fast.fast", fast)
+    monkeypatch.setattr("stylize.api.fast", fast)
     assert counts(run(exit_code=1)) == (6, 4, 0, 2)
     assert records()["b-s-fast.png"]["error"] == "RuntimeError: out of"
     assert "in fast" in records()["b-s-fast.png"]["traceback"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from samples import painting, tiny_convolutions
 from stylize.config import GATYS_STYLE_LAYERS, PerceptualLossConfig
 from stylize.losses import pixels
-from stylize.losses.features import content_scale, gram_sum, moment_loss, gram_loss
+from stylize.losses.features import content_scale, gram_loss, gram_sum, moment_loss
 from stylize.losses.objective import Objective
 from stylize.losses.pixels import frame_loss, palette, palette_loss, total_variation
 from stylize.networks.backend import tf

@@ -1,0 +1,86 @@
+"""Bench pairs, and their scores by a judge that was written apart from this project.
+
+The judge is a folder with `judge.py` and `vgg_objective.py`: losses under VGG-19 in float32. The modules are imported
+from that folder.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+STYLE_SCORES = ("style", "half", "quarter")
+# Lower is better for these.
+LOSSES = (*STYLE_SCORES, "palette", "content")
+SCORES = (*LOSSES, "chroma")
+
+
+class Judge:
+    """Scores pictures at one size.
+
+    Args:
+        folder: The folder of the judge's modules.
+        size_px: The long side at which pictures are compared.
+    """
+
+    def __init__(self, folder: Path, size_px: int) -> None:
+        sys.path.insert(0, str(folder))
+        import judge
+        import vgg_objective
+
+        self._judge, self._objective = judge, vgg_objective
+        self._size_px = size_px
+        self._network = vgg_objective.build_vgg19()
+
+    def targets(self, content: Path, style: Path) -> Any:
+        """Return what the losses of this pair compare a picture with."""
+        return self._objective.Targets(self._network, self._read(content), self._read(style))
+
+    def objective(self, pixels: Any, targets: Any) -> float:
+        """Return the tutorial's J of pixels (1, H, W, 3) in [0, 1]."""
+        return float(self._objective.losses(self._network, pixels, targets)[2])
+
+    def scores(self, picture: Path, content: Path, style: Path) -> dict[str, float]:
+        """Return the picture's `SCORES`."""
+        photo, painting = self._read(content), self._read(style)
+        image = self._objective.fit_to(self._objective.read_image(picture), *photo.shape[1:3])
+        targets = self._objective.Targets(self._network, photo, painting)
+        style_loss, content_loss, *_ = self._objective.losses(self._network, image, targets)
+        values = (
+            float(style_loss),
+            self._judge.style_loss_at(self._network, image, painting, 2),
+            self._judge.style_loss_at(self._network, image, painting, 4),
+            self._judge.palette_distance(image, painting),
+            float(content_loss),
+            self._judge.chroma_kept(image, photo),
+        )
+        return dict(zip(SCORES, values, strict=True))
+
+    def _read(self, path: Path) -> Any:
+        return self._objective.read_image(path, self._size_px)
+
+
+def find_pair(folder: Path, name: str) -> tuple[Path, Path]:
+    """Return the paths of the content and the style of a pair such as `c01-s01`.
+
+    Raises:
+        ValueError: a picture of that name is not in the folder.
+    """
+    paths = []
+    for part in name.split("-"):
+        path = next(folder.glob(f"{part}*"), None)
+        if path is None:
+            raise ValueError(f"pairs: expected a picture {part}* in {folder}")
+        paths.append(path)
+    content, style = paths
+    return content, style
+
+
+def remembered(record: Path, compute: Callable[[], Any]) -> Any:
+    """Return what the JSON file holds; if there is no such file, compute the value and write the file."""
+    if not record.exists():
+        record.write_text(json.dumps(compute()), encoding="utf-8")
+    return json.loads(record.read_text(encoding="utf-8"))
