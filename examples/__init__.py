@@ -1,1 +1,1 @@
-"""Pictures that this project made (see paint.py): data only."""
+"""Example pictures that this project painted, see paint.py. Only the pictures are used at run time."""

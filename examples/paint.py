@@ -1,50 +1,70 @@
-"""Paint the example pictures of this folder: photo-like scenes and pictures in several styles.
+"""Paint the example pictures of this folder: photo-like scenes, and pictures in several styles.
 
     python examples/paint.py [-o FOLDER] [NAME ...]
 
-Everything is computed with numpy and Pillow from fixed seeds, so that each run writes the same pictures.
+The programs in `painters/` use numpy and Pillow only. All random numbers have fixed seeds, so each run writes the same
+pictures.
 """
 
 import argparse
+import io
 import time
 from pathlib import Path
 
-import scenes
-import still_life
-import styles
-from brush import save_jpeg, to_image
+import numpy as np
+from painters.harbour import harbour
+from painters.lake import lake
+from painters.stained_glass import stained_glass
+from painters.still_life import still_life
+from painters.swirls import swirls
+from painters.watercolour import watercolour
+from painters.woodcut import woodcut
+from PIL import Image
 
 PICTURES = {
-    "scene_lake": scenes.lake,
-    "scene_still_life": still_life.still_life,
-    "scene_harbour": scenes.harbour,
-    "style_swirls": styles.swirls,
-    "style_stained_glass": styles.stained_glass,
-    "style_woodcut": styles.woodcut,
-    "style_watercolour": styles.watercolour,
+    "scene_lake": lake,
+    "scene_still_life": still_life,
+    "scene_harbour": harbour,
+    "style_swirls": swirls,
+    "style_stained_glass": stained_glass,
+    "style_woodcut": woodcut,
+    "style_watercolour": watercolour,
 }
+MOST_BYTES = 190_000  # of a JPEG file, because the pictures are part of the installed package
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="which pictures (default: all)")
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, metavar="FOLDER")
-    parser.add_argument("--png", action="store_true", help="write PNG copies in place of the JPEG files")
+    parser.add_argument("--png", action="store_true", help="write PNG files instead of JPEG files")
     args = parser.parse_args()
     unknown = set(args.names) - set(PICTURES)
     if unknown:
-        parser.error(f"no such picture: {', '.join(sorted(unknown))} (there are {', '.join(PICTURES)})")
+        parser.error(f"unknown picture: {', '.join(sorted(unknown))}; expected some of {', '.join(PICTURES)}")
     args.out.mkdir(parents=True, exist_ok=True)
     for name in args.names or PICTURES:
         began = time.perf_counter()
-        picture = PICTURES[name]()
+        pixels = PICTURES[name]()
+        picture = Image.fromarray((np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8))
         if args.png:
-            to_image(picture).save(args.out / f"{name}.png")
+            picture.save(args.out / f"{name}.png")
             note = "PNG"
         else:
-            quality, size = save_jpeg(picture, args.out / f"{name}.jpg")
-            note = f"quality {quality}, {size / 1000:.0f} kB"
-        print(f"{name}: {picture.shape[1]} x {picture.shape[0]}, {note}, {time.perf_counter() - began:.1f} s")
+            quality, data = jpeg(picture)
+            (args.out / f"{name}.jpg").write_bytes(data)
+            note = f"quality {quality}, {len(data) / 1000:.0f} kB"
+        print(f"{name}: {picture.width} x {picture.height}, {note}, {time.perf_counter() - began:.1f} s")
+
+
+def jpeg(picture):
+    """Return the highest JPEG quality whose file has at most MOST_BYTES, and the file's bytes."""
+    for quality in range(94, 40, -2):
+        out = io.BytesIO()
+        picture.save(out, "JPEG", quality=quality, optimize=True, subsampling=0 if quality > 90 else 2)
+        if out.tell() <= MOST_BYTES:
+            break
+    return quality, out.getvalue()
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Embedded networks, trained by this project, and their model cards: data only."""
+"""The networks that this project trained, and their model cards. This package has no code."""

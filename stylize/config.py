@@ -1,4 +1,4 @@
-""""""
+"""What a run asks for: frozen dataclasses and their defaults. Only the standard library is imported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ __all__ = [
     "config_from_dict",
 ]
 
+#: Layers of VGG-19, by the names in `VGG19_LAYERS`, with their weights.
 LayerWeights = tuple[tuple[str, float], ...]
+
+#: Whose colours the picture gets. False: the style's. `luminance`, `histogram`: the content's, see `FastConfig`.
+KeepColors = bool | Literal["luminance", "histogram"]
 
 Config = TypeVar("Config")
 
@@ -41,21 +45,25 @@ VGG19_LAYERS = tuple(
     for index in range(1, count + 1)
 )
 
-#: The layers of Gatys et al. 2015: the first activation of each block for style.
+#: The style layers of Gatys et al. 2015: the first activation of each block.
 GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
-#: What a refinement can start from, beside a picture of the user's.
+#: The values of `RefineConfig.init` that are not the path of a picture.
 INITS = ("preview", "preview+content", "content", "noise", "content+noise")
 
-#: VGG-19 halves a picture four times before its last block: of a smaller one nothing arrives there.
+#: Smallest side of a picture for VGG-19 in px: four poolings halve 16 px to a single position.
 SMALLEST_PX = 16
 
 
 def canonical_layer(name: str) -> str:
-    """Return the papers' name (`relu4_2`) of a VGG-19 layer; Keras' `block4_conv2` and Caffe's `conv4_2` will do.
+    """Return the papers' name of a VGG-19 layer.
 
-    Frameworks and papers number the layers alike; all three names mean the activation after the ReLU, which is what
-    Keras' `block4_conv2` returns. Raises OptionError for a name that VGG-19 does not have.
+    Args:
+        name: the name in the papers (`relu4_2`), in Keras (`block4_conv2`) or in Caffe (`conv4_2`). All three mean the
+            activation after the ReLU.
+
+    Raises:
+        OptionError: VGG-19 has no such layer.
     """
     plain = name.strip().lower().replace("block", "relu").replace("_conv", "_")
     if plain.startswith("conv"):
@@ -66,7 +74,7 @@ def canonical_layer(name: str) -> str:
 
 
 def check_mask_count(masks: int, styles: int) -> None:
-    """Raise OptionError unless there are no masks, one, or one for each style."""
+    """Raise OptionError unless there are no masks, one mask, or one mask for each style."""
     one_each = f" or {styles}, one for each style" if styles > 1 else ""
     _check(masks in (0, 1, styles), f"mask: expected 1{one_each}; received {masks}")
 
@@ -78,10 +86,6 @@ def _check(condition: bool, message: str) -> None:
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     _check(value in choices, f"{name}: expected {', '.join(choices[:-1])} or {choices[-1]}, received {value!r}")
-
-
-#: Whose colours a picture is painted in: False is the style's; the others are explained at `FastConfig`.
-KeepColors = bool | Literal["luminance", "histogram"]
 
 
 def _checked_colors(keep_colors: KeepColors) -> KeepColors:
@@ -101,18 +105,21 @@ def _check_size(size: int) -> None:
 
 @dataclass(frozen=True)
 class FastConfig:
-    """What `fast` is asked for."""
+    """The options of `fast`.
+
+    Attributes:
+        network: name of a stylizer (`magenta`, `magenta-int8`, `mini`), or `auto`.
+        size: long side of the output in px, 1 to 65535 (the limit of JPEG).
+        strength: 0 (the content) to 1 (the full style).
+        keep_colors: how the output keeps the colours of the content (Gatys et al. 2016, arXiv 1606.05897). False: the
+            output has the colours of the style. `luminance`, or True: the style changes the luminance only.
+            `histogram`: the style first gets the mean and covariance of the content's colours.
+    """
 
     network: str = "auto"
-    """A stylizer of the registry (magenta, magenta-int8, mini), or auto."""
     size: int = 512
-    """Long side of the output in px."""
     strength: float = 1.0
-    """0 keeps the content, 1 is the full style."""
     keep_colors: KeepColors = False
-    """How the content keeps its colours (Gatys et al. 2016, arXiv 1606.05897): with `luminance`, or True, only light
-    and dark come from the style; with `histogram` the style is first moved to the mean and covariance of the content's
-    colours, so that strokes still differ in colour, within the content's palette."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))
@@ -122,40 +129,52 @@ class FastConfig:
 
 @dataclass(frozen=True)
 class PerceptualLossConfig:
-    """The loss of Gatys, Ecker and Bethge (arXiv 1508.06576): content, style and total variation terms.
+    """The loss of Gatys, Ecker and Bethge (arXiv 1508.06576) and the terms that this project adds.
 
-    `normalization` says what the squares are divided by, so that presets are repeated exactly:
+    F and F* are the activations of a layer for the painted picture and for its target, G and G* their Gram matrices.
 
-    - `relative`: |F - F*|^2 / |F*|^2 and |G - G*|^2 / |G*|^2 a layer, and the mean squared difference of neighbouring
-      pixels, where chroma counts more than luma. Weights then mean the same for every picture, size and network.
-    - `mean`: means of squares of activations and of Gram matrices (each divided by its number of positions), and the
-      sum of absolute differences of neighbouring pixels, as in TensorFlow's tutorial.
-    - `sum`: as `mean`, but the content term is the plain sum of squares, as in the 2015 paper.
+    Attributes:
+        content_layers: layers of the content loss with their weights. All weights are 0 or more.
+        style_layers: layers of the style loss with their weights.
+        content_weight: weight of the content loss.
+        style_weight: weight of the style loss.
+        total_variation_weight: weight of the differences between neighbouring pixels.
+        frame_weight: weight of the colour differences between the border of the picture and the pixels beside it.
+        palette_weight: weight of the colour differences between the picture and the style.
+        normalization: what the squared differences are divided by.
+
+            `relative`: |F - F*|^2 / |F*|^2 and |G - G*|^2 / |G*|^2 for each layer, and the mean squared difference of
+            neighbouring pixels, where chroma counts more than luma. A weight means the same for every picture and size.
+            `mean`: means of squares of activations and of Gram matrices (each divided by its number of positions), and
+            the sum of absolute differences of neighbouring pixels, as in TensorFlow's tutorial.
+            `sum`: like `mean`, but the content loss is the sum of squares, as in the paper of 2015.
+        statistics: what the style loss compares: means and covariances of the activations (`moments`), or their Gram
+            matrices (`gram`).
+        relative_to_content: divide the style loss of each layer by the style loss of the content picture, so that the
+            loss is near 1 for the content and 0 for the style. The content loss gets less weight for styles whose
+            activations vary more than the content's.
+        octaves: number of sizes (full, half, quarter, ...) over which the style loss is averaged, 1 or more. Each size
+            weighs less than the size before.
     """
 
-    # The papers' relu4_2 alone lets eyes and mouths go at 256 px; relu3_1 holds them, and the photo's colours, too.
+    # relu4_2 alone, as in the paper, loses eyes and mouths at 256 px. relu3_1 keeps them, and the content's colours.
     content_layers: LayerWeights = (("relu3_1", 0.1), ("relu4_2", 0.9))
     style_layers: LayerWeights = (("relu1_1", 0.3), *((name, 0.2) for name in GATYS_STYLE_LAYERS[1:]))
     content_weight: float = 0.635
     style_weight: float = 1.0
-    # Below 4 a weave of single pixels shows in flat areas; from 6 the finest strokes suffer, from 10 all go soft.
+    # Below 4, flat areas show a pattern of single pixels. From 6 on, fine strokes blur; from 10 on, the whole picture.
     total_variation_weight: float = 4.0
-    # Networks see a border from one side only, so it is the cheapest place for what a palette lacks: without this, rows
-    # of white or stray colour, up to six pixels wide, run along it.
+    # Convolutions see the border from one side only, so colours that the picture lacks cost least there. Without this
+    # loss, stripes of white or stray colour up to six pixels wide appear along the border.
     frame_weight: float = 2.0
-    # Of their pictures' palettes the network's layers are but faintly aware. From 1 on, the scene pays for it.
+    # The network's layers hardly react to the palette of a whole picture. From 1 on, this loss harms the content.
     palette_weight: float = 0.5
     normalization: Literal["relative", "mean", "sum"] = "relative"
     statistics: Literal["moments", "gram"] = "moments"
-    """What the style loss compares: means and covariances of the activations, or their Gram matrices."""
-    # Photos stand at different distances from a style, and so do their layers: weights then mean the same for all.
+    # The distance from photo to style differs between pictures and layers. The division makes weights comparable.
     relative_to_content: bool = True
-    """Divide each layer's style loss by that of the content photo itself: near 1 where it starts, 0 at the style. The
-    content loss gives way to styles whose activations vary more than the content's."""
-    # At full size alone, grain over a photograph meets the loss; smaller sizes ask for long strokes and the palette.
+    # At full size alone, fine grain lowers the loss. Smaller sizes ask for long strokes and for the palette.
     octaves: int = 3
-    """The style loss is a mean over the picture at full size, half, quarter, ...: this many sizes, each weighing less
-    than the one before."""
 
     def __post_init__(self) -> None:
         for field in ("content_layers", "style_layers"):
@@ -180,11 +199,16 @@ class PerceptualLossConfig:
 
 @dataclass(frozen=True)
 class OptimizationConfig:
-    """How the pixels are moved.
+    """The optimizer of the pixels, which are in [0, 1].
 
-    `learning_rate`, `beta_1`, `beta_2` and `epsilon` are Adam's (arXiv 1412.6980), for pixels in [0, 1]; L-BFGS finds
-    its own step, and there `learning_rate` is the mean change of a pixel in the first one, and in each that follows
-    where its history was no help and was dropped; levels after the coarsest take a third of it.
+    Attributes:
+        optimizer: `lbfgs` or `adam` (arXiv 1412.6980).
+        learning_rate: over 0 and up to 1. For L-BFGS, the mean change of a pixel in the first step and in steps after
+            the history was dropped; L-BFGS finds the other step lengths. Levels after the coarsest use a third of it.
+        beta_1: Adam's decay rate of the mean gradient, 0 up to below 1.
+        beta_2: Adam's decay rate of the mean squared gradient, 0 up to below 1.
+        epsilon: Adam's addend in the divisor, over 0.
+        keep_best: return the iterate with the lowest loss, not the last one. For L-BFGS both are the same.
     """
 
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
@@ -193,7 +217,6 @@ class OptimizationConfig:
     beta_2: float = 0.999
     epsilon: float = 1e-1
     keep_best: bool = False
-    """Return the iterate of the lowest loss rather than the last (for L-BFGS they are the same)."""
 
     def __post_init__(self) -> None:
         _check_choice("optimizer", self.optimizer, ("lbfgs", "adam"))
@@ -206,12 +229,14 @@ class OptimizationConfig:
 
 @dataclass(frozen=True)
 class PyramidConfig:
-    """From coarse to fine: sizes in steps of `ratio` from `coarsest_px` up to the output's long side.
+    """The sizes at which a picture is optimised, from coarse to fine. Each level gets the same number of steps.
 
-    Each gets the same number of steps. A pyramid of one level (`coarsest_px` None) is plain optimisation at full size.
+    Attributes:
+        coarsest_px: long side of the first level in px, 16 or more. None: a single level at full size.
+        ratio: size of a level relative to the level before, 1.1 to 65535.
     """
 
-    # Swirls and stars form where they are a few pixels wide, and a step there costs a sixteenth of one at 256 px.
+    # Large shapes such as swirls form where they are a few pixels wide. A step at 64 px costs 1/16 of a step at 256 px.
     coarsest_px: int | None = 64
     ratio: float = 2**0.5
 
@@ -221,43 +246,53 @@ class PyramidConfig:
             coarsest is None or coarsest >= SMALLEST_PX,
             f"coarsest_px: expected {SMALLEST_PX} px or more, or none; received {coarsest}",
         )
-        # From 1.1 on, whole numbers of pixels differ from level to level.
+        # Below 1.1, two levels could round to the same number of pixels.
         _check(1.1 <= self.ratio <= 65535, f"ratio: expected 1.1 or more, received {self.ratio}")
 
 
 @dataclass(frozen=True)
 class RefineConfig:
-    """What `refine` is asked for. The defaults are the preset `default`."""
+    """The options of `refine`. The defaults are the preset `default`.
+
+    Attributes:
+        features: name of a feature network (`vgg19`, `vgg19-slim`), or `auto`.
+        size: long side of the output in px, 1 to 65535 (the limit of JPEG).
+        steps: evaluations of loss and gradient over all levels of the pyramid, 1 or more.
+        time_budget: seconds for the whole refinement, over 0; replaces `steps`.
+        init: the picture that the optimisation starts from: one of `INITS`, or the path of a picture. `preview` is the
+            output of `fast`. `preview+content` has the colours and light of the preview and the details of the content;
+            it is faster if there is only one pyramid level. Levels up to the size of a given picture are skipped.
+        loss: the loss that is minimised.
+        optimization: the optimizer and its settings.
+        pyramid: the sizes at which the picture is optimised.
+        pooling: `max` or `avg`, for the pooling layers of the feature network.
+        recolor: recolour the target of the content loss: give it the mean and covariance of the style's colours.
+        strength: 0 (the content) to 1 (the full style). Other values blend the targets of both.
+        style_scale: long side of the style picture relative to the output's, 0.05 to 20. Larger gives larger strokes.
+        keep_colors: how the output keeps the colours of the content, see `FastConfig`.
+        seed: seed of the random numbers, 0 or more.
+        network: name of the stylizer that makes the preview, see `FastConfig`.
+        precision: numeric precision of the convolutions. `auto` takes bfloat16 if it is faster in a trial on this
+            machine. Statistics are always float32.
+    """
 
     features: str = "auto"
-    """A feature network of the registry (vgg19, vgg19-slim), or auto."""
     size: int = 512
     steps: int = 140
-    """Evaluations of loss and gradient over all levels of the pyramid."""
     time_budget: float | None = None
-    """Seconds for the whole refinement; replaces `steps`."""
     init: str = "preview"
-    """preview (what `fast` makes), preview+content (its colours and light, the content's detail: the quicker start
-    where there is but one size), content, noise, content+noise, or the path of a picture: what is smaller than that
-    is taken as painted, and the pyramid begins above its size."""
     loss: PerceptualLossConfig = PerceptualLossConfig()
     optimization: OptimizationConfig = OptimizationConfig()
     pyramid: PyramidConfig = PyramidConfig()
     pooling: Literal["max", "avg"] = "max"
-    # What the loss on the pixels does for the palette as a whole, at less cost in content (benchmarks/README.md).
+    # The palette loss has the same effect on the palette, and harms the content less (benchmarks/README.md).
     recolor: bool = False
-    """Hold on to the content as it looks in the style's colours: moved to their mean and covariance."""
     strength: float = 1.0
-    """0 keeps the content, 1 is the full style; between them the content's own style is blended in."""
     style_scale: float = 1.0
-    """Long side of the style picture, relative to the output's: larger gives larger strokes."""
     keep_colors: KeepColors = False
-    """As of `FastConfig`."""
     seed: int = 0
     network: str = "auto"
-    """The stylizer that makes the preview."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the convolutions; auto takes bfloat16 where a trial shows that it is faster here. Statistics stay float32."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))
@@ -275,52 +310,58 @@ class RefineConfig:
 
     @property
     def starts_from_preview(self) -> bool:
-        """Whether a stylizer paints what the optimisation starts from."""
+        """Whether the optimisation starts from the output of a stylizer."""
         return self.init in ("preview", "preview+content")
 
     @property
     def preview(self) -> FastConfig:
-        """What `fast` is asked for, for the preview that the refinement starts from and is compared with."""
+        """The options of `fast` for the preview, which the refinement starts from and is compared with."""
         return FastConfig(self.network, self.size, self.strength, self.keep_colors)
 
     def replace(self, **options: Any) -> RefineConfig:
-        """Return a copy with `options` set; fields of the loss and of the optimiser are named directly.
+        """Return a copy with changed fields: those of this class, of the loss, of the optimizer or of the pyramid.
 
-        Raises OptionError for a name that no part has, or a value out of range.
+        Raises:
+            OptionError: an option is unknown, or a value is out of range.
         """
         parts: dict[str, Any] = {"loss": self.loss, "optimization": self.optimization, "pyramid": self.pyramid}
-        own = {field.name for field in dataclasses.fields(self)}
-        mine: dict[str, Any] = {}
-        theirs: dict[str, dict[str, Any]] = {name: {} for name in parts}
+        own_fields = {field.name for field in dataclasses.fields(self)}
+        changed: dict[str, Any] = {}
+        in_parts: dict[str, dict[str, Any]] = {name: {} for name in parts}
         for key, value in options.items():
-            if key in own:
-                mine[key] = value
+            if key in own_fields:
+                changed[key] = value
                 continue
             homes = [n for n, part in parts.items() if key in {f.name for f in dataclasses.fields(part)}]
             _check(bool(homes), f"option {key!r}: not an option of refine")
-            theirs[homes[0]][key] = value
+            in_parts[homes[0]][key] = value
         for name, part in parts.items():
-            if theirs[name]:
-                mine[name] = dataclasses.replace(mine.get(name, part), **theirs[name])
-        return dataclasses.replace(self, **mine)
+            if in_parts[name]:
+                changed[name] = dataclasses.replace(changed.get(name, part), **in_parts[name])
+        return dataclasses.replace(self, **changed)
 
 
 @dataclass(frozen=True)
 class AppConfig:
-    """What `app`, the web page, is asked for."""
+    """The options of `app`, the web page.
+
+    Attributes:
+        host: address to listen on. The default accepts connections from this machine only.
+        port: port to listen on, 1 to 65535.
+        max_refinements: refinements of all visitors that run at the same time, 1 or more.
+        max_queue: refinements that may wait, 0 or more.
+        max_upload_mb: largest upload in MB, 1 or more.
+        max_megapixels: largest uploaded picture in megapixels, 1 or more; checked before the picture is decoded.
+        grace_s: seconds without a connection after which a visitor counts as gone. Phones reconnect after moments.
+    """
 
     host: str = "127.0.0.1"
-    """The address to listen on; the default is reached from this machine alone."""
     port: int = 8501
     max_refinements: int = 1
-    """That run at a time, of all visitors."""
     max_queue: int = 8
-    """Refinements that may wait for their turn."""
     max_upload_mb: int = 20
     max_megapixels: int = 40
-    """Of an uploaded picture, checked before it is decoded."""
     grace_s: float = 20.0
-    """A visitor whose connection is gone for longer has left: phones drop it for moments."""
 
     def __post_init__(self) -> None:
         _check(1 <= self.port <= 65535, f"port: expected 1 to 65535, received {self.port}")
@@ -331,18 +372,22 @@ class AppConfig:
 
 
 def config_from_dict(kind: type[Config], options: Mapping[str, Any]) -> Config:
-    """Return the config of which `options` are the `dataclasses.asdict`, also after a way through JSON.
+    """Return the config that `dataclasses.asdict` turned into a dictionary, for example one from a picture's metadata.
 
-    What is not named keeps its default. Raises OptionError for a name that `kind` does not have, or a value out
-    of range.
+    Args:
+        kind: the class of the config.
+        options: values by field name. JSON lists become tuples. Fields without a value keep their defaults.
+
+    Raises:
+        OptionError: `kind` has no such field, or a value is out of range.
     """
     fields, values = get_type_hints(kind), {}
     for name, value in options.items():
         _check(name in fields, f"option {name!r}: not an option of {kind.__name__}")
         is_part = dataclasses.is_dataclass(fields[name])
-        values[name] = config_from_dict(fields[name], value) if is_part else _tuples(value)
+        values[name] = config_from_dict(fields[name], value) if is_part else _lists_to_tuples(value)
     return kind(**values)
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+def _lists_to_tuples(value: Any) -> Any:
+    return tuple(map(_lists_to_tuples, value)) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Named settings of `refine`, as pure data."""
+"""Presets: named sets of options of `refine`, as pure data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ __all__ = ["PRESETS", "Preset", "preset_config", "with_options"]
 
 @dataclass(frozen=True)
 class Preset:
-    """A named set of refine's options, and where it comes from."""
+    """A named set of options of `refine`.
+
+    Attributes:
+        description: one line for the help: the source, and what the preset sets.
+        config: the options.
+    """
 
     description: str
     config: RefineConfig
@@ -30,7 +35,7 @@ class Preset:
 
 _SINGLE_LEVEL = PyramidConfig(coarsest_px=None)
 
-# What no preset but ours has, switched off.
+# The terms that this project adds to the loss of the literature, switched off.
 _PLAIN_LOSS = PerceptualLossConfig(
     total_variation_weight=0.0,
     frame_weight=0.0,
@@ -47,8 +52,8 @@ def _style(*weights: float) -> LayerWeights:
 
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(
-        "Ours: from the preview, coarse to fine, bounded L-BFGS, style in three octaves, losses relative to their "
-        "targets; the best picture for the time.",
+        "This project's: from the preview, coarse to fine, bounded L-BFGS, style at three sizes, losses relative to "
+        "their targets; the best picture for the time.",
         RefineConfig(),
     ),
     "gatys": Preset(
@@ -57,7 +62,7 @@ PRESETS: Mapping[str, Preset] = {
         RefineConfig(
             steps=500,
             init="noise",
-            # The paper's 1/2 (content) and 1/4 (style) stand in the layer weights.
+            # The layer weights include the factors 1/2 (content) and 1/4 (style) of the paper's formulas.
             loss=dataclasses.replace(
                 _PLAIN_LOSS,
                 content_layers=(("relu4_2", 0.5),),
@@ -99,7 +104,7 @@ PRESETS: Mapping[str, Preset] = {
         RefineConfig(
             steps=2500,
             init="content+noise",
-            # Both formulas are means of squares over 4; the 1/4 stands in the layer weights.
+            # Both formulas are means of squares divided by 4. The layer weights include the 1/4.
             loss=dataclasses.replace(
                 _PLAIN_LOSS,
                 content_layers=(("relu5_4", 1 / 4),),
@@ -128,7 +133,8 @@ PRESETS: Mapping[str, Preset] = {
                 style_weight=1e-3,
                 normalization="mean",
             ),
-            # Pixels here are in [0, 1], so gradients are 255 times larger: the step is 5/255, and epsilon .1 * 255.
+            # Here pixels are in [0, 1], not in [0, 255]. So the step is 255 times smaller (5 / 255). Gradients are 255
+            # times larger, and so is epsilon (0.1 * 255).
             optimization=OptimizationConfig(
                 optimizer="adam", learning_rate=5 / 255, beta_1=0.99, epsilon=0.1 * 255, keep_best=True
             ),

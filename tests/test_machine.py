@@ -24,9 +24,8 @@ def test_threads_are_the_cores_that_the_process_may_use(files, expected, tmp_pat
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text + "\n")
-    monkeypatch.setattr("stylize.machine._CGROUP", tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
-    assert available_cores() == expected
+    assert available_cores(tmp_path) == expected
 
 
 def test_threads_are_limited(monkeypatch):
@@ -50,17 +49,16 @@ def test_memory_is_known_here():
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
     ],
 )
-def test_a_containers_memory_counts(limit, used, statistics, cache, tmp_path, monkeypatch):
-    monkeypatch.setattr("stylize.machine._CGROUP", tmp_path)
-    unlimited = available_memory_bytes()
+def test_a_containers_memory_counts(limit, used, statistics, cache, tmp_path):
+    unlimited = available_memory_bytes(tmp_path)
     (tmp_path / "memory").mkdir()
     (tmp_path / limit).write_text("3000000\n")
     (tmp_path / used).write_text("1000000\n")
-    assert available_memory_bytes() == 2_000_000 < unlimited
+    assert available_memory_bytes(tmp_path) == 2_000_000 < unlimited
     (tmp_path / statistics).write_text(f"anon 100\n{cache} 500000\nactive_file 100\n")
-    assert available_memory_bytes() == 2_500_000, "what was read from files is given up when memory is wanted"
+    assert available_memory_bytes(tmp_path) == 2_500_000, "the kernel frees the file cache first"
     (tmp_path / statistics).unlink()
     (tmp_path / used).write_text("4000000\n")
-    assert available_memory_bytes() == 0
+    assert available_memory_bytes(tmp_path) == 0
     (tmp_path / limit).write_text("max\n")
-    assert available_memory_bytes() > 2_000_000
+    assert available_memory_bytes(tmp_path) > 2_000_000

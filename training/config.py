@@ -1,8 +1,9 @@
-"""The settings of both recipes, in one place."""
+"""The settings of both trainings."""
 
 from dataclasses import dataclass
 
-# The taps of both networks, in the VGG paper's names, and the convolutions that lead to them.
+# The layers whose activations both networks return (taps), and the convolutions up to the last of them, in the names of
+# the VGG paper.
 TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
 STYLE_TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_TAPS = ("relu4_1", "relu4_2")
@@ -13,12 +14,12 @@ CONVOLUTIONS = (
     ("conv4_1", "conv4_2", "conv4_3", "conv4_4"),
     ("conv5_1",),
 )
-HELD_OUT_EVERY = 20  # every 20th picture of a folder is kept for evaluation
+HELD_OUT_EVERY = 20  # every 20th picture of a folder is held out for evaluation
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Warm up, hold, then fall linearly to zero, by steps or by the clock, whichever is farther."""
+    """Learning rate: warm-up, constant, then a linear decrease to zero at the last step or at the end of the time."""
 
     steps: int
     learning_rate: float
@@ -27,11 +28,11 @@ class Schedule:
     seconds: float = float("inf")
 
     def progress(self, step: int, seconds: float) -> float:
-        """From 0 to 1, the end."""
+        """Return the progress from 0 to 1, of the steps or of the time, whichever is greater."""
         return min(1.0, max(step / self.steps, seconds / self.seconds))
 
     def at(self, step: int, seconds: float, begun: int = 0) -> float:
-        """Learning rate of a run that began, or went on with empty momenta, at step `begun`."""
+        """Return the learning rate. The run started, or continued without momenta, at step `begun`."""
         rise = min(1.0, (step - begun + 1) / self.warm_up_steps)
         fall = min(1.0, (1 - self.progress(step, seconds)) / self.decay_fraction)
         return self.learning_rate * min(rise, fall)
@@ -39,7 +40,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class SlimConfig:
-    """Distillation of VGG-19 into a network of its own topology and narrow layers."""
+    """Distillation of VGG-19 into a network with the same layers, but fewer channels."""
 
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     tap_weights: tuple[float, ...] = (0.5, 0.7, 1.0, 1.0, 1.0, 3.0)
@@ -55,9 +56,9 @@ class SlimConfig:
 
 @dataclass(frozen=True)
 class MiniConfig:
-    """The feed-forward stylizer and its training."""
+    """The feed-forward stylizer mini and its training."""
 
-    projections: tuple[int, ...] = (8, 8, 16, 16)  # channels whose covariances describe a style, per tap
+    projections: tuple[int, ...] = (8, 8, 16, 16)  # per tap: channels whose covariances describe a style
     hidden: int = 96
     code: int = 64
     channels: tuple[int, ...] = (32, 64, 64)  # at half, quarter and eighth resolution
@@ -66,19 +67,19 @@ class MiniConfig:
     blocks_after: int = 1
 
     style_weight: float = 1.0
-    half_size_weight: float = 0.5  # of the style loss at half the size, for shapes beyond relu5_1's reach
-    covariance_weight: float = 0.25  # beside 1 for Gram matrices
-    content_weight: float = 0.12  # at first; it follows the held-out content loss from there on
-    content_weights: tuple[float, float] = (0.07, 0.6)  # least and most
-    content_target: float = 0.72  # at relu4_2
-    content_changes: tuple[float, float] = (0.87, 1.15)  # of the weight from checkpoint to checkpoint, least and most
+    half_size_weight: float = 0.5  # style loss at half the size, for shapes that are larger than relu5_1 sees
+    covariance_weight: float = 0.25  # relative to the weight of Gram matrices
+    content_weight: float = 0.12  # at the start; later it follows the held-out content loss
+    content_weights: tuple[float, float] = (0.07, 0.6)  # smallest and largest content weight
+    content_target: float = 0.72  # for the held-out content loss at relu4_2
+    content_changes: tuple[float, float] = (0.87, 1.15)  # smallest and largest factor from one checkpoint to the next
     identity_weight: float = 1.0
     total_variation_weight: float = 0.1
     range_weight: float = 10.0
-    identities: int = 2  # pictures a batch painted in their own style
+    identities: int = 2  # pictures of a batch that are also painted in their own style
 
     size_px: int = 256
-    smallest_crop: float = 0.75  # of the short side: strokes are seen at about the size at which they are judged
+    smallest_crop: float = 0.75  # of the short side; large crops show strokes at about their final size
     batch_size: int = 16
     steps: int = 9600
     learning_rate: float = 2e-3

@@ -1,4 +1,4 @@
-"""Folders of pictures, kept on the device, as seeded batches of random crops."""
+"""Folders of pictures as batches of random crops. The pictures stay on the device."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,12 +9,12 @@ from config import HELD_OUT_EVERY
 from keras import ops
 from PIL import Image
 
-PICTURE_PX = 384  # of a picture's long side
-_NOISE_PICTURES = 64
+PICTURE_PX = 384  # largest long side of a picture
+_NOISE_PICTURES = 64  # drawn once, because new noise for each step would take longer than the step
 
 
 def read_folder(folder: Path) -> tuple[list[Image.Image], list[Image.Image]]:
-    """Read a folder's pictures, long side at most PICTURE_PX: (for training, held out)."""
+    """Read the pictures of a folder at PICTURE_PX or less. Returns those for the training and those held out."""
     training, held_out = [], []
     for index, (_, picture) in enumerate(pictures_of(folder)):
         (held_out if index % HELD_OUT_EVERY == 0 else training).append(picture)
@@ -22,7 +22,7 @@ def read_folder(folder: Path) -> tuple[list[Image.Image], list[Image.Image]]:
 
 
 def pictures_of(folder: Path) -> Iterator[tuple[str, Image.Image]]:
-    """Yield the names, without suffix, and pictures of a folder's JPEG and WebP files, in order."""
+    """Yield the name without suffix and the picture of each JPEG or WebP file of a folder, sorted by name."""
     for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".webp"}):
         with Image.open(path) as file:
             picture = file.convert("RGB")
@@ -31,7 +31,7 @@ def pictures_of(folder: Path) -> Iterator[tuple[str, Image.Image]]:
 
 
 def compiled(function: Callable) -> Callable:
-    """Compile a function of tensors where the backend can: step by step, a GPU waits for Python."""
+    """Compile a function of tensors if the backend can. Otherwise a GPU would wait for Python."""
     if keras.backend.backend() == "jax":
         import jax
 
@@ -44,9 +44,14 @@ def compiled(function: Callable) -> Callable:
 
 
 def interpolation(starts, sides, size: int):
-    """Bilinear weights (N, size, PICTURE_PX) that make `size` pixels of `sides` (N,) from `starts` (N,) on.
+    """Return bilinear weights (N, size, PICTURE_PX) that resize stretches of pixels to `size` pixels.
 
-    As wide as a step where pixels get fewer, so that nothing is skipped.
+    Where a stretch gets smaller, the weights are wider, so that all pixels count.
+
+    Args:
+        starts: first pixels of the stretches (N,).
+        sides: lengths of the stretches (N,).
+        size: number of pixels in the result.
     """
     step = (sides / size)[:, None, None]
     centres = starts[:, None, None] + (ops.arange(size, dtype="float32")[:, None] + 0.5) * step
@@ -56,7 +61,14 @@ def interpolation(starts, sides, size: int):
 
 
 class Crops:
-    """Batches of random crops of some pictures: squares of `smallest` to all of the short side, `size` px a side."""
+    """Makes batches of random square crops.
+
+    Args:
+        pictures: pictures of at most PICTURE_PX.
+        seed: seed of the random numbers.
+        size: side of a crop in px, after resizing.
+        smallest: smallest side of a crop relative to the short side of the picture.
+    """
 
     def __init__(self, pictures: list[Image.Image], seed: int, size: int, smallest: float = 0.45) -> None:
         self._rng = np.random.default_rng(seed)
@@ -78,7 +90,7 @@ class Crops:
         self._cut = compiled(cut)
 
     def batch(self, count: int):
-        """Draw (count, size, size, 3) in [0, 1]; every second crop is mirrored, at random."""
+        """Draw crops (count, size, size, 3) in [0, 1]. Half of them, at random, are mirrored."""
         rng = self._rng
         chosen = rng.choice(len(self._sizes), count, replace=count > len(self._sizes)).astype(np.int32)
         width, height = self._sizes[chosen].T
@@ -89,15 +101,15 @@ class Crops:
 
 
 class Augmentation:
-    """Blends, recolours or roughens some pictures of a batch: an optimised picture passes through such states."""
+    """Blends, recolours or adds noise to some pictures of a batch. Pictures look like that during an optimisation."""
 
     def __init__(self, size: int, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
-        # A few pictures of noise are enough, and drawing them anew would take longer than a step.
         noise = self._rng.standard_normal((_NOISE_PICTURES, size, size, 3), np.float32)
         self._noise = ops.convert_to_tensor(noise)
 
-        def apply(batch, noise, shares, gains, shifts, amplitudes, chosen):
+        def apply(batch, noise, changes, chosen):
+            shares, gains, shifts, amplitudes = changes
             batch = shares * batch + (1 - shares) * ops.roll(batch, 1, 0)
             batch = (batch - 0.45) * gains + 0.45 + shifts + amplitudes * ops.take(noise, chosen, 0)
             return ops.clip(batch, 0.0, 1.0)
@@ -105,19 +117,19 @@ class Augmentation:
         self._apply = compiled(apply)
 
     def __call__(self, batch):
-        """(N, size, size, 3) in [0, 1] to the same."""
+        """Change pictures (N, size, size, 3) in [0, 1]."""
         rng, count = self._rng, batch.shape[0]
 
-        def drawn(chosen: np.ndarray, low: float, high: float, otherwise: float, channels: int = 1) -> np.ndarray:
+        def drawn(chosen: np.ndarray, low: float, high: float, otherwise: float, channels: int = 1):
             values = np.where(chosen, rng.uniform(low, high, (count, channels)), otherwise)
-            return values[:, None, None].astype(np.float32)
+            return ops.convert_to_tensor(values[:, None, None].astype(np.float32))
 
-        blended, recoloured, roughened = (rng.random((count, 1)) < odds for odds in (0.2, 0.3, 0.15))
+        blended, recoloured, noisy = (rng.random((count, 1)) < odds for odds in (0.2, 0.3, 0.15))
         changes = (
             drawn(blended, 0.3, 0.7, 1.0),
             drawn(recoloured, 0.6, 1.4, 1.0, channels=3),
             drawn(recoloured, -0.15, 0.15, 0.0, channels=3),
-            drawn(roughened, 0.02, 0.12, 0.0),
-            rng.integers(_NOISE_PICTURES, size=count).astype(np.int32),
+            drawn(noisy, 0.02, 0.12, 0.0),
         )
-        return self._apply(batch, self._noise, *map(ops.convert_to_tensor, changes))
+        chosen = rng.integers(_NOISE_PICTURES, size=count).astype(np.int32)
+        return self._apply(batch, self._noise, changes, ops.convert_to_tensor(chosen))

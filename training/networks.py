@@ -1,4 +1,4 @@
-"""What both recipes share: the convolution layer, the slim VGG, and VGG-19 itself."""
+"""What both trainings share: the convolution layer, VGG-19, its slim copy, and statistics of activations."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
 class Convolution(keras.layers.Layer):
-    """3x3 convolution whose kernel is one matrix (9 * in, out), since Muon takes matrices only."""
+    """3x3 convolution. The kernel is a matrix (9 * in, out), because the optimizer Muon takes matrices only."""
 
     def __init__(
         self,
@@ -36,17 +36,17 @@ class Convolution(keras.layers.Layer):
 
     def call(self, images):
         padding = "same"
-        if self.edges:  # repeated: no dark frame, unlike zeros
+        if self.edges:  # repeat the edges: zeros would give a dark frame
             images, padding = repeat_edges(images), "valid"
         kernel = ops.reshape(self.kernel, self.kernel_shape)
         return ops.conv(images, kernel, self.strides, padding) + self.bias
 
 
 class VggEncoder(keras.Model):
-    """VGG-19's topology of any widths, up to `last`; RGB in [0, 1] to the activations of TAPS."""
+    """The layers of VGG-19 up to `last`, with any numbers of channels: RGB in [0, 1] to the activations of TAPS."""
 
     def __init__(self, widths: tuple[int, ...], last: str = "conv5_1", dtype: str = "float32", **kwargs) -> None:
-        super().__init__(**kwargs)  # itself in float32: pictures are not rounded, only activations
+        super().__init__(**kwargs)  # in float32, so that pictures are not rounded; activations may be
         self.convolutions = [
             Convolution(width, edges=name == "conv1_1", name=name, dtype=dtype)
             for names, width in zip(CONVOLUTIONS, widths, strict=True)
@@ -86,7 +86,7 @@ class Vgg19(VggEncoder):
 
 
 def vgg19_tensors(weights: Path) -> dict[str, np.ndarray]:
-    """Read `conv1_1/kernel` (3, 3, in, out), `conv1_1/bias` and so on up to conv5_1, of Keras' file or of a pack's."""
+    """Read `conv1_1/kernel` (3, 3, in, out), `conv1_1/bias` and so on up to conv5_1 from Keras' file or a pack."""
     if weights.suffix == ".safetensors":
         return load_file(weights)
     source = keras.applications.VGG19(include_top=False, weights=str(weights), input_shape=(None, None, 3))
@@ -98,7 +98,7 @@ def vgg19_tensors(weights: Path) -> dict[str, np.ndarray]:
 
 
 class Slim(VggEncoder):
-    """An exported vgg19-slim without its lifts; its first convolution holds the input's normalisation."""
+    """An exported vgg19-slim without its lifts. Its first convolution includes the normalisation of the input."""
 
     def __init__(self, weights: Path, last: str = "conv5_1", dtype: str = "mixed_bfloat16") -> None:
         tensors = {name: value.astype(np.float32) for name, value in load_file(weights).items()}
@@ -114,49 +114,51 @@ class Slim(VggEncoder):
 
 
 def symbolic_picture():
-    """(1, 64, 64, 3) to build networks with: no operation is compiled or run."""
+    """Return a symbolic picture (1, 64, 64, 3). It builds a network without running any operation."""
     return keras.KerasTensor((1, 64, 64, 3))
 
 
 def save_weights(model: keras.Model, path: Path) -> None:
-    """Write `x.weights.h5` beside its place first, so that a run that is cut off keeps the checkpoint before."""
+    """Write `x.weights.h5` under another name, then rename the file. An interrupted run keeps the last checkpoint."""
     written = path.with_name(f"new-{path.name}")
     model.save_weights(written)
     written.replace(path)
 
 
 def write_json(path: Path, content: dict) -> None:
+    """Write under another name, then rename the file."""
     written = path.with_name(f"new-{path.name}")
     written.write_text(json.dumps(content))
     written.replace(path)
 
 
 def repeat_edges(images):
-    """(N, H, W, C) to (N, H + 2, W + 2, C); LiteRT's own symmetric padding takes longer than a convolution."""
+    """Pad (N, H, W, C) to (N, H + 2, W + 2, C). LiteRT's symmetric padding takes longer than a convolution."""
     images = ops.concatenate([images[:, :1], images, images[:, -1:]], 1)
     return ops.concatenate([images[:, :, :1], images, images[:, :, -1:]], 2)
 
 
 def per_pixel(images, matrix):
-    """Multiply each pixel, (N, H, W, C), by a matrix (C, D).
+    """Multiply each pixel (N, H, W, C) by a matrix (C, D).
 
-    A convolution, as a matrix product's reshaping would leave LiteRT without the shapes of all that follows.
+    This is a convolution, because after the reshaping for a matrix product, LiteRT would not know the later shapes.
     """
     return ops.conv(images, ops.cast(matrix, images.dtype)[None, None])
 
 
 def positions(activation):
-    """(N, H, W, C) to (N, H * W, C) in float32."""
+    """Reshape (N, H, W, C) to (N, H * W, C) in float32."""
     shape = ops.shape(activation)
     return ops.cast(ops.reshape(activation, (shape[0], -1, shape[3])), "float32")
 
 
 def mean_and_covariance(flat):
-    """Per picture: (N, C) and (N, C, C) of (N, P, C)."""
+    """Return the mean (N, C) and the covariance (N, C, C) of each picture's activations (N, P, C)."""
     mean = ops.mean(flat, axis=1)
     second = ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / ops.cast(ops.shape(flat)[1], flat.dtype)
     return mean, second - mean[:, :, None] * mean[:, None, :]
 
 
 def relative_error(ours, target, axes):
+    """Return |ours - target|^2 / |target|^2, summed over axes."""
     return ops.sum(ops.square(ours - target), axes) / ops.sum(ops.square(target), axes)

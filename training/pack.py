@@ -1,9 +1,10 @@
-"""Pack all that the recipes read into one small file, to be carried to a machine with a GPU.
+"""Pack everything that the training scripts read into one small file for a machine with a GPU.
 
     python training/pack.py --photos DIR --paintings DIR --teacher vgg19.h5 -o pack.zip
 
-There, unpacked (`python -m zipfile -e pack.zip pack`), it serves as `--photos pack/photos --paintings pack/paintings
---teacher pack/vgg19.safetensors`: pictures at 384 px, and VGG-19 up to the deepest layer of any loss in float16.
+On that machine, unpack the file with `python -m zipfile -e pack.zip pack` and use the options `--photos pack/photos
+--paintings pack/paintings --teacher pack/vgg19.safetensors`. The pack has the pictures at 384 px, and VGG-19 in float16
+up to the last layer that a loss uses.
 """
 
 import argparse
@@ -23,7 +24,7 @@ def main() -> None:
     for name in ("--photos", "--paintings", "--teacher"):
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--quality", type=int, default=60, help="of the pictures, as WebP")
+    parser.add_argument("--quality", type=int, default=60, help="WebP quality of the pictures")
     args = parser.parse_args()
     with zipfile.ZipFile(args.output, "w") as pack:
         teacher = {name: value.astype(np.float16) for name, value in vgg19_tensors(args.teacher).items()}

@@ -2,9 +2,10 @@
 
     python training/slim.py --photos DIR --paintings DIR --teacher vgg19.h5 --run training/runs/slim
 
-The student's activations times a linear lift regress the teacher's, element by element and in the covariance and mean
-that a Gram loss sees. Errors are taken from small products: |AW - T|^2 = tr(W'A'AW) - 2 tr(W'A'T) + |T|^2, so that no
-teacher-wide activation of the student is ever made. Stopped runs go on from their last checkpoint.
+A linear map (lift) W of the student's activations A approximates the teacher's activations T: each element, and the
+covariance and mean, which a Gram loss depends on. |AW - T|^2 = tr(W'A'AW) - 2 tr(W'A'T) + |T|^2 needs small products
+only, and no activations of the student with as many channels as the teacher's. A stopped run continues from its last
+checkpoint.
 """
 
 import argparse
@@ -33,9 +34,11 @@ from networks import (
     write_json,
 )
 
+WEIGHTS = "slim.weights.h5"  # the checkpoint in the folder of a run
+
 
 class Teacher(keras.Model):
-    """VGG-19 scaled to unit root mean square per tap."""
+    """VGG-19, with the activations of each tap scaled to a root mean square of 1."""
 
     def __init__(self, weights: Path, pictures: np.ndarray) -> None:
         super().__init__()
@@ -49,14 +52,14 @@ class Teacher(keras.Model):
 
 
 class Distiller(keras.Model):
-    """The student with its lifts; gives the errors of its copy of the teacher's activations, and learns from them."""
+    """The student with its lifts. Computes and minimises the errors of its copy of the teacher's activations."""
 
     def __init__(self, config: SlimConfig, teacher: Teacher) -> None:
         super().__init__()
         self.config = config
         self.encoder = VggEncoder(config.widths, dtype="mixed_bfloat16")
         self.encoder(symbolic_picture())
-        # Behind a closure, so that the teacher is no part of the checkpoint.
+        # A function hides the teacher from Keras, so that it is not saved in the checkpoint.
         self.teacher_of = lambda images: teacher(images)
         self.lifts = []
         for tap in TAPS:
@@ -67,7 +70,7 @@ class Distiller(keras.Model):
         self.built = True
 
     def call(self, images):
-        """(N, H, W, 3) to lists over TAPS: unexplained variance, relative covariance error, relative mean error."""
+        """Return lists over TAPS for pictures (N, H, W, 3): unexplained variance, and errors of covariance and mean."""
         unexplained, covariances, means = [], [], []
         for lift, activation, target in zip(self.lifts, self.encoder(images), self.teacher_of(images), strict=True):
             ours, target = positions(activation), ops.stop_gradient(positions(target))
@@ -97,7 +100,7 @@ class Distiller(keras.Model):
 
 
 def initialize(model: Distiller, teacher: Teacher, pictures: np.ndarray) -> None:
-    """Layer-sequential unit variance (arXiv 1511.06422), then least-squares lifts."""
+    """Start from layer-sequential unit variance (arXiv 1511.06422) and least-squares lifts."""
     x = model.encoder.normalize(pictures)
     for layer in model.encoder.convolutions:
         if layer.name.endswith("_1") and layer.name != "conv1_1":
@@ -116,7 +119,7 @@ def initialize(model: Distiller, teacher: Teacher, pictures: np.ndarray) -> None
 
 
 def evaluate(model: Distiller, batches: list) -> dict[str, list[float]]:
-    """Explained variance and covariance error per tap, over held-out crops."""
+    """Return the explained variance and the covariance error of each tap for held-out crops."""
     unexplained, covariances, _ = np.mean([model.predict_on_batch(batch) for batch in batches], 0)
     return {
         "explained": [round(float(v), 3) for v in 1 - unexplained],
@@ -125,7 +128,7 @@ def evaluate(model: Distiller, batches: list) -> dict[str, list[float]]:
 
 
 def export(model: Distiller, scales: list[float], path: Path) -> None:
-    """Write float16 weights; the input's normalisation goes into conv1_1, exactly, since its edges are repeated."""
+    """Write float16 weights. conv1_1 takes over the normalisation, which is exact because conv1_1 repeats the edges."""
     tensors = {}
     for layer in model.encoder.convolutions:
         kernel, bias = layer.get_weights()
@@ -138,7 +141,7 @@ def export(model: Distiller, scales: list[float], path: Path) -> None:
         wide = ops.convert_to_numpy(lift).astype(np.float64) * scale
         product = wide @ wide.T
         product += 1e-6 * np.trace(product) / len(product) * np.eye(len(product))
-        # act @ R has the Gram matrices' inner products of act @ W, since RR' = WW'.
+        # RR' = WW', so the Gram matrices of act @ R have the same inner products as those of act @ W.
         tensors[f"{tap}/lift"] = np.linalg.cholesky(product)
     tensors = {name: np.ascontiguousarray(value, np.float16) for name, value in tensors.items()}
     assert all(np.isfinite(value).all() for value in tensors.values()), "float16 overflow"
@@ -147,29 +150,32 @@ def export(model: Distiller, scales: list[float], path: Path) -> None:
     )
 
 
-def main() -> None:
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--photos", "--paintings", "--teacher", "--run"):
         parser.add_argument(name, type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=SlimConfig.steps, help="of training in all")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="the end comes by then")
+    parser.add_argument("--steps", type=int, default=SlimConfig.steps, help="number of training steps in total")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="end the training after this time")
     parser.add_argument("--export", type=Path, help="where to write the float16 weights at the end")
     parser.add_argument("--export-only", action="store_true", help="export the last checkpoint without training")
     args = parser.parse_args()
     if args.export_only and args.export is None:
         parser.error("--export-only needs --export FILE")
-    config = SlimConfig()
-    schedule = Schedule(args.steps, config.learning_rate, seconds=args.seconds)
-    args.run.mkdir(parents=True, exist_ok=True)
-    weights, state_file = args.run / "slim.weights.h5", args.run / "state.json"
-    state = json.loads(state_file.read_text()) if state_file.exists() else {"step": 0, "seconds": 0.0}
-    if args.export_only and not state["step"]:
+    if args.export_only and not (args.run / "state.json").exists():
         parser.error(f"--export-only needs a run with a checkpoint, received {args.run}")
+    return args
+
+
+def main() -> None:
+    args = _arguments()
+    config = SlimConfig()
+    args.run.mkdir(parents=True, exist_ok=True)
+    state_file = args.run / "state.json"
+    state = json.loads(state_file.read_text()) if state_file.exists() else {"step": 0, "seconds": 0.0}
 
     keras.utils.set_random_seed(config.seed)
     folders = [read_folder(folder) for folder in (args.photos, args.paintings)]
     crops = Crops([p for training, _ in folders for p in training], config.seed + state["step"], config.crop_px)
-    augmented = Augmentation(config.crop_px, config.seed + state["step"])
     held_out_crops = Crops([p for _, kept in folders for p in kept], 0, config.crop_px)
     held_out = [held_out_crops.batch(config.batch_size) for _ in range(2)]
     first = ops.convert_to_numpy(held_out[0])
@@ -178,33 +184,37 @@ def main() -> None:
     model.compile(optimizer=keras.optimizers.Muon(config.learning_rate, weight_decay=0.0, adam_weight_decay=0.0))
     model.optimizer.build(model.trainable_variables)
     if state["step"]:
-        model.load_weights(weights)
+        model.load_weights(args.run / WEIGHTS)
         teacher.scales = state["scales"]
     else:
         initialize(model, teacher, first)
-    if args.export_only:
+    if not args.export_only:
+        _train(args, state, model, teacher, (crops, held_out))
+    if args.export:
         export(model, teacher.scales, args.export)
-        return
 
-    step, recent = state["step"], []
+
+def _train(args: argparse.Namespace, state: dict, model: Distiller, teacher: Teacher, data: tuple) -> None:
+    """Train from the state of a run to the end. `data` is a source of crops, and the held-out batches."""
+    config, (crops, held_out) = model.config, data
+    schedule = Schedule(args.steps, config.learning_rate, seconds=args.seconds)
+    augmented = Augmentation(config.crop_px, config.seed + state["step"])
+    step, seconds, recent = state["step"], state["seconds"], []
     started = time.monotonic() - state["seconds"]
-    seconds = state["seconds"]
     while schedule.progress(step, seconds) < 1:
         model.optimizer.learning_rate = schedule.at(step, seconds)
         pictures = augmented(crops.batch(config.batch_size))
         recent.append(float(model.train_on_batch(pictures)))
         step, seconds = step + 1, round(time.monotonic() - started, 1)
         if step % config.checkpoint_every == 0 or schedule.progress(step, seconds) == 1:
-            save_weights(model, weights)
-            write_json(state_file, {"step": step, "seconds": seconds, "scales": teacher.scales})
+            save_weights(model, args.run / WEIGHTS)
+            write_json(args.run / "state.json", {"step": step, "seconds": seconds, "scales": teacher.scales})
             line = {"step": step, "seconds": seconds, "loss": round(float(np.mean(recent)), 4)}
             line |= evaluate(model, held_out)
             with (args.run / "log.jsonl").open("a") as log:
                 print(json.dumps(line), file=log)
             print(json.dumps(line), flush=True)
             recent.clear()
-    if args.export:
-        export(model, teacher.scales, args.export)
 
 
 if __name__ == "__main__":

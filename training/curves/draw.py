@@ -1,8 +1,8 @@
-"""Draw the curves of both trainings, as their logs tell them: slim.jsonl and mini.jsonl beside this file.
+"""Draw the curves of both trainings from the logs slim.jsonl and mini.jsonl in this folder.
 
     python training/curves/draw.py
 
-A run's own `log.jsonl` has the same lines, and more. Needs matplotlib.
+The `log.jsonl` of a run has the same fields, and more. Needs matplotlib.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 
-rcParams["svg.hashsalt"] = "stylize"  # the same file from the same numbers
+rcParams["svg.hashsalt"] = "stylize"  # the same numbers give the same file
 HERE = Path(__file__).parent
 TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
 

@@ -1,6 +1,6 @@
-"""Paint the README's gallery: two of the project's own scenes in four of its own styles, by `refine`.
+"""Paint docs/gallery.jpg for the README: two scenes in four styles, painted by `refine`.
 
-python docs/gallery.py --features vgg19 --network magenta-int8
+python scripts/gallery.py --features vgg19 --network magenta-int8
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from PIL import Image
 import stylize
 from stylize.images.resizing import resized
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+REPOSITORY = Path(__file__).parent.parent
+EXAMPLES = REPOSITORY / "examples"
+TARGET = REPOSITORY / "docs" / "gallery.jpg"
 SCENES = ("still_life", "lake")
 STYLES = ("swirls", "woodcut", "stained_glass", "watercolour")
 GAP_PX = 8
@@ -40,12 +42,11 @@ def main() -> None:
         row[0] = resized(content.pixels, *row[1].shape[:2])
         rows.append(row)
     sheet = _sheet(rows, args.size)
-    Image.fromarray((sheet * 255).round().astype(np.uint8)).save(
-        Path(__file__).parent / "gallery.jpg", quality=88, optimize=True
-    )
+    Image.fromarray((sheet * 255).round().astype(np.uint8)).save(TARGET, quality=88, optimize=True)
 
 
 def _sheet(rows: list[list[np.ndarray | None]], width: int) -> np.ndarray:
+    """Return one picture with all rows on white, each column `width` px wide."""
     heights = [max(picture.shape[0] for picture in row if picture is not None) for row in rows]
     sheet = np.ones((sum(heights) + GAP_PX * (len(rows) - 1), (width + GAP_PX) * len(rows[0]) - GAP_PX, 3), np.float32)
     top = 0

@@ -1,6 +1,6 @@
-"""Paint the README's sheet on control, from the project's own examples: masks, kept colours, sizes of strokes.
+"""Paint docs/control.jpg for the README: one scene with masks, with kept colours and with three sizes of strokes.
 
-python docs/control.py --features vgg19 --network magenta-int8
+python scripts/control.py --features vgg19 --network magenta-int8
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 import stylize
 from stylize.images.resizing import resized
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+REPOSITORY = Path(__file__).parent.parent
+EXAMPLES = REPOSITORY / "examples"
+TARGET = REPOSITORY / "docs" / "control.jpg"
 SCENE = EXAMPLES / "scene_lake.jpg"
 SWIRLS, WOODCUT = (EXAMPLES / f"style_{name}.jpg" for name in ("swirls", "woodcut"))
 COLUMNS, GAP_PX, LINE_PX = 3, 8, 20
 
-# The mountains against the sky in scene_lake.jpg, 768 x 512 px: x, y.
+# Outline of the mountains in scene_lake.jpg, 768 x 512 px: x, y.
 RIDGE = (
     (0, 120), (20, 118), (48, 122), (64, 138), (96, 152), (120, 168), (150, 172), (178, 184), (190, 168), (215, 160),
     (235, 150), (265, 138), (278, 112), (298, 98), (320, 118), (345, 124), (370, 132), (390, 120), (410, 116),
@@ -57,13 +59,12 @@ def main() -> None:
             "--style-scale 2": painted(SWIRLS, style_scale=2.0),
         }
     height, width = pictures["--style-scale 2"].shape[:2]
-    _sheet({label: resized(picture, height, width) for label, picture in pictures.items()}).save(
-        Path(__file__).parent / "control.jpg", quality=86, optimize=True
-    )
+    sheet = _sheet({label: resized(picture, height, width) for label, picture in pictures.items()})
+    sheet.save(TARGET, quality=86, optimize=True)
 
 
 def _masks(folder: Path) -> tuple[Path, Path]:
-    """Draw the sky, white on black with a soft edge, and all the rest."""
+    """Write a mask of the sky, white on black with a soft edge, and a mask of everything else."""
     sky = Image.new("L", Image.open(SCENE).size)
     ImageDraw.Draw(sky).polygon([(0, 0), *RIDGE, (sky.width, 0)], fill=255)
     sky = sky.filter(ImageFilter.GaussianBlur(2))
@@ -73,6 +74,7 @@ def _masks(folder: Path) -> tuple[Path, Path]:
 
 
 def _sheet(pictures: dict[str, np.ndarray]) -> Image.Image:
+    """Draw pictures of equal size in columns, each above its label."""
     height, width = next(iter(pictures.values())).shape[:2]
     step_x, step_y = width + GAP_PX, height + LINE_PX + GAP_PX
     rows = -(-len(pictures) // COLUMNS)

@@ -1,8 +1,8 @@
-"""Make the README's pictures of the report and of the film, from the project's own scene and style.
+"""Make docs/report.jpg and docs/film.webp for the README: screenshots of a report, and a film of its refinement.
 
-python docs/look.py --features vgg19 --network magenta-int8
+    python scripts/look.py --features vgg19 --network magenta-int8
 
-Needs `pip install -e ".[dev]"` and a Chromium.
+Needs `pip install -e ".[dev]"` and Chromium or Chrome.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import stylize
 from stylize.reports.film import Film
 from stylize.reports.html import report
 
-DOCS = Path(__file__).parent
-EXAMPLES = DOCS.parent / "examples"
+REPOSITORY = Path(__file__).parent.parent
+DOCS, EXAMPLES = REPOSITORY / "docs", REPOSITORY / "examples"
 GAP_PX = 40
-PAPER = (222, 220, 215)
+BACKGROUND = (222, 220, 215)
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=480)
     parser.add_argument("--scene", default="lake")
     parser.add_argument("--style", default="swirls")
-    parser.add_argument("--keep", type=Path, help="Also keep the page here.")
+    parser.add_argument("--keep", type=Path, help="also write the report to this file")
     args = parser.parse_args()
 
     film = Film()
@@ -56,17 +56,17 @@ def main() -> None:
             shutil.copy(path, args.keep)
         executable = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
-        wide = _seen(browser, path, 1120, 1480, dark=False, top="body")
-        phone = _seen(browser, path, 375, 1480, dark=True, top=".film")
+        wide = _screenshot(browser, path, 1120, 1480, dark=False, top="body")
+        phone = _screenshot(browser, path, 375, 1480, dark=True, top=".film")
         browser.close()
-    sheet = Image.new("RGB", (wide.width + phone.width + 3 * GAP_PX, wide.height + 2 * GAP_PX), PAPER)
+    sheet = Image.new("RGB", (wide.width + phone.width + 3 * GAP_PX, wide.height + 2 * GAP_PX), BACKGROUND)
     sheet.paste(wide, (GAP_PX, GAP_PX))
     sheet.paste(phone, (2 * GAP_PX + wide.width, GAP_PX))
     sheet.save(DOCS / "report.jpg", quality=85, optimize=True)
 
 
-def _seen(browser: Browser, path: Path, width: int, height: int, *, dark: bool, top: str) -> Image.Image:
-    """Return the page from the element `top` on, as a window of `width` x `height` px shows it."""
+def _screenshot(browser: Browser, path: Path, width: int, height: int, *, dark: bool, top: str) -> Image.Image:
+    """Return `width` x `height` px of the page, from the top of the element `top` downwards."""
     page = browser.new_page(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
     )
