@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize.batch.jobs import Job
-from stylize.errors import OptionError, StylizeError, writing
+from stylize.errors import OptionError, StylizeError
+from stylize.files import write_errors
 
 if TYPE_CHECKING:
     pass
@@ -109,7 +110,7 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with writing(path):
+        with write_errors(path):
             self._file = open(path, "ab", buffering=0)  # noqa: SIM115  # closed below
         self._end = self._file.tell()
 
@@ -139,7 +140,7 @@ class Manifest:
     def append(self, line: str) -> None:
         """Add a line, whole or not at all. Raises StylizeError."""
         data = f"{line}\n".encode()
-        with writing(self._path):
+        with write_errors(self._path):
             try:
                 written = self._file.write(data)
                 if written != len(data):

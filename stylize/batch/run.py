@@ -20,7 +20,8 @@ from stylize.batch.jobs import Job, Settings
 from stylize.batch.manifest import MANIFEST, Ledger, Manifest, Record, scratch
 from stylize.batch.worker import Config, Painter, Task, record_of
 from stylize.config import FastConfig, RefineConfig
-from stylize.errors import StylizeError, writing
+from stylize.errors import StylizeError
+from stylize.files import write_errors
 
 if TYPE_CHECKING:
     pass
@@ -320,7 +321,7 @@ def _locked(home: Path, output: str) -> Iterator[None]:
     """Let one run at a time work in a folder."""
     import filelock
 
-    with writing(home):
+    with write_errors(home):
         lock = filelock.FileLock(home / _LOCK, timeout=0)
         try:
             lock.acquire()
@@ -353,5 +354,5 @@ def _fetch(output: str, home: Path) -> None:
 
 def _upload(home: Path, output: str) -> None:
     place = files.joined(output, MANIFEST)
-    with writing(place):
+    with write_errors(place):
         files.write(place, (home / MANIFEST).read_bytes())

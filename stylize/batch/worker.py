@@ -20,7 +20,8 @@ from stylize import files
 from stylize.batch.jobs import Job
 from stylize.batch.manifest import Record
 from stylize.config import INITS, FastConfig, RefineConfig
-from stylize.errors import ImageError, StylizeError, writing
+from stylize.errors import ImageError, StylizeError
+from stylize.files import write_errors
 
 if TYPE_CHECKING:
     from stylize.images.picture import Picture
@@ -125,7 +126,7 @@ class Painter:
 
     def _write(self, result: TransferResult, name: str, *, replace: bool) -> Record:
         place = files.joined(self.output, name)
-        with writing(f"output {place}", ImageError):
+        with write_errors(f"output {place}", ImageError):
             if files.is_url(self.output):
                 from stylize.images.writing import encode
 
