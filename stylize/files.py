@@ -1,4 +1,4 @@
-"""Where files lie: local paths, and URLs (s3://, gs://, https://, file:// ...) by fsspec; what is there, its bytes."""
+"""Files: local paths, and URLs (s3://, gs://, https://, file:// ...) by fsspec; finding, reading, writing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
-from stylize.errors import ImageError, StylizeError, writing
+from stylize.errors import ImageError, StylizeError
 from stylize.text import one_line
 
 __all__ = [
@@ -24,15 +24,22 @@ __all__ = [
     "sha256",
     "stamp",
     "stem",
+    "stream_sha256",
     "whole_file",
     "within",
     "write",
+    "write_errors",
 ]
 
-#: What a folder's pictures end in; anything else in it is left alone.
+#: The suffixes of pictures in a folder; all other files in the folder are ignored.
 PICTURE_SUFFIXES = frozenset(
     "jpg jpeg jpe mpo png apng gif bmp ppm pgm webp tif tiff avif jp2 j2k psd qoi".split()  # noqa: SIM905
 )
+
+_HASH_BLOCK_BYTES = 1 << 20
+
+# --------------------------------------------------------------------------------------------------------------------
+# Names
 
 
 def is_url(place: str) -> bool:
@@ -41,7 +48,12 @@ def is_url(place: str) -> bool:
 
 
 def joined(folder: str, name: str) -> str:
-    """`name` in `folder`, either of which may be a URL or, `name`, an absolute path."""
+    """Join a folder and a name.
+
+    Args:
+        folder: A path or a URL.
+        name: A relative path; an absolute path or a URL is returned as given.
+    """
     if is_url(folder) and not is_url(name) and not os.path.isabs(name):
         return f"{folder.rstrip('/')}/{name}"
     return name if is_url(name) else os.path.join(folder, name)
@@ -53,19 +65,33 @@ def stem(place: str) -> str:
 
 
 def within(place: str, folder: str) -> bool:
-    """Whether `place` lies in `folder` or is it, links resolved."""
+    """Whether `place` is `folder` or lies in `folder`; symbolic links are resolved."""
     if is_url(place) or is_url(folder):
         return f"{place.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
     real, root = os.path.realpath(place), os.path.realpath(folder)
     return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
 
 
-def pictures(place: str, role: str, *, leave_out: str) -> Iterator[tuple[str, str]]:
-    """Yield the pictures of a folder (and the folders in it), a glob or a file, sorted, as they are found.
+# --------------------------------------------------------------------------------------------------------------------
+# Finding pictures
 
-    Pairs of the path and of the path below the folder or below the glob's fixed part, with `/`. Hidden files, what is
-    no picture by its name, and the folder `leave_out` are passed over; a file that is named is taken as it is. Raises
-    StylizeError for what is not there or can't be listed, and where there is no picture.
+
+def pictures(place: str, role: str, *, leave_out: str) -> Iterator[tuple[str, str]]:
+    """Find the pictures of a folder (with its subfolders), of a glob, or a single file.
+
+    Hidden files and files without a picture suffix are ignored; a file that is named directly is taken as given.
+
+    Args:
+        place: A path, a URL, or a glob.
+        role: What error messages call the place, such as "content".
+        leave_out: A folder whose pictures are ignored.
+
+    Yields:
+        The path, and the path below the folder or below the fixed part of the glob, with `/`; sorted by name within
+        each folder.
+
+    Raises:
+        StylizeError: The place does not exist, cannot be listed, or contains no picture.
     """
     found = False
     for item in _found_by_url(place, role) if is_url(place) else _found(place, role, leave_out):
@@ -87,7 +113,7 @@ def _found(place: str, role: str, leave_out: str) -> Iterator[tuple[str, str]]:
         for path in sorted(glob.iglob(place, recursive=True)):
             below = os.path.relpath(path, root or ".").replace(os.sep, "/")
             if os.path.isdir(path):
-                # `**` finds what lies in it by itself.
+                # The glob itself finds the content of this folder if it has a `**`.
                 if "**" not in place and not within(path, leave_out):
                     yield from _walked(path, f"{below}/", role, leave_out)
             elif _is_picture(path) and not within(path, leave_out):
@@ -101,7 +127,7 @@ def _walked(folder: str, below: str, role: str, leave_out: str) -> Iterator[tupl
         return
     try:
         with os.scandir(folder) as entries:
-            # Names alone, as there may be a million. A link to a folder may lead round in a circle.
+            # Keep only names: a folder may have a million files. Links to folders may form a circle: do not follow.
             listed = sorted(
                 (entry.name, entry.is_dir(follow_symlinks=False))
                 for entry in entries
@@ -115,48 +141,6 @@ def _walked(folder: str, below: str, role: str, leave_out: str) -> Iterator[tupl
             yield from _walked(path, f"{below}{name}/", role, leave_out)
         elif not os.path.isdir(path):
             yield path, below + name
-
-
-def _is_picture(path: str) -> bool:
-    return path.rpartition(".")[2].lower() in PICTURE_SUFFIXES
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# Files of both kinds
-
-
-def opened(place: str) -> BinaryIO:
-    """Open a file for reading bytes. Raises OSError as `open` does; StylizeError for a URL of no known kind."""
-    if not is_url(place):
-        return open(place, "rb")
-    system, path = _system(place)
-    return cast(BinaryIO, system.open(path, "rb"))
-
-
-def stamp(place: str) -> str:
-    """What changes with a file, had without reading it: size and time, or what the store says. Raises OSError."""
-    if is_url(place):
-        system, path = _system(place)
-        return f"{system.size(path)}-{system.ukey(path)[:16]}"
-    status = os.stat(place)
-    return f"{status.st_size}-{status.st_mtime_ns}"
-
-
-def sha256(place: str) -> str:
-    """Hash of a file's bytes, hexadecimal. Raises OSError."""
-    digest = hashlib.sha256()
-    with opened(place) as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def write(url: str, data: bytes) -> None:
-    """Write bytes to a URL, whole or not at all as its store has it. Raises OSError."""
-    system, path = _system(url)
-    with contextlib.suppress(NotImplementedError):  # object stores have no folders
-        system.makedirs(path.rpartition("/")[0], exist_ok=True)
-    system.pipe_file(path, data)
 
 
 def _found_by_url(url: str, role: str) -> Iterator[tuple[str, str]]:
@@ -180,28 +164,127 @@ def _found_by_url(url: str, role: str) -> Iterator[tuple[str, str]]:
             yield system.unstrip_protocol(each), below
 
 
+def _is_picture(path: str) -> bool:
+    return path.rpartition(".")[2].lower() in PICTURE_SUFFIXES
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Reading
+
+
+def opened(place: str) -> BinaryIO:
+    """Open a file for reading bytes.
+
+    Args:
+        place: A path or a URL.
+
+    Raises:
+        OSError: As the built-in `open`.
+        StylizeError: The URL is of an unknown kind.
+    """
+    if not is_url(place):
+        return open(place, "rb")
+    system, path = _system(place)
+    return cast(BinaryIO, system.open(path, "rb"))
+
+
+def stamp(place: str) -> str:
+    """A text that changes when the file changes, without reading the file.
+
+    The text is the size and the time of a local file, and what the store reports for a URL.
+
+    Raises:
+        OSError: The file is missing or unreachable.
+    """
+    if is_url(place):
+        system, path = _system(place)
+        return f"{system.size(path)}-{system.ukey(path)[:16]}"
+    status = os.stat(place)
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def sha256(place: str) -> str:
+    """Hash the bytes of a file, as hexadecimal digits.
+
+    Raises:
+        OSError: The file is missing or unreachable.
+    """
+    with opened(place) as file:
+        return stream_sha256(file)
+
+
+def stream_sha256(stream: BinaryIO) -> str:
+    """Hash a stream from its current position to its end, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    while block := stream.read(_HASH_BLOCK_BYTES):
+        digest.update(block)
+    return digest.hexdigest()
+
+
 def _system(url: str) -> tuple[Any, str]:
-    """Return fsspec's file system for a URL, and the path in it."""
+    """The fsspec file system of a URL, and the path in that file system."""
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise StylizeError(f'{url}: reading URLs needs fsspec: pip install "stylize[batch]"') from error
     try:
         return cast("tuple[Any, str]", url_to_fs(url))
-    except (ImportError, ValueError) as error:  # which package an object store needs, or an unknown protocol
+    except (ImportError, ValueError) as error:  # the package for an object store is missing, or an unknown protocol
         raise StylizeError(f"{url}: {error}") from error
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Writing
+
+
+@contextlib.contextmanager
+def write_errors(name: object, kind: type[StylizeError] = StylizeError) -> Iterator[None]:
+    """Turn an OSError (such as a full disk) into a one-line error.
+
+    Args:
+        name: What the message calls the file.
+        kind: The type of the new error.
+
+    Raises:
+        StylizeError: Of type `kind`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{name}: could not be written: {error.strerror or error}") from error
+
+
+def write(url: str, data: bytes) -> None:
+    """Write bytes to a URL. Object stores write the whole file or nothing.
+
+    Raises:
+        OSError: The store refuses.
+    """
+    system, path = _system(url)
+    with contextlib.suppress(NotImplementedError):  # object stores have no folders
+        system.makedirs(path.rpartition("/")[0], exist_ok=True)
+    system.pipe_file(path, data)
 
 
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike[str], name: str) -> Iterator[str]:
-    """Write to the path that is yielded: when all went well, it takes the place of `path`; else nothing is left.
+    """Write a file as a whole: write to a temporary file in the same folder, then rename.
+
+    After an error, the temporary file is removed and an old file at `path` is unchanged.
+
+    Args:
+        path: The file to write or to replace. A symbolic link stays; its target is replaced.
+        name: What error messages call the file, such as "film".
+
+    Yields:
+        The path of the temporary file, which does not exist yet.
 
     Raises:
-        ImageError: the system refuses (disk full); `name` is what the message calls the file, such as "film".
+        ImageError: The system refuses, such as for a full disk.
     """
-    target = os.path.realpath(path)  # a link stays a link, and what it points at is replaced
+    target = os.path.realpath(path)
     temporary = os.path.join(os.path.dirname(target), f".stylize-{secrets.token_hex(8)}.part")
-    with writing(one_line(f"{name} {os.fspath(path)}"), ImageError):
+    with write_errors(one_line(f"{name} {os.fspath(path)}"), ImageError):
         try:
             yield temporary
             os.replace(temporary, target)
@@ -212,7 +295,17 @@ def whole_file(path: str | os.PathLike[str], name: str) -> Iterator[str]:
 
 
 def check_place(path: str | os.PathLike[str], name: str, *, overwrite: bool) -> None:
-    """As `check_output`, for a file of any kind; `name` is what the message calls it, such as "film"."""
+    """Check before a long run that a file can be written at the end.
+
+    Args:
+        path: The file to write.
+        name: What error messages call the file, such as "film".
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        ImageError: The folder is missing or not writable, the path is a folder, or the file exists and may not be
+            replaced.
+    """
     path = os.fspath(path)
     label = one_line(f"{name} {path}")
     try:

@@ -9,7 +9,7 @@ import signal
 import numpy as np
 import pytest
 
-from samples import REPOSITORY, SHARED, painting, small_hub_network, tiny_convolutions
+from samples import REPOSITORY, SHARED, left_half, painting, small_hub_network, tiny_convolutions
 
 # Read once per process by TensorFlow; set before anything imports it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -73,6 +73,18 @@ def pictures(tmp_path):
         path = tmp_path / name
         Image.fromarray((painting(*shape, seed) * 255).round().astype(np.uint8)).save(path)
         paths.append(path)
+    return tuple(paths)
+
+
+@pytest.fixture
+def masks(tmp_path):
+    """Two mask files for a content of 96 x 64 px: its left half, and its right half."""
+    from PIL import Image
+
+    paths = []
+    for name, mask in (("left.png", left_half(64, 96)), ("right.png", 1 - left_half(64, 96))):
+        Image.fromarray((mask * 255).astype(np.uint8)).save(tmp_path / name)
+        paths.append(tmp_path / name)
     return tuple(paths)
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from stylize.losses.objective import PerceptualLoss
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
@@ -24,6 +28,18 @@ def tiny_convolutions(seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]
     return convolutions
 
 
+def tiny_loss(**options: Any) -> PerceptualLoss:
+    """A loss on the tiny convolutions, in float32; the options are those of PerceptualLossConfig."""
+    from stylize.config import PerceptualLossConfig
+    from stylize.losses.objective import PerceptualLoss
+    from stylize.networks.vgg import EncoderWeights, FeatureEncoder
+
+    config = PerceptualLossConfig(**options)
+    layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
+    encoder = FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32", edge_padding=True)
+    return PerceptualLoss(encoder, config)
+
+
 def painting(height: int, width: int, seed: int) -> np.ndarray:
     """A smooth, colourful, structured picture, float32 (height, width, 3) in [0, 1]."""
     random = np.random.default_rng(seed)
@@ -34,6 +50,13 @@ def painting(height: int, width: int, seed: int) -> np.ndarray:
             fy, fx, phase = random.uniform(2, 14), random.uniform(2, 14), random.uniform(0, 6)
             picture[..., channel] += np.sin(fy * y * 6 + fx * x * 6 + phase)
     return (picture / 8 + 0.5).clip(0, 1)
+
+
+def left_half(height: int, width: int) -> np.ndarray:
+    """A mask whose left half is white, float32 (height, width)."""
+    mask = np.zeros((height, width), np.float32)
+    mask[:, : width // 2] = 1
+    return mask
 
 
 def small_hub_network(folder, *, brightness=0.0, unknown_to_litert=False):

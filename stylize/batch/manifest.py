@@ -13,7 +13,7 @@ from typing import Any
 
 from stylize.batch.jobs import Config, Task
 from stylize.config import INITS, FastConfig, RefineConfig
-from stylize.errors import writing
+from stylize.files import write_errors
 from stylize.files import whole_file
 
 __all__ = ["MANIFEST", "Manifest", "Record", "record_of"]
@@ -59,7 +59,7 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with writing(path):
+        with write_errors(path):
             self._file = open(path, "ab", buffering=0)  # noqa: SIM115  # closed below
         self._end = self._file.tell()
 
@@ -90,7 +90,7 @@ class Manifest:
     def append(self, line: str) -> None:
         """Add a line as a whole; if the disk is full, add nothing and raise StylizeError."""
         data = f"{line}\n".encode()
-        with writing(self._path):
+        with write_errors(self._path):
             try:
                 written = self._file.write(data)
                 if written != len(data):

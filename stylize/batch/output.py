@@ -50,7 +50,7 @@ class OutputFolder:
         """Keep other runs out of the folder. Raises StylizeError if another run works there."""
         import filelock
 
-        with writing(self.home):
+        with write_errors(self.home):
             lock = filelock.FileLock(self.home / _LOCK, timeout=0)
             try:
                 lock.acquire()
@@ -80,7 +80,7 @@ class OutputFolder:
     def upload_manifest(self) -> None:
         """Copy the manifest to the URL."""
         if self._is_url:
-            with writing(self._manifest_url):
+            with write_errors(self._manifest_url):
                 files.write(self._manifest_url, self.manifest.read_bytes())
 
     @property

@@ -179,7 +179,7 @@ class Painter:
     def _write(self, result: TransferResult, name: str, *, replace: bool) -> Record:
         """Write a picture, and return its hash and stamp."""
         place = files.joined(self.output, name)
-        with writing(f"output {place}", ImageError):
+        with write_errors(f"output {place}", ImageError):
             if files.is_url(self.output):
                 from stylize.images.writing import encode
 

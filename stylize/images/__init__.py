@@ -1,1 +1,1 @@
-"""images."""
+"""Pictures: reading, writing, resizing, colours, masks, and their provenance."""

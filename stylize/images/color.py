@@ -1,35 +1,44 @@
-"""Colours of pictures: luminance and chroma, means and covariances."""
+"""Colours of pictures: luma, chroma, and the mean and covariance of a palette."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stylize.errors import ImageError
 
-__all__ = ["with_colors_of", "with_palette_of"]
+__all__ = ["LUMA", "with_colors_of", "with_palette_of"]
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, the Y of YIQ
+#: Weights of R, G and B in the luma of ITU-R BT.601, the Y of YIQ.
+LUMA = (0.299, 0.587, 0.114)
 
-_ROWS = 256
+_LUMA_ROW = np.array(LUMA, np.float32)
+
+# Rows computed at once: the intermediate arrays together are several times as large as the rows.
+_BAND_PX = 256
+
+# Variance of a weak noise: pictures of one colour have no covariance, and a singular matrix has no inverse.
+_NOISE_VARIANCE = 1e-5
 
 
-def with_colors_of(stylized: np.ndarray, content: np.ndarray) -> np.ndarray:
-    """The luminance of `stylized` with the chroma of `content`.
+def with_colors_of(stylized: NDArray[np.floating[Any]], content: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Combine the luma of one picture with the chroma of another picture.
 
     Luminance-only transfer of Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer", in
-    YIQ. Where the sum leaves the gamut, its saturation is lowered until it fits; hue and luminance stay.
+    YIQ. Colours outside the gamut lose saturation until they fit; hue and luma stay.
 
     Args:
-        stylized: float (H, W, 3), sRGB, [0, 1].
-        content: the same shape and range.
+        stylized: The picture that gives the luma, float (H, W, 3), sRGB, [0, 1].
+        content: The picture that gives the chroma, the same shape and range.
 
     Returns:
         float32 (H, W, 3), sRGB, [0, 1].
 
     Raises:
-        ImageError: the shapes differ.
+        ImageError: The shapes differ.
     """
     if stylized.shape != content.shape or stylized.shape[2:] != (3,):
         raise ImageError(
@@ -37,12 +46,11 @@ def with_colors_of(stylized: np.ndarray, content: np.ndarray) -> np.ndarray:
             f"received {stylized.shape} and {content.shape}"
         )
     result = np.empty(content.shape, np.float32)
-    # By rows, as what is computed on the way is several times the picture.
-    for top in range(0, len(content), _ROWS):
-        rows = slice(top, top + _ROWS)
-        luma = np.clip(stylized[rows].astype(np.float32) @ _LUMA, 0, 1)[..., None]
-        # With I and Q fixed, a change of Y adds the same to R, G and B: the offsets from gray are the chroma.
-        chroma = content[rows].astype(np.float32) - (content[rows].astype(np.float32) @ _LUMA)[..., None]
+    for top in range(0, len(content), _BAND_PX):
+        rows = slice(top, top + _BAND_PX)
+        luma = np.clip(stylized[rows].astype(np.float32) @ _LUMA_ROW, 0, 1)[..., None]
+        # With fixed I and Q, a change of Y adds the same number to R, G and B: the offsets from gray are the chroma.
+        chroma = content[rows].astype(np.float32) - (content[rows].astype(np.float32) @ _LUMA_ROW)[..., None]
         room = np.where(chroma > 0, 1 - luma, luma)
         fits = room / np.maximum(np.abs(chroma), np.finfo(np.float32).eps)
         saturation = np.minimum(fits.min(axis=2, keepdims=True), 1)
@@ -51,17 +59,24 @@ def with_colors_of(stylized: np.ndarray, content: np.ndarray) -> np.ndarray:
 
 
 def with_palette_of(
-    content: np.ndarray, styles: Sequence[tuple[np.ndarray, float]], within: np.ndarray | None = None
-) -> np.ndarray:
-    """The content's colours moved to the mean and covariance of the styles' colours, float32 (H, W, 3) in [0, 1].
+    content: NDArray[np.float32],
+    styles: Sequence[tuple[NDArray[np.float32], float]],
+    within: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Move the colours of a picture to the mean and covariance of the colours of styles.
 
     The linear Monge-Kantorovich map (Pitie and Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping for
-    example-based colour transfer"): of all linear maps with this result, the one that changes colours least.
+    example-based colour transfer"): of all linear maps with this result, this map changes the colours least.
 
     Args:
         content: float32 (H, W, 3) in [0, 1].
-        styles: pairs of float32 (h, w, 3) in [0, 1] and a weight; what the weights leave to 1 is the content's own.
-        within: weights of the content's pixels (H, W), not all 0: the colours that are moved, as all others are.
+        styles: Pairs of float32 (h, w, 3) in [0, 1] and a weight. If the weights sum to less than 1, the colours of
+            `content` have the remaining weight.
+        within: Weights of the content's pixels for its mean and covariance, float32 (H, W), not 0 everywhere; None
+            weighs all pixels alike. The map moves all pixels in any case.
+
+    Returns:
+        float32 (H, W, 3) in [0, 1].
     """
     flat = content.reshape(-1, 3).astype(np.float64)
     mean, covariance = _color_moments(flat, None if within is None else within.reshape(-1))
@@ -76,15 +91,17 @@ def with_palette_of(
     return np.clip(moved, 0, 1).astype(np.float32).reshape(content.shape)
 
 
-def _color_moments(flat: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def _color_moments(
+    flat: NDArray[np.float64], weights: NDArray[np.float32] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean (3,) and covariance (3, 3) of colours (N, 3), by weights (N,) if given."""
     shares = np.full(len(flat), 1 / len(flat)) if weights is None else weights / weights.sum(dtype=np.float64)
     mean = shares @ flat
     centred = flat - mean
-    # A picture of one colour has no covariance; a little noise gives it one.
-    return mean, centred.T @ (centred * shares[:, None]) + 1e-5 * np.eye(3)
+    return mean, centred.T @ (centred * shares[:, None]) + _NOISE_VARIANCE * np.eye(3)
 
 
-def _matrix_power(symmetric: np.ndarray, exponent: float) -> np.ndarray:
+def _matrix_power(symmetric: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
     values, vectors = np.linalg.eigh(symmetric)
-    powered: np.ndarray = (vectors * np.maximum(values, 1e-12) ** exponent) @ vectors.T
+    powered: NDArray[np.float64] = (vectors * np.maximum(values, 1e-12) ** exponent) @ vectors.T
     return powered

@@ -1,32 +1,39 @@
-"""The type in which pictures travel."""
+"""`Picture`: decoded pixels with transparency, and the values that pixels may have."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["ImageSource", "Picture"]
+from stylize.errors import ImageError
+
+__all__ = ["ImageSource", "Picture", "checked_samples"]
+
+# Rounding errors of float computations leave [0, 1] by less than this.
+_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A decoded picture: the one form in which pixels travel.
+    """A decoded picture.
 
     Attributes:
-        pixels: float32 (H, W, 3), sRGB, [0, 1]. Under transparency the colours are those of the nearest
-            visible pixels, so that neither a network nor a resampling filter ever sees a hidden colour.
-        alpha: float32 (H, W), [0, 1]; None where the picture is opaque.
-        path: the file's path as given, or None.
-        sha256: hash of the file's bytes; of the sample bytes for an array or a PIL image.
-        notes: what the user should know, each one line ("animated: the first of 24 frames is used").
-        full_size: height and width in px of the file, where it was decoded at a reduced size.
+        pixels: float32 (H, W, 3), sRGB, [0, 1]. Transparent pixels have the colours of the nearest visible pixels.
+            Networks and resampling filters therefore never see a hidden colour.
+        alpha: Opacity, float32 (H, W), [0, 1]; None for an opaque picture.
+        path: The path of the file as given, or None.
+        sha256: Hash of the bytes of the file; of the sample bytes for an array or a PIL image.
+        notes: What the user should know, one line each, such as "animated: the first of 24 frames is used".
+        full_size: Height and width of the file in px if the picture was decoded at a reduced size.
     """
 
-    pixels: np.ndarray
-    alpha: np.ndarray | None = None
+    pixels: NDArray[np.float32]
+    alpha: NDArray[np.float32] | None = None
     path: str | None = None
     sha256: str | None = None
     notes: tuple[str, ...] = ()
@@ -43,5 +50,25 @@ class Picture:
         return int(self.pixels.shape[1])
 
 
-#: A string may be a path or a URL.
-ImageSource = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Picture
+#: What `read_image` accepts. A string is a path or a URL; bytes are the content of a file.
+ImageSource = str | os.PathLike[str] | bytes | Image.Image | NDArray[Any] | Picture
+
+
+def checked_samples(array: NDArray[Any], name: str) -> NDArray[np.float32]:
+    """Copy float samples as float32 in [0, 1].
+
+    Args:
+        array: float, any shape. Values may leave [0, 1] by rounding errors, which are clipped.
+        name: What error messages call the array, such as "content".
+
+    Raises:
+        ImageError: A value is not finite or not in [0, 1].
+    """
+    low, high = float(array.min()), float(array.max())  # both are NaN if any value is NaN
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ImageError(f"{name}: expected finite values in [0, 1], received NaN or infinity")
+    if low < -_ROUNDING or high > 1 + _ROUNDING:
+        raise ImageError(
+            f"{name}: expected float values in [0, 1], received {low:.4g} to {high:.4g}; divide by the full scale"
+        )
+    return np.clip(array.astype(np.float32), 0, 1)

@@ -1,38 +1,56 @@
-"""How a picture was made: read from the picture's metadata."""
+"""Provenance: how a picture was made, stored as JSON in the EXIF description of the picture."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
-from PIL import ExifTags
+from PIL import ExifTags, Image
 
 from stylize.errors import ImageError
-from stylize.images.reading import decoding, identified, opened_picture
+from stylize.images.opening import identify, open_picture_file, pillow_errors
 from stylize.text import one_line
 
-__all__ = ["PROVENANCE_MARKER", "PROVENANCE_TAG", "read_provenance"]
+__all__ = ["provenance_exif", "read_provenance"]
 
-# EXIF ImageDescription is the one field that Pillow writes and reads in all five formats.
-PROVENANCE_TAG = ExifTags.Base.ImageDescription
+# The only EXIF field that Pillow writes and reads in all five output formats.
+_TAG = ExifTags.Base.ImageDescription
 
-PROVENANCE_MARKER = "stylize provenance: "
-# Pictures that were written before provenance had this name.
+_MARKER = "stylize provenance: "
+# Earlier versions wrote this marker; their pictures stay readable.
 _EARLIER_MARKER = "stylize recipe: "
 
 
+def provenance_exif(provenance: Mapping[str, Any]) -> bytes:
+    """Encode a provenance as an EXIF block for a picture file.
+
+    Args:
+        provenance: A mapping that JSON can represent; `read_provenance` returns the same mapping.
+    """
+    exif = Image.Exif()
+    exif[_TAG] = _MARKER + json.dumps(dict(provenance))  # json.dumps escapes to ASCII
+    return exif.tobytes()
+
+
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """The provenance that `write_image` embedded, or None where the picture has none.
+    """Read how a picture was made.
+
+    Args:
+        path: The path or the URL of a picture that `write_image` wrote.
+
+    Returns:
+        The embedded provenance, or None if the picture has none.
 
     Raises:
-        ImageError: the file can't be read, is no picture, or its provenance is damaged.
+        ImageError: The file is unreadable or not a picture, or the provenance is damaged.
     """
     name = os.fsdecode(path)
     label = one_line(f"image {name}")
-    with opened_picture(name, label) as file, decoding(label):
-        description = identified(file, label).getexif().get(PROVENANCE_TAG)
-    if not isinstance(description, str) or not description.startswith((PROVENANCE_MARKER, _EARLIER_MARKER)):
+    with open_picture_file(name, label) as file, pillow_errors(label):
+        description = identify(file, label).getexif().get(_TAG)
+    if not isinstance(description, str) or not description.startswith((_MARKER, _EARLIER_MARKER)):
         return None
     try:
         provenance = json.loads(description.partition(": ")[2])

@@ -1,11 +1,12 @@
-"""Sizes of pictures: resampling, and detail that a smaller version lacks."""
+"""Sizes of pictures: resampling, and changes of a small version laid over the large picture."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from stylize.errors import OptionError
@@ -13,21 +14,24 @@ from stylize.images.picture import Picture
 
 __all__ = ["resampled", "resized", "size_for_long_side", "with_change_of"]
 
-_PictureOrArray = TypeVar("_PictureOrArray", Picture, np.ndarray)
+_PictureOrArray = TypeVar("_PictureOrArray", Picture, NDArray[np.float32])
 
 
 def resized(picture: _PictureOrArray, height: int, width: int) -> _PictureOrArray:
-    """Resample to `height` x `width` px with an antialiased Lanczos filter, on floats, clipped to [0, 1].
+    """Resample a picture with an antialiased Lanczos filter, on floats, clipped to [0, 1].
 
-    A `Picture` keeps its transparency without a halo, as its hidden colours are filled.
+    A `Picture` keeps its transparency. Its hidden colours are filled already, so no halo appears.
 
     Args:
-        picture: a `Picture`, or float (H, W) or (H, W, C) in [0, 1]; the same kind is returned.
-        height: in px, at least 1.
-        width: in px, at least 1.
+        picture: A `Picture`, or float (H, W) or (H, W, C) in [0, 1].
+        height: In px, at least 1.
+        width: In px, at least 1.
+
+    Returns:
+        The same kind as `picture`; arrays are float32 copies, (height, width) or (height, width, C).
 
     Raises:
-        OptionError: the size is below 1 px.
+        OptionError: The size is below 1 px.
     """
     if height < 1 or width < 1:
         raise OptionError(f"expected a size of at least 1 x 1 px, received {width} x {height}")
@@ -38,8 +42,20 @@ def resized(picture: _PictureOrArray, height: int, width: int) -> _PictureOrArra
     return np.clip(sampled, 0, 1, out=sampled)
 
 
-def resampled(array: np.ndarray, height: int, width: int, kernel: Image.Resampling) -> np.ndarray:
-    """float32 (H, W) or (H, W, C) to (height, width[, C])."""
+def resampled(
+    array: NDArray[np.floating[Any]], height: int, width: int, kernel: Image.Resampling
+) -> NDArray[np.float32]:
+    """Resample an array without clipping the result.
+
+    Args:
+        array: float (H, W) or (H, W, C).
+        height: In px, at least 1.
+        width: In px, at least 1.
+        kernel: Pillow's filter.
+
+    Returns:
+        float32 (height, width) or (height, width, C), always a copy.
+    """
     if array.shape[:2] == (height, width):
         return array.astype(np.float32)
     if array.ndim == 3:
@@ -52,10 +68,18 @@ def resampled(array: np.ndarray, height: int, width: int, kernel: Image.Resampli
 
 
 def size_for_long_side(height: int, width: int, long_side_px: int) -> tuple[int, int]:
-    """The (height, width) in px whose longer side is `long_side_px`, aspect kept, at least 1 px a side.
+    """Compute the size with a given longer side and the same aspect ratio.
+
+    Args:
+        height: In px, at least 1.
+        width: In px, at least 1.
+        long_side_px: The longer side of the result in px, at least 1.
+
+    Returns:
+        Height and width in px, each at least 1.
 
     Raises:
-        OptionError: a size is below 1 px.
+        OptionError: A size is below 1 px.
     """
     if min(height, width, long_side_px) < 1:
         raise OptionError(
@@ -65,16 +89,20 @@ def size_for_long_side(height: int, width: int, long_side_px: int) -> tuple[int,
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def with_change_of(content: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """The content with what a smaller version of it went through, enlarged linearly: sharp, at little memory.
+def with_change_of(
+    content: NDArray[np.float32], before: NDArray[np.float32], after: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Apply to a large picture the change that a small version of it went through.
+
+    The change is enlarged linearly and added. The result keeps the fine detail of the large picture.
 
     Args:
-        content: float32 (H, W, 3) in [0, 1].
-        before: the content at a smaller size, float32 (h, w, 3) in [0, 1].
-        after: what became of that, shape and range alike; returned as it is where it is no smaller.
+        content: The large picture, float32 (H, W, 3) in [0, 1].
+        before: The small version before the change, float32 (h, w, 3) in [0, 1].
+        after: The small version after the change, float32 (h, w, 3) in [0, 1].
 
     Returns:
-        float32 (H, W, 3) in [0, 1].
+        float32 (H, W, 3) in [0, 1]; `after` itself if it has the size of `content`.
     """
     if after.shape == content.shape:
         return after

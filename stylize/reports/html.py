@@ -112,7 +112,7 @@ _START = {
 
 def _stage(frame: Frame, alpha: np.ndarray | None) -> dict[str, Any]:
     picture = Picture(
-        frame.pixels.astype(np.float32) / 255,
+        frame.pixels.astype(np.float32) / np.float32(255),
         None if alpha is None else resized(alpha, *frame.pixels.shape[:2]),
     )
     return {

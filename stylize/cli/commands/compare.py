@@ -27,7 +27,8 @@ from stylize.cli.options import (
     styles_option,
 )
 from stylize.config import RefineConfig
-from stylize.errors import OptionError, writing
+from stylize.errors import OptionError
+from stylize.files import write_errors
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -107,7 +108,7 @@ def _compare(
     if folder is None:
         run.result(metrics, _score_table(comparison))
         return
-    with writing(f"output {folder}"):
+    with write_errors(f"output {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             _write_comparison(comparison, metrics, folder, overwrite=overwrite)
@@ -201,7 +202,7 @@ def demo(run: Run, output: Path, scene: str, style: str, size: int, steps: int |
         command = ["demo", "--scene", scene, "--style", style, "--size", str(size)]
         command += ["--steps", str(steps)] if steps is not None else []
         _compare(run, content, [(painting, 1.0)], [], config, output, command, overwrite=overwrite)
-        with writing(f"output {output}"):
+        with write_errors(f"output {output}"):
             for path in (content, painting):
                 shutil.copyfile(path, output / path.name)
 

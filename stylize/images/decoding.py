@@ -1,0 +1,145 @@
+"""Pillow images to samples: every mode, 8-bit and deep, to upright float RGB with transparency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from stylize.images.profiles import to_srgb, transfer_curve
+
+__all__ = ["Frame", "load_frame", "upright_samples"]
+
+# float32 (H, W, 3) pixels in sRGB, [0, 1]; float32 (H, W) alpha, [0, 1], or None; notes for the user.
+Samples = tuple[NDArray[np.float32], "NDArray[np.float32] | None", list[str]]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The first frame of a picture as stored in the file.
+
+    Attributes:
+        image: The frame, loaded, in Pillow's mode.
+        rawmode: How Pillow's decoder names the stored samples, such as "RGB;16B"; "" if unknown.
+        orientation: The EXIF orientation, 1 (upright) to 8.
+        notes: What the user should know, one line each.
+    """
+
+    image: Image.Image
+    rawmode: str
+    orientation: int
+    notes: tuple[str, ...]
+
+
+def load_frame(image: Image.Image) -> Frame:
+    """Decode the first frame of a picture. Pillow raises many types of errors for damaged data."""
+    notes = []
+    tile = getattr(image, "tile", None)  # load() empties the list
+    args = tile[0][3] if tile else ""
+    rawmode = args if isinstance(args, str) else str(args[0]) if args else ""
+    image.load()
+    frame = image.copy()  # counting the frames seeks in the file
+    try:
+        # After load(): a PNG may store EXIF behind the pixels, and load() itself turns a TIFF upright.
+        orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # damaged EXIF is no reason to refuse good pixels
+        orientation = 1
+        notes.append("EXIF data unreadable: taken as upright")
+    try:
+        frames = int(getattr(image, "n_frames", 1))
+    except Exception:  # a later frame is damaged, the first frame is whole
+        frames = 1
+    # MPO (the gain map of a phone) and PSD (layers) count frames too; their first frame is the whole picture.
+    if frames > 1 and image.tell() == 0 and image.format in ("GIF", "PNG", "WEBP", "AVIF"):
+        notes.append(f"animated: the first of {frames} frames is used")
+    elif frames > 1 and image.tell() == 0 and image.format == "TIFF":
+        notes.append(f"{frames} pages: the first is used")
+    return Frame(frame, rawmode, orientation, tuple(notes))
+
+
+def upright_samples(frame: Frame) -> Samples:
+    """Convert a frame to float samples, upright and in sRGB.
+
+    Returns:
+        Pixels, float32 (H, W, 3), [0, 1]; alpha, float32 (H, W), [0, 1], or None; and the notes of all steps.
+        Transparent pixels still have their hidden colours.
+    """
+    deep = frame.image.mode in ("I", "F") or frame.image.mode.startswith("I;")
+    convert = _deep_gray_samples if deep else _eight_bit_samples
+    pixels, alpha, notes = convert(frame.image, frame.rawmode)
+    turn = _TURN_UPRIGHT.get(frame.orientation)
+    if turn is not None:
+        pixels = np.ascontiguousarray(turn(pixels))
+        alpha = None if alpha is None else np.ascontiguousarray(turn(alpha))
+    return pixels, alpha, [*frame.notes, *notes]
+
+
+_TURN_UPRIGHT: dict[int, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a),
+}
+
+
+def _eight_bit_samples(image: Image.Image, rawmode: str) -> Samples:
+    """Convert any Pillow mode with at most 8 bits per sample."""
+    icc = image.info.get("icc_profile")
+    alpha = None
+    if image.mode == "La":  # Pillow converts this mode only to LA
+        image = image.convert("LA")
+    if image.has_transparency_data:
+        # Pillow scales the samples of a PNG to 8 bits, but not the sample that marks transparency.
+        sample: Any = image.info.get("transparency")
+        if rawmode in ("L;2", "L;4"):
+            image.info["transparency"] = sample * (85 if rawmode == "L;2" else 17)
+        elif rawmode == "RGB;16B":
+            image.info["transparency"] = tuple(value >> 8 for value in sample)
+        gray = image.mode in ("1", "L", "LA")
+        image = image.convert("RGBA")
+        alpha = np.asarray(image.getchannel("A"), np.float32) / np.float32(255)
+        image = image.convert("L" if gray else "RGB")
+    image, notes = to_srgb(image, icc)
+    return np.asarray(image, np.float32) / np.float32(255), alpha, notes
+
+
+def _deep_gray_samples(image: Image.Image, rawmode: str) -> Samples:
+    """Convert gray of 16 bits, 32 bits or floats. Pillow's own conversions would round or clip to 8 bits."""
+    samples = np.asarray(image)
+    transparent = image.info.get("transparency")
+    alpha = None if transparent is None else (samples != transparent).astype(np.float32)
+    gray = samples.astype(np.float32)
+    notes = []
+    if not np.isfinite(gray).all():
+        gray = np.nan_to_num(gray, nan=0.0, posinf=0.0, neginf=0.0)
+        notes.append("not-a-number or infinite samples: taken as black")
+    peak = float(gray.max())
+    white = _white_sample(image.mode, rawmode, peak)
+    if image.mode == "F" and white != 1:
+        notes.append(f"float samples up to {peak:g}: taken as 0 to {white:g}")
+    gray = np.clip(gray / np.float32(white), 0, 1)
+
+    icc = image.info.get("icc_profile")
+    if icc is None:
+        return np.repeat(gray[..., None], 3, axis=2), alpha, notes
+    # ImageCms returns 8 bits: interpolate between the 256 points of the profile's curve.
+    curve, icc_notes = transfer_curve(icc)
+    points = np.linspace(0, 1, 256)
+    channels = [np.interp(gray, points, curve[:, c]).astype(np.float32) for c in range(3)]
+    return np.stack(channels, axis=2), alpha, notes + icc_notes
+
+
+def _white_sample(mode: str, rawmode: str, peak: float) -> float:
+    """The sample value of white. Files of 32 bits and floats do not state it: guess from the largest sample."""
+    if mode == "F":
+        return next((white for white in (1.0, 255.0, 65535.0) if peak <= white), peak)
+    if mode == "I":
+        return 65535.0 if peak <= 65535 else float(2**31 - 1)
+    return 4095.0 if rawmode.startswith("I;12") else 65535.0

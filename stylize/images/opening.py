@@ -1,0 +1,141 @@
+"""Picture files: opened, identified, and checked before anything is decoded."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from stylize.errors import ImageError
+from stylize.files import opened
+from stylize.text import one_line
+
+__all__ = ["MAX_PIXELS", "check_size", "identify", "open_picture_file", "pillow_errors"]
+
+#: The largest picture that is decoded, in px (width times height). Larger pictures are refused: a small file may
+#: hold a picture that fills the memory (a decompression bomb).
+MAX_PIXELS = 300_000_000
+
+# The most frequent formats first: Pillow imports the plugins of later formats only if the earlier formats do not fit.
+# Left out are formats that start other programs (EPS) and formats without a signature (TGA).
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "PSD", "QOI")
+
+_EXPECTED = "a picture (JPEG, PNG, WebP, TIFF, AVIF, GIF, BMP, JPEG 2000, PSD)"
+
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+
+# Decoding changes Pillow's global size limit and Python's global warning filters: one thread at a time.
+_PILLOW_LOCK = threading.RLock()
+
+
+@contextlib.contextmanager
+def open_picture_file(path: str, label: str) -> Iterator[BinaryIO]:
+    """Open a file or a URL as a seekable stream.
+
+    Args:
+        path: A path or a URL.
+        label: What error messages call the file, such as "content photo.jpg".
+
+    Raises:
+        ImageError: The file is missing, not readable, or a folder.
+    """
+    try:
+        if os.path.isdir(path):
+            raise ImageError(f"{label}: expected {_EXPECTED}, received a folder; name a file in it")
+        file = opened(path)
+    except FileNotFoundError:
+        raise ImageError(f"{label}: no such file; expected {_EXPECTED}; check the path") from None
+    except PermissionError:
+        raise ImageError(f"{label}: no permission to read it; expected a readable file") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise ImageError(f"{label}: expected a readable file, received: {one_line(error)}") from None
+    with file:
+        # Pillow has to seek, which a pipe (`<(curl ...)`) does not allow: read the pipe to its end.
+        yield file if file.seekable() else io.BytesIO(file.read())
+
+
+@contextlib.contextmanager
+def pillow_errors(label: str) -> Iterator[None]:
+    """Silence Pillow's warnings, apply `MAX_PIXELS`, and turn every failure into one line.
+
+    Args:
+        label: What error messages call the picture.
+
+    Raises:
+        ImageError: The picture is too large or damaged.
+    """
+    with _PILLOW_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS
+        try:
+            yield
+        except ImageError:
+            raise
+        except Image.DecompressionBombError:
+            raise ImageError(
+                f"{label}: expected at most {MAX_PIXELS // 10**6} megapixels, received far more; make it smaller first"
+            ) from None
+        except MemoryError:
+            raise ImageError(f"{label}: too large for this machine's memory; make it smaller first") from None
+        # Decoders raise many types for damaged data: OSError, SyntaxError, ValueError, struct.error ...
+        except Exception as error:
+            raise ImageError(
+                f"{label}: expected a whole picture, received damaged or cut-off data ({one_line(error)}); "
+                "export or download it again"
+            ) from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def identify(file: BinaryIO, label: str, max_pixels: int | None = None) -> Image.Image:
+    """Read the header of a picture and check its size. The pixels are not decoded yet.
+
+    Args:
+        file: A seekable stream.
+        label: What error messages call the picture.
+        max_pixels: As `check_size`.
+
+    Raises:
+        ImageError: The format is unknown or not supported, or the picture is too large.
+    """
+    try:
+        image = Image.open(file, formats=_FORMATS)
+    except UnidentifiedImageError:
+        file.seek(0)
+        head = file.read(12)
+        if not head:
+            received, advice = "an empty file", "export or download it again"
+        elif head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+            received, advice = "HEIC", "export it as JPEG"
+        else:
+            received = f"an unknown or damaged format (it begins {head[:8]!r})"
+            advice = "export it as PNG or JPEG"
+        raise ImageError(f"{label}: expected {_EXPECTED}, received {received}; {advice}") from None
+    check_size(image.size, label, max_pixels)
+    return image
+
+
+def check_size(size: tuple[int, int], label: str, max_pixels: int | None = None) -> None:
+    """Refuse empty and too large pictures.
+
+    Args:
+        size: Width and height in px.
+        label: What error messages call the picture.
+        max_pixels: The largest allowed width times height; at most, and by default, `MAX_PIXELS`.
+
+    Raises:
+        ImageError: The picture is empty or too large.
+    """
+    width, height = size
+    max_pixels = min(MAX_PIXELS, max_pixels or MAX_PIXELS)
+    if not 0 < width * height <= max_pixels:
+        raise ImageError(
+            f"{label}: expected 1 pixel to {max_pixels / 1e6:g} megapixels, received {width} x {height} px "
+            f"({width * height / 1e6:.0f} megapixels); make it smaller first"
+        )

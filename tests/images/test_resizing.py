@@ -1,0 +1,69 @@
+"""Resampling, sizes, and changes laid over a larger picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stylize.errors import OptionError
+from stylize.images.resizing import resized, size_for_long_side, with_change_of
+
+rng = np.random.default_rng(7)
+
+
+sides = st.integers(1, 40)
+
+
+@settings(deadline=None, max_examples=40)
+@given(sides, sides, sides, sides, st.floats(0, 1, width=32))
+def test_resized_keeps_constants(h: int, w: int, height: int, width: int, value: float) -> None:
+    out = resized(np.full((h, w, 3), value, np.float32), height, width)
+    assert out.shape == (height, width, 3)
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out, value, atol=1e-5)
+
+
+def test_resized_is_antialiased_and_not_rounded() -> None:
+    checks = (np.indices((64, 64)).sum(axis=0) % 2).astype(np.float32)
+    np.testing.assert_allclose(resized(checks, 8, 8)[1:-1, 1:-1], 0.5, atol=0.01)
+    ramp = np.linspace(0.5, 0.5 + 1 / 255, 64, dtype=np.float32)[None].repeat(64, axis=0)
+    assert len(np.unique(resized(ramp, 32, 32)[16])) == 32
+    edge = np.repeat([0.0, 1.0], 32)[None].repeat(64, axis=0).astype(np.float32)
+    out = resized(edge, 100, 100)
+    assert out.min() == 0  # Lanczos overshoots: clipped
+    assert out.max() == 1
+
+
+def test_resized_copies_and_refuses() -> None:
+    pixels = rng.random((4, 4, 3), dtype=np.float32)
+    same = resized(pixels, 4, 4)
+    np.testing.assert_array_equal(same, pixels)
+    assert not np.shares_memory(same, pixels)
+    with pytest.raises(OptionError, match="at least 1 x 1"):
+        resized(pixels, 0, 4)
+
+
+@given(st.integers(1, 10000), st.integers(1, 10000), st.integers(1, 4000))
+def test_size_for_long_side(height: int, width: int, long_side: int) -> None:
+    new_height, new_width = size_for_long_side(height, width, long_side)
+    assert max(new_height, new_width) == long_side
+    assert min(new_height, new_width) >= 1
+    # The short side is off by half a pixel at most, or held up at one.
+    short = min(height, width) * long_side / max(height, width)
+    assert abs(min(new_height, new_width) - short) <= (0.5 + 1e-9 if short >= 1 else 1)
+    assert (new_height >= new_width) == (height >= width) or new_height == new_width
+
+
+def test_size_for_long_side_refuses() -> None:
+    with pytest.raises(OptionError, match="at least 1 px"):
+        size_for_long_side(10, 10, 0)
+
+
+def test_a_change_is_laid_over_a_larger_picture() -> None:
+    content = np.random.default_rng(0).random((61, 83, 3), np.float32)
+    small = resized(content, 20, 28)
+    np.testing.assert_array_equal(with_change_of(content, small, small), content)
+    brighter = with_change_of(content, small, small + np.float32(0.25))
+    np.testing.assert_allclose(brighter, np.minimum(content + 0.25, 1), atol=1e-6)
