@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 
 from stylize.errors import OptionError, WeightsError
-from stylize.networks import registry, store
+from stylize.networks import conversion, registry, store
 from stylize.networks.store import LocalWeights
 from stylize.networks.style_vectors import StyleVectors
 
@@ -159,7 +159,7 @@ def load_magenta(found: LocalWeights, say: OnMessage | None = None) -> Stylizer:
     """Return TF-Hub's network: as LiteRT runs it, once it is converted, which the first use does; else as it is."""
     from stylize.networks.magenta import ConvertedStylizer, MagentaStylizer, convert
 
-    kept = store.conversion(found)
+    kept = conversion.find(found)
     saved_model = None
     if kept is None:
         saved_model = MagentaStylizer(found.folder)
@@ -167,7 +167,7 @@ def load_magenta(found: LocalWeights, say: OnMessage | None = None) -> Stylizer:
             say(f"converting {found.name} to LiteRT, once, so that it starts quicker from now on")
         # A home that can't be written to: the SavedModel serves.
         with contextlib.suppress(WeightsError):
-            kept = store.keep_conversion(found, functools.partial(convert, saved_model))
+            kept = conversion.keep(found, functools.partial(convert, saved_model))
         if say is not None and kept is not None and kept.path is None:
             say(f"{found.name} goes on as a SavedModel: {kept.detail}")
     if kept is not None and kept.path is not None:
