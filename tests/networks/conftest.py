@@ -1,10 +1,12 @@
-"""A machine without networks, and a server that has some."""
+"""A machine without networks, a server that has some, and a count of interpreters."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import ai_edge_litert.interpreter
 import pytest
 
 from made_up_weights import PREDICT, SAVED_MODEL, TRANSFER, specs, tar_gz
@@ -44,3 +46,17 @@ def embedded(tmp_path: Path, isolated: Path, monkeypatch: pytest.MonkeyPatch) ->
     (folder / "slim.safetensors").write_bytes(b"slim")
     monkeypatch.setattr(local, "EMBEDDED", folder)
     return folder
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The interpreters that are opened during the test."""
+    interpreters: list[Any] = []
+
+    class Interpreter(ai_edge_litert.interpreter.Interpreter):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            interpreters.append(self)
+
+    monkeypatch.setattr(ai_edge_litert.interpreter, "Interpreter", Interpreter)
+    return interpreters

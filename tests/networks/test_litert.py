@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import ai_edge_litert.interpreter
 import numpy as np
 import pytest
 
@@ -15,20 +14,6 @@ from stylize.networks.litert import LiteRTNetwork
 
 STYLE = REPOSITORY / "models" / "mini_style.tflite"
 TRANSFER = REPOSITORY / "models" / "mini_transfer.tflite"
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The interpreters that are opened during the test."""
-    interpreters: list[Any] = []
-
-    class Interpreter(ai_edge_litert.interpreter.Interpreter):  # type: ignore[misc]
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            interpreters.append(self)
-
-    monkeypatch.setattr(ai_edge_litert.interpreter, "Interpreter", Interpreter)
-    return interpreters
 
 
 def test_a_file_and_its_bytes_are_the_same_network() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import stylize
 from samples import REPOSITORY, painting
@@ -17,7 +19,7 @@ from stylize.networks.style_vectors import StyleVectors
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STYLIZE_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
 
@@ -25,10 +27,10 @@ def home(tmp_path, monkeypatch):
 class Encoder:
     """Stands in for a network: a vector that tells pictures apart, and a count."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(self, picture):
+    def __call__(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         self.calls += 1
         return np.array([picture.mean(), picture.std(), *picture.shape], np.float32)
 
