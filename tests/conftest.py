@@ -37,7 +37,7 @@ def tiny_networks(tmp_path, monkeypatch):
     save_file(tensors, str(embedded / "vgg19_slim.safetensors"))
     for part in ("mini_style.tflite", "mini_transfer.tflite"):
         shutil.copy(REPOSITORY / "models" / part, embedded / part)
-    monkeypatch.setattr("stylize.networks.store._embedded_folder", lambda: embedded)
+    monkeypatch.setattr("stylize.networks.local.EMBEDDED", embedded)
     monkeypatch.setenv("STYLIZE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STYLIZE_OFFLINE", "1")
     return embedded

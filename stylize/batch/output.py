@@ -10,7 +10,8 @@ from pathlib import Path
 
 from stylize import files
 from stylize.batch.manifest import MANIFEST
-from stylize.errors import StylizeError, writing
+from stylize.errors import StylizeError
+from stylize.files import write_errors
 
 __all__ = ["OutputFolder"]
 

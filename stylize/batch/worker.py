@@ -19,7 +19,8 @@ from stylize import files
 from stylize.batch.jobs import Config, Task
 from stylize.batch.manifest import Record, record_of
 from stylize.config import FastConfig
-from stylize.errors import ImageError, StylizeError, writing
+from stylize.errors import ImageError, StylizeError
+from stylize.files import write_errors
 
 if TYPE_CHECKING:
     from stylize.images.picture import Picture

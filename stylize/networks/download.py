@@ -1,7 +1,6 @@
-"""One URL to one verified file; one archive to one folder.
+"""Download one URL to one verified file; unpack one archive into one folder.
 
-Nothing here knows of networks or of where they are kept. What a failure leaves half written is the caller's
-to delete.
+This module knows nothing about networks and their folders. After a failure, the caller deletes the unfinished files.
 """
 
 from __future__ import annotations
@@ -16,18 +15,22 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from threading import Thread
-from typing import Any
+from typing import IO, Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from stylize._version import __version__
 from stylize.errors import WeightsError
 
-__all__ = ["fetch", "unpack"]
+__all__ = ["CONNECT_TIMEOUT_S", "MAX_BYTES", "READ_TIMEOUT_S", "fetch", "unpack"]
 
-_CONNECT_TIMEOUT_S = 3.0
-_READ_TIMEOUT_S = 20.0
-_MAX_BYTES = 1 << 30
+#: Time to resolve the host's name and to connect. Short, because a user without internet waits for it.
+CONNECT_TIMEOUT_S = 3.0
+#: Time to wait for the next data.
+READ_TIMEOUT_S = 20.0
+#: The greatest size of a download and of an unpacked archive. The largest network has some 90 MB.
+MAX_BYTES = 1 << 30
+
 _CHUNK_BYTES = 1 << 18
 
 
@@ -40,32 +43,35 @@ def fetch(
     md5: str | None = None,
     size_bytes: int | None = None,
 ) -> str:
-    """Download `url` to the new file `path` and return its SHA-256 in lower-case hex.
+    """Download a URL to a new file.
 
-    `sha256` and `md5` are what the file must have, in lower-case hex. `on_progress` hears the file's name,
-    the bytes so far and the bytes in all: those the server promises, else `size_bytes`, which may be
-    approximate. A connection is waited for 3 s, data each time 20 s. Raises WeightsError if the address is
-    neither https nor on this machine, the server fails, or the file is cut short, larger than 1 GiB or not
-    the one expected; OSError if `path` can't be written.
+    Args:
+        url: The address: https, or http on this machine.
+        path: The file to make.
+        on_progress: Called with the file's name, the bytes so far and the bytes in total: those that the server
+            announces, else `size_bytes`.
+        sha256: The hash that the file must have, in lower-case hex; None: any.
+        md5: The same for MD5.
+        size_bytes: The file's approximate size.
+
+    Returns:
+        The file's SHA-256 in lower-case hex.
+
+    Raises:
+        WeightsError: The address is refused, the server fails or is silent for too long, or the file is cut short, too
+            large, or not the expected file.
+        OSError: `path` can't be written.
     """
     _check_url(url)
-    opener = urllib.request.build_opener(_Handler, _RedirectHandler)  # honours proxies
-    request = urllib.request.Request(url, headers={"User-Agent": f"stylize/{__version__}"})
-    try:
-        response = opener.open(request)
-    except HTTPError as error:
-        error.close()
-        raise WeightsError(f"{url} answers {error.code} {error.reason}") from error
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise WeightsError(f"{url}: {_network_reason(error)}") from error
+    response = _open(url)
     digests = {name: hashlib.new(name, usedforsecurity=False) for name in ("sha256", "md5")}
     with response, path.open("xb") as out:
         length = response.headers.get("Content-Length")
-        promised = int(length) if length and length.isdecimal() else None
+        announced = int(length) if length and length.isdecimal() else None
         done = 0
         while True:
             if on_progress is not None:
-                on_progress(path.name, done, promised or size_bytes)
+                on_progress(path.name, done, announced or size_bytes)
             try:
                 chunk = response.read1(_CHUNK_BYTES)
             except (OSError, http.client.HTTPException, ValueError) as error:
@@ -73,40 +79,56 @@ def fetch(
             if not chunk:
                 break
             done += len(chunk)
-            if done > _MAX_BYTES:
-                raise WeightsError(f"{url} is larger than {_MAX_BYTES} bytes")
+            if done > MAX_BYTES:
+                raise WeightsError(f"{url} is larger than {MAX_BYTES} bytes")
             out.write(chunk)
             for digest in digests.values():
                 digest.update(chunk)
-    if promised is not None and done != promised:
-        raise WeightsError(f"{url}: broke off after {done} of {promised} bytes")
+    if announced is not None and done != announced:
+        raise WeightsError(f"{url}: broke off after {done} of {announced} bytes")
     found = digests["sha256"].hexdigest()
     if sha256 not in (None, found) or md5 not in (None, digests["md5"].hexdigest()):
         raise WeightsError(f"what came from {url} is not the published file (its hash differs)")
     return found
 
 
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar.gz of plain files and folders, at most 1 GiB in all, into an existing folder.
+def _open(url: str) -> http.client.HTTPResponse:
+    """Return the server's answer, which follows redirects and honours the proxies of the environment."""
+    opener = urllib.request.build_opener(_Handler, _RedirectHandler)
+    request = urllib.request.Request(url, headers={"User-Agent": f"stylize/{__version__}"})
+    try:
+        response: http.client.HTTPResponse = opener.open(request)
+    except HTTPError as error:
+        error.close()
+        raise WeightsError(f"{url} answers {error.code} {error.reason}") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise WeightsError(f"{url}: {_network_reason(error)}") from error
+    return response
 
-    Raises WeightsError if the archive is damaged, too large, holds anything else or would write outside
-    `folder`; OSError if the disk fails, or a file is there already.
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a tar.gz archive of files and folders into an existing folder.
+
+    Args:
+        archive: The archive.
+        folder: Where the files are written; no file is replaced.
+
+    Raises:
+        WeightsError: The archive is damaged or too large, would write outside of `folder`, or holds something else than
+            files and folders.
+        OSError: A file can't be written, or is already there.
     """
-    # Files are written by hand, without links, owners or modes: `tarfile`'s own safe filter is not in every
-    # Python 3.10.
+    # The files are written here, without links, owners and permissions, because some releases of Python 3.10 and 3.11
+    # lack the safe filter of `tarfile`.
     total = 0
     try:
         with tarfile.open(archive, "r:gz") as tar:
             for member in tar:
-                path = PurePosixPath(member.name)
-                if path.is_absolute() or ".." in path.parts or "\\" in member.name or ":" in member.name:
-                    raise WeightsError(f"the archive is unsafe: {member.name!r} leaves the folder")
-                if not (member.isfile() or member.isdir()):
-                    raise WeightsError(f"the archive is unsafe: {member.name!r} is neither a file nor a folder")
+                _check_member(member)
                 total += member.size
-                if total > _MAX_BYTES:
-                    raise WeightsError(f"the archive unpacks to more than {_MAX_BYTES} bytes")
-                target = folder / path
+                if total > MAX_BYTES:
+                    raise WeightsError(f"the archive unpacks to more than {MAX_BYTES} bytes")
+                target = folder / member.name
                 (target if member.isdir() else target.parent).mkdir(parents=True, exist_ok=True)
                 if member.isfile():
                     source = tar.extractfile(member)
@@ -115,16 +137,24 @@ def unpack(archive: Path, folder: Path) -> None:
                         shutil.copyfileobj(source, out)
     except (tarfile.TarError, EOFError, zlib.error, ValueError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's, not the archive's
-        raise WeightsError(f"not a whole tar.gz archive ({error})") from error
+            raise  # An error of the disk, not of the archive.
+        raise WeightsError(f"not a complete tar.gz archive ({error})") from error
+
+
+def _check_member(member: tarfile.TarInfo) -> None:
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts or "\\" in member.name or ":" in member.name:
+        raise WeightsError(f"the archive is unsafe: {member.name!r} leaves the folder")
+    if not (member.isfile() or member.isdir()):
+        raise WeightsError(f"the archive is unsafe: {member.name!r} is neither a file nor a folder")
 
 
 def _network_reason(error: Exception) -> str:
     reason = getattr(error, "reason", error)
     if isinstance(reason, socket.gaierror):
-        return "the host's name can't be resolved; is there a network?"
+        return "the host's name can't be resolved; is there an internet connection?"
     if isinstance(reason, TimeoutError):
-        return str(reason) if "within" in str(reason) else f"nothing came for {_READ_TIMEOUT_S:g} s"
+        return str(reason) if "within" in str(reason) else f"nothing came for {READ_TIMEOUT_S:g} s"
     return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
 
 
@@ -136,17 +166,17 @@ def _check_url(url: str) -> None:
 
 
 class _Connection(http.client.HTTPConnection):
-    """One time-out to connect, another for each wait for data.
+    """A connection with two time-outs: one to connect, another for each wait for data.
 
-    The connection is made in a thread, because resolving a name knows no time-out, and a name with several
-    addresses would have the time-out several times.
+    A thread makes the connection, because resolving a name has no time-out, and for a name with several addresses the
+    time-out would count for each address.
     """
 
     _given_up = False
 
     def connect(self) -> None:
         base_connect = super().connect
-        self.timeout = _CONNECT_TIMEOUT_S
+        self.timeout = CONNECT_TIMEOUT_S
         failure: list[Exception] = []
 
         def work() -> None:
@@ -159,13 +189,13 @@ class _Connection(http.client.HTTPConnection):
 
         thread = Thread(target=work, daemon=True)
         thread.start()
-        thread.join(_CONNECT_TIMEOUT_S)
+        thread.join(CONNECT_TIMEOUT_S)
         if thread.is_alive():
             self._given_up = True
-            raise TimeoutError(f"no connection within {_CONNECT_TIMEOUT_S:g} s")
+            raise TimeoutError(f"no connection within {CONNECT_TIMEOUT_S:g} s")
         if failure:
             raise failure[0]
-        self.sock.settimeout(_READ_TIMEOUT_S)
+        self.sock.settimeout(READ_TIMEOUT_S)
 
 
 class _SecureConnection(_Connection, http.client.HTTPSConnection):
@@ -181,10 +211,10 @@ class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
 
 
 class _RedirectHandler(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect away from https."""
+    """Refuses redirects to an address that `_check_url` refuses."""
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         try:
             _check_url(newurl)

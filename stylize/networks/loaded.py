@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylize.errors import OptionError, WeightsError
-from stylize.networks import registry, store
+from stylize.networks import conversion, registry, store
 from stylize.networks.store import LocalWeights
 from stylize.networks.style_vectors import StyleVectors
 
@@ -187,7 +187,7 @@ def load_magenta(found: LocalWeights, on_message: OnMessage | None = None) -> St
     """Return TF-Hub's network. The first use converts it to LiteRT, which starts sooner; else the SavedModel serves."""
     from stylize.networks.magenta import ConvertedStylizer, MagentaStylizer, convert
 
-    kept = store.conversion(found)
+    kept = conversion.find(found)
     saved_model = None
     if kept is None:
         saved_model = MagentaStylizer(found.folder)
@@ -195,7 +195,7 @@ def load_magenta(found: LocalWeights, on_message: OnMessage | None = None) -> St
             on_message(f"converting {found.name} to LiteRT, once, so that it starts quicker from now on")
         # Where the folder cannot be written to, the SavedModel serves.
         with contextlib.suppress(WeightsError):
-            kept = store.keep_conversion(found, functools.partial(convert, saved_model))
+            kept = conversion.keep((found, functools.partial(convert, saved_model))
         if on_message is not None and kept is not None and kept.path is None:
             on_message(f"{found.name} goes on as a SavedModel: {kept.detail}")
     if kept is not None and kept.path is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["REGISTRY", "WeightsFile", "WeightsSpec"]
+__all__ = ["REGISTRY", "Role", "WeightsFile", "WeightsSpec"]
 
 Role = Literal["stylizer", "features"]
 
@@ -15,8 +15,13 @@ Role = Literal["stylizer", "features"]
 class WeightsFile:
     """One file of a network as its publisher offers it.
 
-    `sha256` and `md5` are lower-case hex, None where none is published. `size_bytes` may be approximate: it
-    only scales the progress bar. A local file whose name contains `keyword` is taken for this one.
+    Attributes:
+        filename: The file's name in the network's folder.
+        url: Where the file is downloaded from; None for a file that comes with the package.
+        sha256: The published hash in lower-case hex; None if none is published.
+        md5: The same for MD5.
+        size_bytes: The size of the download. It only scales the progress bar and may be approximate.
+        keyword: A local file with this word in its name is recognised as this file.
     """
 
     filename: str
@@ -29,10 +34,15 @@ class WeightsFile:
 
 @dataclass(frozen=True)
 class WeightsSpec:
-    """What is known of a network before any file is there.
+    """What is known about a network before any of its files is on this machine.
 
-    `embedded` networks come with the package and are neither pulled nor added. With `archive`, the one file
-    is a tar.gz that unpacks to a TensorFlow SavedModel folder.
+    Attributes:
+        name: The network's name.
+        role: What the network is for.
+        files: The network's files.
+        licence: The licence of the weights.
+        embedded: Whether the files come with the package; they are neither downloaded nor added.
+        archive: Whether the only file is a tar.gz archive of a TensorFlow SavedModel folder.
     """
 
     name: str
@@ -41,6 +51,12 @@ class WeightsSpec:
     licence: str
     embedded: bool = False
     archive: bool = False
+
+    @property
+    def download_bytes(self) -> int | None:
+        """Size of all files, as far as published; None if the size of a file is unknown."""
+        sizes = [file.size_bytes for file in self.files]
+        return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 _MAGENTA = "https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2"
@@ -54,7 +70,6 @@ _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
 
 _VGG19 = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
-# In order of preference within a role.
 _SPECS = (
     WeightsSpec(
         "magenta",
@@ -100,4 +115,5 @@ _SPECS = (
     WeightsSpec("vgg19-slim", "features", (WeightsFile("vgg19_slim.safetensors"),), "Apache-2.0", embedded=True),
 )
 
+#: Each network by its name. Within a role, preferred networks come first.
 REGISTRY: Mapping[str, WeightsSpec] = {spec.name: spec for spec in _SPECS}

@@ -1,7 +1,7 @@
 """Style vectors, kept between runs: in memory, and as small files in `home()/vectors`.
 
-A vector is found again by what the network saw, pixel for pixel, and by the network's own hash, so that a hit is
-never of another style, size or network. What can't be read is made anew, and what can't be written is not kept.
+The key of a vector is the hash of the pixels that the network read and of the network's own file. So a vector is never
+used for another style, size or network. A damaged file is computed again.
 """
 
 from __future__ import annotations
@@ -15,68 +15,88 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stylize.networks import store
+from stylize.networks.local import home
 
-__all__ = ["Recall", "StyleVectors"]
+__all__ = ["MAX_FILES", "MAX_IN_MEMORY", "Recall", "StyleVectors"]
 
-#: A picture, and what makes its vector, to its vector.
-Recall = Callable[[np.ndarray, Callable[[np.ndarray], np.ndarray]], np.ndarray]
+#: Takes a picture and the function that computes its vector; returns the vector, known or computed.
+Recall = Callable[[NDArray[np.float32], Callable[[NDArray[np.float32]], NDArray[np.float32]]], NDArray[np.float32]]
 
-_KEPT_FILES = 512
-_KEPT_IN_MEMORY = 2048
+#: Vectors kept in files, some 300 bytes each.
+MAX_FILES = 512
+#: Vectors kept in memory.
+MAX_IN_MEMORY = 2048
+
+_HASH_BYTES = 32
 
 
 class StyleVectors:
-    """The vectors of one network. May be used from several threads, and by several processes at once.
+    """The vectors of one network. Several threads and several processes may use them at once.
 
     Args:
-        network_sha256: of the file that makes them.
-        in_files: whether they are read from files, and left in them.
+        network_sha256: Hash of the network's file.
+        in_files: Whether vectors are read from files and written to files.
     """
 
     def __init__(self, network_sha256: str, *, in_files: bool = True) -> None:
         self._network = network_sha256
         self._in_files = in_files
-        self._known: dict[str, np.ndarray] = {}
+        self._known: dict[str, NDArray[np.float32]] = {}
         self._lock = threading.Lock()
 
-    def of(self, picture: np.ndarray, encode: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Return the vector (D,) of a picture, float32 (H, W, 3), by `encode` unless it is known."""
+    def of(
+        self, picture: NDArray[np.float32], encode: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """Return the vector (D,) of a picture.
+
+        Args:
+            picture: (H, W, 3), exactly as the network reads it.
+            encode: Computes the vector; called only if the vector is not known.
+        """
         digest = hashlib.sha256(f"{self._network} {picture.shape} {picture.dtype}".encode())
         digest.update(np.ascontiguousarray(picture).data)
         key = digest.hexdigest()
         vector = self._known.get(key)
         if vector is None:
-            vector = _read(_folder() / key) if self._in_files else None
-            if vector is None:
-                vector = encode(picture)
-                # A folder that is not there, full or write-protected: the next run makes the vector again.
-                with contextlib.suppress(OSError):
-                    if self._in_files:
-                        _write(_folder() / key, vector)
+            vector = self._read_or_encode(_folder() / key, picture, encode)
             with self._lock:
-                if len(self._known) >= _KEPT_IN_MEMORY:
+                if len(self._known) >= MAX_IN_MEMORY:
                     del self._known[next(iter(self._known))]
                 self._known[key] = vector
         return vector
 
+    def _read_or_encode(
+        self, path: Path, picture: NDArray[np.float32], encode: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        if not self._in_files:
+            return encode(picture)
+        if (vector := _read(path)) is not None:
+            return vector
+        vector = encode(picture)
+        # If the folder can't be made, is full or write-protected, the next run computes the vector again.
+        with contextlib.suppress(OSError):
+            _write(path, vector)
+        return vector
+
 
 def _folder() -> Path:
-    return store.home() / "vectors"
+    return home() / "vectors"
 
 
-def _read(path: Path) -> np.ndarray | None:
+def _read(path: Path) -> NDArray[np.float32] | None:
+    """Return the vector in a file, None if the file is absent or damaged."""
     try:
         data = path.read_bytes()
     except OSError:
         return None
-    digest, vector = data[:32], data[32:]
+    digest, vector = data[:_HASH_BYTES], data[_HASH_BYTES:]
     return np.frombuffer(vector, "<f4") if hashlib.sha256(vector).digest() == digest else None
 
 
-def _write(path: Path, vector: np.ndarray) -> None:
-    """Write whole or not at all; the oldest files go when there are too many."""
+def _write(path: Path, vector: NDArray[np.float32]) -> None:
+    """Write a vector after its hash, completely or not at all. If there are too many files, delete the oldest ones."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = vector.astype("<f4").tobytes()
     temporary = path.with_name(f".{secrets.token_hex(8)}")
@@ -88,8 +108,8 @@ def _write(path: Path, vector: np.ndarray) -> None:
             temporary.unlink()
         raise
     with os.scandir(path.parent) as entries:
-        # Other processes may delete the same ones.
-        aged = sorted((entry.stat().st_mtime, entry.path) for entry in entries)
-    for _, surplus in aged[: max(0, len(aged) - _KEPT_FILES)]:
+        # Another process may delete the same files at the same time; the caller ignores the OSError.
+        oldest_first = sorted((entry.stat().st_mtime, entry.path) for entry in entries)
+    for _, surplus in oldest_first[: max(0, len(oldest_first) - MAX_FILES)]:
         with contextlib.suppress(OSError):
             os.unlink(surplus)

@@ -1,7 +1,7 @@
-"""VGG feature encoders: VGG-19 itself (Simonyan and Zisserman, arXiv 1409.1556) and our narrow stand-in.
+"""VGG feature encoders: VGG-19 (Simonyan and Zisserman, arXiv 1409.1556) and the embedded, narrower vgg19-slim.
 
-One class serves both: they differ in their kernels, in how pixels are normalised, in what lies beyond the border, and
-in the stand-in's lifts.
+`FeatureEncoder` runs both. They differ in their kernels, in how pixels are normalised, in how the border is padded, and
+in the lifts of vgg19-slim.
 """
 
 from __future__ import annotations
@@ -12,85 +12,94 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stylize.config import VGG19_LAYERS, LayerWeights
 from stylize.errors import WeightsError
+from stylize.networks import vgg19_file
 from stylize.networks.backend import faster_precision, tf
 from stylize.networks.store import LocalWeights
 
 __all__ = ["EncoderWeights", "FeatureEncoder", "content_layers_under", "load_encoder_weights"]
 
-# By eye: under the total variation that VGG-19 needs against its noise, the stand-in loses fine strokes.
+#: Grain of vgg19-slim, chosen by looking at pictures: with the total variation weight that suppresses the noise of
+#: VGG-19's features, pictures under vgg19-slim lose fine strokes.
 _SLIM_GRAIN = 0.5
-# Three tenths of what VGG-19 sees at relu4_2 are lost on the stand-in, and meeting the rest alone smears. What it sees
-# at shallow layers holds edges and faces at little weight (models/vgg19_slim.md).
-_STAND_INS: Mapping[str, Mapping[str, LayerWeights]] = {
+
+#: By network and by layer of VGG-19: the layers that replace it as content layer, and their shares of its weight.
+#: vgg19-slim reproduces only about 70 % of VGG-19's relu4_2, and pictures that match only this part are smeared. The
+#: shallow layers preserve edges and faces at a small weight (models/vgg19_slim.md).
+_CONTENT_SUBSTITUTES: Mapping[str, Mapping[str, LayerWeights]] = {
     "vgg19-slim": {"relu4_2": (("relu2_1", 0.12), ("relu3_1", 0.12), ("relu4_2", 0.45))}
 }
+
+#: Caffe's mean colour of ImageNet (blue, green, red), from 0 to 255.
 _CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
 @dataclass(frozen=True)
 class EncoderWeights:
-    """Kernels (3, 3, in, out) and biases (out,) by the paper's convolution name (`conv4_2`), for RGB in [0, 1]."""
+    """The weights of an encoder for RGB pixels in [0, 1].
 
-    convolutions: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    Attributes:
+        convolutions: Kernel (3, 3, in, out) and bias (out,) by the paper's name of the convolution (`conv4_2`).
+        scale: Pixels are multiplied by `scale`, per channel (RGB), before the first convolution.
+        offset: Then `offset` is added, per channel.
+        edge_padding: Whether the first convolution was trained on pictures whose border pixels are repeated. Such
+            weights need this padding.
+        grain: How much fine grain the features add to a picture, relative to VGG-19. The total variation weight is
+            multiplied by this number.
+        lifts: By layer (`relu4_1`), a matrix (channels, channels) that maps the activation so that its inner products
+            are like VGG-19's.
+    """
+
+    convolutions: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
     scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    """Pixels are multiplied by `scale` and shifted by `offset`, channel by channel, before the first convolution."""
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
     edge_padding: bool = False
-    """Whether the first convolution was trained on pictures whose border is repeated, and knows no other."""
     grain: float = 1.0
-    """How much of a style's fine grain these features ask for, beside VGG-19: smoothing is to be scaled by it."""
-    lifts: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """Per layer (`relu4_1`) a matrix (channels, channels) that takes the activation into its teacher's geometry."""
+    lifts: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 def content_layers_under(network: str, layers: LayerWeights) -> LayerWeights:
-    """Return the layers of a feature network of the registry that hold a scene as VGG-19's `layers` do, and weights.
+    """Return the content layers that preserve a content under a network as VGG-19's layers do.
 
-    For losses relative to their targets, as weights then mean the same at all layers.
+    Under vgg19-slim, several layers replace relu4_2 (see `_CONTENT_SUBSTITUTES`). The shares are only valid for a loss
+    that is relative to its targets, where a weight means the same at every layer.
+
+    Args:
+        network: The name of a feature network.
+        layers: VGG-19's layers and their weights.
     """
+    substitutes = _CONTENT_SUBSTITUTES.get(network, {})
     weights: dict[str, float] = {}
     for name, weight in layers:
-        for layer, share in _STAND_INS.get(network, {}).get(name, ((name, 1.0),)):
+        for layer, share in substitutes.get(name, ((name, 1.0),)):
             weights[layer] = weights.get(layer, 0.0) + weight * share
     return tuple(weights.items())
 
 
 def load_encoder_weights(weights: LocalWeights) -> EncoderWeights:
-    """Read a feature network of the registry from its verified files. Raises WeightsError for a damaged file."""
+    """Read a feature network's weights.
+
+    Raises:
+        WeightsError: The file is damaged.
+    """
     if weights.name == "vgg19":
-        return _vgg19(weights.files[0])
-    return _safetensors(weights.files[0])
+        return _read_vgg19(weights.files[0])
+    return _read_slim(weights.files[0])
 
 
-def _vgg19(path: Path) -> EncoderWeights:
-    # Not by keras.applications, which builds its network first and takes twice as long.
-    import h5py  # type: ignore[import-untyped]
-
-    convolutions = {}
-    try:
-        with h5py.File(path, "r") as file:
-            root = file.get("model_weights", file)
-            for name in (layer.replace("relu", "conv") for layer in VGG19_LAYERS):
-                block, index = name.removeprefix("conv").split("_")
-                layer = root[f"block{block}_conv{index}"]
-                kernel, bias = (np.asarray(layer[weight], np.float32) for weight in layer.attrs["weight_names"])
-                convolutions[name] = (kernel, bias)
-    except (OSError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise WeightsError(
-            f"vgg19: expected Keras' weights without the classifier, received {path.name}, which can't be read "
-            f"({str(error).splitlines()[0]}): run `stylize models verify vgg19`"
-        ) from error
-    # Caffe's convention (BGR, 0 to 255, mean-subtracted), turned round so that everything outside sees RGB.
+def _read_vgg19(path: Path) -> EncoderWeights:
+    convolutions = vgg19_file.read(path)
+    # The file expects BGR. Reversing the input channels of the first kernel makes the encoder expect RGB.
     kernel, bias = convolutions["conv1_1"]
     convolutions["conv1_1"] = (kernel[:, :, ::-1], bias)
     blue, green, red = _CAFFE_MEAN_BGR
     return EncoderWeights(convolutions, scale=(255.0, 255.0, 255.0), offset=(-red, -green, -blue))
 
 
-def _safetensors(path: Path) -> EncoderWeights:
+def _read_slim(path: Path) -> EncoderWeights:
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -110,7 +119,29 @@ def _safetensors(path: Path) -> EncoderWeights:
 
 
 class FeatureEncoder:
-    """Maps RGB pixels in [0, 1] to activations after the ReLU, up to the deepest layer asked for."""
+    """Maps RGB pixels to the activations of chosen layers, each after the ReLU.
+
+    Args:
+        weights: The encoder's weights.
+        layers: The layers whose activations are returned (`relu4_2`). Convolutions after the deepest are left out.
+        pooling: How the encoder halves the picture between blocks.
+        precision: Numeric precision of the convolutions; "auto" chooses the faster one on this machine.
+        edge_padding: Whether the picture's border pixels are repeated for the first convolution. Otherwise, VGG-19 pads
+            with the mean colour, and the optimisation paints a frame against this step in colour. Weights that were
+            trained with edge padding always use it.
+
+    Attributes:
+        layers: The chosen layers, in the order of the forward pass.
+        precision: The precision in use.
+        grain: See `EncoderWeights`.
+        channels: Number of channels of each layer's activation.
+        strides: Pixels between neighbouring positions of each layer's activation.
+        grid_px: The largest stride.
+        reach_px: How far in pixels an activation sees, rounded up to a multiple of `grid_px`.
+
+    Raises:
+        WeightsError: The weights lack a layer.
+    """
 
     def __init__(
         self,
@@ -121,43 +152,24 @@ class FeatureEncoder:
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
         edge_padding: bool = False,
     ) -> None:
-        """Build the encoder cut after the deepest of `layers` (`relu4_2`).
-
-        `edge_padding` repeats the picture's border for the first convolution, as weights that were trained so always
-        do, instead of padding it with the mean colour, whose step at the border the optimisation would otherwise paint
-        a frame against.
-        Raises WeightsError for a layer that these weights do not have.
-        """
-        names = ["conv" + layer.removeprefix("relu") for layer in VGG19_LAYERS]
-        depth = _depth(layers)
-        missing = [name for name in names[:depth] if name not in weights.convolutions]
-        if missing:
-            ends = [layer for layer, name in zip(VGG19_LAYERS, names, strict=True) if name in weights.convolutions][-1]
-            raise WeightsError(
-                f"expected a feature network that reaches {VGG19_LAYERS[depth - 1]}, received one that ends at {ends}: "
-                "choose other layers, or --features vgg19 (`stylize models pull vgg19` downloads it, `stylize models "
-                "add vgg19 PATH` takes a copy that you have)"
-            )
-        if precision == "auto":
-            precision = faster_precision()
+        needed = VGG19_LAYERS[: _depth(layers)]
+        _check_reaches(weights, needed)
         self.layers = tuple(layer for layer in VGG19_LAYERS if layer in layers)
-        self.precision = precision
+        self.precision = faster_precision() if precision == "auto" else precision
         self.grain = weights.grain
-        self._dtype = tf.as_dtype(precision)
+        self._dtype = tf.as_dtype(self.precision)
         self._pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
         self._edge_padding = edge_padding or weights.edge_padding
         self._scale = tf.constant(weights.scale, tf.float32)
         self._offset = tf.constant(weights.offset, tf.float32)
         self._convolutions = [
-            (VGG19_LAYERS[i], *(tf.constant(array, self._dtype) for array in weights.convolutions[names[i]]))
-            for i in range(depth)
+            (layer, *(tf.constant(array, self._dtype) for array in weights.convolutions[_convolution(layer)]))
+            for layer in needed
         ]
         self.channels = {
             layer: int(kernel.shape[-1]) for layer, kernel, _ in self._convolutions if layer in self.layers
         }
-        """Channels of each layer's activation."""
         self.strides, self.grid_px, self.reach_px = _geometry(self.layers)
-        """Each layer's stride, the largest stride, and how far in pixels an activation sees, a multiple of it."""
         self._lifts = {
             layer: tf.constant(matrix[None, None], tf.float32)
             for layer, matrix in weights.lifts.items()
@@ -166,13 +178,19 @@ class FeatureEncoder:
 
     @property
     def activations_per_pixel(self) -> float:
-        """Activations (numbers) that a pixel takes, from the first layer to the deepest."""
-        return sum(kernel.shape[-1] / 4.0 ** (int(layer[len("relu")]) - 1) for layer, kernel, _ in self._convolutions)
+        """Number of activations per pixel of the picture, over all layers up to the deepest."""
+        return sum(
+            int(kernel.shape[-1]) / 4.0 ** (int(layer[len("relu")]) - 1) for layer, kernel, _ in self._convolutions
+        )
 
     def __call__(self, image: Any) -> dict[str, Any]:
-        """Encode float32 (1, H, W, 3) in [0, 1], at least 16 px a side; return (1, h, w, C) by layer name.
+        """Encode a picture.
 
-        Activations are of the encoder's precision, where lifted float32.
+        Args:
+            image: float32 (1, H, W, 3) in [0, 1], at least 16 px a side.
+
+        Returns:
+            By layer, a tensor (1, h, w, C) in the encoder's precision; float32 for a layer with a lift.
         """
         x = image * self._scale + self._offset
         if self._edge_padding:
@@ -187,25 +205,41 @@ class FeatureEncoder:
                 block = layer.split("_")[0]
             padding = "VALID" if index == 0 and self._edge_padding else "SAME"
             x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, padding), bias))
-            if layer in self.layers:
+            if layer in self._lifts:
+                features[layer] = tf.nn.conv2d(tf.cast(x, tf.float32), self._lifts[layer], 1, "VALID")
+            elif layer in self.layers:
                 features[layer] = x
-                if layer in self._lifts:
-                    features[layer] = tf.nn.conv2d(tf.cast(x, tf.float32), self._lifts[layer], 1, "VALID")
         return features
 
 
+def _convolution(layer: str) -> str:
+    """`relu4_2` to `conv4_2`."""
+    return layer.replace("relu", "conv")
+
+
 def _depth(layers: Sequence[str]) -> int:
-    """Return how many convolutions it takes to get to the deepest of `layers`."""
+    """Return the number of convolutions up to the deepest of `layers`."""
     return max(1 + VGG19_LAYERS.index(layer) for layer in layers)
 
 
+def _check_reaches(weights: EncoderWeights, needed: Sequence[str]) -> None:
+    if all(_convolution(layer) in weights.convolutions for layer in needed):
+        return
+    last = [layer for layer in VGG19_LAYERS if _convolution(layer) in weights.convolutions][-1]
+    raise WeightsError(
+        f"expected a feature network that reaches {needed[-1]}, received a network that ends at {last}: "
+        "choose other layers, or the feature network vgg19 (`stylize models pull vgg19` downloads it, "
+        "`stylize models add vgg19 PATH` takes a copy that you have)"
+    )
+
+
 def _geometry(layers: Sequence[str]) -> tuple[dict[str, int], int, int]:
-    """Return each layer's stride, the largest stride, and how far in pixels an activation sees, a multiple of it."""
+    """Return the attributes `strides`, `grid_px` and `reach_px` of an encoder."""
     strides: dict[str, int] = {}
     stride, reach = 1, 0
     for layer in VGG19_LAYERS[: _depth(layers)]:
         if layer.endswith("_1") and layer != "relu1_1":
-            reach += stride  # pooling looks at one more
+            reach += stride  # Pooling reads one more position.
             stride *= 2
         reach += stride
         if layer in layers:

@@ -31,12 +31,11 @@ PATIENCE_MS = 180_000
 SERVE = """
 import sys
 from pathlib import Path
-from stylize.networks import store
+from stylize.networks import local
 from stylize.app.server import serve
 from stylize.config import AppConfig
-from stylize.loaded import Networks
-embedded = Path(sys.argv[2])
-store._embedded_folder = lambda: embedded
+from stylize.networks.loaded import Networks
+local.EMBEDDED = Path(sys.argv[2])
 config = AppConfig(port=int(sys.argv[1]), max_queue=1, max_upload_mb=1, max_megapixels=1, grace_s=1)
 serve(config, Networks(leave_traces=False), browser=False)
 """

@@ -925,7 +925,7 @@ def bare(tmp_path, monkeypatch):
     """A machine without weights and without a network."""
     monkeypatch.setenv("STYLIZE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STYLIZE_OFFLINE", "1")
-    monkeypatch.setattr("stylize.networks.store._embedded_folder", lambda: tmp_path)
+    monkeypatch.setattr("stylize.networks.local.EMBEDDED", tmp_path)
 
 
 def test_models_list(bare):
@@ -972,8 +972,8 @@ def test_models_add_verify_path_remove(bare, tmp_path):
 
 # The embedded feature network, exchanged for a tiny random one.
 PROGRAM = (
-    "import pathlib, sys; from stylize.networks import store; from stylize.cli.main import main; "
-    "folder = pathlib.Path(sys.argv.pop(1)); store._embedded_folder = lambda: folder; main()"
+    "import pathlib, sys; from stylize.networks import local; from stylize.cli.main import main; "
+    "local.EMBEDDED = pathlib.Path(sys.argv.pop(1)); main()"
 )
 
 

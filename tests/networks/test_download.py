@@ -2,112 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
-from stylize.errors import WeightsError
-from stylize.networks import download as downloads
+from made_up_weights import message, tar_gz
+from servers import clear_proxies, serving
+from stylize.networks import download
 from stylize.networks.download import fetch, unpack
 
 BODY = bytes(range(256)) * 40
 MEMBERS = {"model.pb": b"graph", "variables/data": b"numbers" * 100}
-
-
-def tar_gz(members: dict[str, bytes], *extra: tarfile.TarInfo) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-        for info in extra:
-            tar.addfile(info)
-    return buffer.getvalue()
-
-
-class Server(ThreadingHTTPServer):
-    """Answers each path as told; `stalled` paths send half of the body and then wait."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.bodies: dict[str, bytes] = {}
-        self.missing_bytes: dict[str, int] = {}
-        self.redirects: dict[str, str] = {}
-        self.stalled: set[str] = set()
-        self.requests: list[str] = []
-        self.release = threading.Event()
-
-    @property
-    def base(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def handle_error(self, request, client_address):
-        pass  # a client that goes away is part of the tests
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self):
-        self.server.requests.append(self.path)
-        if self.path in self.server.redirects:
-            self.send_response(302)
-            self.send_header("Location", self.server.redirects[self.path])
-            self.end_headers()
-            return
-        if self.path not in self.server.bodies:
-            self.send_error(404)
-            return
-        body = self.server.bodies[self.path]
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body) + self.server.missing_bytes.get(self.path, 0)))
-        self.end_headers()
-        half = len(body) // 2
-        self.wfile.write(body[:half])
-        self.wfile.flush()
-        if self.path in self.server.stalled:
-            self.server.release.wait(30)
-        self.wfile.write(body[half:])
-
-    def log_message(self, format, *args):
-        pass
-
-
-@contextlib.contextmanager
-def serving() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server
-        server.release.set()
-        server.shutdown()
-        thread.join()
-
-
-def clear_proxies(monkeypatch) -> None:
-    for variable in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(variable, raising=False)
-        monkeypatch.delenv(variable.upper(), raising=False)
-
-
-def message(call, *args, **kwargs) -> str:
-    """The one line of the WeightsError that the call must raise."""
-    with pytest.raises(WeightsError) as caught:
-        call(*args, **kwargs)
-    text = str(caught.value)
-    assert text
-    assert "\n" not in text
-    return text
 
 
 @pytest.fixture
@@ -160,18 +69,18 @@ def test_not_found(server, path):
 
 
 def test_too_large(server, path, monkeypatch):
-    monkeypatch.setattr(downloads, "_MAX_BYTES", 700)
+    monkeypatch.setattr(download, "MAX_BYTES", 700)
     assert "is larger than 700 bytes" in message(fetch, f"{server.base}/file", path)
 
 
 def test_stalled(server, path, monkeypatch):
-    monkeypatch.setattr(downloads, "_READ_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(download, "READ_TIMEOUT_S", 0.3)
     server.stalled.add("/file")
     assert "nothing came for 0.3 s" in message(fetch, f"{server.base}/file", path)
 
 
 def test_connection_that_never_comes(server, path, monkeypatch):
-    monkeypatch.setattr(downloads, "_CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(download, "CONNECT_TIMEOUT_S", 0.2)
     release = threading.Event()
     monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: release.wait(10) and [])
     began = time.monotonic()
@@ -210,7 +119,7 @@ def test_only_https_beyond_loopback(server, path):
 # One archive to one folder
 
 
-def unpacked(tmp_path, body: bytes):
+def unpacked(tmp_path: Path, body: bytes) -> Path:
     (tmp_path / "archive").write_bytes(body)
     folder = tmp_path / "a" / "b"
     folder.mkdir(parents=True)
@@ -240,9 +149,9 @@ def link(name: str, kind: bytes) -> tarfile.TarInfo:
         (tar_gz(MEMBERS, link("assets", tarfile.SYMTYPE)), "neither a file nor a folder"),
         (tar_gz(MEMBERS, link("assets", tarfile.LNKTYPE)), "neither a file nor a folder"),
         (tar_gz(MEMBERS, link("null", tarfile.CHRTYPE)), "neither a file nor a folder"),
-        (tar_gz(MEMBERS)[:-30], "not a whole tar.gz"),
-        (b"<html>log in to this network</html>", "not a whole tar.gz"),
-        (b"", "not a whole tar.gz"),
+        (tar_gz(MEMBERS)[:-30], "not a complete tar.gz"),
+        (b"<html>log in to this network</html>", "not a complete tar.gz"),
+        (b"", "not a complete tar.gz"),
     ],
 )
 def test_bad_archive(tmp_path, body, reason):
@@ -256,5 +165,5 @@ def test_archive_that_names_a_file_as_a_folder(tmp_path):
 
 
 def test_archive_that_unpacks_to_too_much(tmp_path, monkeypatch):
-    monkeypatch.setattr(downloads, "_MAX_BYTES", 700)
+    monkeypatch.setattr(download, "MAX_BYTES", 700)
     assert "unpacks to more than 700 bytes" in message(unpacked, tmp_path, tar_gz(MEMBERS))

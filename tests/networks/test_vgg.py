@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -76,7 +74,7 @@ def test_bfloat16_is_close_to_float32():
 
 
 def test_layer_beyond_the_network_is_one_line():
-    with pytest.raises(WeightsError, match=r"reaches relu5_4.*ends at relu5_1.*--features vgg19") as caught:
+    with pytest.raises(WeightsError, match=r"reaches relu5_4.*ends at relu5_1.*feature network vgg19") as caught:
         FeatureEncoder(TINY, ["relu5_4"])
     assert "\n" not in str(caught.value)
 
@@ -101,25 +99,7 @@ def test_vgg19_agrees_with_keras(shared, tmp_path, monkeypatch):
         np.testing.assert_allclose(ours[name], expected, rtol=1e-3, atol=1e-2 * float(np.abs(expected).mean() + 1e-6))
 
 
-@pytest.mark.parametrize(
-    ("flag", "seconds", "chosen"),
-    [(True, 0.5, "bfloat16"), (True, 0.95, "float32"), (True, 1.6, "float32"), (False, 0.5, "float32")],
-)
-@pytest.mark.parametrize("asleep_for", range(9))
-def test_precision_is_chosen_by_a_trial(flag, seconds, chosen, asleep_for, monkeypatch):
-    """bfloat16 must be clearly faster where the CPU has it; where it has not, it isn't even tried."""
-    from stylize.networks import backend as runtime
-
-    # For some milliseconds, half of the cores are asleep: what is timed then takes twice as long.
-    asleep = itertools.chain([2.0] * asleep_for, itertools.repeat(1.0))
-    spent = {"float32": 1.0, "bfloat16": seconds}
-    monkeypatch.setattr(runtime, "has_native_bfloat16", lambda: flag)
-    monkeypatch.setattr(runtime, "_convolution", lambda dtype: dtype.name)
-    monkeypatch.setattr(runtime, "_seconds", lambda name: spent[name] * next(asleep))
-    assert runtime.faster_precision.__wrapped__() == chosen
-
-
-def test_the_stand_in_holds_scenes_by_the_layers_that_it_knows():
+def test_other_content_layers_replace_relu4_2_under_vgg19_slim():
     layers = (("relu3_1", 0.1), ("relu4_2", 1.0))
     assert content_layers_under("vgg19", layers) == layers
     held = dict(content_layers_under("vgg19-slim", layers))

@@ -12,7 +12,7 @@ from stylize.cli.commands.painting import with_run
 from stylize.cli.console import Run, megabytes, table
 from stylize.cli.options import FILE
 from stylize.errors import StylizeError
-from stylize.networks import registry, store
+from stylize.networks import conversion, registry, store
 
 __all__ = ["models"]
 
@@ -110,7 +110,7 @@ def remove(run: Run, name: str) -> None:
 
 def _converted(run: Run, local: store.LocalWeights) -> None:
     """Convert a SavedModel now, rather than at its first use."""
-    if registry.REGISTRY[local.name].archive and store.conversion(local) is None:
+    if registry.REGISTRY[local.name].archive and conversion.find(local) is None:
         from stylize.networks.loaded import load_magenta
 
         load_magenta(local, run.say)

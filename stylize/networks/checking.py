@@ -1,0 +1,118 @@
+"""Recognise a network's files among those that a user adds, and check their contents."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from stylize import files
+from stylize.errors import WeightsError
+from stylize.networks.registry import WeightsFile, WeightsSpec
+
+__all__ = ["check", "copy_saved_model", "is_published", "recognise"]
+
+#: What is copied from a SavedModel's folder. The folder may hold other files, such as the user's other downloads.
+_SAVED_MODEL_PARTS = ("saved_model.pb", "variables", "assets", "fingerprint.pb", "tfhub_module.pb")
+
+_SAVED_MODEL_FILES = ("saved_model.pb", "variables/variables.index", "variables/variables.data-*")
+
+
+def recognise(spec: WeightsSpec, given: Sequence[Path]) -> dict[WeightsFile, Path]:
+    """Find each of the network's files among the given files and in the given folders.
+
+    A file is recognised by its published hash, else by its published name, else by its keyword. The only file of a
+    network may have any name.
+
+    Raises:
+        WeightsError: A file is missing, several different files could be meant, or a given file belongs to nothing.
+    """
+    suffixes = {Path(file.filename).suffix for file in spec.files}
+    inside = [path for folder in given if folder.is_dir() for path in sorted(folder.iterdir())]
+    named = [path for path in given if not path.is_dir()]
+    candidates = named + [path for path in inside if path.suffix in suffixes and path.is_file()]
+    chosen: dict[WeightsFile, Path] = {}
+    for file in spec.files:
+        matches = _matches(file, candidates) or (candidates if len(spec.files) == 1 else [])
+        if not matches:
+            raise WeightsError(f"{file.filename} is not among the given files")
+        if len({files.sha256(str(path)) for path in matches}) > 1:
+            raise WeightsError(f"{', '.join(map(str, matches))} could each be {file.filename}; name one of them")
+        chosen[file] = matches[0]
+    for path in named:
+        if path not in chosen.values():
+            raise WeightsError(f"{path} is none of {', '.join(file.filename for file in spec.files)}")
+    return chosen
+
+
+def _matches(file: WeightsFile, candidates: Sequence[Path]) -> list[Path]:
+    names = (file.filename, PurePosixPath(urlsplit(file.url or "").path).name)
+    return (
+        [path for path in candidates if is_published(file, path)]
+        or [path for path in candidates if path.name in names]
+        or [path for path in candidates if file.keyword and file.keyword in path.name.lower()]
+    )
+
+
+def is_published(file: WeightsFile, path: Path) -> bool:
+    """Whether a file has the published hash; False if no hash is published. Raises OSError."""
+    if file.sha256:
+        return files.sha256(str(path)) == file.sha256
+    return file.md5 is not None and _md5(path) == file.md5
+
+
+def _md5(path: Path) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def copy_saved_model(spec: WeightsSpec, given: Sequence[Path], content: Path) -> bool:
+    """Copy a SavedModel's folder, or unpack its archive, into the folder `content`.
+
+    Returns:
+        Whether the archive has the published hash.
+
+    Raises:
+        WeightsError: Not one path is given, or the archive is damaged.
+        OSError: The files can't be copied.
+    """
+    if len(given) != 1:
+        raise WeightsError(f"expected one SavedModel folder or one tar.gz of it, received {len(given)} paths")
+    if not given[0].is_dir():
+        from stylize.networks.download import unpack
+
+        unpack(given[0], content)
+        return is_published(spec.files[0], given[0])
+    for part in _SAVED_MODEL_PARTS:
+        source = given[0] / part
+        if source.is_dir():
+            shutil.copytree(source, content / part)
+        elif source.exists():
+            shutil.copyfile(source, content / part)
+    return False
+
+
+def check(spec: WeightsSpec, content: Path) -> None:
+    """Check the contents of a network's files in the folder `content`.
+
+    Raises:
+        WeightsError: A file is not of the expected kind.
+    """
+    if spec.archive:
+        for pattern in _SAVED_MODEL_FILES:
+            if not any(path.stat().st_size for path in content.glob(pattern)):
+                raise WeightsError(f"not a SavedModel: {pattern} is missing or empty")
+        return
+    for file in spec.files:
+        path = content / file.filename
+        if path.suffix == ".h5":
+            from stylize.networks import vgg19_file
+
+            vgg19_file.check(path)
+        elif path.suffix == ".tflite" and path.read_bytes()[4:8] != b"TFL3":
+            raise WeightsError(f"the file for {file.filename} is not a TFLite model (no TFL3 at byte 4)")
