@@ -347,7 +347,7 @@ def test_the_curves_cover_time_levels_and_the_level_of_fast(open_report):
     assert total[-1][0] == pytest.approx(100)
     assert all(one[1] < other[1] for one, other in itertools.pairwise(total))  # it falls: y grows
     # The preview's total, 1, is between those of steps 9 and 10, 9/9 and 9/10.
-    level = first.locator(".fast").first.evaluate("line => Number(line.getAttribute('y1'))")
+    level = first.locator("line.preview").first.evaluate("line => Number(line.getAttribute('y1'))")
     assert total[8][1] == pytest.approx(level, abs=0.01)
     assert "Losses. At the end: total 0.231, preview 1;" in first.locator(".plot").get_attribute("aria-label")
 
