@@ -362,6 +362,16 @@ def test_losses_that_are_no_numbers_leave_the_report_standing(open_report):
     assert page.locator(".chart").count() == 1
 
 
+def test_the_label_of_a_short_last_level_stays_on_the_page(open_report):
+    comparison = compared()
+    history = tuple(HistoryEntry(1 if step < 39 else 2, step, step / 39, terms(9 / step)) for step in range(1, 40))
+    refined = dataclasses.replace(comparison.results[1], history=history)
+    page = open_report(dataclasses.replace(comparison, results=(comparison.results[0], refined)), width=320)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    plot, label = (page.locator(place).first.bounding_box() for place in (".plot", ".level.full span"))
+    assert label["x"] + label["width"] <= plot["x"] + plot["width"] + 1
+
+
 @pytest.mark.slow
 def test_the_report_of_a_real_comparison(visit, barriers, tiny_networks, pictures, tmp_path):
     inputs = ["-c", pictures[0], "-s", pictures[1], "--size", "96", "--steps", "30", "-o", tmp_path / "out"]
