@@ -45,7 +45,7 @@ def main() -> None:
     )  # fmt: skip
     refined = comparison.results[1]
     film.add(refined.image, step=len(refined.history), elapsed_s=refined.seconds)
-    film.write(DOCS / "film.webp", most_bytes=650_000, overwrite=True)
+    film.write(DOCS / "film.webp", max_bytes=650_000, overwrite=True)
 
     command = ["stylize", "compare", "-c", scene, "-s", style, "--size", str(args.size)]
     page = report(comparison, film=film, commands=[command, ["stylize", "rerun", "refined.png"]])

@@ -1,4 +1,4 @@
-"""Results in, pages out: the contact sheet that `compare` makes, and sheets of previews. Nothing here writes a file."""
+"""The contact sheet of a comparison: content, styles and every scored picture on one labelled page."""
 
 from __future__ import annotations
 
@@ -9,233 +9,178 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from numpy.typing import NDArray
+
+from stylize.reports.sheet import GREY, INK, PlacedPicture, PlacedText, Sheet, fitted, over_paper, text_width
+from stylize.text import duration
 
 if TYPE_CHECKING:
     from stylize.transfer.results import Comparison, Scored
 
-__all__ = ["contact_sheet", "over_paper", "preview_sheet"]
+__all__ = ["contact_sheet", "layout_comparison"]
 
-_PAPER = (250, 249, 247)
-_INK = (28, 28, 30)
-_GREY = (128, 126, 122)
-#: Width / height that a sheet aims at: the columns are chosen for it.
+#: The number of columns is chosen so that width / height of the sheet comes near this ratio.
 _SHEET_ASPECT = 1.5
-#: Style pictures that share one panel stand this far apart, px.
+#: The distance between style pictures that share one panel, px.
 _MOSAIC_GAP = 6
-_NARROWEST_CAPTION_PX = 240
+#: Panels are at least this wide, px, so that their captions can be read.
+_MIN_PANEL_PX = 240
 
-Colour = tuple[int, int, int]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Panel:
-    """A picture, or the pictures of several styles set together, with what is written under it."""
+    """A picture, or the pictures of several styles in one, and the text below."""
 
-    pixels: np.ndarray  # float32 (H, W, 3) in [0, 1]
+    pixels: NDArray[np.float32]  # (H, W, 3) in [0, 1]
     title: str
     note: str
     numbers: tuple[tuple[str, str], ...] = ()
 
 
-def contact_sheet(comparison: Comparison) -> np.ndarray:
-    """Return one labelled page, float32 (H, W, 3) in [0, 1]: content, style(s) and every scored picture.
+def contact_sheet(comparison: Comparison) -> NDArray[np.float32]:
+    """Return one labelled page with the content, the styles and every scored picture.
 
-    Pictures keep their own pixels and aspect ratios; only styles are resized, to fit a panel as large as the
-    content. Under each scored picture stand its style loss, content loss and SSIM to the content, and, where
-    known, the network and the seconds. Transparent parts show the paper.
+    The content and the scored pictures are copied pixel for pixel. Styles are resized to fit a panel as large as the
+    content. The caption of a scored picture tells its style loss, its content loss and its SSIM to the content, and
+    where they are known the network and the seconds. Transparent parts show the paper.
+
+    Returns:
+        float32 (height, width, 3) in [0, 1].
     """
+    return layout_comparison(comparison).draw()
+
+
+def layout_comparison(comparison: Comparison) -> Sheet:
+    """Return where the pictures and the texts of `contact_sheet` lie."""
     panels = _panels(comparison)
     height = max(panel.pixels.shape[0] for panel in panels)
     width = max(panel.pixels.shape[1] for panel in panels)
-    layout = _Layout.of(width, height, [bool(panel.numbers) for panel in panels])
-
-    page = Image.new("RGB", layout.page, _PAPER)
-    draw = ImageDraw.Draw(page)
-    places = []
+    grid = _Grid.of(width, height, [bool(panel.numbers) for panel in panels])
+    pictures: list[PlacedPicture] = []
+    texts: list[PlacedText] = []
     for index, panel in enumerate(panels):
-        left, top = layout.corner(index)
-        rows, columns = panel.pixels.shape[:2]
-        # Pictures lower than their panel stand on their caption.
-        places.append((top + height - rows, left, rows, columns))
-        _caption(draw, panel, left, top + height + layout.text // 2, layout)
-    _footer(draw, comparison, layout)
-
-    sheet = np.asarray(page, np.float32) / 255
-    for (top, left, rows, columns), panel in zip(places, panels, strict=True):
-        # Set as numbers, after the text: the sheet shows exactly the pixels that were scored.
-        sheet[top : top + rows, left : left + columns] = panel.pixels
-    return sheet
+        left, top = grid.corner(index)
+        # Align the lower edges: a picture that is lower than its panel stays next to its caption.
+        pictures.append(PlacedPicture(panel.pixels, left, top + height - panel.pixels.shape[0]))
+        texts += _caption(panel, left, top + height + grid.size // 2, grid)
+    page_width, page_height = grid.page
+    texts.append(_footer(comparison, grid))
+    return Sheet(page_width, page_height, tuple(pictures), tuple(texts))
 
 
-def over_paper(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Return the picture over the paper where `alpha`, of the same size, has transparency."""
-    if alpha is None or alpha.shape[:2] != pixels.shape[:2]:
-        return pixels
-    opacity = np.asarray(alpha, np.float32).reshape(*pixels.shape[:2], 1)
-    return pixels * opacity + np.array(_PAPER, np.float32) / 255 * (1 - opacity)
-
-
-def preview_sheet(
-    rows: Sequence[tuple[str, Sequence[np.ndarray]]], columns: Sequence[tuple[str, np.ndarray | None]]
-) -> np.ndarray:
-    """Return a labelled table of pictures, float32 (H, W, 3) in [0, 1].
-
-    Args:
-        rows: a label and one picture for each column; those of a row have one size.
-        columns: a label, and where there is one the picture that the column is about, shown above it.
-    """
-    width = max(_NARROWEST_CAPTION_PX // 2, *(pictures[0].shape[1] for _, pictures in rows))
-    text = min(max(round(width / 18), 13), 34)
-    line, gap, margin = round(text * 1.5), round(text * 0.7), text * 2
-    tallest = max(pictures[0].shape[0] for _, pictures in rows)
-    heads = [None if picture is None else _fitted(picture, tallest, width) for _, picture in columns]
-    head_height = max((head.shape[0] for head in heads if head is not None), default=0)
-    row_heights = [pictures[0].shape[0] for _, pictures in rows]
-    page_width = 2 * margin + len(columns) * width + (len(columns) - 1) * gap
-    page_height = 2 * margin + head_height + line + sum(row_heights) + len(rows) * (line + gap) - gap
-    page = Image.new("RGB", (page_width, page_height), _PAPER)
-    draw = ImageDraw.Draw(page)
-    lefts = [margin + index * (width + gap) for index in range(len(columns))]
-    places: list[tuple[int, int, np.ndarray]] = []
-    for left, (label, _), head in zip(lefts, columns, heads, strict=True):
-        if head is not None:
-            places.append((margin + head_height - head.shape[0], left, head))
-        _write(draw, (left, margin + head_height + text), _shortened(label, text, width), text, _INK)
-    top = margin + head_height + line
-    for (label, pictures), height in zip(rows, row_heights, strict=True):
-        places += [(top, left, picture) for left, picture in zip(lefts, pictures, strict=True)]
-        _write(draw, (margin, top + height + text), _shortened(label, text, width), text, _GREY)
-        top += height + line + gap
-    sheet = np.asarray(page, np.float32) / 255
-    for top, left, picture in places:
-        sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return sheet
+# --------------------------------------------------------------------------------------------------------------------
+# Panels
 
 
 def _panels(comparison: Comparison) -> list[_Panel]:
     content = comparison.content
     height, width = content.pixels.shape[:2]
-    alpha = content.alpha
-
-    def seen(pixels: np.ndarray) -> np.ndarray:
-        return over_paper(pixels, alpha)
-
     return [
-        _Panel(seen(content.pixels), "content", f"{width} x {height} px"),
+        _Panel(over_paper(content.pixels, content.alpha), "content", f"{width} x {height} px"),
         _style_panel(comparison, height, width),
-        *(_output_panel(score, seen(score.image)) for score in comparison.scores),
+        *(_output_panel(score, over_paper(score.image, content.alpha)) for score in comparison.scores),
     ]
 
 
-def _output_panel(score: Scored, pixels: np.ndarray) -> _Panel:
+def _output_panel(score: Scored, pixels: NDArray[np.float32]) -> _Panel:
     notes = [" + ".join(network.name for network in score.networks)]
     if score.seconds is not None:
-        notes.append(_duration(score.seconds))
+        notes.append(duration(score.seconds))
     numbers = (
-        ("style loss", _short(score.style_loss)),
-        ("content loss", _short(score.content_loss)),
+        ("style loss", f"{score.style_loss:.3g}"),
+        ("content loss", f"{score.content_loss:.3g}"),
         ("SSIM", f"{score.ssim:.3f}"),
     )
     return _Panel(pixels, score.label, " · ".join(filter(None, notes)), numbers)
 
 
 def _style_panel(comparison: Comparison, height: int, width: int) -> _Panel:
-    """Return the style pictures together in a panel no larger than `height` x `width`."""
+    """Return the style pictures in one panel of at most `height` x `width` px."""
     pictures = [picture.pixels for picture, _ in comparison.styles]
     weights = [weight for _, weight in comparison.styles]
     if len(pictures) == 1:
         name = PurePath(comparison.styles[0][0].path or "").name
-        return _Panel(_fitted(pictures[0], height, width), "style", name)
+        return _Panel(fitted(pictures[0], height, width), "style", name)
     total = sum(weights)
     note = " + ".join(f"{weight / total:.0%}" for weight in weights)
     return _Panel(_mosaic(pictures, height, width), "styles", note)
 
 
-def _mosaic(pictures: Sequence[np.ndarray], height: int, width: int) -> np.ndarray:
-    """Return the pictures in the grid that shows the most of them, on paper, at most `height` x `width`."""
-    best: list[tuple[int, int, np.ndarray]] = []
+def _mosaic(pictures: Sequence[NDArray[np.float32]], height: int, width: int) -> NDArray[np.float32]:
+    """Return the pictures in a grid of at most `height` x `width` px that shows them as large as possible."""
+    best: list[PlacedPicture] = []
     best_area = -1
     for columns in range(1, len(pictures) + 1):
         rows = math.ceil(len(pictures) / columns)
         cell_height = max((height - _MOSAIC_GAP * (rows - 1)) // rows, 1)
         cell_width = max((width - _MOSAIC_GAP * (columns - 1)) // columns, 1)
         placed = [
-            (
-                index // columns * (cell_height + _MOSAIC_GAP),
-                index % columns * (cell_width + _MOSAIC_GAP),
-                _fitted(picture, cell_height, cell_width),
+            PlacedPicture(
+                fitted(picture, cell_height, cell_width),
+                left=index % columns * (cell_width + _MOSAIC_GAP),
+                top=index // columns * (cell_height + _MOSAIC_GAP),
             )
             for index, picture in enumerate(pictures)
         ]
-        area = sum(pixels.shape[0] * pixels.shape[1] for _, _, pixels in placed)
+        area = sum(each.pixels.shape[0] * each.pixels.shape[1] for each in placed)
         if area > best_area:
             best, best_area = placed, area
-    bottom = max(top + pixels.shape[0] for top, _, pixels in best)
-    right = max(left + pixels.shape[1] for _, left, pixels in best)
-    panel = np.empty((bottom, right, 3), np.float32)
-    panel[:] = np.array(_PAPER, np.float32) / 255
-    for top, left, pixels in best:
-        panel[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
-    return panel
+    _, _, rights, bottoms = zip(*(each.box for each in best), strict=True)
+    return Sheet(max(rights), max(bottoms), tuple(best), ()).draw()
 
 
-def _fitted(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return the picture at the largest size that fits `height` x `width`, aspect ratio kept."""
-    rows, columns = pixels.shape[:2]
-    scale = min(height / rows, width / columns)
-    size = max(round(columns * scale), 1), max(round(rows * scale), 1)
-    if size == (columns, rows):
-        return pixels
-    image = Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))
-    return np.asarray(image.resize(size, Image.Resampling.LANCZOS), np.float32) / 255
+# --------------------------------------------------------------------------------------------------------------------
+# Places on the page
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """Where panels stand, in px. Text grows with the panels, so that a sheet reads the same at every size."""
+class _Grid:
+    """Where panels lie, in px. The font size grows with the panels, so that a sheet looks alike at every size."""
 
     width: int
-    """Of a panel's caption, at least that of its picture."""
+    """Of a panel; at least that of its picture."""
     picture_height: int
     numbered: tuple[bool, ...]
-    """Per panel, whether numbers stand under its title."""
+    """Per panel, whether its caption has numbers."""
     columns: int
-    text: int
-    """Size of the numbers; all other lengths follow from it."""
+    size: int
+    """Of the font of the numbers; all other lengths follow from this one."""
 
     @classmethod
-    def of(cls, width: int, height: int, numbered: Sequence[bool]) -> _Layout:
-        """Return the layout of panels of `width` x `height` that is nearest to the sheet's aspect ratio."""
-        caption_width = max(width, _NARROWEST_CAPTION_PX)
-        text = min(max(round(caption_width / 22), 14), 34)
-        layouts = [
-            cls(caption_width, height, tuple(numbered), columns, text) for columns in range(1, len(numbered) + 1)
-        ]
+    def of(cls, width: int, height: int, numbered: Sequence[bool]) -> _Grid:
+        """Return the grid for pictures of `width` x `height` px that comes nearest to the sheet's aspect ratio."""
+        width = max(width, _MIN_PANEL_PX)
+        size = min(max(round(width / 22), 14), 34)
+        grids = [cls(width, height, tuple(numbered), columns, size) for columns in range(1, len(numbered) + 1)]
 
-        def misfit(layout: _Layout) -> float:
-            page_width, page_height = layout.page
-            empty = -len(numbered) % layout.columns
-            return abs(math.log(page_width / page_height / _SHEET_ASPECT)) + empty
+        def misfit(grid: _Grid) -> float:
+            page_width, page_height = grid.page
+            empty_cells = -len(numbered) % grid.columns
+            return abs(math.log(page_width / page_height / _SHEET_ASPECT)) + empty_cells
 
-        return min(layouts, key=misfit)
+        return min(grids, key=misfit)
 
     @property
     def gap(self) -> int:
-        """Between panels."""
-        return round(self.text * 1.6)
+        """The distance between panels."""
+        return round(self.size * 1.6)
 
     @property
     def margin(self) -> int:
-        """Around all panels."""
-        return self.text * 2
+        """The distance from the panels to the edge of the page."""
+        return self.size * 2
+
+    @property
+    def note_size(self) -> int:
+        """The font size of notes."""
+        return round(self.size * 0.82)
 
     @property
     def page(self) -> tuple[int, int]:
         """Width and height, with two lines for the footer."""
         width = 2 * self.margin + self.columns * self.width + (self.columns - 1) * self.gap
         height = 2 * self.margin + sum(self._row_heights()) - self.gap
-        return width, height + 2 * self.text
+        return width, height + 2 * self.size
 
     def corner(self, index: int) -> tuple[int, int]:
         """Return left and top of a panel."""
@@ -246,60 +191,30 @@ class _Layout:
         )
 
     def _row_heights(self) -> list[int]:
-        """Return the height of each row, with its captions and the gap below."""
+        """Return the height of each row with its captions and the gap below."""
         rows = [self.numbered[at : at + self.columns] for at in range(0, len(self.numbered), self.columns)]
         lines = [5.2 if any(row) else 2.2 for row in rows]
-        return [self.picture_height + round(self.text * count) + self.gap for count in lines]
+        return [self.picture_height + round(self.size * count) + self.gap for count in lines]
 
 
-def _caption(draw: ImageDraw.ImageDraw, panel: _Panel, left: int, top: int, layout: _Layout) -> None:
-    """Write the title, the note against the right edge, and the numbers in three columns below."""
-    width, text = layout.width, layout.text
-    small = round(text * 0.82)
-    title_size = round(text * 1.2)
+def _caption(panel: _Panel, left: int, top: int, grid: _Grid) -> list[PlacedText]:
+    """Return the title on the left, the note on the right, and the numbers in three columns below."""
+    width, size, small = grid.width, grid.size, grid.note_size
+    title_size = round(size * 1.2)
     baseline = top + title_size
-    note = _shortened(panel.note, small, round(width * 0.6))
-    room = width - (_length(note, small) + text if note else 0)
-    _write(draw, (left, baseline), _shortened(panel.title, title_size, room), title_size, _INK)
-    _write(draw, (left + width, baseline), note, small, _GREY, anchor="rs")
+    shortened = PlacedText.shortened(panel.note, 0, 0, small, GREY, max_width=round(width * 0.6)).text
+    note = PlacedText(shortened, left + width, baseline, small, GREY, from_right=True)
+    room = width - (text_width(note.text, small) + size if note.text else 0)
+    texts = [PlacedText.shortened(panel.title, left, baseline, title_size, INK, max_width=room), note]
     for column, (name, value) in enumerate(panel.numbers):
         x = left + round(width * column * 0.36)
-        _write(draw, (x, baseline + round(text * 1.6)), name, small, _GREY)
-        _write(draw, (x, baseline + round(text * 2.8)), value, text, _INK)
+        texts.append(PlacedText(name, x, baseline + round(size * 1.6), small, GREY))
+        texts.append(PlacedText(value, x, baseline + round(size * 2.8), size, INK))
+    return texts
 
 
-def _footer(draw: ImageDraw.ImageDraw, comparison: Comparison, layout: _Layout) -> None:
+def _footer(comparison: Comparison, grid: _Grid) -> PlacedText:
     note = f"Losses under {comparison.features.name}: lower is closer. SSIM to the content: 1 is alike."
-    size = round(layout.text * 0.82)
-    width, height = layout.page
-    note = _shortened(note, size, width - 2 * layout.margin)
-    _write(draw, (layout.margin, height - layout.margin), note, size, _GREY)
-
-
-def _write(
-    draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, colour: Colour, anchor: str = "ls"
-) -> None:
-    draw.text(at, text, fill=colour, font=ImageFont.load_default(size), anchor=anchor)
-
-
-def _length(text: str, size: int) -> int:
-    return math.ceil(ImageFont.load_default(size).getlength(text))
-
-
-def _shortened(text: str, size: int, width: int) -> str:
-    """Return the text, its end cut and marked when it is wider than `width` px."""
-    if _length(text, size) <= width:
-        return text
-    while text and _length(text + "…", size) > width:
-        text = text[:-1]
-    return text + "…"
-
-
-def _short(number: float) -> str:
-    return f"{number:.3g}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+    width, height = grid.page
+    max_width = width - 2 * grid.margin
+    return PlacedText.shortened(note, grid.margin, height - grid.margin, grid.note_size, GREY, max_width=max_width)

@@ -6,11 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
-from PIL import ImageFont
 
 from stylize.images.picture import Picture
-from stylize.reports import contact_sheet as contact_sheet_module
-from stylize.reports.contact_sheet import contact_sheet, preview_sheet
+from stylize.reports.contact_sheet import contact_sheet, layout_comparison
 from stylize.transfer.results import Comparison, NetworkUse, Scored
 
 FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "0" * 64})
@@ -88,25 +86,14 @@ def test_a_style_keeps_its_aspect_ratio(height, width):
 
 @pytest.mark.parametrize(("height", "width"), [(96, 160), (1, 1), (1024, 700)])
 @pytest.mark.parametrize("labels", [("fast", "refined"), ("an endless name " * 9, "b.png", "c.png")])
-def test_text_stands_free_of_pictures_and_of_other_text(height, width, labels, monkeypatch):
-    boxes = []
-    write = contact_sheet_module._write
-
-    def spy(draw, at, text, size, colour, anchor="ls"):
-        if text:
-            boxes.append(draw.textbbox(at, text, font=ImageFont.load_default(size), anchor=anchor))
-        write(draw, at, text, size, colour, anchor)
-
-    monkeypatch.setattr("stylize.reports.contact_sheet._write", spy)
-    compared = comparison(height, width, labels=labels)
-    sheet = contact_sheet(compared)
-    for picture in (compared.content.pixels, *(score.image for score in compared.scores)):
-        top, left = find(sheet, picture)
-        boxes.append((left, top, left + width, top + height))
+def test_text_stands_free_of_pictures_and_of_other_text(height, width, labels):
+    sheet = layout_comparison(comparison(height, width, labels=labels))
+    assert [text.text for text in sheet.texts if text.text == "SSIM"] == ["SSIM"] * len(labels)
+    boxes = [text.box for text in sheet.texts if text.text] + [picture.box for picture in sheet.pictures]
     for one, other in itertools.combinations(boxes, 2):
         apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
         assert apart, f"{one} and {other} overlap"
-    assert all(left >= 0 and top >= 0 and right <= sheet.shape[1] and bottom <= sheet.shape[0]
+    assert all(left >= 0 and top >= 0 and right <= sheet.width and bottom <= sheet.height
                for left, top, right, bottom in boxes)  # fmt: skip
 
 
@@ -149,35 +136,3 @@ def test_transparent_parts_show_the_paper():
 
 def test_the_sheet_is_the_same_every_time():
     np.testing.assert_array_equal(contact_sheet(comparison(64, 64)), contact_sheet(comparison(64, 64)))
-
-
-@pytest.mark.parametrize("shapes", [[(64, 96)], [(64, 96), (96, 64), (40, 300)], [(1, 1)], [(300, 8)]])
-@pytest.mark.parametrize("headed", [True, False])
-def test_a_preview_sheet_shows_every_picture_and_label_apart(shapes, headed, monkeypatch):
-    boxes = []
-    write = contact_sheet_module._write
-
-    def spy(draw, at, text, size, colour, anchor="ls"):
-        if text:
-            left, top, right, bottom = ImageFont.load_default(size).getbbox(text, anchor=anchor)
-            boxes.append((at[0] + left, at[1] + top, at[0] + right, at[1] + bottom))
-        write(draw, at, text, size, colour, anchor)
-
-    monkeypatch.setattr("stylize.reports.contact_sheet._write", spy)
-    rows = [
-        (f"content {row} with a long name", [noise(*shape, seed=10 * row + column) for column in range(3)])
-        for row, shape in enumerate(shapes)
-    ]
-    columns = [("", None)] + [
-        (f"style {index}", noise(50 + 90 * index, 70, 99) if headed else None) for index in (0, 1)
-    ]
-    sheet = preview_sheet(rows, columns)
-    assert len(boxes) == len(rows) + 2
-    for _, pictures in rows:
-        for picture in pictures:
-            top, left = find(sheet, picture)
-            boxes.append((left, top, left + picture.shape[1], top + picture.shape[0]))
-    for one, other in itertools.combinations(boxes, 2):
-        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1], (one, other)
-    assert all(left >= 0 and top >= 0 and right <= sheet.shape[1] and bottom <= sheet.shape[0]
-               for left, top, right, bottom in boxes)  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from PIL import Image
 
 from samples import painting
 from stylize.errors import ImageError, OptionError, StylizeError
-from stylize.reports import film
-from stylize.reports.film import SUFFIXES, Film, check_film
+from stylize.reports.film import Film
+from stylize.reports.film_formats import SUFFIXES, check_film
 
 STILLS = [suffix for suffix in SUFFIXES if suffix != ".mp4"]
 
@@ -46,14 +47,14 @@ def shots(path):
 
 
 def test_the_first_and_the_newest_stay_and_memory_is_bounded():
-    film = fading(np.linspace(0, 1, 500), frames=12)
+    film = fading(np.linspace(0, 1, 500), max_frames=12)
     assert len(film.frames) == 12
     assert (film.frames[0].step, film.frames[-1].step) == (0, 499)
 
 
 def test_pictures_are_kept_by_change_and_not_by_step():
     # Nothing happens for 400 steps, then everything in 20.
-    film = fading([0.0] * 400 + list(np.linspace(0.05, 1, 20)), frames=12)
+    film = fading([0.0] * 400 + list(np.linspace(0.05, 1, 20)), max_frames=12)
     assert sum(frame.step >= 400 for frame in film.frames) >= 10
     steps = [one.change(other) for one, other in zip(film.frames, film.frames[1:], strict=False)]
     assert max(steps) < 4 * 255 / 12
@@ -62,7 +63,7 @@ def test_pictures_are_kept_by_change_and_not_by_step():
 @settings(max_examples=30, deadline=None)
 @given(levels=st.lists(st.floats(0, 1, width=32), min_size=1, max_size=60), frames=st.integers(2, 9))
 def test_frames_are_a_subsequence_with_both_ends(levels, frames):
-    kept = fading(levels, frames=frames).frames
+    kept = fading(levels, max_frames=frames).frames
     steps = [frame.step for frame in kept]
     assert steps == sorted(set(steps))
     assert (steps[0], steps[-1]) == (0, len(levels) - 1)
@@ -97,7 +98,7 @@ def test_stages_are_evenly_spaced_by_change():
 
 def test_a_film_has_room_for_two():
     with pytest.raises(OptionError, match="at least 2 frames, received 1"):
-        Film(frames=1)
+        Film(max_frames=1)
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -170,7 +171,7 @@ def test_too_many_bytes_and_it_is_made_smaller(tmp_path):
     film = Film()
     for _ in range(4):
         film.add(random.random((300, 450, 3), np.float32))
-    film.write(tmp_path / "film.apng", most_bytes=400_000)
+    film.write(tmp_path / "film.apng", max_bytes=400_000)
     assert 100_000 < (tmp_path / "film.apng").stat().st_size <= 400_000
     height, width = shots(tmp_path / "film.apng")[0][0].shape[:2]
     assert width / height == pytest.approx(1.5, abs=0.05)
@@ -215,7 +216,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
             file.write(data[: len(data) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(film.Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(ImageError, match="could not be written: No space left"):
         fading([0, 1]).write(tmp_path / "film.webp")
     assert list(tmp_path.iterdir()) == []

@@ -347,7 +347,7 @@ def test_the_curves_cover_time_levels_and_the_level_of_fast(open_report):
     assert total[-1][0] == pytest.approx(100)
     assert all(one[1] < other[1] for one, other in itertools.pairwise(total))  # it falls: y grows
     # The preview's total, 1, is between those of steps 9 and 10, 9/9 and 9/10.
-    level = first.locator(".fast").first.evaluate("line => Number(line.getAttribute('y1'))")
+    level = first.locator("line.preview").first.evaluate("line => Number(line.getAttribute('y1'))")
     assert total[8][1] == pytest.approx(level, abs=0.01)
     assert "Losses. At the end: total 0.231, preview 1;" in first.locator(".plot").get_attribute("aria-label")
 
@@ -360,6 +360,16 @@ def test_losses_that_are_no_numbers_leave_the_report_standing(open_report):
     scores = tuple(dataclasses.replace(each, losses=bad, style_loss=float("nan")) for each in comparison.scores)
     page = open_report(dataclasses.replace(comparison, results=(comparison.results[0], refined), scores=scores))
     assert page.locator(".chart").count() == 1
+
+
+def test_the_label_of_a_short_last_level_stays_on_the_page(open_report):
+    comparison = compared()
+    history = tuple(HistoryEntry(1 if step < 39 else 2, step, step / 39, terms(9 / step)) for step in range(1, 40))
+    refined = dataclasses.replace(comparison.results[1], history=history)
+    page = open_report(dataclasses.replace(comparison, results=(comparison.results[0], refined)), width=320)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    plot, label = (page.locator(place).first.bounding_box() for place in (".plot", ".level.full span"))
+    assert label["x"] + label["width"] <= plot["x"] + plot["width"] + 1
 
 
 @pytest.mark.slow

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from samples import painting
-from stylize.reports import terminal
-from stylize.reports.terminal import colors, draw, half_blocks
+from stylize.reports.terminal import color_support, draw, half_blocks
 
 CELL = re.compile(r"(?:\x1b\[38;(2;\d+;\d+;\d+|5;\d+);48;(2;\d+;\d+;\d+|5;\d+)m)?▀")
 
@@ -61,7 +60,7 @@ def test_256_colours_are_near():
 
 def test_without_colours_light_is_dense():
     ramp = np.repeat(np.linspace(0, 1, 10, dtype=np.float32)[None, :, None], 3, axis=2).repeat(2, axis=0)
-    assert half_blocks(ramp, "none") == terminal._RAMP
+    assert half_blocks(ramp, "none") == " .:-=+*#%@"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +77,7 @@ def test_without_colours_light_is_dense():
     ],
 )
 def test_what_a_terminal_can_show(environment, encoding, expected):
-    assert colors(environment, encoding) == expected
+    assert color_support(environment, encoding) == expected
 
 
 class Window(io.TextIOWrapper):
@@ -123,7 +122,7 @@ def test_a_library_draws_where_the_terminal_knows_sixel(tmp_path):
     import termios
 
     code = (
-        "import numpy as np, sys; from stylize.terminal import draw;"
+        "import numpy as np, sys; from stylize.reports.terminal import draw;"
         "draw([np.full((40, 60, 3), 0.5, np.float32)] * 2, sys.stderr)"
     )
     terminal_end, end = pty.openpty()

@@ -62,7 +62,7 @@ def compare(
 ) -> None:  # fmt: skip
     """Paint both ways and show them side by side, with numbers; or score finished pictures.
 
-    The folder receives fast.png, refined.png, sheet.png, metrics.json, and contact_sheet.html to look at it all in a
+    The folder receives fast.png, refined.png, sheet.png, metrics.json, and report.html to look at it all in a
     browser. With --image, only the numbers are printed, unless a folder is named for the last three.
     """
     config = refine_config_of(preset, options)
@@ -83,7 +83,7 @@ def compare(
 
 
 def _files_of_comparison(*, painted: bool) -> list[str]:
-    return [*(["fast.png", "refined.png"] if painted else []), "sheet.png", "metrics.json", "contact_sheet.html"]
+    return [*(["fast.png", "refined.png"] if painted else []), "sheet.png", "metrics.json", "report.html"]
 
 
 def _compare(
@@ -118,8 +118,8 @@ def _compare(
                 folder.rmdir()  # only if nothing is in it
             raise
     run.show(_score_table(comparison))
-    run.say(f"to look at it: {folder / 'contact_sheet.html'}")
-    run.result({"output": folder, "report": folder / "contact_sheet.html", **metrics}, str(folder))
+    run.say(f"to look at it: {folder / 'report.html'}")
+    run.result({"output": folder, "report": folder / "report.html", **metrics}, str(folder))
 
 
 def _write_comparison(comparison: Comparison, metrics: Mapping[str, Any], folder: Path, *, overwrite: bool) -> None:
@@ -154,7 +154,7 @@ def _write_report(
     if command[0] == "compare":
         command = [*command, *arguments_of(config)]
     commands = [["stylize", *map(str, command)], *again]
-    _write_text(folder / "contact_sheet.html", html.report(comparison, film=film, commands=commands))
+    _write_text(folder / "report.html", html.report(comparison, film=film, commands=commands))
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -247,7 +247,8 @@ class _Sheet(_Work):
         """Paint all pictures and write the sheet."""
         from stylize.images.resizing import resized
         from stylize.images.writing import encode, write_image
-        from stylize.reports.contact_sheet import over_paper, preview_sheet
+        from stylize.reports.preview_sheet import preview_sheet
+        from stylize.reports.sheet import over_paper
         from stylize.transfer.fast import fast
 
         began = time.perf_counter()

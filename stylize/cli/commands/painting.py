@@ -188,7 +188,7 @@ class Painting:
                 raise OptionError(f"output {path}: expected a file of its own, received the name of another output")
             _check_free(path, inputs, overwrite=overwrite)
         if self.animation is not None:
-            from stylize.reports.film import check_film
+            from stylize.reports.film_formats import check_film
 
             check_film(self.animation, overwrite=overwrite)
         if self.plot is not None:
