@@ -148,7 +148,7 @@ def run_refine(
     on_start, on_iterate = _as_results(inputs, config, on_start, on_iterate)
     if on_start is not None:
         on_start(start)
-    photos = [resized(inputs.content_pixels, *level_size(inputs.size, level)) for level in levels]
+    photos = [resized(inputs.content_pixels, *level_size(inputs.size, level.long_side_px)) for level in levels]
     loss_at = level_losses(inputs, config, surroundings.networks, loss, tiling)
     image, history, checkpoint = optimize(
         start,
