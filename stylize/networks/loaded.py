@@ -195,7 +195,7 @@ def load_magenta(found: LocalWeights, on_message: OnMessage | None = None) -> St
             on_message(f"converting {found.name} to LiteRT, once, so that it starts quicker from now on")
         # Where the folder cannot be written to, the SavedModel serves.
         with contextlib.suppress(WeightsError):
-            kept = conversion.keep((found, functools.partial(convert, saved_model))
+            kept = conversion.keep(found, functools.partial(convert, saved_model))
         if on_message is not None and kept is not None and kept.path is None:
             on_message(f"{found.name} goes on as a SavedModel: {kept.detail}")
     if kept is not None and kept.path is not None:

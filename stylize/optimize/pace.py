@@ -1,4 +1,8 @@
-"""What a step takes at each size, measured on the way."""
+"""What a step costs at each size, measured during the run. The schedule plans a time budget with these costs.
+
+The model is a straight line: a step at a level of p pixels takes a + b p seconds. The fixed cost a is the time to start
+a step, the cost b a pixel is the time of the network. The line goes through the median times of two levels.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +13,29 @@ from collections.abc import Mapping, Sequence
 from stylize.optimize.progress import HistoryEntry
 from stylize.optimize.pyramid import PyramidLevel
 
-__all__ = ["FEWEST_STEPS", "TARGETS_STEPS", "Pace", "step_costs"]
+__all__ = ["TARGETS_STEPS", "Pace", "step_costs"]
 
-# Fewer are not worth a level's targets. At five and its targets, half a step is within a tenth of the budget.
-FEWEST_STEPS = 5
-
-# As the machine is now, not as it was.
+# Only the newest steps of a level count, because the speed of the machine changes when other programs run.
 _NEWEST_STEPS = 20
 
-# Until two levels are measured: the pixels that cost as much as what a step costs at any size, on two cores.
+# The guess a / b until two levels are measured: the number of pixels that cost as much as the fixed part. Measured on
+# two cores.
 _STEP_PX = 10_000
 
-#: Until two levels are measured: the steps that cost as much as the making of a level's targets.
+#: The guess until two levels are measured: making a level's targets costs as much as this number of steps.
 TARGETS_STEPS = 2.0
 
 
 class Pace:
-    """What a step takes at each level, by the steps so far: a fixed cost, and one for every pixel.
+    """What a step costs at each level, by the steps so far.
 
-    A level's first step is no measure: its time also holds the making of targets, and in a run's first levels the
-    tracing of graphs.
+    The first step of a level is not measured as a step: its time includes the making of the targets, and at the first
+    levels of a run the tracing of graphs.
     """
 
     def __init__(self, levels: Sequence[PyramidLevel], history: Sequence[HistoryEntry]) -> None:
         self.known = False
-        """Whether a step was measured; until then, nothing must be asked for."""
+        """Whether a step was measured. Until then, `step_s` and `targets_s` have no meaning."""
         self._pixels = [level.long_side_px**2 for level in levels]
         self._steps_s: dict[int, deque[float]] = {}
         self._first_steps_s: dict[int, float] = {}
@@ -42,7 +44,7 @@ class Pace:
         self._newest: HistoryEntry | None = None
         for entry in history:
             self.add(entry)
-        # What lies between these and the next one was no step.
+        # The time from the end of this history to the next step is a pause, and not a step.
         self._newest = None
 
     def add(self, entry: HistoryEntry) -> None:
@@ -57,22 +59,22 @@ class Pace:
         self._steps_s.setdefault(index, deque(maxlen=_NEWEST_STEPS)).append(seconds)
         self.known = True
         typical_s = {level: statistics.median(steps_s) for level, steps_s in self._steps_s.items()}
-        self._draw_line(typical_s)
+        self._fit_line(typical_s)
         measured = [first_s / typical_s[at] - 1 for at, first_s in self._first_steps_s.items() if at in typical_s]
         if len(measured) > 1:
-            # The lesser of the last two, since one of them may have traced a graph.
+            # One of the last two levels may have traced a graph: take the smaller number.
             self._targets_steps = min(measured[-2:])
 
     def step_s(self, index: int) -> float:
-        """Return the seconds of a step."""
+        """Return the seconds of a step at the level `index`."""
         return self._fixed_s + self._pixel_s * self._pixels[index]
 
     def targets_s(self, index: int) -> float:
-        """Return the seconds that the making of a level's targets takes."""
+        """Return the seconds that the targets of the level `index` take."""
         return self._targets_steps * self.step_s(index)
 
-    def _draw_line(self, typical_s: Mapping[int, float]) -> None:
-        """Through the coarsest and the newest level that were measured: far apart, and as the machine is now."""
+    def _fit_line(self, typical_s: Mapping[int, float]) -> None:
+        """Fit the line to the coarsest and the newest level: they are far apart, and the newest shows the speed now."""
         coarsest, newest = min(typical_s), max(typical_s)
         seconds, pixels = typical_s[newest], self._pixels[newest]
         if coarsest == newest:
@@ -83,9 +85,15 @@ class Pace:
 
 
 def step_costs(slope: float, pixels: int, seconds: float) -> tuple[float, float]:
-    """Return what a step costs at any size, and what a pixel does, of a step that was measured and a slope: seconds.
+    """Return the costs of a step, with neither below 0: a measured slope may be wrong when other programs run.
 
-    Other programs come and go, but neither a pixel nor a step as such costs less than nothing.
+    Args:
+        slope: measured seconds a pixel.
+        pixels: the number of pixels of a measured step.
+        seconds: the time of this step.
+
+    Returns:
+        The fixed cost in seconds, and the cost in seconds a pixel.
     """
     pixel_s = min(max(slope, 0.0), seconds / pixels)
     return seconds - pixel_s * pixels, pixel_s

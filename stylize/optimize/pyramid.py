@@ -49,9 +49,9 @@ def pyramid_levels(
     return tuple(PyramidLevel(size, each if index else each + left) for index, size in enumerate(sizes))
 
 
-def level_size(size: tuple[int, int], level: PyramidLevel) -> tuple[int, int]:
-    """Return the (height, width) in px of an output of `size` (height, width) at one level of the pyramid."""
-    height, width = size_for_long_side(*size, level.long_side_px)
+def level_size(size: tuple[int, int], long_side_px: int) -> tuple[int, int]:
+    """Return the (height, width) in px of an output of `size` (height, width) at a level of the pyramid."""
+    height, width = size_for_long_side(*size, long_side_px)
     # Smaller pictures would have no positions left in the deeper layers of the network.
     return max(SMALLEST_PX, height), max(SMALLEST_PX, width)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -70,15 +71,11 @@ def optimize(
     began = (clock() if started_at is None else started_at) - (resume_from.elapsed_s if resume_from else 0.0)
     context = context or RunContext("", (photos[-1].shape[0], photos[-1].shape[1]), {})
     run = _Run(levels, config, context, resume_from, now_s=lambda: clock() - began, on_message=on_message)
-
-    def at_size(photo: NDArray[np.float32], pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        return at_size_of(photo, pixels, photos, keep_detail=config.loss.content_weight > 0)
-
-    pixels = start if resume_from is None else resume_from.pixels
-    first = 0 if resume_from is None else resume_from.level - 1
+    at_size = functools.partial(at_size_of, photos=photos, keep_detail=config.loss.content_weight > 0)
+    pixels, first = (start, 0) if resume_from is None else (resume_from.pixels, resume_from.level - 1)
     for index in range(first, len(levels)):
-        settings = optimization_at(index, config.optimization)
-        optimizer = _OPTIMIZERS[settings.optimizer](at_size(photos[index], pixels), settings)
+        # A new size: enlarge the picture with the detail of the photo, and begin a new optimiser (see pyramid.py).
+        optimizer = _make_optimizer(at_size(photos[index], pixels), optimization_at(index, config.optimization))
         if resume_from is not None and index == first:
             optimizer.restore(resume_from.state)
         loss = loss_at(index)
@@ -95,12 +92,11 @@ def optimize(
     return at_size(photos[-1], pixels), tuple(run.history), None
 
 
-_OPTIMIZERS: Mapping[str, Callable[[NDArray[np.float32], OptimizationConfig], Optimizer]] = {
-    "lbfgs": LBFGS,
-    "adam": Adam,
-}
+def _make_optimizer(start: NDArray[np.float32], config: OptimizationConfig) -> Optimizer:
+    return LBFGS(start, config) if config.optimizer == "lbfgs" else Adam(start, config)
 
-# So many losses in a row that are not finite end a run: by then, the optimiser's steps are as good as zero.
+
+# The run ends after so many losses in a row that are not finite. By then, the optimiser's steps are almost zero.
 _MAX_FAILURES = 10
 
 
@@ -165,6 +161,6 @@ class _Run:
             self._on_message("the loss was not finite: back to the last good picture, with a smaller step")
         if self._failures >= _MAX_FAILURES:
             raise StylizeError(
-                f"expected a finite loss, received none in {self._failures} tries: use --precision float32, smaller "
-                "weights, or a smaller --learning-rate"
+                f"expected a finite loss, received none in {self._failures} tries: use precision float32, smaller "
+                "weights, or a smaller learning_rate"
             )

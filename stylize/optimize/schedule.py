@@ -6,11 +6,15 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from stylize.optimize.pace import FEWEST_STEPS, Pace
+from stylize.optimize.pace import Pace
 from stylize.optimize.progress import HistoryEntry
 from stylize.optimize.pyramid import PyramidLevel
 
 __all__ = ["Schedule"]
+
+# A level with fewer steps is not worth the time for its targets. With five steps and the targets, the error of half a
+# step is within a tenth of the budget.
+_FEWEST_STEPS = 5
 
 
 class Schedule:
@@ -63,7 +67,7 @@ class Schedule:
         if index == self.last or not self._pace.known:
             return True
         finest, steps = self._plan(index, left_s)
-        if finest == index and self._taken[index] >= FEWEST_STEPS:
+        if finest == index and self._taken[index] >= _FEWEST_STEPS:
             self._end_at(index)
         return self._taken[index] < steps
 
@@ -101,7 +105,7 @@ class Schedule:
             finer_s = sum(map(step_s, finer))
             # This level may have taken more than its share already: then the finer levels get less.
             steps = (for_steps + self._taken[index] * step_s(index)) / (step_s(index) + finer_s)
-            if min(steps, for_steps / finer_s) >= FEWEST_STEPS:
+            if min(steps, for_steps / finer_s) >= _FEWEST_STEPS:
                 return finest, steps
         return index, math.inf
 

@@ -1,0 +1,35 @@
+"""What every optimiser promises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bowls import TARGET, quadratic, take_steps
+from stylize.config import OptimizationConfig
+from stylize.optimize.adam import Adam
+from stylize.optimize.lbfgs import LBFGS
+
+
+@pytest.mark.parametrize("kind", [LBFGS, Adam])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_loss_that_is_not_finite_is_taken_back(kind, bad):
+    optimizer = kind(np.full(TARGET.shape, 0.5, np.float32), OptimizationConfig())
+    take_steps(optimizer, quadratic, 5)
+    before = optimizer.result.copy()
+    step = np.abs(optimizer.ask() - before).max()
+    assert optimizer.tell(bad, np.full(TARGET.shape, bad, np.float32)) is False
+    assert np.isfinite(optimizer.ask()).all()
+    if kind is LBFGS:
+        assert np.abs(optimizer.ask() - before).max() < step
+    take_steps(optimizer, quadratic, 60)
+    assert quadratic(optimizer.result)[0] < quadratic(before)[0]
+
+
+@pytest.mark.parametrize("kind", [LBFGS, Adam])
+def test_state_restores_exactly(kind):
+    straight = kind(np.full(TARGET.shape, 0.5, np.float32), OptimizationConfig())
+    take_steps(straight, quadratic, 9)
+    taken_up = kind(np.zeros(TARGET.shape, np.float32), OptimizationConfig())
+    taken_up.restore(straight.state())
+    np.testing.assert_array_equal(take_steps(straight, quadratic, 7), take_steps(taken_up, quadratic, 7))

@@ -1,0 +1,74 @@
+"""The first guess of the inverse Hessian: its parts, and what L-BFGS gains."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bowls import Loss, take_steps
+from stylize.config import OptimizationConfig
+from stylize.optimize.lbfgs import LBFGS
+from stylize.optimize.scaling import Blocks, FrequencyBands
+
+
+def _curved_by_frequency(height: int, width: int) -> Loss:
+    """Return a bowl that curves hundreds of times more along fine light than along coarse light and colour."""
+    target = np.random.default_rng(0).uniform(0.3, 0.7, (height, width, 3)).astype(np.float32)
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))[..., None]
+    scales = np.concatenate([0.1 + 100 * frequency, np.full((height, width, 2), 0.1)], axis=-1)
+    basis = np.linalg.qr(np.array([[1.0, 1, 1], [1, 0, -1], [-1, 2, -1]]).T)[0]  # light first
+
+    def bowl(x: NDArray[np.float32]) -> tuple[float, NDArray[np.float32]]:
+        parts = np.fft.fft2((x - target) @ basis, axes=(0, 1))
+        gradient = np.fft.ifft2(scales * parts, axes=(0, 1)).real @ basis.T
+        return float((gradient * (x - target)).sum() / 2), gradient.astype(np.float32)
+
+    return bowl
+
+
+def test_lbfgs_learns_how_frequencies_curve(monkeypatch):
+    bowl = _curved_by_frequency(24, 40)
+    start = np.full((24, 40, 3), 0.5, np.float32)
+    learnt = bowl(take_steps(LBFGS(start, OptimizationConfig()), bowl, 30))[0]
+    # One scale for all bands: the usual L-BFGS.
+    monkeypatch.setattr(FrequencyBands, "scaled", lambda self, picture, by: picture * np.float32(by.mean()))
+    plain = bowl(take_steps(LBFGS(start, OptimizationConfig()), bowl, 30))[0]
+    assert learnt < plain / 2
+
+
+def test_bands_add_up_to_the_picture():
+    picture = np.random.default_rng(0).random((13, 18, 3), np.float32)
+    bands = FrequencyBands(13, 18)
+    np.testing.assert_allclose(bands.scaled(picture, np.ones((2, 8))), picture, atol=1e-6)
+    light = np.repeat(picture.mean(axis=-1, keepdims=True), 3, axis=-1)
+    np.testing.assert_allclose(bands.scaled(picture, np.repeat([[1], [0]], 8, axis=1)), light, atol=1e-6)
+    assert bands.energies(light)[1].sum() < 1e-6 * bands.energies(light)[0].sum()
+
+
+def test_lbfgs_learns_how_places_curve(monkeypatch):
+    target = np.random.default_rng(0).uniform(0.3, 0.7, (40, 64, 3)).astype(np.float32)
+    curvature = np.geomspace(0.1, 30, 64, dtype=np.float32)[None, :, None]
+
+    def bowl(x):
+        return float((curvature * (x - target) ** 2).sum() / 2), curvature * (x - target)
+
+    start = np.full(target.shape, 0.5, np.float32)
+    learnt = bowl(take_steps(LBFGS(start, OptimizationConfig()), bowl, 30))[0]
+    monkeypatch.setattr(Blocks, "spread", lambda self, by: np.float32(1))
+    plain = bowl(take_steps(LBFGS(start, OptimizationConfig()), bowl, 30))[0]
+    assert learnt < plain / 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 70), (16, 16), (29, 50)])
+def test_blocks_add_up_to_the_picture(size):
+    picture = np.random.default_rng(0).random((*size, 3), np.float32)
+    blocks = Blocks(*size)
+    energies = blocks.energies(picture)
+    assert energies.shape == tuple(max(1, side // 8) for side in size)
+    assert energies.sum() == pytest.approx(np.square(picture).sum(), rel=1e-5)
+    spread = blocks.spread(energies / energies.max())
+    assert spread.shape == (*size, 1)
+    assert (spread > 0).all()
+    # The numbers change smoothly, so that no edge shows the blocks.
+    assert np.abs(np.diff(spread, axis=1)).max(initial=0) < 0.6 * np.ptp(spread) + 1e-6
