@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from stylize.losses.objective import PerceptualLoss
+    from stylize.losses.objective import Objective
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
@@ -28,16 +28,16 @@ def tiny_convolutions(seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]
     return convolutions
 
 
-def tiny_loss(**options: Any) -> PerceptualLoss:
+def tiny_loss(**options: Any) -> Objective:
     """A loss on the tiny convolutions, in float32; the options are those of PerceptualLossConfig."""
     from stylize.config import PerceptualLossConfig
-    from stylize.losses.objective import PerceptualLoss
+    from stylize.losses.objective import Objective
     from stylize.networks.vgg import EncoderWeights, FeatureEncoder
 
     config = PerceptualLossConfig(**options)
     layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
     encoder = FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32", edge_padding=True)
-    return PerceptualLoss(encoder, config)
+    return Objective(encoder, config)
 
 
 def painting(height: int, width: int, seed: int) -> np.ndarray:

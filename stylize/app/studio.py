@@ -14,6 +14,7 @@ from pathlib import PurePath
 import numpy as np
 from PIL import Image
 
+from stylize.api import fast, refine
 from stylize.app.queue import Job, Queue
 from stylize.config import AppConfig, FastConfig, RefineConfig
 from stylize.images.picture import Picture
@@ -21,13 +22,11 @@ from stylize.images.reading import read_image
 from stylize.images.resizing import resized, size_for_long_side
 from stylize.images.writing import encode
 from stylize.networks import registry, store
-from stylize.networks.loaded import Networks
+from stylize.networks.loaded import LoadedNetworks
 from stylize.optimize.progress import HistoryEntry, Iterate
 from stylize.reports.film import Film
 from stylize.reports.html import slider
 from stylize.transfer import results
-from stylize.transfer.fast import fast
-from stylize.transfer.refine import refine
 
 __all__ = ["MOST_PX", "Painted", "Progress", "Studio", "examples", "for_eyes", "name_of", "thumbnail"]
 
@@ -79,11 +78,11 @@ class Studio:
     def __init__(
         self,
         config: AppConfig | None = None,
-        networks: Networks | None = None,
+        networks: LoadedNetworks | None = None,
         present: Callable[[str], bool] = lambda visitor: True,
     ) -> None:
         self.config = config or AppConfig()
-        self._networks = networks or Networks(leave_traces=False)
+        self._networks = networks or LoadedNetworks(cache_to_disk=False)
         self.queue = Queue(
             self.config.max_refinements, self.config.max_queue, present=present, grace_s=self.config.grace_s
         )
@@ -105,7 +104,7 @@ class Studio:
 
     def preview(self, content: Picture, styles: Styles, config: FastConfig) -> results.TransferResult:
         """Paint at once. Raises StylizeError."""
-        return fast(content, list(styles), config=config, networks=self._networks, offline=True)
+        return fast(content, list(styles), config=config, loaded=self._networks, offline=True)
 
     def refine(
         self, visitor: str, content: Picture, styles: Styles, config: RefineConfig, preset: str = "default"
@@ -135,7 +134,7 @@ class Studio:
                 job.progress = Progress(it.step, it.steps, it.remaining_s, picture, history)
 
         result = refine(
-            content, list(styles), config=config, networks=self._networks, offline=True, on_start=film.add,
+            content, list(styles), config=config, loaded=self._networks, offline=True, on_start=film.add,
             on_iterate=on_iterate, should_stop=job.should_stop,
         )  # fmt: skip
         if not history:

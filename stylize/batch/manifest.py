@@ -13,8 +13,7 @@ from typing import Any
 
 from stylize.batch.jobs import Config, Task
 from stylize.config import INITS, FastConfig, RefineConfig
-from stylize.files import write_errors
-from stylize.files import whole_file
+from stylize.files import whole_file, write_errors
 
 __all__ = ["MANIFEST", "Manifest", "Record", "record_of"]
 

@@ -34,10 +34,10 @@ from pathlib import Path
 from stylize.networks import local
 from stylize.app.server import serve
 from stylize.config import AppConfig
-from stylize.networks.loaded import Networks
+from stylize.networks.loaded import LoadedNetworks
 local.EMBEDDED = Path(sys.argv[2])
 config = AppConfig(port=int(sys.argv[1]), max_queue=1, max_upload_mb=1, max_megapixels=1, grace_s=1)
-serve(config, Networks(leave_traces=False), browser=False)
+serve(config, LoadedNetworks(cache_to_disk=False), browser=False)
 """
 
 

@@ -22,7 +22,7 @@ from stylize.config import AppConfig, FastConfig, RefineConfig
 from stylize.errors import ImageError, StylizeError
 from stylize.images import reading
 from stylize.images.provenance import read_provenance
-from stylize.networks.loaded import Networks
+from stylize.networks.loaded import LoadedNetworks
 
 PATIENCE_S = 60
 PAGE = REPOSITORY / "stylize" / "app" / "page.py"
@@ -329,7 +329,7 @@ def test_a_run_of_the_page_leaves_keras_alone(monkeypatch):
 
     monkeypatch.setattr(script_runner, "_clean_problem_modules", script_runner._clean_problem_modules)
     monkeypatch.setattr(cli, "main", page_runs)
-    server.serve(AppConfig(), Networks(leave_traces=False), browser=False)
+    server.serve(AppConfig(), LoadedNetworks(cache_to_disk=False), browser=False)
     assert not cleared
 
 

@@ -199,7 +199,7 @@ class Pipelines:
 def fake(monkeypatch):
     stand_in = Pipelines()
     for name in ("fast", "refine", "compare"):
-        monkeypatch.setattr(f"stylize.transfer.{name}.{name}", getattr(stand_in, name))
+        monkeypatch.setattr(f"stylize.api.{name}", getattr(stand_in, name))
     return stand_in
 
 
@@ -355,7 +355,7 @@ def test_a_failure_that_no_user_can_mend_keeps_its_traceback(inputs, monkeypatch
     def broken(*args, **kwargs):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("stylize.transfer.fast.fast", broken)
+    monkeypatch.setattr("stylize.api.fast", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         CliRunner().invoke(main, ["fast", *map(str, inputs)], catch_exceptions=False)
 
@@ -364,7 +364,7 @@ def test_a_failure_that_the_user_can_mend_is_one_line_and_leaves_nothing(inputs,
     def failing(*args, **kwargs):
         raise StylizeError("expected more, received less")
 
-    monkeypatch.setattr("stylize.transfer.fast.fast", failing)
+    monkeypatch.setattr("stylize.api.fast", failing)
     before = sorted(tmp_path.iterdir())
     result = run("fast", *inputs, exit_code=1)
     assert one_line(result.stderr) == "stylize: expected more, received less"
@@ -518,7 +518,7 @@ def test_downloads_are_told_as_json_once_a_percent(inputs, fake, monkeypatch):
             on_download("vgg19.h5", done, 1000)
         return fake.fast(*args, on_download=on_download, **kwargs)
 
-    monkeypatch.setattr("stylize.transfer.fast.fast", fetching)
+    monkeypatch.setattr("stylize.api.fast", fetching)
     events = [json.loads(line) for line in run("fast", *inputs, "--progress", "json").stderr.splitlines()]
     assert len(events) == 102
     assert events[100] == {"event": "download", "name": "vgg19.h5", "bytes": 1000, "total_bytes": 1000}
@@ -758,7 +758,7 @@ def test_compare_leaves_nothing_when_it_fails(inputs, monkeypatch, tmp_path):
     def failing(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("stylize.transfer.compare.compare", failing)
+    monkeypatch.setattr("stylize.api.compare", failing)
     before = sorted(tmp_path.iterdir())
     assert one_line(run("compare", *inputs, exit_code=130).stderr) == "stylize: interrupted"
     assert sorted(tmp_path.iterdir()) == before

@@ -9,7 +9,7 @@ import stylize
 from samples import REPOSITORY, left_half, painting, tiny_loss
 from stylize.errors import OptionError
 from stylize.images.resizing import resized
-from stylize.transfer.memory import Tiling
+from stylize.transfer.tiling import Tiling
 
 QUICK = {"size": 48, "steps": 8, "features": "vgg19-slim", "precision": "float32"}
 
@@ -86,7 +86,6 @@ def test_less_strength_within_masks_is_nearer_to_the_photograph(tiny_networks):
 
 
 def test_tiled_is_untiled_within_masks(tiny_networks, monkeypatch):
-    from stylize.transfer import memory
 
     content, styles = painting(300, 340, 0), [painting(120, 120, seed) for seed in (1, 2)]
     masks = [left_half(300, 340), 1 - left_half(300, 340)]

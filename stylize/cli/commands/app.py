@@ -32,10 +32,10 @@ def app(run: Run, no_browser: bool, **options: Any) -> None:
     _check_address(config)
 
     from stylize.app.server import serve
-    from stylize.networks.loaded import Networks
+    from stylize.networks.loaded import LoadedNetworks
 
     # Here, where the download shows and can be waited for; visitors never wait for one.
-    networks = Networks(leave_traces=False)
+    networks = LoadedNetworks(cache_to_disk=False)
     for role in ("stylizer", "features"):
         networks.find("auto", role, **run.surroundings)
     host = "localhost" if config.host in ("0.0.0.0", "::") else config.host

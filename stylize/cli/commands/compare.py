@@ -91,8 +91,8 @@ def _compare(
     folder: Path | None, command: Sequence[str | Path], *, masks: Sequence[Path] = (),
     memory_gb: float | None = None, overwrite: bool,
 ) -> None:  # fmt: skip
+    from stylize.api import compare
     from stylize.reports.film import Film
-    from stylize.transfer.compare import compare
 
     film = Film()
 
@@ -101,7 +101,7 @@ def _compare(
         film.add(iterate.pixels, step=iterate.step, elapsed_s=iterate.elapsed_s)
 
     comparison = compare(
-        content, styles, mask=masks, images=list(pictures) or None, refine_config=config, on_start=film.add,
+        content, styles, mask=masks, images=list(pictures) or None, config=config, on_start=film.add,
         on_iterate=on_iterate, memory_gb=memory_gb, **run.surroundings,
     )  # fmt: skip
     metrics = comparison.metrics()

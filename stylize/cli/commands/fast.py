@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from stylize.images.picture import Picture
-    from stylize.networks.loaded import Networks
+    from stylize.networks.loaded import LoadedNetworks
 
 __all__ = ["fast"]
 
@@ -211,7 +211,7 @@ class _Work:
         if self.output != _STANDARD:
             check_output(self.output, self.inputs, overwrite=overwrite)
 
-    def paint(self, run: Run, networks: Networks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
+    def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Make the file; return what `--json` prints of it, and the pictures that `--show` draws."""
         raise NotImplementedError
 
@@ -219,14 +219,14 @@ class _Work:
 class _Preview(_Work):
     """One picture."""
 
-    def paint(self, run: Run, networks: Networks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
+    def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Paint and write it."""
-        from stylize.transfer.fast import fast
+        from stylize.api import fast
 
         content = self.sources.content(self.contents[0], self.config)
         styles = self.sources.styles(self.styles, self.config)
         masks = self.sources.masks(self.masks, self.config)
-        result = fast(content, styles, mask=masks, config=self.config, networks=networks, **run.surroundings)
+        result = fast(content, styles, mask=masks, config=self.config, loaded=networks, **run.surroundings)
         tell_details(run, result)
         if self.output == _STANDARD:
             from stylize.images.writing import encode
@@ -243,13 +243,13 @@ class _Sheet(_Work):
 
     strengths: Sequence[float] | None
 
-    def paint(self, run: Run, networks: Networks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
+    def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Paint all pictures and write the sheet."""
+        from stylize.api import fast
         from stylize.images.resizing import resized
         from stylize.images.writing import encode, write_image
         from stylize.reports.preview_sheet import preview_sheet
         from stylize.reports.sheet import over_paper
-        from stylize.transfer.fast import fast
 
         began = time.perf_counter()
         styles, masks = self.sources.styles(self.styles, self.config), self.sources.masks(self.masks, self.config)
@@ -268,7 +268,7 @@ class _Sheet(_Work):
         for path in self.contents:
             content = self.sources.content(path, self.config)
             results = [
-                fast(content, style, mask=masks, config=config, networks=networks, **run.surroundings)
+                fast(content, style, mask=masks, config=config, loaded=networks, **run.surroundings)
                 for style, config in variants
             ]
             height, width = results[0].image.shape[:2]
@@ -319,9 +319,9 @@ def _paint_all(run: Run, works: Sequence[_Work], *, overwrite: bool, show: bool,
             _raise_alone(error, works)
             failures.append(error)
 
-    from stylize.networks.loaded import Networks
+    from stylize.networks.loaded import LoadedNetworks
 
-    networks = Networks()
+    networks = LoadedNetworks()
     seen = [[_state(path) for path in work.inputs] for work in checked]
 
     def paint(work: _Work, *, overwrite: bool) -> None:

@@ -200,8 +200,7 @@ class Painting:
 
     def paint(self, run: Run) -> TransferResult:
         """Paint the picture and write it, its provenance inside."""
-        from stylize.transfer.fast import fast
-        from stylize.transfer.refine import refine
+        from stylize.api import fast, refine
 
         if isinstance(self.config, FastConfig):
             result = fast(
