@@ -100,7 +100,8 @@ def _painted(
         content = np.clip(batch[index], 0, 1)
         painting = styles.paint(content, int(drawn[index]))
         result[index] = content + np.float32(weights[index]) * (painting - content)
-    return result.reshape(pixels.shape)
+    painted: NDArray[np.float32] = result.reshape(pixels.shape)
+    return painted
 
 
 class _Styles:
@@ -143,7 +144,7 @@ def _loaded(paths: tuple[str, ...] | None) -> _Styles:
 
 
 @keras.saving.register_keras_serializable(package="stylize")
-class StyleAugment(keras.layers.Layer):
+class StyleAugment(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types.
     """A Keras preprocessing layer: applies `random_style` during training, and changes nothing otherwise.
 
         augment = StyleAugment(probability=0.5, seed=1)

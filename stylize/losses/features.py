@@ -192,7 +192,7 @@ def moment_loss(moments: Any, target: Any, normalization: str) -> Any:
         mean_scale, covariance_scale = 1 / channels, 1 / channels**2
 
     # An own gradient: automatic differentiation passes over the large matrices several times more.
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
     def loss(moments: Any) -> Any:
         mean, covariance = _mean_and_covariance(moments)
         mean_off, covariance_off = mean - mean_target, covariance - covariance_target
@@ -223,7 +223,7 @@ def _second_moments(features: Any, weights: Any, with_sums: bool) -> Any:
     differentiation takes two. The product runs in the features' precision; the statistics are always float32.
     """
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
     def moments(features: Any) -> Any:
         channels = features.shape[-1]
         flat = tf.reshape(features, [-1, channels])

@@ -101,10 +101,9 @@ class Objective:
     ) -> tuple[dict[str, Any], NDArray[np.float32]]:
         """Return the terms of `value`, and the gradient of `total`, (1, H, W, 3). Arguments as of `value`."""
         if fits_whole(image, tile_px):
-            terms, gradient = self._step(targets.regions)(
-                tf.constant(image), targets.content, targets.content_scale, targets.style,
-                list(targets.regions.position_weights), list(targets.regions.shares),
-            )  # fmt: skip
+            regions = list(targets.regions.position_weights), list(targets.regions.shares)
+            step = self._step(targets.regions)
+            terms, gradient = step(tf.constant(image), targets.content, targets.content_scale, targets.style, regions)
             return self._with_pixel_losses(image, targets, terms, gradient.numpy())
         assert tile_px is not None
         return self._with_pixel_losses(image, targets, *self._tiled_value_and_gradient(image, targets, tile_px))
@@ -169,18 +168,19 @@ class Objective:
         if (octaves, count) not in self._steps:
             content, scale, style, weights = self._statistics.signature(count)
             shares = dict.fromkeys(self._statistics.style_layers, tf.TensorSpec([count or 1], tf.float32))
-            per_octave = [[each] * octaves for each in (style, weights, shares)]
+            regions_signature = ([weights] * octaves, [shares] * octaves)
+            signature = [PICTURE, content, scale, [style] * octaves, regions_signature]
             self._steps[octaves, count] = tf.function(
-                self._terms_and_gradient, input_signature=[PICTURE, content, scale, *per_octave], autograph=False
+                self._terms_and_gradient, input_signature=signature, autograph=False
             )
         return self._steps[octaves, count]
 
     def _terms_and_gradient(
-        self, image: Any, content: Any, scale: Any, style: Any, weights: Any, shares: Any
+        self, image: Any, content: Any, scale: Any, style: Any, regions: tuple[Any, Any]
     ) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
             tape.watch(image)
-            terms = self.feature_terms(image, Targets(content, scale, style, Regions(weights, shares)))
+            terms = self.feature_terms(image, Targets(content, scale, style, Regions(*regions)))
         return terms, tape.gradient(terms["total"], image)
 
     def _tiled_value_and_gradient(

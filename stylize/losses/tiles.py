@@ -165,7 +165,7 @@ class TiledStatistics:
             for tile in self._statistics.tiles(picture, tile_px):
                 rows, columns = tile.crop
                 arguments = self._arguments(picture, tile, compared, weights)
-                own[:, rows, columns] += graph(*arguments, *at_octave).numpy()
+                own[:, rows, columns] += graph(*arguments, at_octave).numpy()
             if coarser is not None:
                 # An octave is a mean over 2 x 2 px of the next larger one.
                 height, width = coarser.shape[1:3]
@@ -174,14 +174,12 @@ class TiledStatistics:
         assert coarser is not None
         return coarser
 
-    def _sums_gradient(
-        self, picture: Any, content: Any, weights: Any, core: Any, style_slopes: Any, content_slopes: Any
-    ) -> Any:
+    def _sums_gradient(self, picture: Any, content: Any, weights: Any, core: Any, slopes: tuple[Any, Any]) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(picture)
             of_style, of_content = self._statistics.sums(picture, content, weights, core)
-            inner = [tf.reduce_sum(style_slopes[name] * sums) for name, sums in of_style.items()]
-            inner += [content_slopes[name] * square for name, square in of_content.items()]
+            inner = [tf.reduce_sum(slopes[0][name] * sums) for name, sums in of_style.items()]
+            inner += [slopes[1][name] * square for name, square in of_content.items()]
             total = tf.add_n(inner)
         return tape.gradient(total, picture)
 
@@ -204,6 +202,6 @@ class TiledStatistics:
             cores = {name: tf.TensorSpec([4], tf.int32) for name in self._statistics.encoder.layers}
             signature = [PICTURE, parts if content else {}, planes, cores]
             if function == self._sums_gradient:
-                signature += [style, squares if content else {}]
+                signature += [(style, squares if content else {})]
             self._graphs[key] = tf.function(function, input_signature=signature, autograph=False)
         return self._graphs[key]

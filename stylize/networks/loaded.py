@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class SizedCache:
             self._kept[key] = made, size  # The newest last.
             while len(self._kept) > 1 and sum(size for _, size in self._kept.values()) > self._limit_bytes:
                 del self._kept[next(iter(self._kept))]
-            return made
+            return cast(_T, made)
 
 
 # Loaded things of each kind. Visitors of a server may ask for other layers and weights each time, which must not fill

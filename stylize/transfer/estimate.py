@@ -66,10 +66,11 @@ def expected_seconds(objective: Objective, inputs: Inputs, levels: Sequence[Pyra
     # The smallest pictures have fewer octaves and need a graph of their own.
     octaves = {objective.targets.octaves(np.empty((1, *size))) for size in sizes}
     graphs = len(octaves - {objective.targets.octaves(np.empty((1, smaller_px, smaller_px)))})
-    return graphs * max(0.0, first_s[0] - warm_s[0]) + sum(
+    seconds: float = graphs * max(0.0, first_s[0] - warm_s[0]) + sum(
         (level.max_steps + TARGETS_STEPS) * (tiling.pixels_per_step(*size) * pixel_s + step_s)
         for level, size in zip(levels, sizes, strict=True)
     )
+    return seconds
 
 
 def _probe_s(objective: Objective, regions: int, side: int) -> tuple[float, float]:

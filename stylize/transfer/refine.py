@@ -17,9 +17,9 @@ from stylize.optimize.run import optimize
 from stylize.transfer.estimate import run_summary
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.levels import level_losses, level_size, make_objective, picture_pyramid
-from stylize.transfer.results import NetworkUse, TransferResult
+from stylize.transfer.results import TransferResult
 from stylize.transfer.session import NO_CALLBACKS, Callbacks, Session
-from stylize.transfer.start import InitPicture, Start, check_resumable, fingerprint, plan_levels, starting_point
+from stylize.transfer.start import InitPicture, fingerprint, plan_levels, resumed, starting_point
 from stylize.transfer.tiling import Tiling
 
 __all__ = ["run_refine"]
@@ -58,26 +58,21 @@ def run_refine(
     levels = plan_levels(inputs, config, init)
     identity = fingerprint(inputs, config, features, levels)
 
-    # What to start from: the preview, or the checkpoint of an interrupted run.
-    if resume_from is None:
-        start = starting_point(inputs, config, session, init=init, levels=levels, preview=preview)
-        networks, precision = (NetworkUse.of(features), *start.networks), config.precision
+    # What to start from: the preview, a picture, noise, or the checkpoint of an interrupted run.
+    if resume_from is not None:
+        start = resumed(resume_from, identity, config)
     else:
-        check_resumable(resume_from, identity, config)
-        earlier = resume_from.context.provenance
-        start = Start(resume_from.pixels)
-        networks = tuple(NetworkUse(**network) for network in earlier["networks"])
-        precision = earlier.get("precision_used", config.precision)
+        start = starting_point(inputs, config, session, features, init=init, levels=levels, preview=preview)
     if config.strength == 0:
-        start, levels = Start(inputs.content_pixels), ()
+        start, levels = dataclasses.replace(start, pixels=inputs.content_pixels), ()
 
     # The objective, and the tiles in which its steps fit into the memory.
-    objective = make_objective(dataclasses.replace(config, precision=precision), features, session)
+    objective = make_objective(dataclasses.replace(config, precision=start.precision), features, session)
     tiling = Tiling.of_run(objective, inputs, session, config.optimization.optimizer)
     if levels:
         session.say(run_summary(config, features, objective, levels, tiling, inputs, resumed=resume_from is not None))
     more = {"precision_used": objective.precision, **({"init": init.record} if init.record else {})}
-    provenance = inputs.provenance("refine", config, networks, **more)
+    provenance = inputs.provenance("refine", config, start.networks, **more)
 
     # One pyramid of content, styles and masks; the targets of a level are made when the run gets there.
     pyramid = picture_pyramid(inputs, config, [level_size(inputs.size, level.long_side_px) for level in levels])
@@ -105,7 +100,7 @@ def run_refine(
         image=inputs.finished(inputs.content_pixels, [image], config),
         alpha=inputs.alpha,
         config=config,
-        networks=networks,
+        networks=start.networks,
         seconds=time.perf_counter() - began,
         provenance={**provenance, "steps_taken": len(history)} if levels else provenance,
         history=history,

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from stylize.transfer.inputs import Inputs
 from stylize.transfer.results import NetworkUse, TransferResult
 from stylize.transfer.session import Session
 
-__all__ = ["InitPicture", "Start", "check_resumable", "fingerprint", "plan_levels", "starting_point"]
+__all__ = ["InitPicture", "Start", "fingerprint", "plan_levels", "resumed", "starting_point", "with_large_shapes_of"]
 
 # Amplitude of the noise that `content+noise` adds, in [0, 1].
 _CONTENT_NOISE = 0.25
@@ -68,10 +68,17 @@ class InitPicture:
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """The pixels that the optimisation starts from, (h, w, 3) of any size, and the networks that painted them."""
+    """What an optimisation starts from.
+
+    Attributes:
+        pixels: (h, w, 3) of any size, sRGB in [0, 1].
+        networks: all networks of the run.
+        precision: of the convolutions; a resumed run goes on in the one that it began with.
+    """
 
     pixels: NDArray[np.float32]
-    networks: tuple[NetworkUse, ...] = ()
+    networks: tuple[NetworkUse, ...]
+    precision: Literal["auto", "float32", "bfloat16"]
 
 
 def plan_levels(inputs: Inputs, config: RefineConfig, init: InitPicture) -> tuple[PyramidLevel, ...]:
@@ -84,29 +91,55 @@ def starting_point(
     inputs: Inputs,
     config: RefineConfig,
     session: Session,
+    features: LocalWeights,
     *,
     init: InitPicture,
     levels: Sequence[PyramidLevel],
     preview: TransferResult | None = None,
 ) -> Start:
-    """Return what the optimisation starts from; a preview is made where none is given."""
-    content = inputs.content_pixels
+    """Return the start that `config.init` names; a preview is painted where none is given."""
+    networks, content = [NetworkUse.of(features)], inputs.content_pixels
     if init.pixels is not None:
-        return Start(init.pixels)
-    if config.starts_from_preview:
+        pixels = init.pixels
+    elif config.starts_from_preview:
         preview = preview or _preview(inputs, config, session)
         pixels = content if preview is None else preview.image
+        networks += [] if preview is None else preview.networks
         if config.init == "preview+content":
-            pixels = _with_large_shapes_of(pixels, content)
-        return Start(pixels, () if preview is None else preview.networks)
-    if config.init == "content":
-        return Start(content)
-    random = np.random.default_rng(config.seed)
+            pixels = with_large_shapes_of(pixels, content)
+    elif config.init == "content":
+        pixels = content
+    else:
+        pixels = _noise(inputs, config, levels)
+    return Start(pixels, tuple(networks), config.precision)
+
+
+def resumed(checkpoint: Checkpoint, identity: str, config: RefineConfig) -> Start:
+    """Return the start that a checkpoint holds. Raises OptionError if the checkpoint is of another run.
+
+    Args:
+        checkpoint: of the interrupted run.
+        identity: the `fingerprint` of this run.
+        config: the options of this run.
+    """
+    provenance = checkpoint.context.provenance
+    if checkpoint.context.fingerprint != identity:
+        changed = _changed_options(provenance["options"], config)
+        raise OptionError(
+            "resume: expected the inputs, options and networks of the interrupted run, received different ones"
+            f"{f' ({changed})' if changed else ''}: repeat its options, or start a new run"
+        )
+    networks = tuple(NetworkUse(**network) for network in provenance["networks"])
+    return Start(checkpoint.pixels, networks, provenance.get("precision_used", config.precision))
+
+
+def _noise(inputs: Inputs, config: RefineConfig, levels: Sequence[PyramidLevel]) -> NDArray[np.float32]:
+    random, content = np.random.default_rng(config.seed), inputs.content_pixels
     if config.init == "content+noise":
         noise = random.uniform(-_CONTENT_NOISE, _CONTENT_NOISE, content.shape)
-        return Start(np.clip(content + noise, 0, 1).astype(np.float32))
+        return np.clip(content + noise, 0, 1).astype(np.float32)
     # At the size of the coarsest level. Noise of the output's size would average out to grey when it is shrunk.
-    return Start(random.random((*size_for_long_side(*inputs.size, levels[0].long_side_px), 3), np.float32))
+    return random.random((*size_for_long_side(*inputs.size, levels[0].long_side_px), 3), np.float32)
 
 
 def _preview(inputs: Inputs, config: RefineConfig, session: Session) -> TransferResult | None:
@@ -119,20 +152,10 @@ def _preview(inputs: Inputs, config: RefineConfig, session: Session) -> Transfer
         return None
 
 
-def _with_large_shapes_of(preview: NDArray[np.float32], content: NDArray[np.float32]) -> NDArray[np.float32]:
+def with_large_shapes_of(preview: NDArray[np.float32], content: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the content with the preview's large shapes: the optimisation changes these slowest."""
     height, width = (max(1, round(side / _LARGE_SHAPE_PX)) for side in content.shape[:2])
     return with_change_of(content, resized(content, height, width), resized(preview, height, width))
-
-
-def check_resumable(checkpoint: Checkpoint, identity: str, config: RefineConfig) -> None:
-    """Raise OptionError if a checkpoint is of a run with other inputs, options or networks."""
-    if checkpoint.context.fingerprint != identity:
-        changed = _changed_options(checkpoint.context.provenance["options"], config)
-        raise OptionError(
-            "resume: expected the inputs, options and networks of the interrupted run, received different ones"
-            f"{f' ({changed})' if changed else ''}: repeat its options, or run without --resume"
-        )
 
 
 def fingerprint(inputs: Inputs, config: RefineConfig, features: LocalWeights, levels: Sequence[PyramidLevel]) -> str:

@@ -86,13 +86,12 @@ def test_less_strength_within_masks_is_nearer_to_the_photograph(tiny_networks):
 
 
 def test_tiled_is_untiled_within_masks(tiny_networks, monkeypatch):
-
     content, styles = painting(300, 340, 0), [painting(120, 120, seed) for seed in (1, 2)]
     masks = [left_half(300, 340), 1 - left_half(300, 340)]
     options = {"size": 320, "steps": 6, "precision": "float32", "coarsest_px": 220, "mask": masks, "strength": 0.8}
     whole = stylize.refine(content, styles, **options).image
-    for name, value in (("_LARGEST_TILE_PX", 64), ("SMALLEST_TILE_PX", 64), ("_SHARE", 1e-6)):
-        monkeypatch.setattr(memory, name, value)
+    for name, value in (("_LARGEST_TILE_PX", 64), ("SMALLEST_TILE_PX", 64), ("_USABLE_SHARE", 1e-6)):
+        monkeypatch.setattr(f"stylize.transfer.tiling.{name}", value)
     messages = []
     tiled = stylize.refine(content, styles, **options, on_message=messages.append).image
     assert any("in tiles of 64 px" in message for message in messages)

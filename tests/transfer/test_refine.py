@@ -103,7 +103,7 @@ def test_a_start_of_preview_and_content_has_colours_of_one_and_detail_of_the_oth
     noise = np.random.default_rng(0).uniform(-0.2, 0.2, (2, 96, 128, 3)).astype(np.float32)
     # Light from left to right in the preview alone.
     content, preview = 0.5 + noise[0], np.linspace(0.3, 0.7, 128, dtype=np.float32)[:, None] + noise[1]
-    start = start_module._with_large_shapes_of(preview, content)
+    start = start_module.with_large_shapes_of(preview, content)
     np.testing.assert_allclose(resized(start, 3, 4), resized(preview, 3, 4), atol=0.03)
     np.testing.assert_allclose(np.diff(start, axis=1), np.diff(content, axis=1), atol=0.05)
 
