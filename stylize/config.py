@@ -93,7 +93,7 @@ def _checked_colors(keep_colors: KeepColors) -> KeepColors:
         return "luminance"
     _check(
         keep_colors in (False, "luminance", "histogram"),
-        f"keep colors: expected luminance or histogram, received {keep_colors!r}",
+        f"keep_colors: expected luminance or histogram, received {keep_colors!r}",
     )
     return keep_colors
 
@@ -221,7 +221,7 @@ class OptimizationConfig:
     def __post_init__(self) -> None:
         _check_choice("optimizer", self.optimizer, ("lbfgs", "adam"))
         rate = self.learning_rate
-        _check(0 < rate <= 1, f"learning rate: expected over 0 and up to 1, received {rate}")
+        _check(0 < rate <= 1, f"learning_rate: expected over 0 and up to 1, received {rate}")
         for name in ("beta_1", "beta_2"):
             _check(0 <= getattr(self, name) < 1, f"{name}: expected 0 up to below 1, received {getattr(self, name)}")
         _check(self.epsilon > 0, f"epsilon: expected more than 0, received {self.epsilon}")
@@ -300,13 +300,13 @@ class RefineConfig:
         _check(self.steps >= 1, f"steps: expected 1 or more, received {self.steps}")
         _check(
             self.time_budget is None or 0 < self.time_budget < math.inf,
-            f"time budget: expected more than 0 seconds, and an end; received {self.time_budget}",
+            f"time_budget: expected more than 0 seconds, and an end; received {self.time_budget}",
         )
         _check(self.seed >= 0, f"seed: expected 0 or more, received {self.seed}")
         _check_choice("pooling", self.pooling, ("max", "avg"))
         _check_choice("precision", self.precision, ("auto", "float32", "bfloat16"))
         _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
-        _check(0.05 <= self.style_scale <= 20, f"style scale: expected 0.05 to 20, received {self.style_scale}")
+        _check(0.05 <= self.style_scale <= 20, f"style_scale: expected 0.05 to 20, received {self.style_scale}")
 
     @property
     def starts_from_preview(self) -> bool:
@@ -365,10 +365,10 @@ class AppConfig:
 
     def __post_init__(self) -> None:
         _check(1 <= self.port <= 65535, f"port: expected 1 to 65535, received {self.port}")
-        _check(self.max_refinements >= 1, f"max refinements: expected 1 or more, received {self.max_refinements}")
-        _check(self.max_queue >= 0, f"max queue: expected 0 or more, received {self.max_queue}")
-        _check(self.max_upload_mb >= 1, f"max upload: expected 1 MB or more, received {self.max_upload_mb}")
-        _check(self.max_megapixels >= 1, f"max megapixels: expected 1 or more, received {self.max_megapixels}")
+        _check(self.max_refinements >= 1, f"max_refinements: expected 1 or more, received {self.max_refinements}")
+        _check(self.max_queue >= 0, f"max_queue: expected 0 or more, received {self.max_queue}")
+        _check(self.max_upload_mb >= 1, f"max_upload_mb: expected 1 MB or more, received {self.max_upload_mb}")
+        _check(self.max_megapixels >= 1, f"max_megapixels: expected 1 or more, received {self.max_megapixels}")
 
 
 def config_from_dict(kind: type[Config], options: Mapping[str, Any]) -> Config:

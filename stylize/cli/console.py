@@ -1,4 +1,4 @@
-"""What a command says: its result on stdout; progress, messages and tables on stderr; for eyes or as JSON."""
+"""What a command says: its result on stdout; progress, messages and tables on stderr; as text or as JSON."""
 
 from __future__ import annotations
 
@@ -23,14 +23,23 @@ if TYPE_CHECKING:
     from stylize.batch.run import BatchProgress
     from stylize.optimize.progress import Iterate
 
-__all__ = ["Run", "json_text", "megabytes", "table", "to_standard_output"]
+__all__ = ["INTERRUPTED", "Run", "json_text", "megabytes", "table", "to_standard_output"]
+
+
+#: Exit code after Ctrl-C: 128 + SIGINT, as of shells.
+INTERRUPTED = 130
 
 
 class Run:
-    """One command under way, as the options that all commands share describe it: what it says, and how loudly.
+    """A running command, and how it says things.
 
-    `progress` is bar, json, none, or auto: the bar where stderr is a terminal. As json, everything on stderr but
-    errors is one JSON object a line, told apart by `event`: message, iterate, job, download.
+    Args:
+        as_json: whether the result is printed as JSON.
+        progress: bar, json, none, or auto: the bar where stderr is a terminal. With json, everything on stderr but
+            errors is one JSON object a line; its `event` is message, iterate, job or download.
+        quiet: whether only the result and errors are printed.
+        verbose: whether details are printed, too.
+        offline: whether nothing may be downloaded.
     """
 
     def __init__(self, *, as_json: bool, progress: str, quiet: bool, verbose: bool, offline: bool) -> None:
@@ -45,12 +54,12 @@ class Run:
         self._percent_told: tuple[str, int] | None = None
 
     @property
-    def surroundings(self) -> dict[str, Any]:
-        """What `fast`, `refine` and `compare` take alike: whether to stay offline, and whom to tell what."""
+    def api_arguments(self) -> dict[str, Any]:
+        """The arguments that `fast`, `refine` and `compare` have in common."""
         return {"offline": self.offline, "on_message": self.say, "on_download": self.on_download}
 
     def result(self, data: Any, lines: str | Table) -> None:
-        """Print the command's result: `data` with --json, else the line(s) or the table."""
+        """Print the command's result: `data` with --json, else the lines or the table."""
         self.close()
         with to_standard_output():
             if self.as_json:
@@ -70,14 +79,14 @@ class Run:
             click.echo(self._line(message), err=True)
 
     def say_at_once(self, message: str) -> None:
-        """As `say`, from a signal handler: past buffers, which may be in use."""
+        """Say a line from a signal handler: without the buffers, which may be in use."""
         if not self._quiet:
             with contextlib.suppress(OSError):
                 start = "" if self._bar is None else "\n"
                 os.write(2, f"{start}{self._line(message)}\n".encode())
 
     def detail(self, message: str) -> None:
-        """Tell one line more, with --verbose."""
+        """Tell the user one line, with --verbose only."""
         if self._verbose:
             self.say(message)
 
@@ -99,14 +108,14 @@ class Run:
             of_all = "" if iterate.steps is None else f"/{iterate.steps}"
             self._draw(
                 f"level {iterate.level}/{iterate.levels}, {width} x {height} px",
-                # By time, as the steps of a fine level take longer.
+                # By time: the steps of a fine level take longer.
                 iterate.elapsed_s,
                 iterate.elapsed_s + iterate.remaining_s,
                 f"step {iterate.step}{of_all}  loss {iterate.losses.total:.4g}  {_clock(iterate.remaining_s)} left",
             )
 
     def on_job(self, batch: BatchProgress) -> None:
-        """Show one job of a batch that is done."""
+        """Show a finished job of a batch."""
         names = ("done", "failed", "skipped", "jobs", "elapsed_s", "remaining_s")
         if self._progress == "json":
             job = {name: batch.record[name] for name in ("output", "status", "error")}
@@ -119,7 +128,7 @@ class Run:
             self._draw("pictures", finished, batch.jobs, state)
 
     def on_download(self, name: str, done: int, total: int | None) -> None:
-        """Show how much of a download is here, in bytes."""
+        """Show how many bytes of a download have arrived."""
         if self._progress == "json":
             # One line a percent: chunks are many.
             percent = (name, 100 * done // total if total else done // 1_000_000)
@@ -130,7 +139,7 @@ class Run:
             self._draw(name, done, total, f"{megabytes(done)} of {megabytes(total)}")
 
     def close(self) -> None:
-        """Take the bar away; what is printed next stands where it was."""
+        """Remove the bar; the next output takes its place."""
         if self._bar is not None:
             self._bar[0].stop()
             self._bar = None
@@ -157,18 +166,18 @@ class Run:
 
 @contextlib.contextmanager
 def to_standard_output() -> Iterator[None]:
-    """Turn what the system refuses into one line."""
+    """Turn an error of the system into one line."""
     try:
         yield
     except BrokenPipeError:
-        raise  # click ends quietly: whoever reads has seen enough
+        raise  # click ends quietly: the reader has closed the pipe
     except OSError as error:
         raise StylizeError(f"standard output: could not be written: {error.strerror or error}") from error
 
 
 def json_text(data: Any) -> str:
     """Return `data` as indented JSON; paths become strings, and numbers that are not finite null."""
-    return json.dumps(_plain(data), indent=2, ensure_ascii=False)
+    return json.dumps(_as_json(data), indent=2, ensure_ascii=False)
 
 
 def table(*columns: str, right: Sequence[str] = ()) -> Table:
@@ -183,7 +192,7 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
 
 
 def megabytes(count: int | None) -> str:
-    """Return a number of bytes for eyes; `?` for one that is unknown."""
+    """Return a number of bytes as text; `?` where the number is unknown."""
     return "?" if count is None else f"{count / 1e6:.1f} MB"
 
 
@@ -194,15 +203,15 @@ def _clock(seconds: float) -> str:
 
 def _event(kind: str, **data: Any) -> str:
     """Return one line of JSON."""
-    return json.dumps({"event": kind, **_plain(data)})
+    return json.dumps({"event": kind, **_as_json(data)})
 
 
-def _plain(value: Any) -> Any:
-    """Return the value as JSON has it, which knows neither NaN nor infinity."""
+def _as_json(value: Any) -> Any:
+    """Return the value as JSON can hold it: paths as text, numbers that are not finite as null."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _as_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_as_json(item) for item in value]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, float) and not math.isfinite(value):

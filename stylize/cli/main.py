@@ -1,7 +1,7 @@
 """The command line: the group of all commands, and exit codes.
 
-Exit codes: 0; 1 with one line for what the user can mend (StylizeError); 2 for misuse, before any work; 130
-after Ctrl-C. Any other exception keeps its traceback. Results go to stdout, everything else to stderr.
+Exit codes: 0 for success; 1 with one line for an error that the user can mend (StylizeError); 2 for misuse, before any
+work; 130 after Ctrl-C. Any other exception keeps its traceback. Results go to stdout, everything else to stderr.
 """
 
 from __future__ import annotations
@@ -12,26 +12,27 @@ from typing import Any
 import click
 
 from stylize._version import __version__
+from stylize.cli.console import INTERRUPTED
 from stylize.errors import OptionError, StylizeError
 
 __all__ = ["main"]
 
-# Name: the module in `commands`, and the line in the list of commands. A module is imported when its command is run.
+# By name: the module in `commands`, and the line in the list of commands. A module is imported when its command runs.
 _COMMANDS = {
     "fast": ("fast", "Paint at once, by a feed-forward network."),
     "refine": ("refine", "Paint well, by Gatys' optimisation of the pixels under a feature network."),
     "compare": ("compare", "Paint both ways and show them side by side, with numbers."),
     "batch": ("batch", "Paint many pictures: folders, globs, URLs, or the rows of a table."),
-    "demo": ("compare", "Compare on pictures that come with the package."),
-    "info": ("provenance", "Print how a picture was made."),
-    "rerun": ("provenance", "Paint a picture again, by the provenance inside it."),
+    "demo": ("demo", "Compare on pictures that come with the package."),
+    "info": ("info", "Print how a picture was made."),
+    "rerun": ("rerun", "Paint a picture again, by the provenance inside it."),
     "models": ("models", "List, get and check the networks."),
     "app": ("app", "Open the web page: drop a photo, choose a style, see the preview, refine it."),
 }
 
 
 class _Program(click.Group):
-    """Imports commands when they are run, and turns what the user can mend into one line and an exit code."""
+    """Imports commands when they run, and turns errors that the user can mend into one line and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -51,15 +52,22 @@ class _Program(click.Group):
         try:
             return super().invoke(ctx)
         except OptionError as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(self._with_flags(ctx, error)) from error
         except StylizeError as error:
-            click.echo(f"stylize: {error}", err=True)
+            click.echo(f"stylize: {self._with_flags(ctx, error)}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
-            from stylize.cli.commands.painting import INTERRUPTED
-
             click.echo("stylize: interrupted", err=True)
             ctx.exit(INTERRUPTED)
+
+    def _with_flags(self, ctx: click.Context, error: StylizeError) -> str:
+        """Return the message of an error; a parameter at its beginning becomes the flag of the running command."""
+        parameter, colon, rest = str(error).partition(": ")
+        command = self.get_command(ctx, ctx.invoked_subcommand or "")
+        for option in command.params if command is not None and colon else []:
+            if isinstance(option, click.Option) and option.name == parameter:
+                return f"{max(option.opts, key=len)}: {rest}"
+        return str(error)
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,30 +1,22 @@
-"""The options of the command line, each declared once, and the configs that they make.
+"""The options of the command line.
 
-Defaults, types and choices are read off the fields of `stylize.config`; nothing is said twice.
+Each is declared once. Its default, type and choices come from the field of `stylize.config` that the option sets.
 """
 
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
-from stylize.config import AppConfig, FastConfig, RefineConfig, canonical_layer
-from stylize.errors import OptionError
-from stylize.networks import registry
+from stylize.cli.types import FILE, KeepColorsOption, Layer, Strengths, StyleFile, network_choice
+from stylize.config import AppConfig, FastConfig, RefineConfig
 from stylize.presets import PRESETS, preset_config
-from stylize.text import split_weight
 
 __all__ = [
-    "FILE",
-    "StyleFile",
-    "Styles",
     "app_options",
-    "arguments_of",
     "common_options",
     "content_option",
     "contents_option",
@@ -41,124 +33,7 @@ __all__ = [
     "styles_option",
 ]
 
-Styles = Sequence[tuple[Path, float]]
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-# Whether it can be read is not misuse: who reads it says so in one line, with exit 1.
-
-# --------------------------------------------------------------------------------------------------------------------
-# Types
-
-
-class _File(click.Path):
-    """A file's name; an empty one, of a shell's unset variable, is no name of the folder one stands in."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path."""
-        if value == "":
-            self.fail("expected a file's name, received nothing", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-FILE = _File(path_type=Path, readable=False)
-
-
-class StyleFile(click.ParamType):
-    """FILE[:WEIGHT], split at the last colon unless a file has the whole name or the rest is no number."""
-
-    name = "FILE[:WEIGHT]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return (path, weight)."""
-        if isinstance(value, tuple):
-            return value
-        path, weight = split_weight(value)
-        if weight is None or Path(value).exists():
-            return Path(value), 1.0
-        if not (math.isfinite(weight) and weight > 0):
-            self.fail(f"{path}: expected a weight over 0, received {value.rpartition(':')[2]}", param, ctx)
-        return Path(path), weight
-
-
-class _Colors(click.ParamType):
-    """How the content's colours are kept; also, in a table's cell, whether."""
-
-    name = "luminance|histogram"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return a config's `keep_colors`."""
-        if value in ("luminance", "histogram"):
-            return value
-        try:
-            return click.BOOL.convert(value, param, ctx) and "luminance"
-        except click.UsageError:
-            self.fail(f"expected luminance or histogram, received {value!r}", param, ctx)
-
-
-class _KeepColors(click.Option):
-    """`--keep-colors [HOW]`, and `--no-keep-colors` to take it back."""
-
-    def __init__(self, names: Sequence[str], **settings: Any) -> None:
-        super().__init__(names, type=_Colors(), is_flag=False, flag_value="luminance", **settings)
-        self.secondary_opts = [f"--no-{option.lstrip('-')}" for option in self.opts]
-
-    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
-        """Take both."""
-        super().add_to_parser(parser, ctx)
-        parser.add_option(obj=self, opts=self.secondary_opts, dest=self.name, action="store_const", const="no")
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return the line of `--help`."""
-        return f"{self.opts[0]} [{self.type.name}] / {self.secondary_opts[0]}", self.help or ""
-
-
-class _Layer(click.ParamType):
-    """NAME[:WEIGHT]; the name becomes the papers'."""
-
-    name = "NAME[:WEIGHT]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return (name, weight or None)."""
-        if isinstance(value, tuple):
-            return value
-        name, colon, number = value.partition(":")
-        weight = _number(number)
-        if colon and weight is None:
-            self.fail(f"{name}: expected a number after the colon, received {number!r}", param, ctx)
-        try:
-            return canonical_layer(name), weight
-        except OptionError as error:
-            self.fail(str(error), param, ctx)
-
-
-class _Strengths(click.ParamType):
-    """Numbers of 0 to 1 with commas between them."""
-
-    name = "S,S,..."
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return a tuple of floats."""
-        if isinstance(value, tuple):
-            return value
-        strengths = tuple(_number(part) for part in value.split(","))
-        if not all(strength is not None and 0 <= strength <= 1 for strength in strengths):
-            self.fail(f"expected numbers of 0 to 1 such as 0.25,0.5,1, received {value!r}", param, ctx)
-        return strengths
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _networks(role: str) -> click.Choice:
-    return click.Choice(["auto", *(spec.name for spec in registry.REGISTRY.values() if spec.role == role)])
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# Options
 
 
 def _joined(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -175,15 +50,15 @@ def _joined(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
 def _field_option(
     config: AppConfig | FastConfig | RefineConfig, *names: str, help: str, **settings: Any
 ) -> Callable[[Command], Command]:
-    """Return the option that sets the field of `config` which it is named after.
+    """Return the option that sets the field of `config` with the option's name.
 
-    Type, choices and the default in the help are read off the field. Not given, the option is None, and the
-    preset's value stands.
+    Type, choices and the default in the help come from the field. An option that is not given is None, and the preset's
+    value holds.
     """
     field = names[-1].lstrip("-").replace("-", "_")
     home = next(part for part in (config, *vars(config).values()) if hasattr(part, field))
     default, kind = getattr(home, field), get_type_hints(type(home))[field]
-    if settings.get("cls") is _KeepColors:
+    if settings.get("cls") is KeepColorsOption:
         default = None
     elif isinstance(default, bool):
         names = (f"{names[0]}/--no-{names[0].lstrip('-')}", *names[1:])
@@ -232,10 +107,10 @@ memory_option = click.option(
 )  # fmt: skip
 
 fast_options = _joined(
-    _fast("--network", type=_networks("stylizer"), help="The network that paints."),
+    _fast("--network", type=network_choice("stylizer"), help="The network that paints."),
     _fast("--size", help="Long side of the output, px."),
     _fast("--strength", help="0 keeps the content, 1 is the full style."),
-    _fast("--keep-colors", cls=_KeepColors, help=_KEEP_COLORS_HELP),
+    _fast("--keep-colors", cls=KeepColorsOption, help=_KEEP_COLORS_HELP),
 )
 
 preview_options = _joined(
@@ -244,7 +119,7 @@ preview_options = _joined(
         help="Make one labelled sheet of every content in every style, at 256 px each unless --size says otherwise.",
     ),
     click.option(
-        "--strengths", type=_Strengths(),
+        "--strengths", type=Strengths(),
         help="Make one labelled sheet of every content in these strengths, such as 0.25,0.5,1; sizes as above.",
     ),
     click.option("--show", is_flag=True, help="Draw the result in the terminal, too, beside the original."),
@@ -256,8 +131,8 @@ refine_options = _joined(
         "--preset", "-p", type=click.Choice(list(PRESETS)), default="default", show_default=True,
         help="A named set of all options below; those given explicitly win over it.",
     ),
-    _refine("--features", type=_networks("features"), help="The network whose features are compared."),
-    _refine("--network", type=_networks("stylizer"), help="The network that paints the preview."),
+    _refine("--features", type=network_choice("features"), help="The network whose features are compared."),
+    _refine("--network", type=network_choice("stylizer"), help="The network that paints the preview."),
     _refine(
         "--init", metavar="preview|preview+content|content|noise|content+noise|FILE",
         help="What to start from; of a FILE, sizes up to its own are taken as painted.",
@@ -271,19 +146,19 @@ refine_options = _joined(
     _refine("--style-weight", help="How much the style counts."),
     _refine("--tv-weight", "total_variation_weight", help="How much smoothness (total variation) counts."),
     _refine(
-        "--content-layer", "content_layers", type=_Layer(), multiple=True,
+        "--content-layer", "content_layers", type=Layer(), multiple=True,
         help="A VGG-19 layer that holds the scene, such as relu4_2; repeatable. Layers named without weights "
         "share the preset's equally.",
     ),
     _refine(
-        "--style-layer", "style_layers", type=_Layer(), multiple=True,
+        "--style-layer", "style_layers", type=Layer(), multiple=True,
         help="A VGG-19 layer that holds the style, as above.",
     ),
     _refine("--pooling", help="Of the feature network."),
     _refine("--recolor", help="Hold on to the scene as it looks in the style's colours."),
     _refine("--strength", help="0 keeps the content, 1 is the full style."),
     _refine("--style-scale", help="Long side of the style relative to the output's; larger: larger strokes."),
-    _refine("--keep-colors", cls=_KeepColors, help=_KEEP_COLORS_HELP),
+    _refine("--keep-colors", cls=KeepColorsOption, help=_KEEP_COLORS_HELP),
     _refine("--precision", help="Of the convolutions."),
     _refine("--seed", help="Of the noise; the same seed gives the same picture."),
 )  # fmt: skip
@@ -314,55 +189,10 @@ common_options = _joined(
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that stand on the command line."""
+    """Return the options that were given on the command line."""
     return {name: value for name, value in options.items() if value not in (None, ())}
 
 
 def refine_config_of(preset: str, options: Mapping[str, Any]) -> RefineConfig:
-    """Return the preset's config, those of the `refine_options` over it that were given."""
+    """Return the preset's config with the `refine_options` that were given."""
     return preset_config(preset, given(options))
-
-
-def arguments_of(config: RefineConfig) -> list[str]:
-    """Return the options that make `config`, over the preset that leaves the fewest: `refine_config_of`, backwards.
-
-    Raises OptionError for a config that no options make.
-    """
-    declared = [each for each in click.Command("", params=_declared(refine_options)).params if each.name != "preset"]
-    found = []
-    for name, preset in PRESETS.items():
-        changed = {
-            str(option.name): (option, value)
-            for option in declared
-            if (value := _value(config, option.name)) != _value(preset.config, option.name)
-        }
-        if preset.config.replace(**{field: value for field, (_, value) in changed.items()}) == config:
-            words = [] if name == "default" else ["--preset", name]
-            found.append(words + [word for pair in changed.values() for word in _words(*pair)])
-    if not found:
-        raise OptionError("expected a config that options of refine make, received one with values that have none")
-    return min(found, key=len)
-
-
-def _declared(options: Callable[[Command], Command]) -> list[click.Parameter]:
-    return click.command()(options(lambda: None)).params  # type: ignore[arg-type]
-
-
-def _value(config: RefineConfig, field: str | None) -> Any:
-    return next(getattr(part, str(field)) for part in (config, *vars(config).values()) if hasattr(part, str(field)))
-
-
-def _words(option: click.Parameter, value: Any) -> list[str]:
-    """Return an option as it is typed."""
-    if isinstance(option, _KeepColors) and value:
-        return [option.opts[0], value]
-    if isinstance(value, bool):
-        return [(option.opts if value else option.secondary_opts)[0]]
-    if isinstance(value, tuple):
-        return [word for name, weight in value for word in (option.opts[0], f"{name}:{_number_text(weight)}")]
-    return [option.opts[0], _number_text(value) if isinstance(value, float) else str(value)]
-
-
-def _number_text(number: float) -> str:
-    """Return the shortest text that is read back as the number."""
-    return f"{number:g}" if float(f"{number:g}") == number else repr(number)

@@ -836,7 +836,7 @@ def test_rerun_asks_for_the_same_with_the_networks_pinned(command, inputs, fake,
 def test_rerun_repeats_bfloat16_where_the_machine_has_it(native, inputs, fake, tmp_path, monkeypatch):
     fake.precision = "bfloat16"
     run("refine", *inputs, "-o", tmp_path / "out.png")
-    monkeypatch.setattr("stylize.cli.commands.provenance.has_native_bfloat16", lambda: native)
+    monkeypatch.setattr("stylize.cli.commands.rerun.has_native_bfloat16", lambda: native)
     told = run("rerun", tmp_path / "out.png").stderr
     assert fake.calls[1][3].precision == ("bfloat16" if native else "auto")
     assert ("made in bfloat16, which this machine has not: the picture may differ" in told) is not native
@@ -882,7 +882,7 @@ def test_rerun_refuses_inputs_that_are_gone_or_changed_unless_told_to_take_other
 
 def test_rerun_says_what_is_not_as_it_was(inputs, fake, tmp_path, monkeypatch):
     run("fast", *inputs, "-o", tmp_path / "out.png")
-    monkeypatch.setattr("stylize.cli.commands.provenance.__version__", "9.9")
+    monkeypatch.setattr("stylize.cli.commands.rerun.__version__", "9.9")
     monkeypatch.setitem(globals(), "STYLIZER", NetworkUse("mini", "embedded", {"mini.tflite": "8" * 64}))
     told = run("rerun", tmp_path / "out.png").stderr.splitlines()
     assert told == [

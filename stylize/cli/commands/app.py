@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from stylize.cli.commands.painting import with_run
 from stylize.cli.console import Run
 from stylize.cli.options import app_options, given
+from stylize.cli.run import with_run
 from stylize.config import AppConfig
 from stylize.errors import StylizeError
 
@@ -34,10 +34,10 @@ def app(run: Run, no_browser: bool, **options: Any) -> None:
     from stylize.app.server import serve
     from stylize.networks.loaded import LoadedNetworks
 
-    # Here, where the download shows and can be waited for; visitors never wait for one.
+    # Download now, where progress shows: visitors never wait for a download.
     networks = LoadedNetworks(cache_to_disk=False)
     for role in ("stylizer", "features"):
-        networks.find("auto", role, **run.surroundings)
+        networks.find("auto", role, **run.api_arguments)
     host = "localhost" if config.host in ("0.0.0.0", "::") else config.host
     url = f"http://{f'[{host}]' if ':' in host else host}:{config.port}"
     run.result({"url": url}, f"{url}  (Ctrl-C ends)")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stylize.cli.columns import COLUMNS, batch_config, batch_options, config_of_cells
-from stylize.cli.commands.painting import with_run
 from stylize.cli.console import Run
 from stylize.cli.options import given
+from stylize.cli.run import with_run
 from stylize.errors import OptionError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ _PLACE = "FILE|FOLDER|GLOB|URL"
 @batch_options
 @with_run
 def batch(
-    run: Run, contents: tuple[str, ...], styles: tuple[str, ...], output: str, manifest: str | None, pairs: str,
+    run: Run, *, contents: tuple[str, ...], styles: tuple[str, ...], output: str, manifest: str | None, pairs: str,
     mode: str, template: str, suffix: str, resume: bool, engine: str, address: str | None, workers: int | None,
     **options: Any,
 ) -> None:  # fmt: skip

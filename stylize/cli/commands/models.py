@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from stylize.cli.commands.painting import with_run
 from stylize.cli.console import Run, megabytes, table
-from stylize.cli.options import FILE
+from stylize.cli.run import with_run
+from stylize.cli.types import FILE
 from stylize.errors import StylizeError
 from stylize.networks import conversion, registry, store
 

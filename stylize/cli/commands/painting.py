@@ -1,131 +1,27 @@
-"""What the commands that write pictures share: checks before any work, one picture painted, what is told of it."""
+"""One picture painted by `fast` or `refine`: checked, painted, written; interrupted and resumed."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import functools
 import glob
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import click
-
+from stylize.cli.commands.checks import check_free, check_inputs, check_name, check_output
+from stylize.cli.commands.results import save
 from stylize.cli.console import Run
-from stylize.cli.options import Styles, common_options
-from stylize.config import INITS, FastConfig, RefineConfig, check_mask_count
+from stylize.cli.types import Styles
+from stylize.config import FastConfig, RefineConfig
 from stylize.errors import OptionError, StylizeError
 
 if TYPE_CHECKING:
     from stylize.optimize.progress import Iterate
     from stylize.transfer.results import TransferResult
 
-__all__ = [
-    "INTERRUPTED",
-    "Painting",
-    "beside",
-    "check_files",
-    "check_folder",
-    "check_inputs",
-    "check_output",
-    "facts",
-    "save",
-    "tell",
-    "tell_details",
-    "with_run",
-]
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-
-
-def with_run(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that all share; it receives the `Run` that they describe."""
-
-    @common_options
-    @functools.wraps(command)
-    def command_with_run(
-        *, as_json: bool, progress: str, quiet: bool, verbose: bool, offline: bool, **options: Any
-    ) -> None:
-        run = Run(as_json=as_json, progress=progress, quiet=quiet, verbose=verbose, offline=offline)
-        with contextlib.closing(run):
-            command(run, **options)
-
-    return command_with_run
-
-
-def check_inputs(
-    content: Path, styles: Styles, masks: Sequence[Path] = (), init: str = "content", pictures: Sequence[Path] = ()
-) -> list[Path]:
-    """Return the files to read. Raises StylizeError for one that is not there, OptionError for too many masks."""
-    check_mask_count(len(masks), len(styles))
-    named = [("content", content), *(("style", path) for path, _ in styles), *(("mask", path) for path in masks)]
-    named += [("image", path) for path in pictures]
-    if init not in INITS:
-        named.append(("init", Path(init)))
-    return check_files(named)
-
-
-def check_files(named: Sequence[tuple[str, Path]]) -> list[Path]:
-    """Return the files of pairs of a role and a file. Raises StylizeError for one that is not there."""
-    for name, path in named:
-        if str(path) == "-":
-            raise _no_pipe(name)
-        if not path.exists():
-            raise StylizeError(f"{name} {path}: no such file")
-    return [path for _, path in named]
-
-
-def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
-    """Refuse an output that can't be written, that is there already, or that is an input."""
-    from stylize.images import writing
-
-    _check_name(output)
-    _check_free(output, inputs, overwrite=overwrite)
-    writing.check_output(output, overwrite=overwrite)
-
-
-def _no_pipe(name: str) -> OptionError:
-    return OptionError(f"{name} -: only fast reads and writes pipes; expected a file")
-
-
-def _check_name(output: Path) -> None:
-    from stylize.images import writing
-
-    if str(output) == "-":
-        raise _no_pipe("output")
-    suffix = output.suffix.lower().removeprefix(".")
-    if suffix not in writing.SUFFIXES:
-        known = ", ".join(writing.SUFFIXES)
-        raise OptionError(f"output {output}: expected a suffix out of {known}; received {suffix or 'none'}")
-
-
-def check_folder(folder: Path, names: Sequence[str], inputs: Sequence[Path], *, overwrite: bool) -> None:
-    """As `check_output`, for files in a folder that may not be there yet."""
-    if folder.exists() and not folder.is_dir():
-        raise StylizeError(f"output {folder}: expected a folder, received a file")
-    for name in names:
-        _check_free(folder / name, inputs, overwrite=overwrite)
-    parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise StylizeError(f"output {folder}: no permission to write in {parent}")
-
-
-def _check_free(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
-    if not output.exists():
-        return
-    if any(output.samefile(path) for path in inputs):
-        raise OptionError(f"output {output}: expected another file than the input")
-    if not overwrite:
-        raise StylizeError(f"output {output}: is there already; choose another with -o, or use --overwrite")
-
-
-def beside(content: Path, styles: Styles, ending: str) -> Path:
-    """Return the default output: `photo-painting-fast.png` beside the content."""
-    names = "+".join(path.stem for path, _ in styles)
-    return content.parent / f"{content.stem}-{names}-{ending}"
+__all__ = ["Painting"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,15 +54,15 @@ class Painting:
 
     def check(self, *read: Path) -> None:
         """Raise StylizeError unless all can be read and written; `read` are more files to keep as they are."""
-        _check_name(self.output)
+        check_name(self.output)
         inputs = check_inputs(self.content, self.styles, self.masks, getattr(self.config, "init", "content"))
         if isinstance(self.config, RefineConfig):
-            self._check_traces()
+            self._check_earlier_run()
         replace = self.overwrite or self.resume
         check_output(self.output, [*read, *inputs], overwrite=replace)
-        self._check_sights([*read, *inputs], overwrite=replace)
+        self._check_film_and_plot([*read, *inputs], overwrite=replace)
 
-    def _check_traces(self) -> None:
+    def _check_earlier_run(self) -> None:
         """Raise StylizeError if files of an earlier run are in the way, or not there to go on from."""
         if self.resume:
             if not self.checkpoint.exists():
@@ -180,13 +76,13 @@ class Painting:
             advice = "--resume goes on from it, " if self.checkpoint in in_the_way else ""
             raise StylizeError(f"{in_the_way[0]}: left by an earlier run; {advice}--overwrite starts anew")
 
-    def _check_sights(self, inputs: Sequence[Path], *, overwrite: bool) -> None:
-        sights = [path for path in (self.animation, self.plot) if path is not None]
-        outputs = [os.path.realpath(path) for path in (self.output, *sights)]
-        for path, index in zip(sights, (1, 2), strict=False):
+    def _check_film_and_plot(self, inputs: Sequence[Path], *, overwrite: bool) -> None:
+        extras = [path for path in (self.animation, self.plot) if path is not None]
+        outputs = [os.path.realpath(path) for path in (self.output, *extras)]
+        for path, index in zip(extras, (1, 2), strict=False):
             if outputs[index] in outputs[:index]:
                 raise OptionError(f"output {path}: expected a file of its own, received the name of another output")
-            _check_free(path, inputs, overwrite=overwrite)
+            check_free(path, inputs, overwrite=overwrite)
         if self.animation is not None:
             from stylize.reports.film_formats import check_film
 
@@ -204,7 +100,7 @@ class Painting:
 
         if isinstance(self.config, FastConfig):
             result = fast(
-                self.content, self.styles, mask=self.masks, config=self.config, **run.surroundings
+                self.content, self.styles, mask=self.masks, config=self.config, **run.api_arguments
             )  # fmt: skip
             save(run, result, self.output, overwrite=self.overwrite)
             return result
@@ -227,7 +123,7 @@ class Painting:
                 self.content, self.styles, mask=self.masks, config=self.config,
                 resume_from=read_checkpoint(self.checkpoint) if self.resume else None,
                 on_start=None if film is None else film.add, on_iterate=on_iterate, should_stop=interrupt.asked,
-                memory_gb=self.memory_gb, **run.surroundings,
+                memory_gb=self.memory_gb, **run.api_arguments,
             )  # fmt: skip
             save(run, result, self.output, overwrite=self.overwrite or self.resume)
             if result.checkpoint is not None:
@@ -289,46 +185,3 @@ class _Interrupt:
             raise KeyboardInterrupt
         self._asked = True
         self._run.say_at_once("stopping after this step; Ctrl-C again aborts")
-
-
-def save(run: Run, result: TransferResult, output: Path, *, overwrite: bool) -> None:
-    """Write the picture, its provenance inside."""
-    if result.alpha is not None and output.suffix.lower() in (".jpg", ".jpeg"):
-        run.say("JPEG has no transparency: white stands behind the picture")
-    result.save(output, overwrite=overwrite)
-
-
-def facts(result: TransferResult, output: Path, **others: Path | None) -> dict[str, Any]:
-    """Return what `--json` prints of a picture, `others` being what was written beside it."""
-    height, width = result.image.shape[:2]
-    return {
-        "command": result.mode,
-        "output": output,
-        "width": width,
-        "height": height,
-        "seconds": result.seconds,
-        "stopped": result.stopped,
-        "steps": len(result.history),
-        "losses": dataclasses.asdict(result.history[-1].losses) if result.history else None,
-        "networks": [dataclasses.asdict(network) for network in result.networks],
-        **others,
-    }
-
-
-def tell(run: Run, result: TransferResult, output: Path, **others: Path | None) -> None:
-    """Print what was painted, `others` being what was written beside it; exit 130 if Ctrl-C ended it."""
-    tell_details(run, result)
-    if result.stopped is not None:
-        run.say(f"{result.stopped}: {output} is the best so far; the same command with --resume goes on")
-    run.result(facts(result, output, **others), str(output))
-    if result.stopped is not None:
-        click.get_current_context().exit(INTERRUPTED)
-
-
-def tell_details(run: Run, result: TransferResult) -> None:
-    """Say, with --verbose, which networks painted, and how long it took."""
-    height, width = result.image.shape[:2]
-    for network in result.networks:
-        hashes = ", ".join(f"{name} {sha256[:12]}" for name, sha256 in network.sha256.items())
-        run.detail(f"used {network.name} ({network.origin}): {hashes}")
-    run.detail(f"painted {width} x {height} px in {result.seconds:.1f} s")

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from stylize.cli.commands.painting import Painting, beside, tell, with_run
+from stylize.cli.commands.checks import beside
+from stylize.cli.commands.painting import Painting
+from stylize.cli.commands.results import tell
 from stylize.cli.console import Run
 from stylize.cli.options import (
-    FILE,
-    Styles,
     content_option,
     masks_option,
     memory_option,
@@ -23,6 +23,8 @@ from stylize.cli.options import (
     resume_option,
     styles_option,
 )
+from stylize.cli.run import with_run
+from stylize.cli.types import FILE, Styles
 from stylize.presets import PRESETS
 
 __all__ = ["refine"]
@@ -48,7 +50,7 @@ __all__ = ["refine"]
 @overwrite_option
 @with_run
 def refine(
-    run: Run, content: Path, styles: Styles, masks: Sequence[Path], output: Path | None, preset: str,
+    run: Run, *, content: Path, styles: Styles, masks: Sequence[Path], output: Path | None, preset: str,
     save_every: int | None, animation: Path | None, plot: Path | None, memory_gb: float | None, resume: bool,
     overwrite: bool, **options: Any,
 ) -> None:  # fmt: skip

@@ -1,61 +1,28 @@
-"""`stylize info` and `stylize rerun`: the provenance inside a picture."""
+"""`stylize rerun`."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import click
 
+from stylize import files
 from stylize._version import __version__
-from stylize.cli.commands.painting import Painting, tell, with_run
+from stylize.cli.commands.info import provenance_of
+from stylize.cli.commands.painting import Painting
+from stylize.cli.commands.results import tell
 from stylize.cli.console import Run
-from stylize.cli.options import FILE, StyleFile, Styles, overwrite_option, resume_option
+from stylize.cli.options import overwrite_option, resume_option
+from stylize.cli.run import with_run
+from stylize.cli.types import FILE, StyleFile, Styles
 from stylize.config import FastConfig, RefineConfig, config_from_dict
 from stylize.errors import StylizeError
 from stylize.machine import has_native_bfloat16
 from stylize.networks import registry
 
-__all__ = ["info", "rerun"]
-
-
-@click.command()
-@click.argument("image", type=FILE)
-@with_run
-def info(run: Run, image: Path) -> None:
-    """Print how a picture was made: the provenance that stylize keeps inside it."""
-    provenance = _read_provenance(image)
-    leaves = [(name.removeprefix("options."), value) for name, value in _flat(provenance)]
-    width = max(len(name) for name, _ in leaves)
-    run.result(provenance, "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in leaves))
-
-
-def _read_provenance(image: Path) -> dict[str, Any]:
-    from stylize.images.provenance import read_provenance
-
-    provenance = read_provenance(image)
-    if provenance is None:
-        raise StylizeError(f"{image}: carries no provenance; expected a picture that stylize wrote")
-    return provenance
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every leaf of nested JSON with its dotted name; hashes are shortened."""
-    if isinstance(value, Mapping) and name.endswith("sha256"):
-        yield name, ", ".join(f"{file} {str(sha256)[:12]}" for file, sha256 in value.items())
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _flat(item, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        for number, item in enumerate(value, start=1):
-            yield from _flat(item, f"{name}.{number}")
-    elif isinstance(value, list):
-        pairs = [":".join(map(str, item)) if isinstance(item, list) else str(item) for item in value]
-        yield name, " ".join(pairs)
-    else:
-        yield name, "" if value is None else str(value)[:12] if name.endswith("sha256") else value
+__all__ = ["rerun"]
 
 
 @click.command()
@@ -73,14 +40,14 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 @overwrite_option
 @with_run
 def rerun(
-    run: Run, image: Path, output: Path | None, content: Path | None, styles: Styles, masks: Sequence[Path],
+    run: Run, *, image: Path, output: Path | None, content: Path | None, styles: Styles, masks: Sequence[Path],
     resume: bool, overwrite: bool,
 ) -> None:  # fmt: skip
     """Paint a picture again, by the provenance inside it.
 
     The inputs are looked for where they were, then beside the picture, and have to be the same files.
     """
-    provenance = _read_provenance(image)
+    provenance = provenance_of(image)
     command = provenance.get("command")
     if command not in ("fast", "refine"):
         raise StylizeError(f"{image}: expected the provenance of fast or refine, received that of {command}")
@@ -138,9 +105,9 @@ def _recorded_input(name: str, record: Mapping[str, Any], image: Path) -> Path:
     # The picture may come from a machine with other separators.
     base = PureWindowsPath(record["path"]).name
     places = [Path(record["path"]), image.parent / record["path"], image.parent / base]
-    found = [path for path in places if path.is_file()]
+    found: list[Path] = [path for path in places if path.is_file()]
     for path in found:
-        if hashlib.sha256(path.read_bytes()).hexdigest() == record["sha256"]:
+        if files.sha256(str(path)) == record["sha256"]:
             return path
     if found:
         raise StylizeError(f"{name} {found[0]}: has changed since{advice}")

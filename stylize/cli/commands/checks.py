@@ -1,0 +1,87 @@
+"""Checks of inputs and outputs, before any work is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from stylize.cli.types import Styles
+from stylize.config import INITS, check_mask_count
+from stylize.errors import OptionError, StylizeError
+
+__all__ = ["beside", "check_files", "check_folder", "check_free", "check_inputs", "check_name", "check_output"]
+
+
+def check_inputs(
+    content: Path, styles: Styles, masks: Sequence[Path] = (), init: str = "content", pictures: Sequence[Path] = ()
+) -> list[Path]:
+    """Return the files to read. Raises StylizeError for a missing file, OptionError for too many masks."""
+    check_mask_count(len(masks), len(styles))
+    named = [("content", content), *(("style", path) for path, _ in styles), *(("mask", path) for path in masks)]
+    named += [("image", path) for path in pictures]
+    if init not in INITS:
+        named.append(("init", Path(init)))
+    return check_files(named)
+
+
+def check_files(named: Sequence[tuple[str, Path]]) -> list[Path]:
+    """Return the files of pairs of a role and a file. Raises StylizeError for a missing file."""
+    for name, path in named:
+        if str(path) == "-":
+            raise _no_pipe(name)
+        if not path.exists():
+            raise StylizeError(f"{name} {path}: no such file")
+    return [path for _, path in named]
+
+
+def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
+    """Refuse an output that cannot be written, that exists already, or that is an input."""
+    from stylize.images import writing
+
+    check_name(output)
+    check_free(output, inputs, overwrite=overwrite)
+    writing.check_output(output, overwrite=overwrite)
+
+
+def _no_pipe(name: str) -> OptionError:
+    return OptionError(f"{name} -: only fast reads and writes pipes; expected a file")
+
+
+def check_name(output: Path) -> None:
+    """Raise OptionError unless the output's suffix is one of a picture's."""
+    from stylize.images import writing
+
+    if str(output) == "-":
+        raise _no_pipe("output")
+    suffix = output.suffix.lower().removeprefix(".")
+    if suffix not in writing.SUFFIXES:
+        known = ", ".join(writing.SUFFIXES)
+        raise OptionError(f"output {output}: expected a suffix out of {known}; received {suffix or 'none'}")
+
+
+def check_folder(folder: Path, names: Sequence[str], inputs: Sequence[Path], *, overwrite: bool) -> None:
+    """Check as `check_output`, for files in a folder that may not exist yet."""
+    if folder.exists() and not folder.is_dir():
+        raise StylizeError(f"output {folder}: expected a folder, received a file")
+    for name in names:
+        check_free(folder / name, inputs, overwrite=overwrite)
+    parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise StylizeError(f"output {folder}: no permission to write in {parent}")
+
+
+def check_free(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
+    """Raise OptionError for an output that is an input, StylizeError for one that exists and must not be replaced."""
+    if not output.exists():
+        return
+    if any(output.samefile(path) for path in inputs):
+        raise OptionError(f"output {output}: expected another file than the input")
+    if not overwrite:
+        raise StylizeError(f"output {output}: is there already; choose another with -o, or use --overwrite")
+
+
+def beside(content: Path, styles: Styles, ending: str) -> Path:
+    """Return the default output: `photo-painting-fast.png` beside the content."""
+    names = "+".join(path.stem for path, _ in styles)
+    return content.parent / f"{content.stem}-{names}-{ending}"

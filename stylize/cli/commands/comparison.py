@@ -1,0 +1,131 @@
+"""A comparison painted or scored, and its folder written: what `compare` and `demo` share."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stylize._version import __version__
+from stylize.cli.console import Run, json_text, table
+from stylize.cli.types import Styles
+from stylize.cli.words import arguments_of
+from stylize.config import RefineConfig
+from stylize.files import whole_file, write_errors
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from stylize.optimize.progress import Iterate
+    from stylize.reports.film import Film
+    from stylize.transfer.results import Comparison
+
+__all__ = ["compare_and_write", "comparison_files"]
+
+
+def comparison_files(*, painted: bool) -> list[str]:
+    """Return the names of the files that a comparison writes; two of them are pictures that it painted."""
+    return [*(["fast.png", "refined.png"] if painted else []), "sheet.png", "metrics.json", "report.html"]
+
+
+def compare_and_write(
+    run: Run, content: Path, styles: Styles, config: RefineConfig, *, command: Sequence[str | Path],
+    folder: Path | None, pictures: Sequence[Path] = (), masks: Sequence[Path] = (), memory_gb: float | None = None,
+    overwrite: bool,
+) -> None:  # fmt: skip
+    """Compare, write the folder, and print the scores.
+
+    Args:
+        run: the running command.
+        content: the photograph.
+        styles: the styles and their weights.
+        config: the options of the refinement.
+        command: the words of the command so far, to make the folder again; the options are added.
+        folder: where to write, or None to print the scores only.
+        pictures: finished pictures to score instead of painting.
+        masks: where to paint.
+        memory_gb: as of `stylize.refine`.
+        overwrite: whether files of the folder may be replaced.
+    """
+    from stylize.api import compare
+    from stylize.reports.film import Film
+
+    film = Film()
+
+    def on_iterate(iterate: Iterate) -> None:
+        run.on_iterate(iterate)
+        film.add(iterate.pixels, step=iterate.step, elapsed_s=iterate.elapsed_s)
+
+    comparison = compare(
+        content, styles, mask=masks, images=list(pictures) or None, config=config, on_start=film.add,
+        on_iterate=on_iterate, memory_gb=memory_gb, **run.api_arguments,
+    )  # fmt: skip
+    metrics = comparison.metrics()
+    if folder is None:
+        run.result(metrics, _score_table(comparison))
+        return
+    with write_errors(f"output {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            _write_comparison(comparison, metrics, folder, overwrite=overwrite)
+            _write_report(comparison, film, config, command, folder)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # only if nothing is in it
+            raise
+    run.show(_score_table(comparison))
+    run.say(f"open the report: {folder / 'report.html'}")
+    run.result({"output": folder, "report": folder / "report.html", **metrics}, str(folder))
+
+
+def _write_comparison(comparison: Comparison, metrics: Mapping[str, Any], folder: Path, *, overwrite: bool) -> None:
+    from stylize.images import writing
+    from stylize.reports import contact_sheet
+
+    provenance = {}
+    for name, result in zip(("fast", "refined"), comparison.results, strict=False):
+        path = folder / f"{name}.png"
+        result.save(path, overwrite=overwrite)
+        provenance[path.name] = result.provenance
+    writing.write_image(
+        folder / "sheet.png", contact_sheet.contact_sheet(comparison),
+        provenance={"command": "compare", "version": __version__, "pictures": provenance}, overwrite=overwrite,
+    )  # fmt: skip
+    _write_text(folder / "metrics.json", json_text(metrics) + "\n")
+
+
+def _write_report(
+    comparison: Comparison, film: Film, config: RefineConfig, command: Sequence[str | Path], folder: Path
+) -> None:
+    from stylize.reports import html
+
+    # The networks by name: `auto` may choose other networks on another machine.
+    config = config.replace(features=comparison.features.name)
+    again = []
+    if comparison.results:
+        preview, refined = comparison.results
+        film.add(refined.image, step=len(refined.history), elapsed_s=refined.seconds)
+        config = config.replace(network=preview.networks[0].name)
+        again.append(["stylize", "rerun", str(folder / "refined.png")])
+    if command[0] == "compare":
+        command = [*command, *arguments_of(config)]
+    commands = [["stylize", *map(str, command)], *again]
+    _write_text(folder / "report.html", html.report(comparison, film=film, commands=commands))
+
+
+def _write_text(path: Path, text: str) -> None:
+    with whole_file(path, "output") as temporary:
+        # A file's name may hold bytes that are no text: they are escaped, as in JSON.
+        Path(temporary).write_text(text, "utf-8", errors="backslashreplace")
+
+
+def _score_table(comparison: Comparison) -> Table:
+    numbers = ("style loss", "content loss", "SSIM", "seconds")
+    scores = table("picture", *numbers, "networks", right=numbers)
+    for score in comparison.scores:
+        seconds = "" if score.seconds is None else f"{score.seconds:.1f}"
+        networks = ", ".join(network.name for network in score.networks)
+        losses = f"{score.style_loss:.4g}", f"{score.content_loss:.4g}"
+        scores.add_row(score.label, *losses, f"{score.ssim:.3f}", seconds, networks)
+    return scores

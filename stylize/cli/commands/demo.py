@@ -1,0 +1,60 @@
+"""`stylize demo`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from stylize.cli.commands.checks import check_folder
+from stylize.cli.commands.comparison import compare_and_write, comparison_files
+from stylize.cli.console import Run
+from stylize.cli.options import given, overwrite_option
+from stylize.cli.run import with_run
+from stylize.cli.types import FILE
+from stylize.config import RefineConfig
+from stylize.errors import OptionError
+from stylize.files import write_errors
+
+__all__ = ["demo"]
+
+
+@click.command()
+@click.option(
+    "-o", "--output", type=FILE, metavar="FOLDER", default="stylize-demo", show_default=True,
+    help="The folder to write.",
+)  # fmt: skip
+@click.option("--scene", default="lake", show_default=True, help="Which of the project's own scenes.")
+@click.option("--style", default="swirls", show_default=True, help="Which of the project's own styles.")
+@click.option("--size", type=int, default=256, show_default=True, help="Long side of the output, px.")
+@click.option("--steps", type=int, help="Steps of the refinement.  [default: as refine]")
+@overwrite_option
+@with_run
+def demo(run: Run, *, output: Path, scene: str, style: str, size: int, steps: int | None, overwrite: bool) -> None:
+    """Compare on pictures that come with the package; nothing is downloaded."""
+    from importlib import resources
+
+    run.offline = True
+    config = RefineConfig().replace(**given({"size": size, "steps": steps}))
+    examples = resources.files("stylize.examples")
+    with resources.as_file(examples) as folder:
+        content, painting = _example(folder, "scene", scene), _example(folder, "style", style)
+        names = [content.name, painting.name, *comparison_files(painted=True)]
+        check_folder(output, names, [content, painting], overwrite=overwrite)
+        run.say(f"painting {content.stem} in the style of {painting.stem}, {size} px, into {output}")
+        command = ["demo", "--scene", scene, "--style", style, "--size", str(size)]
+        command += ["--steps", str(steps)] if steps is not None else []
+        styles = [(painting, 1.0)]
+        compare_and_write(run, content, styles, config, command=command, folder=output, overwrite=overwrite)
+        with write_errors(f"output {output}"):
+            for path in (content, painting):
+                shutil.copyfile(path, output / path.name)
+
+
+def _example(folder: Path, kind: str, name: str) -> Path:
+    path = folder / f"{kind}_{name.removeprefix(f'{kind}_').removesuffix('.jpg')}.jpg"
+    if not path.exists():
+        names = ", ".join(sorted(p.stem.removeprefix(f"{kind}_") for p in folder.glob(f"{kind}_*.jpg")))
+        raise OptionError(f"--{kind}: expected one of {names}, received {name}")
+    return path

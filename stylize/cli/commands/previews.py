@@ -1,0 +1,183 @@
+"""The files that `stylize fast` makes: previews, and sheets of previews to choose from."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stylize.cli.commands.checks import check_files, check_output
+from stylize.cli.commands.results import facts, save, tell_details
+from stylize.cli.commands.watch import FileState, file_state
+from stylize.cli.console import Run, to_standard_output
+from stylize.cli.types import Styles
+from stylize.config import FastConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from stylize.images.picture import Picture
+    from stylize.networks.loaded import LoadedNetworks
+
+__all__ = ["STANDARD_STREAM", "Preview", "Sheet", "Sources", "Work", "shown_name"]
+
+#: Standard input or output, on the command line.
+STANDARD_STREAM = Path("-")
+
+
+def shown_name(path: Path) -> Path:
+    """Return the name that outputs are derived from: that of the file, or stdin."""
+    return Path("stdin") if path == STANDARD_STREAM else path
+
+
+class Sources:
+    """Reads the pictures of the command line. Many contents share the styles, which are kept until their files change."""
+
+    def __init__(self) -> None:
+        self._standard: bytes | None = None
+        self._styles: dict[tuple[Path, FileState], Picture] = {}
+
+    def content(self, path: Path, config: FastConfig) -> Picture:
+        """Return a content, decoded as large as `config` needs it."""
+        return self._read(path, "content", config.size)
+
+    def styles(self, styles: Styles, config: FastConfig) -> tuple[tuple[Picture, float], ...]:
+        """Return styles with their weights, decoded as large as `config` needs them."""
+        from stylize.transfer.inputs import STYLE_PX
+
+        pictures = []
+        for path, weight in styles:
+            key = path, file_state(path)
+            if key not in self._styles:
+                self._styles[key] = self._read(path, "style", max(config.size, STYLE_PX))
+            pictures.append((self._styles[key], weight))
+        return tuple(pictures)
+
+    def masks(self, masks: Sequence[Path], config: FastConfig) -> list[Picture]:
+        """Return masks, decoded as large as `config` needs them."""
+        return [self._read(path, "mask", config.size) for path in masks]
+
+    def _read(self, path: Path, name: str, long_side_px: int) -> Picture:
+        from stylize.images.reading import read_image
+
+        if path != STANDARD_STREAM:
+            return read_image(path, name=name, long_side_px=long_side_px)
+        if self._standard is None:
+            self._standard = sys.stdin.buffer.read()
+        return read_image(self._standard, name=f"{name} -", long_side_px=long_side_px)
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """One file to make."""
+
+    contents: Sequence[Path]
+    styles: Styles
+    masks: Sequence[Path]
+    config: FastConfig
+    output: Path
+    sources: Sources
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that are read."""
+        paths = (*self.contents, *(path for path, _ in self.styles), *self.masks)
+        return [path for path in paths if path != STANDARD_STREAM]
+
+    def check(self, *, overwrite: bool) -> None:
+        """Raise StylizeError unless all can be read and written."""
+        named = [("content", path) for path in self.contents]
+        named += [*(("style", path) for path, _ in self.styles), *(("mask", path) for path in self.masks)]
+        check_files([(name, path) for name, path in named if path != STANDARD_STREAM])
+        if self.output != STANDARD_STREAM:
+            check_output(self.output, self.inputs, overwrite=overwrite)
+
+    def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Make the file; return what `--json` prints of it, and the pictures that `--show` draws."""
+        raise NotImplementedError
+
+
+class Preview(Work):
+    """One picture."""
+
+    def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Paint and write it."""
+        from stylize.api import fast
+
+        content = self.sources.content(self.contents[0], self.config)
+        styles = self.sources.styles(self.styles, self.config)
+        masks = self.sources.masks(self.masks, self.config)
+        result = fast(content, styles, mask=masks, config=self.config, loaded=networks, **run.api_arguments)
+        tell_details(run, result)
+        if self.output == STANDARD_STREAM:
+            from stylize.images.writing import encode
+
+            _to_standard_output(encode(result.image, "png", result.alpha, provenance=result.provenance))
+        else:
+            save(run, result, self.output, overwrite=overwrite)
+        return facts(result, self.output), [content.pixels, result.image]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sheet(Work):
+    """Every content with every style, or in several strengths."""
+
+    strengths: Sequence[float] | None
+
+    def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Paint all pictures and write the sheet."""
+        from stylize.api import fast
+        from stylize.images.resizing import resized
+        from stylize.images.writing import encode, write_image
+        from stylize.reports.preview_sheet import preview_sheet
+        from stylize.reports.sheet import over_paper
+
+        began = time.perf_counter()
+        styles, masks = self.sources.styles(self.styles, self.config), self.sources.masks(self.masks, self.config)
+        columns: list[tuple[str, np.ndarray | None]]
+        variants: list[tuple[Any, FastConfig]]
+        if self.strengths:
+            columns = [("content", None), *((f"strength {strength:g}", None) for strength in self.strengths)]
+            variants = [(styles, dataclasses.replace(self.config, strength=strength)) for strength in self.strengths]
+        else:
+            heads = [
+                (shown_name(path).stem, style.pixels) for (path, _), (style, _) in zip(self.styles, styles, strict=True)
+            ]
+            columns = [("", None), *heads]
+            variants = [([style], self.config) for style in styles]
+        rows = []
+        for path in self.contents:
+            content = self.sources.content(path, self.config)
+            results = [
+                fast(content, style, mask=masks, config=config, loaded=networks, **run.api_arguments)
+                for style, config in variants
+            ]
+            height, width = results[0].image.shape[:2]
+            alpha = results[0].alpha
+            pictures = [resized(content.pixels, height, width), *(result.image for result in results)]
+            rows.append((shown_name(path).stem, [over_paper(picture, alpha) for picture in pictures]))
+        sheet = preview_sheet(rows, columns)
+        if self.output == STANDARD_STREAM:
+            _to_standard_output(encode(sheet, "png"))
+        else:
+            write_image(self.output, sheet, overwrite=overwrite)
+        data = {
+            "command": "fast",
+            "output": self.output,
+            "width": sheet.shape[1],
+            "height": sheet.shape[0],
+            "seconds": time.perf_counter() - began,
+            "rows": list(self.contents),
+            "columns": list(self.strengths) if self.strengths else [path for path, _ in self.styles],
+            "networks": [dataclasses.asdict(network) for network in results[0].networks],
+        }
+        return data, [sheet]
+
+
+def _to_standard_output(data: bytes) -> None:
+    with to_standard_output():
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()

@@ -1,0 +1,59 @@
+"""What a command writes and says of a painted picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stylize.cli.console import INTERRUPTED, Run
+
+if TYPE_CHECKING:
+    from stylize.transfer.results import TransferResult
+
+__all__ = ["facts", "save", "tell", "tell_details"]
+
+
+def save(run: Run, result: TransferResult, output: Path, *, overwrite: bool) -> None:
+    """Write the picture with its provenance."""
+    if result.alpha is not None and output.suffix.lower() in (".jpg", ".jpeg"):
+        run.say("JPEG has no transparency: white stands behind the picture")
+    result.save(output, overwrite=overwrite)
+
+
+def facts(result: TransferResult, output: Path, **others: Path | None) -> dict[str, Any]:
+    """Return what `--json` prints of a picture; `others` are files that were written beside the picture."""
+    height, width = result.image.shape[:2]
+    return {
+        "command": result.mode,
+        "output": output,
+        "width": width,
+        "height": height,
+        "seconds": result.seconds,
+        "stopped": result.stopped,
+        "steps": len(result.history),
+        "losses": dataclasses.asdict(result.history[-1].losses) if result.history else None,
+        "networks": [dataclasses.asdict(network) for network in result.networks],
+        **others,
+    }
+
+
+def tell(run: Run, result: TransferResult, output: Path, **others: Path | None) -> None:
+    """Print what was painted, and exit 130 if Ctrl-C ended the run; `others` are files written beside the picture."""
+    tell_details(run, result)
+    if result.stopped is not None:
+        run.say(f"{result.stopped}: {output} is the best so far; the same command with --resume goes on")
+    run.result(facts(result, output, **others), str(output))
+    if result.stopped is not None:
+        click.get_current_context().exit(INTERRUPTED)
+
+
+def tell_details(run: Run, result: TransferResult) -> None:
+    """With --verbose, say which networks painted and how long the painting took."""
+    height, width = result.image.shape[:2]
+    for network in result.networks:
+        hashes = ", ".join(f"{name} {sha256[:12]}" for name, sha256 in network.sha256.items())
+        run.detail(f"used {network.name} ({network.origin}): {hashes}")
+    run.detail(f"painted {width} x {height} px in {result.seconds:.1f} s")

@@ -1,0 +1,130 @@
+"""Types of options: files, weights, layers, colours.
+
+A file that cannot be read is not misuse: the code that reads it says so in one line, with exit code 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stylize.config import canonical_layer
+from stylize.errors import OptionError
+from stylize.networks import registry
+from stylize.text import split_weight
+
+__all__ = ["FILE", "Colors", "KeepColorsOption", "Layer", "Strengths", "StyleFile", "Styles", "network_choice"]
+
+Styles = Sequence[tuple[Path, float]]
+
+
+class File(click.Path):
+    """A file's name. An empty name, as of a shell variable that is not set, is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if value == "":
+            self.fail("expected a file's name, received nothing", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = File(path_type=Path, readable=False)
+
+
+class StyleFile(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.
+    """FILE[:WEIGHT]. The last colon separates, unless a file has the whole name or the rest is not a number."""
+
+    name = "FILE[:WEIGHT]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return (path, weight)."""
+        if isinstance(value, tuple):
+            return value
+        path, weight = split_weight(value)
+        if weight is None or Path(value).exists():
+            return Path(value), 1.0
+        if not (math.isfinite(weight) and weight > 0):
+            self.fail(f"{path}: expected a weight over 0, received {value.rpartition(':')[2]}", param, ctx)
+        return Path(path), weight
+
+
+class Colors(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.
+    """How the content's colours are kept: luminance or histogram; in a table's cell also yes or no."""
+
+    name = "luminance|histogram"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a config's `keep_colors`."""
+        if value in ("luminance", "histogram"):
+            return value
+        try:
+            return click.BOOL.convert(value, param, ctx) and "luminance"
+        except click.UsageError:
+            self.fail(f"expected luminance or histogram, received {value!r}", param, ctx)
+
+
+class KeepColorsOption(click.Option):
+    """`--keep-colors [HOW]` and `--no-keep-colors`."""
+
+    def __init__(self, names: Sequence[str], **settings: Any) -> None:
+        super().__init__(names, type=Colors(), is_flag=False, flag_value="luminance", **settings)
+        self.secondary_opts = [f"--no-{option.lstrip('-')}" for option in self.opts]
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Add both forms."""
+        super().add_to_parser(parser, ctx)
+        parser.add_option(obj=self, opts=self.secondary_opts, dest=self.name, action="store_const", const="no")
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the line of `--help`."""
+        return f"{self.opts[0]} [{self.type.name}] / {self.secondary_opts[0]}", self.help or ""
+
+
+class Layer(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.
+    """NAME[:WEIGHT]; the name becomes that of the papers, such as relu4_2."""
+
+    name = "NAME[:WEIGHT]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return (name, weight or None)."""
+        if isinstance(value, tuple):
+            return value
+        name, colon, number = value.partition(":")
+        weight = _number(number)
+        if colon and weight is None:
+            self.fail(f"{name}: expected a number after the colon, received {number!r}", param, ctx)
+        try:
+            return canonical_layer(name), weight
+        except OptionError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Strengths(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.
+    """Numbers from 0 to 1, separated by commas."""
+
+    name = "S,S,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the numbers."""
+        if isinstance(value, tuple):
+            return value
+        strengths = tuple(_number(part) for part in value.split(","))
+        if not all(strength is not None and 0 <= strength <= 1 for strength in strengths):
+            self.fail(f"expected numbers of 0 to 1 such as 0.25,0.5,1, received {value!r}", param, ctx)
+        return strengths
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def network_choice(role: registry.Role) -> click.Choice[str]:
+    """Return the type of a network's name: auto, or a network of the role."""
+    return click.Choice(["auto", *(spec.name for spec in registry.REGISTRY.values() if spec.role == role)])
