@@ -7,8 +7,8 @@ import json
 import pytest
 from click.testing import CliRunner, Result
 
+from stylize.cli.columns import config_of_cells
 from stylize.cli.main import main
-from stylize.cli.options import cell
 from stylize.errors import OptionError
 
 
@@ -37,10 +37,11 @@ def test_keep_colors_takes_a_word_or_none(tiny_networks, pictures, tmp_path, wor
 
 
 def test_a_tables_cell_keeps_colors_as_the_option_does():
+    config_of = config_of_cells("fast", {})
     words = {"histogram": "histogram", "luminance": "luminance", "yes": "luminance", "True": "luminance", "no": False}
-    assert {word: cell("keep_colors", word) for word in words} == words
+    assert {word: config_of((("keep_colors", word),)).keep_colors for word in words} == words
     with pytest.raises(OptionError, match="keep-colors: expected luminance or histogram, received 'palette'"):
-        cell("keep_colors", "palette")
+        config_of((("keep_colors", "palette"),))
 
 
 def test_keep_colors_knows_its_words(pictures):

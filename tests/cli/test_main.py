@@ -7,7 +7,6 @@ section runs the real program in processes of its own.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import html
 import json
 import os
@@ -17,7 +16,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 import numpy as np
@@ -25,183 +23,19 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from api_stand_in import CHECKPOINT, LOSSES, STYLIZER, one_line, run
 from samples import REPOSITORY, tiny_convolutions
 from stylize import __version__
 from stylize.cli.main import main
-from stylize.cli.options import arguments_of
+from stylize.cli.words import arguments_of
 from stylize.config import FastConfig, RefineConfig
 from stylize.errors import OptionError, StylizeError
-from stylize.images.picture import Picture
 from stylize.images.provenance import read_provenance
 from stylize.images.reading import read_image
 from stylize.networks import registry
-from stylize.optimize.checkpoint import Checkpoint, RunContext, read_checkpoint, write_checkpoint
-from stylize.optimize.progress import HistoryEntry, Iterate, LossTerms
-from stylize.optimize.pyramid import PyramidLevel
+from stylize.optimize.checkpoint import read_checkpoint, write_checkpoint
 from stylize.presets import PRESETS
-from stylize.transfer.results import Comparison, NetworkUse, Scored, TransferResult
-
-FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "5" * 64})
-STYLIZER = NetworkUse("mini", "embedded", {"mini.tflite": "7" * 64})
-LOSSES = LossTerms(3.0, 1.0, 2.0, 0.5, {"relu4_2": 1.0}, {"relu1_1": 2.0})
-CHECKPOINT = Checkpoint(
-    RunContext("0" * 64, (4, 6), {"networks": []}), 1, 0.5,
-    np.full((4, 6, 3), 0.5, np.float32), {"x": np.zeros(3)},
-    (HistoryEntry(1, 1, 0.1, LOSSES),),
-)  # fmt: skip
-
-
-def run(*arguments, exit_code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == exit_code, (result.output, result.exception)
-    return result
-
-
-def one_line(text):
-    assert text.endswith("\n")
-    assert text.count("\n") == 1, text
-    return text[:-1]
-
-
-@pytest.fixture
-def inputs(pictures):
-    """The options that name a content and a style."""
-    content, style = pictures
-    return "-c", content, "-s", style
-
-
-def as_path(source):
-    """Of a picture that was read already, the file's."""
-    return Path(source.path) if isinstance(source, Picture) else source
-
-
-class Pipelines:
-    """Stands in for `fast`, `refine` and `compare`: records what it is asked for, returns flat pictures."""
-
-    def __init__(self):
-        self.calls = []
-        self.masks = ()
-        self.on_step = lambda step: None
-        self.steps = 4
-        self.precision = "float32"
-
-    def _result(self, mode, content, styles, mask, config, networks, **more):
-        self.masks = tuple(as_path(path) for path in mask)
-
-        def recorded(path):
-            path = as_path(path)
-            return {"path": os.fspath(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-
-        provenance = {
-            "command": mode,
-            "version": __version__,
-            "content": recorded(content),
-            "styles": [{**recorded(path), "weight": weight} for path, weight in styles],
-            "options": dataclasses.asdict(config),
-            "seed": getattr(config, "seed", None),
-            "networks": [dataclasses.asdict(network) for network in networks],
-        }
-        if mask:
-            provenance["masks"] = [recorded(path) for path in mask]
-        if mode == "refine":
-            provenance["precision_used"] = self.precision
-        image = np.full((4, 6, 3), 0.5, np.float32)
-        return TransferResult(mode, image, None, config, networks, 1.5, provenance, **more)
-
-    def fast(self, content, styles, *, mask, config, offline, on_message, on_download, networks=None):
-        named = type(styles)((as_path(style), weight) for style, weight in styles)
-        self.calls.append(("fast", as_path(content), named, config, offline))
-        on_message("using mini")
-        return self._result("fast", content, styles, mask, config, (STYLIZER,))
-
-    def refine(
-        self,
-        content,
-        styles,
-        *,
-        mask,
-        config,
-        resume_from,
-        on_start,
-        on_iterate,
-        should_stop,
-        memory_gb,
-        offline,
-        on_message,
-        on_download,
-    ):
-        self.calls.append(("refine", content, styles, config, offline))
-        self.resumed_from = resume_from
-        self.memory_gb = memory_gb
-        history = []
-        on_message("using vgg19-slim")
-        if on_start is not None:
-            on_start(np.full((4, 6, 3), 0.9, np.float32))
-        self.on_step(0)
-        for step in range(1, self.steps + 1):
-            if should_stop():
-                break
-            history.append(HistoryEntry(1, step, step / 10, LOSSES))
-            pixels = np.full((4, 6, 3), step / 10, np.float32)
-            remaining = (self.steps - step) / 10
-            on_iterate(
-                Iterate(1, 1, (4, 6), step, self.steps, LOSSES, step / 10, remaining, pixels, lambda: CHECKPOINT)
-            )
-            self.on_step(step)
-        stopped = len(history) < self.steps
-        return self._result(
-            "refine", content, styles, mask, config, (FEATURES, STYLIZER), history=tuple(history),
-            stopped="interrupted" if stopped else None, checkpoint=CHECKPOINT if stopped else None,
-            levels=(PyramidLevel(6, self.steps),),
-        )  # fmt: skip
-
-    def compare(
-        self,
-        content,
-        styles,
-        *,
-        mask,
-        images,
-        refine_config,
-        on_start,
-        memory_gb,
-        on_iterate,
-        offline,
-        on_message,
-        on_download,
-    ):
-        self.calls.append(("compare", content, styles, images, refine_config))
-        self.masks = tuple(mask)
-        on_message("comparing")
-        results, labels = (), [path.name for path in images or []]
-        if not images:
-            results = (
-                self._result("fast", content, styles, mask, refine_config.preview, (STYLIZER,)),
-                self._result(
-                    "refine", content, styles, mask, refine_config, (FEATURES, STYLIZER),
-                    history=(HistoryEntry(1, 1, 0.1, LOSSES),), levels=(PyramidLevel(6, 1),),
-                ),
-            )  # fmt: skip
-            on_start(results[0].image)
-            on_iterate(Iterate(1, 1, (4, 6), 1, 1, LOSSES, 0.1, 0.0, results[1].image, lambda: CHECKPOINT))
-            labels = ["fast", "refined"]
-        image = np.full((4, 6, 3), 0.5, np.float32)
-        return Comparison(
-            content=Picture(image, path=str(content)),
-            styles=tuple((Picture(image, path=str(path)), weight) for path, weight in styles),
-            features=FEATURES,
-            scores=tuple(Scored(label, image, 0.1, float("nan"), {"relu1_1": 0.3}, 0.4) for label in labels),
-            results=results,
-        )
-
-
-@pytest.fixture
-def fake(monkeypatch):
-    stand_in = Pipelines()
-    for name in ("fast", "refine", "compare"):
-        monkeypatch.setattr(f"stylize.api.{name}", getattr(stand_in, name))
-    return stand_in
-
+from stylize.transfer.results import NetworkUse
 
 # ----------------------------------------------------------------------------------------------------------
 # Help, misuse, errors
@@ -692,7 +526,7 @@ def test_compare_writes_five_files(inputs, fake, pictures, tmp_path):
         "report.html",
         "sheet.png",
     ]
-    assert f"to look at it: {folder / 'report.html'}\n" in result.stderr
+    assert f"open the report: {folder / 'report.html'}\n" in result.stderr
     assert read_provenance(folder / "fast.png")["command"] == "fast"
     assert read_provenance(folder / "refined.png")["command"] == "refine"
     assert read_provenance(folder / "sheet.png")["pictures"]["refined.png"]["command"] == "refine"
@@ -883,7 +717,7 @@ def test_rerun_refuses_inputs_that_are_gone_or_changed_unless_told_to_take_other
 def test_rerun_says_what_is_not_as_it_was(inputs, fake, tmp_path, monkeypatch):
     run("fast", *inputs, "-o", tmp_path / "out.png")
     monkeypatch.setattr("stylize.cli.commands.rerun.__version__", "9.9")
-    monkeypatch.setitem(globals(), "STYLIZER", NetworkUse("mini", "embedded", {"mini.tflite": "8" * 64}))
+    fake.stylizer = NetworkUse("mini", "embedded", {"mini.tflite": "8" * 64})
     told = run("rerun", tmp_path / "out.png").stderr.splitlines()
     assert told == [
         f"made by stylize {__version__}, this is 9.9: the picture may differ",
