@@ -285,7 +285,7 @@ class RefineConfig:
     optimization: OptimizationConfig = OptimizationConfig()
     pyramid: PyramidConfig = PyramidConfig()
     pooling: Literal["max", "avg"] = "max"
-    # The palette loss has the same effect on the palette, and harms the content less (benchmarks/README.md).
+    # The palette loss has the same effect on the palette, and harms the content less (benchmarks/notes/023).
     recolor: bool = False
     strength: float = 1.0
     style_scale: float = 1.0

@@ -6,6 +6,7 @@ import ast
 import importlib
 import importlib.util
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -57,6 +58,40 @@ def test_importing_stylize_imports_no_framework():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+
+def _lines(function: ast.FunctionDef) -> int:
+    """Count a function's lines without its docstring, from `def` on."""
+    first = function.body[0]
+    documented = ast.get_docstring(function, clean=False) is not None
+    docstring = (first.end_lineno or 0) - first.lineno + 1 if documented else 0
+    return (function.end_lineno or 0) - function.lineno + 1 - docstring
+
+
+def _sources() -> dict[str, str]:
+    """Return the text of every Python file that is installed."""
+    folders = [REPOSITORY / name for name in ("stylize", "models", "examples")]
+    paths = [path for folder in folders for path in folder.rglob("*.py")]
+    return {str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8") for path in paths}
+
+
+@pytest.mark.parametrize(("path", "text"), _sources().items(), ids=_sources())
+def test_files_and_functions_stay_small(path: str, text: str) -> None:
+    assert text.count("\n") <= 400
+    for function in _functions(ast.parse(text)):
+        assert _lines(function) <= 60, function.name
+        assert len(function.args.posonlyargs) + len(function.args.args) <= 6, function.name
+
+
+def test_no_document_cites_a_note_that_is_not_there() -> None:
+    notes = {path.name[:3] for path in (REPOSITORY / "benchmarks" / "notes").glob("[0-9]*.md")}
+    cited = {number for text in _sources().values() for number in re.findall(r"benchmarks/notes/(\d{3})", text)}
+    assert cited
+    assert cited <= notes
 
 
 def test_no_room_is_called_utils():

@@ -17,7 +17,7 @@ from stylize.networks.backend import tf
 __all__ = ["Regions", "count_octaves", "masked_regions", "octave_pyramid", "region_count", "whole_picture"]
 
 # Each octave weighs half as much as the next larger one. With equal weights, fine strokes and content are lost
-# (benchmarks/README.md).
+# (benchmarks/notes/021).
 _OCTAVE_DECAY = 0.5
 # Regions that cover fewer positions of a layer, and less than half of all positions, are left out there: so few
 # activations do not determine a Gram matrix.

@@ -214,11 +214,12 @@ class _RedirectHandler(urllib.request.HTTPRedirectHandler):
     """Refuses redirects to an address that `_check_url` refuses."""
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+        self, req: urllib.request.Request, fp: IO[bytes], *details: Any
     ) -> urllib.request.Request | None:
+        # The details are code, message, headers, and the new URL.
         try:
-            _check_url(newurl)
+            _check_url(details[-1])
         except WeightsError:
             fp.close()
             raise
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+        return super().redirect_request(req, fp, *details)

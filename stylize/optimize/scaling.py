@@ -102,7 +102,7 @@ _LEAST_ENERGY = 1e-3
 def _scales(energies: Sequence[NDArray[np.floating]], curvatures: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the scale c_p of each part, up to a common factor.
 
-    The products P_p s · P_p y in place of squared lengths reach a higher loss (benchmarks/README.md).
+    The products P_p s · P_p y in place of squared lengths reach a higher loss (benchmarks/notes/035).
     """
     moved, changed = np.tensordot(1 / curvatures, energies, 1)
     scales: NDArray[np.float64] = np.sqrt(
@@ -118,7 +118,7 @@ class FrequencyBands:
     """
 
     # Two thirds of an octave each: the finest band is at the Nyquist frequency, the coarsest has all below 1/22 of it.
-    # A cosine transform, which sees no jump at the picture's border, was no better (benchmarks/README.md).
+    # A cosine transform, which sees no jump at the picture's border, was no better (benchmarks/notes/035).
     _count, _per_octave = 8, 1.5
 
     def __init__(self, height: int, width: int) -> None:

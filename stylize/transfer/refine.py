@@ -71,8 +71,8 @@ def run_refine(
     tiling = Tiling.of_run(objective, inputs, session, config.optimization.optimizer)
     if levels:
         session.say(run_summary(config, features, objective, levels, tiling, inputs, resumed=resume_from is not None))
-    more = {"precision_used": objective.precision, **({"init": init.record} if init.record else {})}
-    provenance = inputs.provenance("refine", config, start.networks, **more)
+    init_record = {"init": init.record} if init.record else {}
+    provenance = inputs.provenance("refine", config, start.networks, precision_used=objective.precision, **init_record)
 
     # One pyramid of content, styles and masks; the targets of a level are made when the run gets there.
     pyramid = picture_pyramid(inputs, config, [level_size(inputs.size, level.long_side_px) for level in levels])
@@ -82,19 +82,12 @@ def run_refine(
     callbacks = _in_result_colors(callbacks, inputs, config)
     if callbacks.on_start is not None:
         callbacks.on_start(start.pixels)
+    photos = [*(pictures.photo for pictures in pyramid), inputs.content_pixels]
     image, history, checkpoint = optimize(
-        start.pixels,
-        [*(pictures.photo for pictures in pyramid), inputs.content_pixels],
-        levels,
-        losses,
-        config,
-        context=RunContext(identity, inputs.size, provenance),
-        resume_from=resume_from,
-        on_iterate=callbacks.on_iterate,
-        on_message=session.say,
-        should_stop=callbacks.should_stop,
-        started_at=began,
-    )
+        start.pixels, photos, levels, losses, config,
+        context=RunContext(identity, inputs.size, provenance), resume_from=resume_from,
+        on_iterate=callbacks.on_iterate, should_stop=callbacks.should_stop, on_message=session.say, started_at=began,
+    )  # fmt: skip
     return TransferResult(
         mode="refine",
         image=inputs.finished(inputs.content_pixels, [image], config),

@@ -29,7 +29,7 @@ __all__ = ["InitPicture", "Start", "fingerprint", "plan_levels", "resumed", "sta
 # Amplitude of the noise that `content+noise` adds, in [0, 1].
 _CONTENT_NOISE = 0.25
 # `preview+content` takes what is larger than so many px from the preview. 8 px did better on some pairs, but took a
-# third more steps on a mosaic (benchmarks/README.md).
+# third more steps on a mosaic (benchmarks/notes/036).
 _LARGE_SHAPE_PX = 16
 # Under a time budget the steps are planned on the way. So many steps leave out no level.
 _UNLIMITED_STEPS = 10_000
