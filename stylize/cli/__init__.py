@@ -1,1 +1,1 @@
-"""cli."""
+"""The command line: options, commands, and what they print."""

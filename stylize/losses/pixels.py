@@ -13,6 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from stylize.images.color import LUMA
+
 __all__ = ["frame_loss", "palette", "palette_loss", "total_variation"]
 
 FloatArray = NDArray[np.float32]
@@ -23,7 +25,7 @@ FloatArray = NDArray[np.float32]
 # How much more squared differences of chroma weigh than those of luma. The style loss favours coloured speckle, which
 # looks wrong: strokes of painters differ in light and dark, while colour changes slowly.
 _CHROMA_WEIGHT = 16.0
-_RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
+_RGB_TO_YIQ = (LUMA, (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 # The quadratic form of a colour difference: luma^2 + 16 chroma^2.
 _COLOR_DISTANCE = np.array(_RGB_TO_YIQ).T * (1.0, _CHROMA_WEIGHT, _CHROMA_WEIGHT) @ np.array(_RGB_TO_YIQ)
 # Rows that are computed at once: temporary copies of a large picture would take more memory than the result.
