@@ -1,6 +1,6 @@
-"""Train mini, the feed-forward stylizer. It makes a painted picture from a content picture and a style vector.
+r"""Train mini, the feed-forward stylizer. It makes a painted picture from a content picture and a style vector.
 
-    python training/mini.py --photos DIR --paintings DIR --teacher vgg19.h5 --slim vgg19_slim.safetensors \\
+    python training/mini.py --photos DIR --paintings DIR --teacher vgg19.h5 --slim vgg19_slim.safetensors \
         --run training/runs/mini
 
 First, a formula transfers the colours of the style. Then, the network adds strokes. A stopped run continues from its

@@ -64,7 +64,7 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, list[st
 
 
 def transfer_curve(icc: bytes) -> tuple[NDArray[np.float32], list[str]]:
-    """Return the sRGB values of the 256 grays under a gray profile, float32 (256, 3), [0, 1]; and the notes for the user."""
+    """Return the sRGB values of 256 grays under a gray profile, float32 (256, 3) in [0, 1], and notes for the user."""
     converted, notes = to_srgb(_GRAYS, icc)
     return np.asarray(converted, np.float32)[0] / 255, notes
 

@@ -34,7 +34,7 @@ def shown_name(path: Path) -> Path:
 
 
 class Sources:
-    """Reads the pictures of the command line. Many contents share the styles, which are kept until their files change."""
+    """Reads the pictures of the command line; keeps the styles, which many contents share, until their files change."""
 
     def __init__(self) -> None:
         self._standard: bytes | None = None
