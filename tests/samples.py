@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from stylize.losses.objective import Objective
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+GOLDEN = REPOSITORY / "tests" / "golden"
 SHARED = REPOSITORY.parent / "shared"
 TINY_CHANNELS = {"1": 4, "2": 6, "3": 8, "4": 8, "5": 8}
 
