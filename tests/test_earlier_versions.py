@@ -41,9 +41,7 @@ def test_a_checkpoint_of_an_earlier_version_resumes_to_the_same_picture(shipped_
 
 
 @pytest.mark.parametrize("command", ["fast", "refine"])
-def test_a_picture_of_an_earlier_version_is_painted_again(
-    shipped_networks: None, tmp_path: Path, command: str
-) -> None:
+def test_a_picture_of_an_earlier_version_is_painted_again(shipped_networks: None, tmp_path: Path, command: str) -> None:
     picture = tmp_path / f"earlier_{command}.png"
     for file in (GOLDEN / picture.name, *INPUTS):  # the inputs are looked for beside the picture
         shutil.copy(file, tmp_path)
