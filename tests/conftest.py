@@ -44,6 +44,13 @@ def tiny_networks(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def shipped_networks(tmp_path, monkeypatch):
+    """Make the networks that come with the project the only ones, and cut the network off."""
+    monkeypatch.setenv("STYLIZE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("STYLIZE_OFFLINE", "1")
+
+
+@pytest.fixture
 def shared():
     """The folder of real weights and pictures beside the checkout."""
     if not SHARED.is_dir():

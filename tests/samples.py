@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
+from stylize.config import PerceptualLossConfig
 
 if TYPE_CHECKING:
     from stylize.losses.objective import Objective
+    from stylize.networks.vgg import FeatureEncoder
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+GOLDEN = REPOSITORY / "tests" / "golden"
 SHARED = REPOSITORY.parent / "shared"
 TINY_CHANNELS = {"1": 4, "2": 6, "3": 8, "4": 8, "5": 8}
 
 
-def tiny_convolutions(seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def tiny_convolutions(seed: int = 0) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Random kernels and biases of a VGG with a few channels, He-initialised, up to conv5_1."""
     random = np.random.default_rng(seed)
     layers = ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "3_4", "4_1", "4_2", "4_3", "4_4", "5_1"]
@@ -28,19 +34,29 @@ def tiny_convolutions(seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]
     return convolutions
 
 
-def tiny_loss(**options: Any) -> Objective:
-    """A loss on the tiny convolutions, in float32; the options are those of PerceptualLossConfig."""
-    from stylize.config import PerceptualLossConfig
+@functools.cache  # Tracing a graph takes longer than all the arithmetic of a test.
+def tiny_objective(
+    config: PerceptualLossConfig | None = None, *, edge_padding: bool = False, pooling: Literal["max", "avg"] = "max"
+) -> Objective:
+    """An objective on the tiny convolutions, in float32; without a config the default one."""
     from stylize.losses.objective import Objective
+
+    config = config or PerceptualLossConfig()
+    return Objective(tiny_encoder(config, edge_padding=edge_padding, pooling=pooling), config)
+
+
+def tiny_encoder(
+    config: PerceptualLossConfig, *, edge_padding: bool = False, pooling: Literal["max", "avg"] = "max"
+) -> FeatureEncoder:
+    """The tiny convolutions up to the layers of a config, in float32."""
     from stylize.networks.vgg import EncoderWeights, FeatureEncoder
 
-    config = PerceptualLossConfig(**options)
     layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
-    encoder = FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32", edge_padding=True)
-    return Objective(encoder, config)
+    weights = EncoderWeights(tiny_convolutions())
+    return FeatureEncoder(weights, layers, pooling=pooling, precision="float32", edge_padding=edge_padding)
 
 
-def painting(height: int, width: int, seed: int) -> np.ndarray:
+def painting(height: int, width: int, seed: int) -> NDArray[np.float32]:
     """A smooth, colourful, structured picture, float32 (height, width, 3) in [0, 1]."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width].astype(np.float32) / max(height, width)
@@ -52,32 +68,32 @@ def painting(height: int, width: int, seed: int) -> np.ndarray:
     return (picture / 8 + 0.5).clip(0, 1)
 
 
-def left_half(height: int, width: int) -> np.ndarray:
+def left_half(height: int, width: int) -> NDArray[np.float32]:
     """A mask whose left half is white, float32 (height, width)."""
     mask = np.zeros((height, width), np.float32)
     mask[:, : width // 2] = 1
     return mask
 
 
-def small_hub_network(folder, *, brightness=0.0, unknown_to_litert=False):
+def small_hub_network(folder: Path, *, brightness: float = 0.0, unknown_to_litert: bool = False) -> Path:
     """A SavedModel of Magenta's signature and kinds of layers."""
     from stylize.networks.backend import tf
 
     random = np.random.default_rng(0)
 
-    class Module(tf.Module):
-        def __init__(self):
+    class Module(tf.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
             super().__init__()
             shapes = [(3, 3, 3, 8), (3, 3, 8, 8), (3, 3, 8, 3)]
             self.kernels = [tf.Variable(random.normal(0, 0.2, shape).astype(np.float32)) for shape in shapes]
 
-        @tf.function(
+        @tf.function(  # type: ignore[untyped-decorator]
             input_signature=[
                 tf.TensorSpec([None, None, None, 3], tf.float32, name="placeholder"),
                 tf.TensorSpec([None, None, None, 3], tf.float32, name="placeholder_1"),
             ]
         )
-        def __call__(self, content, style):
+        def __call__(self, content: Any, style: Any) -> list[Any]:
             x = content
             for kernel in self.kernels[:2]:
                 x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT")

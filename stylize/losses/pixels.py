@@ -13,9 +13,13 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+<<<<<<< HEAD
 from stylize.images.color import LUMA
 
 __all__ = ["frame_loss", "palette", "palette_loss", "total_variation"]
+=======
+__all__ = ["LEAST_VARIANCE", "PALETTE_AXES", "frame_loss", "palette", "palette_loss", "total_variation"]
+>>>>>>> coretests
 
 FloatArray = NDArray[np.float32]
 
@@ -109,13 +113,15 @@ def _spread_axes(count: int) -> FloatArray:
 
 
 # Directions in RGB along which colours are compared.
-_AXES = _spread_axes(6)
+PALETTE_AXES = _spread_axes(6)
 # The middle of each axis' 512 bins, across the RGB cube, (6, 512).
-_BIN_COLORS = np.linspace(np.minimum(_AXES, 0).sum(axis=0), np.maximum(_AXES, 0).sum(axis=0), 512).T.astype(np.float32)
+_BIN_COLORS = np.linspace(
+    np.minimum(PALETTE_AXES, 0).sum(axis=0), np.maximum(PALETTE_AXES, 0).sum(axis=0), 512
+).T.astype(np.float32)
 _BIN_OFFSETS = np.arange(len(_BIN_COLORS), dtype=np.int32) * _BIN_COLORS.shape[1]
 _QUANTILES = (np.arange(256) + 0.5) / 256
 # Added to a palette's variance, which is 0 where the style has one colour.
-_LEAST_VARIANCE = 1e-3
+LEAST_VARIANCE = 1e-3
 # Pixels that are computed at once, for the sake of memory.
 _PIXELS_AT_ONCE = 1 << 16
 
@@ -161,9 +167,9 @@ def palette_loss(image: FloatArray, target: FloatArray, weights: FloatArray | No
         away = projected - wanted[bins]
         weighted = away if weights is None else away * weights.reshape(-1, 1)[some]
         total += float((weighted * away).sum())
-        gradient[some] = weighted @ _AXES.T
+        gradient[some] = weighted @ PALETTE_AXES.T
     count = len(pixels) if weights is None else float(weights.sum())
-    scale = 1 / (count * len(target) * (float(target.var(axis=1).mean()) + _LEAST_VARIANCE))
+    scale = 1 / (count * len(target) * (float(target.var(axis=1).mean()) + LEAST_VARIANCE))
     gradient *= np.float32(2 * scale)
     return scale * total, gradient.reshape(image.shape)
 
@@ -184,6 +190,6 @@ def _along_axes(pixels: FloatArray) -> Iterator[tuple[slice, FloatArray, NDArray
     """Yield some pixels at a time: their slice, their positions along the axes (n, 6), and their bins (n, 6)."""
     for first in range(0, len(pixels), _PIXELS_AT_ONCE):
         some = slice(first, first + _PIXELS_AT_ONCE)
-        projected = pixels[some] @ _AXES
+        projected = pixels[some] @ PALETTE_AXES
         bins = ((projected - _BIN_COLORS[:, 0]) / (_BIN_COLORS[:, 1] - _BIN_COLORS[:, 0]) + 0.5).astype(np.int32)
         yield some, projected, bins.clip(0, _BIN_COLORS.shape[1] - 1) + _BIN_OFFSETS

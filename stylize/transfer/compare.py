@@ -19,9 +19,10 @@ from stylize.losses.objective import Objective
 from stylize.networks.backend import tf
 from stylize.networks.store import LocalWeights
 from stylize.optimize.progress import LossTerms
+from stylize.optimize.pyramid import level_size
 from stylize.transfer.fast import run_fast
 from stylize.transfer.inputs import Inputs
-from stylize.transfer.levels import level_losses, level_size, make_objective, picture_pyramid, style_at
+from stylize.transfer.levels import level_losses, make_objective, picture_pyramid, style_at
 from stylize.transfer.refine import run_refine
 from stylize.transfer.results import Comparison, NetworkUse, Scored, TransferResult
 from stylize.transfer.session import NO_CALLBACKS, Callbacks, Session

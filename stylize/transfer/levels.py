@@ -26,7 +26,7 @@ from stylize.transfer.inputs import Inputs
 from stylize.transfer.session import Session
 from stylize.transfer.tiling import Tiling
 
-__all__ = ["LevelPictures", "LevelStyle", "level_losses", "level_size", "make_objective", "picture_pyramid", "style_at"]
+__all__ = ["LevelPictures", "LevelStyle", "level_losses", "make_objective", "picture_pyramid", "style_at"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +74,6 @@ def make_objective(config: RefineConfig, features: LocalWeights, session: Sessio
     smoothing = config.loss.total_variation_weight * encoder.grain * config.strength
     loss = dataclasses.replace(config.loss, content_layers=content_layers, total_variation_weight=smoothing)
     return session.loaded.keep("objective", (encoder, loss), lambda: Objective(encoder, loss))
-
-
-def level_size(size: tuple[int, int], long_side_px: int) -> tuple[int, int]:
-    """Return height and width of a level, each at least the smallest that the network can see."""
-    height, width = size_for_long_side(*size, long_side_px)
-    return max(SMALLEST_PX, height), max(SMALLEST_PX, width)
 
 
 def picture_pyramid(inputs: Inputs, config: RefineConfig, sizes: Sequence[tuple[int, int]]) -> list[LevelPictures]:

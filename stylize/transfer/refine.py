@@ -13,10 +13,11 @@ from stylize.config import RefineConfig
 from stylize.images.resizing import resized
 from stylize.optimize.checkpoint import Checkpoint, RunContext
 from stylize.optimize.progress import Iterate
+from stylize.optimize.pyramid import level_size
 from stylize.optimize.run import optimize
 from stylize.transfer.estimate import run_summary
 from stylize.transfer.inputs import Inputs
-from stylize.transfer.levels import level_losses, level_size, make_objective, picture_pyramid
+from stylize.transfer.levels import level_losses, make_objective, picture_pyramid
 from stylize.transfer.results import TransferResult
 from stylize.transfer.session import NO_CALLBACKS, Callbacks, Session
 from stylize.transfer.start import InitPicture, fingerprint, plan_levels, resumed, starting_point

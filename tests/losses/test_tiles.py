@@ -1,19 +1,29 @@
-"""The geometry of tiles."""
+"""Tiles: their geometry, and losses and gradients that are those of the whole picture."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from samples import left_half, painting, tiny_objective
+from stylize.config import PerceptualLossConfig, RefineConfig
+from stylize.images.resizing import resized
 from stylize.losses.tiles import tiles
+from stylize.transfer.levels import make_objective
+from stylize.transfer.session import Session
 
 GRID = 16
 sides = st.integers(1, 700)
 
 
 @given(height=sides, width=sides, core=st.integers(1, 12), halo=st.integers(0, 6), stride=st.sampled_from([1, 4, 16]))
-def test_cores_cover_every_activation_once_and_lie_in_their_crops(height, width, core, halo, stride):
+def test_cores_cover_every_activation_once_and_lie_in_their_crops(
+    height: int, width: int, core: int, halo: int, stride: int
+) -> None:
     rows, columns = height // stride, width // stride
     covered = np.zeros((rows, columns), int)
     for tile in tiles(height, width, core * GRID, halo * GRID):
@@ -29,10 +39,74 @@ def test_cores_cover_every_activation_once_and_lie_in_their_crops(height, width,
     assert (covered == 1).all()
 
 
-def test_a_halo_surrounds_every_core_inside_the_picture():
+def test_a_halo_surrounds_every_core_inside_the_picture() -> None:
     for tile in tiles(500, 300, 128, 48):
         for core, crop, size in (
             (tile.core_rows, tile.crop_rows, 500),
             (tile.core_columns, tile.crop_columns, 300),
         ):
             assert crop == (max(0, core[0] - 48), min(size, core[1] + 48))
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(
+    height=st.integers(130, 220), width=st.integers(130, 220), tile_px=st.sampled_from([48, 100]),
+    normalization=st.sampled_from(["relative", "mean", "sum"]), pooling=st.sampled_from(["max", "avg"]),
+    statistics=st.sampled_from(["gram", "moments"]),
+)  # fmt: skip
+def test_tiles_change_neither_loss_nor_gradient(
+    height: int, width: int, tile_px: int, normalization: str, pooling: str, statistics: str
+) -> None:
+    config = PerceptualLossConfig(normalization=normalization, octaves=3, statistics=statistics)
+    # Covariances come out of sums by subtraction, which costs digits.
+    exactness = {"gram": 1e-4, "moments": 1e-3}[statistics]
+    loss = tiny_objective(config, edge_padding=normalization == "relative", pooling=pooling)
+    image, content, style = (painting(height, width, seed)[None] for seed in range(3))
+    whole, gradient = loss.value_and_gradient(image, loss.targets.encode(content, [(style, 1.0)]))
+    targets = loss.targets.encode(content, [(style, 1.0)], tile_px=tile_px)
+    tiled, tiled_gradient = loss.value_and_gradient(image, targets, tile_px=tile_px)
+    for terms in ("content_per_layer", "style_per_layer"):
+        assert tiled[terms] == pytest.approx(whole[terms], rel=exactness)
+    assert tiled["total"] == pytest.approx(whole["total"], rel=exactness)
+    assert np.linalg.norm(tiled_gradient - gradient) < exactness * np.linalg.norm(gradient)
+
+
+def test_tiles_agree_without_content() -> None:
+    loss = tiny_objective(PerceptualLossConfig(content_layers=(), content_weight=0.0, statistics="gram"))
+    image, style = painting(150, 140, 0)[None], painting(90, 96, 1)[None]
+    whole, gradient = loss.value_and_gradient(image, loss.targets.encode(image, [(style, 1.0)]))
+    tiled, tiled_gradient = loss.value_and_gradient(image, loss.targets.encode(image, [(style, 1.0)], 64), 64)
+    assert tiled["total"] == pytest.approx(whole["total"], rel=1e-5)
+    np.testing.assert_allclose(tiled_gradient, gradient, atol=1e-4 * np.abs(gradient).max())
+
+
+@pytest.mark.parametrize("normalization", ["relative", "mean"])
+@pytest.mark.parametrize("regions", [1, 2])
+def test_tiles_change_neither_loss_nor_gradient_within_masks(normalization: str, regions: int) -> None:
+    loss = tiny_objective(PerceptualLossConfig(octaves=3, normalization=normalization), edge_padding=True)
+    image, content, *styles = (painting(150, 190, seed)[None] for seed in range(4))
+    soft = resized(left_half(30, 38), 150, 190)
+    masks = np.stack([soft, 1 - soft][:regions])
+    whole, gradient = loss.value_and_gradient(
+        image, loss.targets.encode(content, [(s, 0.5) for s in styles], None, masks)
+    )
+    targets = loss.targets.encode(content, [(s, 0.5) for s in styles], 48, masks)
+    tiled, of_tiles = loss.value_and_gradient(image, targets, 48)
+    assert tiled["total"] == pytest.approx(whole["total"], rel=1e-3)
+    assert tiled["style_per_layer"] == pytest.approx(whole["style_per_layer"], rel=1e-3)
+    assert np.linalg.norm(of_tiles - gradient) < 1e-3 * np.linalg.norm(gradient)
+    own = [loss.targets.of_regions(image, loss.targets.regions(3, masks), tile_px) for tile_px in (None, 48)]
+    for plain, tiled in zip(*own, strict=True):
+        np.testing.assert_allclose(plain[0]["relu3_1"], tiled[0]["relu3_1"], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.real
+def test_tiles_agree_under_vgg19(real_networks: Path) -> None:
+
+    session = Session()
+    loss = make_objective(RefineConfig(precision="float32"), session.network("vgg19", "features"), session)
+    image, content, style = (painting(300, 260, seed)[None] for seed in range(3))
+    whole, gradient = loss.value_and_gradient(image, loss.targets.encode(content, [(style, 1.0)]))
+    tiled, of_tiles = loss.value_and_gradient(image, loss.targets.encode(content, [(style, 1.0)], 128), 128)
+    assert tiled["total"] == pytest.approx(whole["total"], rel=1e-5)
+    assert np.linalg.norm(of_tiles - gradient) < 1e-3 * np.linalg.norm(gradient)
