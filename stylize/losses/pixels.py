@@ -13,13 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-<<<<<<< HEAD
 from stylize.images.color import LUMA
 
-__all__ = ["frame_loss", "palette", "palette_loss", "total_variation"]
-=======
 __all__ = ["LEAST_VARIANCE", "PALETTE_AXES", "frame_loss", "palette", "palette_loss", "total_variation"]
->>>>>>> coretests
 
 FloatArray = NDArray[np.float32]
 
