@@ -53,8 +53,8 @@ def test_moment_loss_by_hand() -> None:
     of_mean, of_covariance = 0.5**2 + 1.5**2, 1.25**2 + 2 * 1.75**2 + 0.75**2
     energy, spread = 2 * 1.5**2, 2.25**2 + 2 * 0.75**2 + 0.25**2
     expected = of_mean / energy + of_covariance / (spread + 0.01 * energy**2)
-    assert float(moment_loss(*moments, "relative")) == pytest.approx(expected)
-    assert float(moment_loss(*moments, "mean")) == pytest.approx(of_mean / 2 + of_covariance / 4)
+    assert float(moment_loss(moments[0], moments[1], "relative")) == pytest.approx(expected)
+    assert float(moment_loss(moments[0], moments[1], "mean")) == pytest.approx(of_mean / 2 + of_covariance / 4)
 
 
 @pytest.mark.parametrize("normalization", ["relative", "mean"])

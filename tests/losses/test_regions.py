@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ def loss() -> Objective:
 
 
 @pytest.mark.parametrize(("statistics", "exactness"), [("gram", 1e-4), ("moments", 1e-3)])
-def test_a_mask_of_ones_changes_no_loss(statistics: str, exactness: float) -> None:
+def test_a_mask_of_ones_changes_no_loss(statistics: Literal["gram", "moments"], exactness: float) -> None:
     loss = tiny_objective(PerceptualLossConfig(octaves=3, statistics=statistics), edge_padding=True)
     image, content, style = (painting(90, 100, seed)[None] for seed in range(3))
     plain = loss.value(image, loss.targets.encode(content, [(style, 1.0)]))
@@ -51,7 +53,7 @@ def test_a_region_sees_nothing_of_what_lies_far_outside(loss: Objective) -> None
 
 
 @pytest.mark.parametrize("side", [1, 5, 20])
-def test_a_region_of_a_few_pixels_stays_finite(loss: Objective, side: str) -> None:
+def test_a_region_of_a_few_pixels_stays_finite(loss: Objective, side: int) -> None:
     """The deepest layers are left out if the region covers none of their positions."""
     image, content, *styles = (painting(64, 80, seed)[None] for seed in range(4))
     small = np.zeros((64, 80), np.float32)

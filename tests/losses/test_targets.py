@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ def test_the_content_gives_way_to_bold_styles() -> None:
     content, faint = painting(48, 48, 0)[None], 0.5 + 0.2 * (painting(48, 48, 1)[None] - 0.5)
     bold = 0.5 + 4 * (faint - 0.5)
 
-    def scales(**options):
+    def scales(**options: Any) -> list[float]:
         loss = tiny_objective(PerceptualLossConfig(**options))
         return [float(loss.targets.encode(content, [(style, 1.0)]).content_scale["relu4_2"]) for style in (faint, bold)]
 

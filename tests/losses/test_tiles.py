@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -55,7 +56,12 @@ def test_a_halo_surrounds_every_core_inside_the_picture() -> None:
     statistics=st.sampled_from(["gram", "moments"]),
 )  # fmt: skip
 def test_tiles_change_neither_loss_nor_gradient(
-    height: int, width: int, tile_px: int, normalization: str, pooling: str, statistics: str
+    height: int,
+    width: int,
+    tile_px: int,
+    normalization: Literal["relative", "mean", "sum"],
+    pooling: Literal["max", "avg"],
+    statistics: Literal["gram", "moments"],
 ) -> None:
     config = PerceptualLossConfig(normalization=normalization, octaves=3, statistics=statistics)
     # Covariances come out of sums by subtraction, which costs digits.
@@ -82,7 +88,9 @@ def test_tiles_agree_without_content() -> None:
 
 @pytest.mark.parametrize("normalization", ["relative", "mean"])
 @pytest.mark.parametrize("regions", [1, 2])
-def test_tiles_change_neither_loss_nor_gradient_within_masks(normalization: str, regions: int) -> None:
+def test_tiles_change_neither_loss_nor_gradient_within_masks(
+    normalization: Literal["relative", "mean", "sum"], regions: int
+) -> None:
     loss = tiny_objective(PerceptualLossConfig(octaves=3, normalization=normalization), edge_padding=True)
     image, content, *styles = (painting(150, 190, seed)[None] for seed in range(4))
     soft = resized(left_half(30, 38), 150, 190)
