@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import stylize
-from samples import REPOSITORY, left_half, painting, tiny_loss
+from samples import REPOSITORY, left_half, painting, tiny_objective
 from stylize.errors import OptionError
 from stylize.images.resizing import resized
 from stylize.transfer.tiling import Tiling
@@ -15,8 +15,8 @@ QUICK = {"size": 48, "steps": 8, "features": "vgg19-slim", "precision": "float32
 
 
 def test_masks_take_memory():
-    loss = tiny_loss(octaves=3)
-    peaks = [Tiling(loss, (512, 512), None, lambda message: None, regions).peak_bytes for regions in range(3)]
+    loss = tiny_objective()
+    peaks = [Tiling(loss, (512, 512), None, lambda message: None, regions=regions).peak_bytes for regions in range(3)]
     # The weighted copies of 4 to 8 channels, and their gradients.
     assert 8 * 4 * 512**2 < peaks[2] - peaks[1] == pytest.approx(peaks[1] - peaks[0], rel=0.2)
 
