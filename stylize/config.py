@@ -232,7 +232,7 @@ class PyramidConfig:
     """The sizes at which a picture is optimised, from coarse to fine. Each level gets the same number of steps.
 
     Attributes:
-        coarsest_px: long side of the first level in px, 16 or more. None: a single level at full size.
+        coarsest_px: the least long side of the first level in px, 16 or more. None: a single level at full size.
         ratio: size of a level relative to the level before, 1.1 to 65535.
     """
 

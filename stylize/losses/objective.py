@@ -15,17 +15,17 @@ For a picture x, with the names of the code:
     o      octaves: the picture at full size, half, a quarter, ... (`octaves`)
     r      regions, one for each mask, or the whole picture
     F      activations of the feature network; F* those of the content picture
-    k      `content_scale`: 1 / |F*|^2 for relative losses, divided by the root of the ratio of the style's to the
-           content's spread (`TargetEncoder`): the scene yields to bold styles
+    k      `Targets.content_scale`: 1 / |F*|^2 for relative losses, divided by the root of (spread of the style / spread
+           of the content): a style that varies a lot lowers the weight of the content
     G, D   Gram matrices or second moments over the positions of a region, and their squared distance: `gram_loss` or
            `moment_loss`; G* is the weighted mean of the styles
-    q      `shares`: an octave weighs half as much as the next larger, a region its part of the picture; with
-           `relative_to_content` divided by 0.1 + the content picture's own D
+    q      `shares`: the area of region r times 2^-o, normalised over octaves; with `relative_to_content` divided by
+           0.1 + D of the content picture itself
     W, a   sliced Wasserstein distance of the region's colours to its palette (`palette_loss`); the region's area
     total_variation, frame: see `stylize.losses.pixels`
 
-With one octave, one region, Gram matrices and neither palette nor frame this is the loss of Gatys, Ecker and Bethge
-2015 (arXiv 1508.06576), equation 7.
+With one octave, Gram matrices, sums instead of relative losses, and without palette, frame and total variation, this is
+the loss of Gatys, Ecker and Bethge 2015 (arXiv 1508.06576), equation 7: the preset `gatys`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ class Objective:
 
         Returns:
             Floats `total`, `content`, `style`, `total_variation`, and the losses of single layers in the mappings
-            `content_per_layer` and `style_per_layer`. Only `total` is weighted; it also holds palette and frame.
+            `content_per_layer` and `style_per_layer`. `total` is the weighted sum of all terms, palette and frame included;
+            `content` and `style` are sums over layers, with the weights of the layers alone.
         """
         if fits_whole(image, tile_px):
             terms = self.feature_terms(tf.constant(image), targets)

@@ -49,11 +49,11 @@ def optimize(
 
     Args:
         start: the first picture, float32 (h, w, 3) in [0, 1] of any size.
-        photos: the content at the size of each level, float32 (h, w, 3) in [0, 1], followed by the content at the
+        photos: the content, float32 (h, w, 3) in [0, 1]: `photos[i]` at the size of `levels[i]`, the last one at the
             output's size.
-        levels: the levels, coarse to fine, one fewer than photos.
+        levels: the levels, coarse to fine.
         loss_at: makes the loss at the level of an index, from 0. The loop calls it once when a level begins.
-        config: the settings of the optimiser, and the time budget.
+        config: the settings of the optimiser, the time budget, and whether content is asked for at all.
         context: is stored in checkpoints.
         resume_from: the checkpoint to go on from, instead of `start`.
         on_iterate: is called after every step.

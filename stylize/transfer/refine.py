@@ -50,10 +50,11 @@ def run_refine(
     Raises:
         ImageError: the init picture cannot be read.
         OptionError: options do not fit each other, the checkpoint, or the memory.
+        StylizeError: the loss was never finite, or the memory does not suffice for the smallest tiles.
         WeightsError: a network cannot be had.
     """
     began = time.perf_counter() if began is None else began
-    # The network that the losses are measured under, and the sizes to paint at.
+    # The feature network, and the sizes of the pyramid.
     features = session.network(config.features, "features")
     init = InitPicture.read(config, resume_from)
     levels = plan_levels(inputs, config, init)
