@@ -36,7 +36,7 @@ def test_rerun_repeats_bfloat16_where_the_machine_has_it(native, inputs, fake, t
     monkeypatch.setattr("stylize.cli.commands.rerun.has_native_bfloat16", lambda: native)
     told = run("rerun", tmp_path / "out.png").stderr
     assert fake.calls[1][3].precision == ("bfloat16" if native else "auto")
-    assert ("made in bfloat16, which this machine has not: the picture may differ" in told) is not native
+    assert ("made in bfloat16, which this machine does not have: the picture may differ" in told) is not native
 
 
 def test_an_interrupted_rerun_is_resumed_by_rerun(inputs, fake, tmp_path):
