@@ -183,13 +183,16 @@ class PerceptualLossConfig:
             for name, weight in layers:
                 _check(name == canonical_layer(name), f"{field}: expected {canonical_layer(name)}, received {name}")
                 _check(
-                    math.isfinite(weight) and weight >= 0, f"{name}: expected a weight of 0 or more, received {weight}"
+                    math.isfinite(weight) and weight >= 0,
+                    f"{field}: expected a weight of 0 or more for {name}, received {weight}",
                 )
         for field in ("content_weight", "style_weight", "total_variation_weight", "frame_weight", "palette_weight"):
             weight = getattr(self, field)
             finite = math.isfinite(weight) and weight >= 0
             _check(finite, f"{field}: expected a finite number of 0 or more, received {weight}")
-        _check(self.content_weight + self.style_weight > 0, "content and style weight are both 0: nothing to optimise")
+        _check(
+            self.content_weight + self.style_weight > 0, "content_weight: expected more than 0 where style_weight is 0"
+        )
         _check(bool(self.content_layers) or self.content_weight == 0, "content_layers: expected at least one layer")
         _check(bool(self.style_layers) or self.style_weight == 0, "style_layers: expected at least one layer")
         _check_choice("normalization", self.normalization, ("relative", "mean", "sum"))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import html
 import inspect
 import os
+import re
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +50,12 @@ def one_line(text: str) -> str:
     assert text.endswith("\n")
     assert text.count("\n") == 1, text
     return text[:-1]
+
+
+def report_commands(report: Path) -> list[list[str]]:
+    """Return the words of each command that a report shows."""
+    page = report.read_text("utf-8")
+    return [shlex.split(html.unescape(code)) for code in re.findall("<code>(.*?)</code>", page, re.DOTALL)]
 
 
 def as_path(source: Any) -> Path:

@@ -13,6 +13,7 @@ import click
 
 from stylize._version import __version__
 from stylize.cli.console import INTERRUPTED
+from stylize.cli.flags import error_text
 from stylize.errors import OptionError, StylizeError
 
 __all__ = ["main"]
@@ -52,22 +53,16 @@ class _Program(click.Group):
         try:
             return super().invoke(ctx)
         except OptionError as error:
-            raise click.UsageError(self._with_flags(ctx, error)) from error
+            raise click.UsageError(self._text(ctx, error)) from error
         except StylizeError as error:
-            click.echo(f"stylize: {self._with_flags(ctx, error)}", err=True)
+            click.echo(f"stylize: {self._text(ctx, error)}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("stylize: interrupted", err=True)
             ctx.exit(INTERRUPTED)
 
-    def _with_flags(self, ctx: click.Context, error: StylizeError) -> str:
-        """Return the message of an error; a parameter at its beginning becomes the flag of the running command."""
-        parameter, colon, rest = str(error).partition(": ")
-        command = self.get_command(ctx, ctx.invoked_subcommand or "")
-        for option in command.params if command is not None and colon else []:
-            if isinstance(option, click.Option) and option.name == parameter:
-                return f"{max(option.opts, key=len)}: {rest}"
-        return str(error)
+    def _text(self, ctx: click.Context, error: StylizeError) -> str:
+        return error_text(error, self.get_command(ctx, ctx.invoked_subcommand or ""))
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

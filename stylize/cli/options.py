@@ -103,7 +103,7 @@ resume_option = click.option("--resume", is_flag=True, help="Go on from the outp
 
 memory_option = click.option(
     "--memory", "memory_gb", type=click.FloatRange(min=0, min_open=True), metavar="GB",
-    help="What the process may take; large pictures are computed in tiles.  [default: what is free]",
+    help="Memory that the process may use; large pictures are computed in tiles.  [default: what is free]",
 )  # fmt: skip
 
 fast_options = _joined(
@@ -129,19 +129,19 @@ preview_options = _joined(
 refine_options = _joined(
     click.option(
         "--preset", "-p", type=click.Choice(list(PRESETS)), default="default", show_default=True,
-        help="A named set of all options below; those given explicitly win over it.",
+        help="A named set of all options below; options that are given replace those of the preset.",
     ),
     _refine("--features", type=network_choice("features"), help="The network whose features are compared."),
     _refine("--network", type=network_choice("stylizer"), help="The network that paints the preview."),
     _refine(
         "--init", metavar="preview|preview+content|content|noise|content+noise|FILE",
-        help="What to start from; of a FILE, sizes up to its own are taken as painted.",
+        help="What to start from; with a FILE, sizes up to that of the FILE are skipped.",
     ),
     _refine("--size", help="Long side of the output, px."),
     _refine("--steps", help="Evaluations of the loss, over all sizes from coarse to fine."),
-    _refine("--time-budget", type=float, metavar="SECONDS", help="Take so long, whatever --steps says."),
-    _refine("--optimizer", help="How pixels are moved."),
-    _refine("--learning-rate", help="Adam's step on pixels in [0, 1]; of L-BFGS only the first step."),
+    _refine("--time-budget", type=float, metavar="SECONDS", help="Time for the whole refinement; replaces --steps."),
+    _refine("--optimizer", help="The optimiser of the pixels."),
+    _refine("--learning-rate", help="Adam's step on pixels in [0, 1]; with L-BFGS, the first step only."),
     _refine("--content-weight", help="How much the scene counts."),
     _refine("--style-weight", help="How much the style counts."),
     _refine("--tv-weight", "total_variation_weight", help="How much smoothness (total variation) counts."),
@@ -154,21 +154,21 @@ refine_options = _joined(
         "--style-layer", "style_layers", type=Layer(), multiple=True,
         help="A VGG-19 layer that holds the style, as above.",
     ),
-    _refine("--pooling", help="Of the feature network."),
-    _refine("--recolor", help="Hold on to the scene as it looks in the style's colours."),
+    _refine("--pooling", help="Pooling layers of the feature network."),
+    _refine("--recolor", help="Compare with the content in the style's colours."),
     _refine("--strength", help="0 keeps the content, 1 is the full style."),
-    _refine("--style-scale", help="Long side of the style relative to the output's; larger: larger strokes."),
+    _refine("--style-scale", help="Long side of the style relative to the output's; larger gives larger strokes."),
     _refine("--keep-colors", cls=KeepColorsOption, help=_KEEP_COLORS_HELP),
-    _refine("--precision", help="Of the convolutions."),
-    _refine("--seed", help="Of the noise; the same seed gives the same picture."),
+    _refine("--precision", help="Numeric precision of the convolutions."),
+    _refine("--seed", help="Seed of the noise; the same seed gives the same picture."),
 )  # fmt: skip
 
 app_options = _joined(
     _app("--host", help="The address to listen on; 0.0.0.0 lets the whole network in."),
     _app("--port", help="The port to listen on."),
-    _app("--max-refinements", help="Refinements at a time, of all visitors."),
-    _app("--max-queue", help="Refinements that may wait beyond those."),
-    _app("--max-upload-mb", help="The largest file that is taken."),
+    _app("--max-refinements", help="Refinements that run at the same time, for all visitors."),
+    _app("--max-queue", help="Refinements that may wait for their turn."),
+    _app("--max-upload-mb", help="The largest file that may be uploaded."),
     _app("--max-megapixels", help="The largest picture that is decoded."),
 )
 

@@ -11,6 +11,7 @@ import click
 from stylize.cli.commands.checks import beside, check_folder, check_inputs
 from stylize.cli.commands.comparison import compare_and_write, comparison_files
 from stylize.cli.console import Run
+from stylize.cli.flags import flag_of
 from stylize.cli.options import (
     content_option,
     given,
@@ -56,7 +57,8 @@ def compare(
     config = refine_config_of(preset, options)
     idle = given(options).keys() - {"features", "size"}
     if pictures and idle:
-        raise OptionError(f"--image: nothing is painted, so that {', '.join(sorted(idle))} would do nothing")
+        flags = ", ".join(sorted(flag_of(compare, name) or name for name in idle))
+        raise OptionError(f"--image: paints nothing, expected no option of painting; received {flags}")
     inputs = check_inputs(content, styles, masks, config.init, pictures)
     if not pictures:
         output = output or beside(content, styles, "compare")

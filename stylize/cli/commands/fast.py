@@ -15,6 +15,7 @@ from stylize.cli.commands.previews import STANDARD_STREAM, Preview, Sheet, Sourc
 from stylize.cli.commands.watch import file_state
 from stylize.cli.commands.watch import watch as follow
 from stylize.cli.console import Run
+from stylize.cli.flags import error_text
 from stylize.cli.options import (
     contents_option,
     fast_options,
@@ -172,7 +173,7 @@ def _paint_all(run: Run, works: Sequence[Work], *, overwrite: bool, show: bool, 
     if as_list:
         run.result(told, "")
     for failure in failures:
-        click.echo(f"stylize: {failure}", err=True)
+        click.echo(f"stylize: {error_text(failure, fast)}", err=True)
     if watch:
         run.say("watching for changes; Ctrl-C ends")
         with contextlib.suppress(KeyboardInterrupt):

@@ -19,6 +19,7 @@ from stylize.errors import OptionError, StylizeError
 
 if TYPE_CHECKING:
     from stylize.optimize.progress import Iterate
+    from stylize.reports.film import Film
     from stylize.transfer.results import TransferResult
 
 __all__ = ["Painting"]
@@ -26,10 +27,10 @@ __all__ = ["Painting"]
 
 @dataclasses.dataclass(frozen=True)
 class Painting:
-    """One picture to paint, by `fast` or `refine` as the config is of one or the other.
+    """One picture to paint: by `fast` for a FastConfig, by `refine` for a RefineConfig.
 
-    Beside its output, an interrupted refinement leaves a checkpoint; with `save_every`, pictures and
-    checkpoints on the way, too. Its film and the plot of its losses are of what there was until then.
+    An interrupted refinement leaves a checkpoint beside its output; `save_every` also leaves pictures and checkpoints
+    of steps in between. The film and the plot of an interrupted refinement end where the refinement ended.
     """
 
     content: Path
@@ -49,7 +50,7 @@ class Painting:
 
     @property
     def checkpoint(self) -> Path:
-        """Where an interrupted refinement is kept."""
+        """The checkpoint of an interrupted refinement."""
         return self.output.with_name(f"{self.output.name}.checkpoint.npz")
 
     def check(self, *read: Path) -> None:
@@ -63,7 +64,7 @@ class Painting:
         self._check_film_and_plot([*read, *inputs], overwrite=replace)
 
     def _check_earlier_run(self) -> None:
-        """Raise StylizeError if files of an earlier run are in the way, or not there to go on from."""
+        """Raise StylizeError if files of an earlier run would be replaced, or if --resume finds no checkpoint."""
         if self.resume:
             if not self.checkpoint.exists():
                 raise StylizeError(f"--resume: no checkpoint {self.checkpoint}; start without --resume")
@@ -96,15 +97,16 @@ class Painting:
 
     def paint(self, run: Run) -> TransferResult:
         """Paint the picture and write it, its provenance inside."""
-        from stylize.api import fast, refine
+        if isinstance(self.config, RefineConfig):
+            return self._refine(run, self.config)
+        from stylize.api import fast
 
-        if isinstance(self.config, FastConfig):
-            result = fast(
-                self.content, self.styles, mask=self.masks, config=self.config, **run.api_arguments
-            )  # fmt: skip
-            save(run, result, self.output, overwrite=self.overwrite)
-            return result
+        result = fast(self.content, self.styles, mask=self.masks, config=self.config, **run.api_arguments)
+        save(run, result, self.output, overwrite=self.overwrite)
+        return result
 
+    def _refine(self, run: Run, config: RefineConfig) -> TransferResult:
+        from stylize.api import refine
         from stylize.optimize.checkpoint import read_checkpoint, write_checkpoint
         from stylize.reports.film import Film
 
@@ -120,7 +122,7 @@ class Painting:
                     self._save(run, iterate)
 
             result = refine(
-                self.content, self.styles, mask=self.masks, config=self.config,
+                self.content, self.styles, mask=self.masks, config=config,
                 resume_from=read_checkpoint(self.checkpoint) if self.resume else None,
                 on_start=None if film is None else film.add, on_iterate=on_iterate, should_stop=interrupt.asked,
                 memory_gb=self.memory_gb, **run.api_arguments,
@@ -130,7 +132,11 @@ class Painting:
                 write_checkpoint(self.checkpoint, result.checkpoint)
             else:
                 self.checkpoint.unlink(missing_ok=True)
-        # Now that nothing can be lost.
+        # Last: a failure here loses neither the picture nor the checkpoint.
+        self._write_film_and_plot(result, film)
+        return result
+
+    def _write_film_and_plot(self, result: TransferResult, film: Film | None) -> None:
         if film is not None and self.animation is not None:
             film.add(result.image, step=len(result.history), elapsed_s=result.seconds)
             film.write(self.animation, alpha=result.alpha, overwrite=self.overwrite or self.resume)
@@ -138,7 +144,6 @@ class Painting:
             from stylize.reports.plots import write_plot
 
             write_plot(self.plot, result.history, result.levels, overwrite=self.overwrite or self.resume)
-        return result
 
     def _save(self, run: Run, iterate: Iterate) -> None:
         from stylize.images.resizing import resized
@@ -154,14 +159,14 @@ class Painting:
             )
             write_checkpoint(self.checkpoint, checkpoint)
         except StylizeError as error:
-            # A full disk now is no reason to lose the picture that is still to come.
+            # The run goes on: a disk that is full now may not be full at the end.
             run.say(f"step {iterate.step} is not kept: {error}")
 
 
 class _Interrupt:
-    """Ctrl-C during an optimisation: the first ends it after the step at hand, the second aborts.
+    """Ctrl-C during an optimisation: the first ends it after the current step, the second aborts.
 
-    Before the first step there is no picture to keep, so that the first aborts, too.
+    Before the first step there is no picture to keep, so the first Ctrl-C aborts.
     """
 
     def __init__(self, run: Run) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from stylize.images.picture import Picture
     from stylize.networks.loaded import LoadedNetworks
+    from stylize.transfer.results import TransferResult
 
 __all__ = ["STANDARD_STREAM", "Preview", "Sheet", "Sources", "Work", "shown_name"]
 
@@ -104,7 +105,7 @@ class Preview(Work):
     """One picture."""
 
     def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """Paint and write it."""
+        """Paint and write the preview."""
         from stylize.api import fast
 
         content = self.sources.content(self.contents[0], self.config)
@@ -129,36 +130,17 @@ class Sheet(Work):
 
     def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Paint all pictures and write the sheet."""
-        from stylize.api import fast
-        from stylize.images.resizing import resized
         from stylize.images.writing import encode, write_image
         from stylize.reports.preview_sheet import preview_sheet
-        from stylize.reports.sheet import over_paper
 
         began = time.perf_counter()
-        styles, masks = self.sources.styles(self.styles, self.config), self.sources.masks(self.masks, self.config)
-        columns: list[tuple[str, np.ndarray | None]]
-        variants: list[tuple[Any, FastConfig]]
-        if self.strengths:
-            columns = [("content", None), *((f"strength {strength:g}", None) for strength in self.strengths)]
-            variants = [(styles, dataclasses.replace(self.config, strength=strength)) for strength in self.strengths]
-        else:
-            heads = [
-                (shown_name(path).stem, style.pixels) for (path, _), (style, _) in zip(self.styles, styles, strict=True)
-            ]
-            columns = [("", None), *heads]
-            variants = [([style], self.config) for style in styles]
+        columns, variants = self._columns()
+        masks = self.sources.masks(self.masks, self.config)
         rows = []
         for path in self.contents:
             content = self.sources.content(path, self.config)
-            results = [
-                fast(content, style, mask=masks, config=config, loaded=networks, **run.api_arguments)
-                for style, config in variants
-            ]
-            height, width = results[0].image.shape[:2]
-            alpha = results[0].alpha
-            pictures = [resized(content.pixels, height, width), *(result.image for result in results)]
-            rows.append((shown_name(path).stem, [over_paper(picture, alpha) for picture in pictures]))
+            results = self._results(run, networks, content, variants, masks)
+            rows.append((shown_name(path).stem, _cells(content, results)))
         sheet = preview_sheet(rows, columns)
         if self.output == STANDARD_STREAM:
             _to_standard_output(encode(sheet, "png"))
@@ -175,6 +157,38 @@ class Sheet(Work):
             "networks": [dataclasses.asdict(network) for network in results[0].networks],
         }
         return data, [sheet]
+
+    def _columns(self) -> tuple[list[tuple[str, np.ndarray | None]], list[tuple[Any, FastConfig]]]:
+        """Return the heads of all columns, and the styles and the config of each column but the first."""
+        styles = self.sources.styles(self.styles, self.config)
+        heads: list[tuple[str, np.ndarray | None]]
+        if self.strengths:
+            heads = [("content", None), *((f"strength {strength:g}", None) for strength in self.strengths)]
+            return heads, [(styles, dataclasses.replace(self.config, strength=each)) for each in self.strengths]
+        names = [shown_name(path).stem for path, _ in self.styles]
+        heads = [("", None), *((name, style.pixels) for name, (style, _) in zip(names, styles, strict=True))]
+        return heads, [([style], self.config) for style in styles]
+
+    def _results(
+        self, run: Run, networks: LoadedNetworks, content: Picture, variants: Sequence[tuple[Any, FastConfig]],
+        masks: Sequence[Picture],
+    ) -> list[TransferResult]:  # fmt: skip
+        from stylize.api import fast
+
+        return [
+            fast(content, styles, mask=masks, config=config, loaded=networks, **run.api_arguments)
+            for styles, config in variants
+        ]
+
+
+def _cells(content: Picture, results: Sequence[TransferResult]) -> list[np.ndarray]:
+    """Return a row of the sheet: the content at the results' size, and the results."""
+    from stylize.images.resizing import resized
+    from stylize.reports.sheet import over_paper
+
+    height, width = results[0].image.shape[:2]
+    pictures = [resized(content.pixels, height, width), *(result.image for result in results)]
+    return [over_paper(picture, results[0].alpha) for picture in pictures]
 
 
 def _to_standard_output(data: bytes) -> None:

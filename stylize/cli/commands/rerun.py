@@ -68,7 +68,7 @@ def rerun(
     if provenance.get("version") != __version__:
         run.say(f"made by stylize {provenance.get('version')}, this is {__version__}: the picture may differ")
     if provenance.get("precision_used", "float32") != getattr(config, "precision", "float32"):
-        run.say(f"made in {provenance['precision_used']}, which this machine has not: the picture may differ")
+        run.say(f"made in {provenance['precision_used']}, which this machine does not have: the picture may differ")
     taken = provenance.get("steps_taken")
     if taken not in (None, getattr(config, "steps", None)):
         run.say(f"made in {taken} steps, as it ran out of time or was interrupted: the picture may differ")
@@ -80,7 +80,7 @@ def rerun(
 
 
 def _recorded_config(provenance: Mapping[str, Any], image: Path) -> FastConfig | RefineConfig:
-    """Return the config that `provenance` records, with the very networks and precision that `auto` stood for."""
+    """Return the config that `provenance` records, with the networks and the precision that `auto` chose."""
     options = dict(provenance["options"])
     fields = {"stylizer": "network", "features": "features"}
     for network in provenance["networks"]:
@@ -88,7 +88,7 @@ def _recorded_config(provenance: Mapping[str, Any], image: Path) -> FastConfig |
         if spec is not None and fields[spec.role] in options:
             options[fields[spec.role]] = spec.name
     used = provenance.get("precision_used")
-    if used == "float32" or (used == "bfloat16" and has_native_bfloat16()):  # emulated, it takes many times as long
+    if used == "float32" or (used == "bfloat16" and has_native_bfloat16()):  # without the instructions bfloat16 is slow
         options["precision"] = used
     if "init" in provenance:
         options["init"] = str(_recorded_input("init", provenance["init"], image))

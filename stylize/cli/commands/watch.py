@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import click
 
+from stylize.cli.flags import error_text
 from stylize.errors import StylizeError
 
 __all__ = ["FileState", "file_state", "watch"]
@@ -60,4 +61,4 @@ def watch(inputs: Sequence[Sequence[Path]], seen: list[list[FileState]], paint: 
                     if time.monotonic() - since < _PATIENCE_S:
                         changed[index] = since
                     else:
-                        click.echo(f"stylize: {error}", err=True)
+                        click.echo(f"stylize: {error_text(error, click.get_current_context().command)}", err=True)

@@ -11,30 +11,35 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
+from numpy.typing import NDArray
 from PIL import Image
 
 from samples import REPOSITORY, painting
 from stylize import read_image
 from stylize.cli.main import main
 from stylize.images.provenance import read_provenance
+from stylize.networks.mini import MiniStylizer
 
 
-def run(*arguments, exit_code=0, stdin=None):
+def run(*arguments: object, exit_code: int = 0, stdin: bytes | None = None) -> Result:
     result = CliRunner().invoke(main, ["fast", "--size", "32", *map(str, arguments)], input=stdin)
     assert result.exit_code == exit_code, (result.output, result.exception)
     return result
 
 
-def save(path, height, width, seed):
+def save(path: Path, height: int, width: int, seed: int) -> Path:
     Image.fromarray((painting(height, width, seed) * 255).round().astype(np.uint8)).save(path)
     return path
 
 
-def samples(path):
+def samples(path: str | Path) -> NDArray[np.uint8]:
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
 
@@ -53,11 +58,9 @@ def files(tiny_networks, tmp_path):
 
 
 def test_several_contents_load_the_network_once(files, monkeypatch):
-    import stylize.loaded
-
-    loads, load = [], stylize.networks.loaded._load_stylizer
+    loads, load = [], MiniStylizer
     monkeypatch.setattr(
-        stylize.loaded, "_load_stylizer", lambda found, *more: loads.append(found.name) or load(found, *more)
+        "stylize.networks.mini.MiniStylizer", lambda *arguments: loads.append("mini") or load(*arguments)
     )
     lake, town, waves, _ = files
     result = run("-c", lake, "-c", town, "-s", waves)
@@ -155,7 +158,7 @@ def test_what_is_no_picture_on_standard_input_is_one_line(files):
 # Sheets
 
 
-def contains(sheet, picture):
+def contains(sheet: NDArray[np.uint8], picture: NDArray[np.uint8]) -> bool:
     """Whether `picture` stands somewhere on `sheet`, pixel for pixel."""
     rows, columns = picture.shape[:2]
     corners = np.argwhere((sheet == picture[0, 0]).all(-1))
@@ -200,7 +203,7 @@ def test_show_says_where_there_is_no_terminal(files):
     assert "standard error is no terminal, nothing is drawn" in result.stderr
 
 
-def program(*arguments, **settings):
+def program(*arguments: object, **settings: Any) -> subprocess.Popen[Any]:
     command = [sys.executable, "-m", "stylize", "fast", "--size", "32", *map(str, arguments)]
     return subprocess.Popen(command, cwd=REPOSITORY, **settings)
 
@@ -246,7 +249,7 @@ def test_show_draws_as_large_as_the_window(files, colors, mark):
         assert len(lines) < 12
 
 
-def wait_for(true, seconds=60):
+def wait_for(true: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
@@ -298,7 +301,7 @@ def test_watch_paints_again_until_ctrl_c(files, tmp_path):
 # What a run imports
 
 
-def imported_by(*arguments):
+def imported_by(*arguments: object) -> set[str]:
     """The packages that a run of `fast` imports."""
     code = (
         "import sys\nfrom stylize.cli.main import main\n"

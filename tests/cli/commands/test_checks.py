@@ -1,0 +1,82 @@
+"""Inputs and outputs are checked before any work."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from api_stand_in import one_line, run
+from stylize.images.reading import read_image
+
+
+@pytest.mark.parametrize("missing", ["-c", "-s"])
+@pytest.mark.parametrize("command", ["fast", "refine", "compare"])
+def test_a_missing_input_is_one_line(command, missing, inputs, fake):
+    arguments = list(inputs)
+    arguments[arguments.index(missing) + 1] = "absent.png"
+    name = {"-c": "content", "-s": "style"}[missing]
+    result = run(command, *arguments, exit_code=1)
+    assert one_line(result.stderr) == f"stylize: {name} absent.png: no such file"
+    assert result.stdout == ""
+    assert fake.calls == []
+
+
+def test_a_missing_start_picture_is_one_line(inputs, fake):
+    result = run("refine", *inputs, "--init", "absent.png", exit_code=1)
+    assert one_line(result.stderr) == "stylize: init absent.png: no such file"
+
+
+@pytest.mark.parametrize("command", ["fast", "refine"])
+def test_an_existing_output_is_refused_before_any_work(command, inputs, fake, tmp_path):
+    output = tmp_path / "out.png"
+    output.write_bytes(b"mine")
+    result = run(command, *inputs, "-o", output, exit_code=1)
+    message = f"stylize: output {output}: is there already; choose another with -o, or use --overwrite"
+    assert one_line(result.stderr) == message
+    assert output.read_bytes() == b"mine"
+    assert fake.calls == []
+    run(command, *inputs, "-o", output, "--overwrite")
+    assert read_image(output).pixels.shape == (4, 6, 3)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_input_is_never_the_output(which, inputs, pictures, fake):
+    before = pictures[which].read_bytes()
+    result = run("fast", *inputs, "-o", pictures[which], "--overwrite", exit_code=2)
+    assert "expected another file than the input" in one_line(result.stderr)
+    assert pictures[which].read_bytes() == before
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize("name", ["out.xyz", "out"])
+def test_an_unknown_suffix_is_misuse(name, inputs, fake, tmp_path):
+    result = run("fast", *inputs, "-o", tmp_path / name, exit_code=2)
+    assert "png, " in one_line(result.stderr)
+    assert fake.calls == []
+
+
+def test_a_missing_folder_is_one_line(inputs, fake, tmp_path):
+    result = run("fast", *inputs, "-o", tmp_path / "absent" / "out.png", exit_code=1)
+    assert "expected an existing folder" in one_line(result.stderr)
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize("option", ["-c", "-o", "--plot", "--mask"])
+def test_an_empty_name_is_no_name_of_a_folder(option, inputs, fake):
+    result = run("refine", *inputs, option, "", exit_code=2)
+    assert f"{option}" in result.stderr
+    assert "expected a file's name, received nothing" in result.stderr
+
+
+@pytest.mark.parametrize("content", [".", "/"])
+def test_a_folder_as_content_is_one_line(content, inputs):
+    assert "Traceback" not in run("fast", "-c", content, *inputs[2:], exit_code=1).output
+
+
+def test_whether_an_input_can_be_read_is_left_to_its_reader(inputs, fake, tmp_path, monkeypatch):
+    # Click would call it misuse, in four lines; images.read_image has one line for it.
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode, **more: mode != os.R_OK and allowed(path, mode, **more))
+    run("fast", *inputs, "-o", tmp_path / "out.png")
+    assert len(fake.calls) == 1

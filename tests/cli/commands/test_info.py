@@ -1,0 +1,21 @@
+"""`stylize info`."""
+
+from __future__ import annotations
+
+import json
+
+from api_stand_in import one_line, run
+from stylize.images.provenance import read_provenance
+
+
+def test_info_prints_the_provenance(inputs, fake, pictures, tmp_path):
+    run("refine", *inputs, "-o", tmp_path / "out.jpg", "--steps", "9", "--content-layer", "relu4_2:1")
+    output = tmp_path / "out.jpg"
+    lines = dict(line.split(maxsplit=1) for line in run("info", output).stdout.splitlines() if " " in line.strip())
+    assert lines["command"] == "refine"
+    assert lines["steps"] == "9"
+    assert lines["loss.content_layers"] == "relu4_2:1.0"
+    assert lines["networks.1.sha256"] == "vgg19_slim.safetensors 555555555555"
+    assert json.loads(run("info", output, "--json").stdout) == read_provenance(output)
+    message = one_line(run("info", pictures[0], exit_code=1).stderr)
+    assert message == f"stylize: {pictures[0]}: carries no provenance; expected a picture that stylize wrote"

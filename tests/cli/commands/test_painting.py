@@ -1,0 +1,187 @@
+"""Files of a refinement: pictures in between, checkpoints, films, plots; Ctrl-C and --resume."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from api_stand_in import CHECKPOINT, one_line, run
+from stylize.errors import StylizeError
+from stylize.images.provenance import read_provenance
+from stylize.images.reading import read_image
+from stylize.optimize.checkpoint import read_checkpoint, write_checkpoint
+
+
+def test_save_every_leaves_pictures_on_the_way(inputs, fake, tmp_path):
+    checkpoint = tmp_path / "out.png.checkpoint.npz"
+    seen = []
+    fake.on_step = lambda step: seen.append(checkpoint.exists())
+    run("refine", *inputs, "-o", tmp_path / "out.png", "--save-every", "2")
+    assert seen == [False, False, True, True, True]
+    assert not checkpoint.exists()
+    assert sorted(path.name for path in tmp_path.glob("out-step-*")) == [
+        "out-step-0002.png",
+        "out-step-0004.png",
+    ]
+    np.testing.assert_allclose(read_image(tmp_path / "out-step-0002.png").pixels, 0.2, atol=1 / 255)
+
+
+def test_pictures_of_an_earlier_run_are_not_replaced_unasked(inputs, fake, tmp_path):
+    (tmp_path / "out-step-0100.png").write_bytes(b"mine")
+    arguments = ["refine", *inputs, "-o", tmp_path / "out.png", "--save-every", "2"]
+    assert "left by an earlier run" in one_line(run(*arguments, exit_code=1).stderr)
+    assert fake.calls == []
+    run(*arguments, "--overwrite")
+
+
+def test_ctrl_c_keeps_the_best_picture_and_a_checkpoint(inputs, fake, tmp_path):
+    output = tmp_path / "out.png"
+    before = signal.getsignal(signal.SIGINT)
+    fake.on_step = lambda step: signal.raise_signal(signal.SIGINT) if step == 2 else None
+    result = run("refine", *inputs, "-o", output, "--json", exit_code=130)
+    assert signal.getsignal(signal.SIGINT) is before
+    data = json.loads(result.stdout)
+    assert (data["stopped"], data["steps"]) == ("interrupted", 2)
+    assert str(output) in result.stderr
+    assert "--resume" in result.stderr
+    assert read_provenance(output)["command"] == "refine"
+    assert read_checkpoint(f"{output}.checkpoint.npz").elapsed_s == CHECKPOINT.elapsed_s
+
+
+def test_what_ctrl_c_left_is_resumed_or_started_anew_but_never_lost(inputs, fake, tmp_path):
+    output = tmp_path / "out.png"
+    checkpoint = tmp_path / "out.png.checkpoint.npz"
+    write_checkpoint(checkpoint, CHECKPOINT)
+    shutil.copy(inputs[1], output)
+    message = one_line(run("refine", *inputs, "-o", output, exit_code=1).stderr)
+    assert "--resume goes on from it, --overwrite starts anew" in message
+    assert fake.calls == []
+    run("refine", *inputs, "-o", output, "--resume")
+    assert fake.resumed_from.context == CHECKPOINT.context
+    assert not checkpoint.exists()
+    assert read_provenance(output)["command"] == "refine"
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".gif", ".apng"])
+def test_a_film_and_a_plot_are_written_beside_the_picture(suffix, inputs, fake, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    film, plot = tmp_path / f"film{suffix}", tmp_path / "losses.png"
+    data = json.loads(run("refine", *inputs, "--animate", film, "--plot", plot, "--json").stdout)
+    assert (data["animation"], data["plot"]) == (str(film), str(plot))
+    with Image.open(film) as image:
+        assert image.n_frames > 3
+        first = np.asarray(image.convert("RGB"))
+        image.seek(image.n_frames - 1)
+        last = np.asarray(image.convert("RGB"))
+    assert first.mean() == pytest.approx(0.9 * 255, abs=6)  # the preview
+    assert last.mean() == pytest.approx(0.5 * 255, abs=6)  # the result
+    with Image.open(plot) as image:
+        image.load()
+
+
+SIGHTS = [
+    (["--animate", "film.avi"], 2, "film film.avi: expected a suffix out of .webp, .gif, .mp4, .apng; received .avi"),
+    (["--plot", "losses.txt"], 2, "plot losses.txt: expected a suffix out of"),
+    (["--animate", "there.webp"], 1, "output there.webp: is there already"),
+    (["--plot", "there.png"], 1, "output there.png: is there already"),
+    (["--animate", "absent/film.webp"], 1, "absent/film.webp: expected an existing folder"),
+    (["--animate", "out.webp", "-o", "out.webp"], 2, "expected a file of its own"),
+    (["--animate", "a.webp", "--plot", "./a.webp"], 2, "expected a file of its own"),
+    (["--plot", "photo.png", "--overwrite"], 2, "expected another file than the input"),
+    (["--plot", "losses.png", "--strength", "0"], 2, "--plot: there are no losses at a strength of 0"),
+    (["-o", "."], 2, "output .: expected a suffix out of"),
+    (["-o", "-"], 2, "output -: only fast reads and writes pipes"),
+    (["--mask", "-"], 2, "mask -: only fast reads and writes pipes"),
+    (["--time-budget", "inf"], 2, "expected more than 0 seconds, and an end; received inf"),
+    (["--animate", "film.mp4"], 1, 'pip install "stylize[film]"'),
+    (["--plot", "losses.png"], 1, 'pip install "stylize[plot]"'),
+]
+
+
+@pytest.mark.parametrize(("arguments", "exit_code", "message"), SIGHTS, ids=[" ".join(each[0]) for each in SIGHTS])
+def test_films_and_plots_are_refused_before_any_work(
+    arguments, exit_code, message, inputs, fake, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for package in ("av", "matplotlib"):
+        if "pip install" in message:
+            monkeypatch.setitem(sys.modules, package, None)
+        elif package == "matplotlib":
+            pytest.importorskip(package, reason=f"{package} is not installed")
+    for name in ("there.webp", "there.png"):
+        (tmp_path / name).write_bytes(b"mine")
+    before = sorted(tmp_path.iterdir())
+    assert message in one_line(run("refine", *inputs, *arguments, exit_code=exit_code).stderr)
+    assert fake.calls == []
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_ctrl_c_leaves_the_film_and_the_plot_of_what_there_was(inputs, fake, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    film, plot = tmp_path / "film.webp", tmp_path / "losses.png"
+    arguments = ["refine", *inputs, "-o", tmp_path / "out.png", "--animate", film, "--plot", plot]
+    fake.on_step = lambda step: signal.raise_signal(signal.SIGINT) if step == 2 else None
+    run(*arguments, exit_code=130)
+    left = film.read_bytes()
+    with Image.open(film) as image:
+        assert image.n_frames > 2
+    assert plot.exists()
+    fake.on_step = lambda step: None
+    run(*arguments, "--resume")  # the same command goes on, and replaces what it left
+    assert film.read_bytes() != left
+
+
+def test_a_film_that_cannot_be_written_costs_neither_picture_nor_checkpoint(inputs, fake, tmp_path, monkeypatch):
+    def full(self, path, **options):
+        raise StylizeError("no space left")
+
+    monkeypatch.setattr("stylize.reports.film.Film.write", full)
+    fake.on_step = lambda step: signal.raise_signal(signal.SIGINT) if step == 2 else None
+    arguments = ["refine", *inputs, "-o", tmp_path / "out.png", "--animate", tmp_path / "film.webp"]
+    assert "no space left" in run(*arguments, exit_code=1).stderr
+    assert (tmp_path / "out.png").exists()
+    assert (tmp_path / "out.png.checkpoint.npz").exists()
+
+
+def test_resume_without_a_checkpoint_is_one_line(inputs, fake):
+    assert "no checkpoint" in one_line(run("refine", *inputs, "--resume", exit_code=1).stderr)
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize("steps", [(0,), (2, 2)], ids=["before the first step", "twice"])
+def test_ctrl_c_before_there_is_a_picture_or_twice_aborts_at_once(steps, inputs, fake, tmp_path):
+    def interrupt(step):
+        for _ in range(steps.count(step)):
+            signal.raise_signal(signal.SIGINT)
+
+    fake.on_step = interrupt
+    files = sorted(tmp_path.iterdir())
+    before = signal.getsignal(signal.SIGINT)
+    result = run("refine", *inputs, exit_code=130)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert result.stderr.endswith("stylize: interrupted\n")
+    assert result.stdout == ""
+    assert sorted(tmp_path.iterdir()) == files
+
+
+def test_a_full_disk_on_the_way_does_not_end_the_run(inputs, fake, tmp_path, monkeypatch):
+    def full(path, checkpoint):
+        raise StylizeError("no space left")
+
+    monkeypatch.setattr("stylize.optimize.checkpoint.write_checkpoint", full)
+    output = tmp_path / "out.png"
+    result = run("refine", *inputs, "-o", output, "--save-every", "2")
+    assert output.exists()
+    assert "step 2 is not kept: no space left" in result.stderr
+
+
+def test_pictures_on_the_way_carry_their_provenance(inputs, fake, tmp_path):
+    output = tmp_path / "out.png"
+    run("refine", *inputs, "-o", output, "--save-every", "2")
+    assert read_provenance(tmp_path / "out-step-0002.png")["steps_taken"] == 2
