@@ -131,7 +131,7 @@ def check_resumable(checkpoint: Checkpoint, identity: str, config: RefineConfig)
         changed = _changed_options(checkpoint.context.provenance["options"], config)
         raise OptionError(
             "resume: expected the inputs, options and networks of the interrupted run, received different ones"
-            f"{f' ({changed})' if changed else ''}: repeat its options, or run without --resume"
+            f"{f' ({changed})' if changed else ''}: repeat its options, or run without resume"
         )
 
 
