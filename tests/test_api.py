@@ -53,6 +53,14 @@ def test_every_option_is_a_documented_keyword(function: Callable[..., Any]) -> N
     assert fields - parts_of_config <= set(parameters)
 
 
+@pytest.mark.parametrize("function", [stylize.fast, stylize.refine, stylize.compare])
+def test_a_misspelt_option_is_a_type_error(
+    tiny_networks: Path, pictures: tuple[Path, Path], function: Callable[..., Any]
+) -> None:
+    with pytest.raises(TypeError, match="strenght"):
+        function(*pictures, strenght=1.0)
+
+
 def test_an_option_given_wins_over_config_and_preset(tiny_networks: Path) -> None:
     content, style = painting(24, 32, 0), painting(32, 32, 1)
     config = stylize.RefineConfig(size=32, steps=3)

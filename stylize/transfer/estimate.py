@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -37,13 +37,24 @@ def run_summary(
     inputs: Inputs,
     *,
     resumed: bool,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> str:
     """Return one line on what a run will do and take.
 
-    No time is given where a time budget sets it, and for resumed runs, of which a part is done.
+    The line names no time where a time budget sets the time, and for resumed runs, of which a part is done.
+
+    Args:
+        config: the options.
+        features: the feature network.
+        objective: the loss that the run minimises.
+        levels: the sizes of the run.
+        tiling: the tiles of the run.
+        inputs: the pictures.
+        resumed: whether an interrupted run goes on.
+        clock: returns seconds; measures a few steps on small pictures.
     """
     timed = config.time_budget is None and not resumed
-    seconds = expected_seconds(objective, inputs, levels, tiling) if timed else None
+    seconds = expected_seconds(objective, inputs, levels, tiling, clock=clock) if timed else None
     sizes = ", ".join(str(level.long_side_px) for level in levels)
     length = f"{config.steps} steps" if config.time_budget is None else f"{config.time_budget:g} s"
     about = "" if seconds is None else f"about {rough_duration(seconds)}, "
@@ -54,12 +65,19 @@ def run_summary(
     )
 
 
-def expected_seconds(objective: Objective, inputs: Inputs, levels: Sequence[PyramidLevel], tiling: Tiling) -> float:
-    """Return about how many seconds the levels will take, by those of a step on two small pictures."""
+def expected_seconds(
+    objective: Objective,
+    inputs: Inputs,
+    levels: Sequence[PyramidLevel],
+    tiling: Tiling,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Return about how many seconds the levels will take. `clock` times steps on two small pictures."""
     smaller_px, larger_px = _LARGE_PROBES_PX if max(inputs.size) > _LARGE_PX else _PROBES_PX
     # Not larger than the memory is planned for.
     sides = smaller_px, max(smaller_px + 16, min(larger_px, tiling.crop_px))
-    first_s, warm_s = zip(*(_probe_s(objective, inputs.mask_count, side) for side in sides), strict=True)
+    first_s, warm_s = zip(*(_probe_s(objective, inputs.mask_count, side, clock) for side in sides), strict=True)
     small, large = (side**2 for side in sides)
     step_s, pixel_s = step_costs((warm_s[1] - warm_s[0]) / (large - small), large, warm_s[1])
     sizes = [size_for_long_side(*inputs.size, level.long_side_px) for level in levels]
@@ -73,16 +91,16 @@ def expected_seconds(objective: Objective, inputs: Inputs, levels: Sequence[Pyra
     return seconds
 
 
-def _probe_s(objective: Objective, regions: int, side: int) -> tuple[float, float]:
+def _probe_s(objective: Objective, regions: int, side: int, clock: Callable[[], float]) -> tuple[float, float]:
     """Return the seconds of a first and of a warm step on noise of so many px a side."""
     probe = np.random.default_rng(0).random((1, side, side, 3), np.float32)
     encoder = objective.targets
     places = encoder.regions(encoder.octaves(probe), np.ones((regions, side, side), np.float32) if regions else None)
     own = encoder.of_regions(probe, places)
     targets = encoder.join(probe, [[(region, 1.0)] for region in own], places)
-    times = [time.perf_counter()]
+    times = [clock()]
     for _ in range(3):
         objective.value_and_gradient(probe, targets)
-        times.append(time.perf_counter())
+        times.append(clock())
     first_s, *warm_s = np.diff(times).tolist()
     return first_s, min(warm_s)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +13,7 @@ from samples import left_half, painting
 from stylize.errors import OptionError
 from stylize.networks.mini import MiniStylizer
 
-QUICK = {"size": 48, "steps": 8, "features": "vgg19-slim", "precision": "float32"}
+QUICK: dict[str, Any] = {"size": 48, "steps": 8, "features": "vgg19-slim", "precision": "float32"}
 
 
 def _moments(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -18,9 +21,11 @@ def _moments(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return flat.mean(axis=0), np.cov(flat.T)
 
 
-def test_histogram_paints_with_the_palette_of_the_photograph(tiny_networks, monkeypatch):
+def test_histogram_paints_with_the_palette_of_the_photograph(
+    tiny_networks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The stylizer is given the style in the photograph's colours, or within masks those of the region."""
-    given = []
+    given: list[Any] = []
     stylize_ = MiniStylizer.stylize
     monkeypatch.setattr(
         MiniStylizer, "stylize", lambda self, c, s, strength: given.append(s) or stylize_(self, c, s, strength)
@@ -39,7 +44,7 @@ def test_histogram_paints_with_the_palette_of_the_photograph(tiny_networks, monk
         np.testing.assert_allclose(*quantiles, atol=0.06)  # the style's own are up to 0.4 away
 
 
-def test_refine_keeps_the_palette(tiny_networks):
+def test_refine_keeps_the_palette(tiny_networks: Path) -> None:
     content, style = painting(48, 48, 0) * [0.2, 0.3, 0.4] + [0.1, 0.3, 0.5], painting(48, 48, 1) * [0.5, 0.2, 0.1]
     far, near = (
         np.abs(_moments(stylize.refine(content, style, keep_colors=kept, **QUICK).image)[0] - _moments(content)[0])
@@ -48,7 +53,7 @@ def test_refine_keeps_the_palette(tiny_networks):
     assert near.max() < 0.3 * far.max()
 
 
-def test_true_means_luminance(tiny_networks, pictures):
+def test_true_means_luminance(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
     """Pictures of early versions have `keep_colors: true` in their provenance."""
     assert stylize.FastConfig(keep_colors=True) == stylize.FastConfig(keep_colors="luminance")
     assert stylize.RefineConfig(keep_colors=True).keep_colors == "luminance"

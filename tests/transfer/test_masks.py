@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 import stylize
 from samples import REPOSITORY, left_half, painting, tiny_objective
+from stylize.config import PerceptualLossConfig
 from stylize.errors import OptionError
 from stylize.images.resizing import resized
-from stylize.transfer.tiling import Tiling
+from stylize.transfer.tiling import SMALLEST_TILE_PX, Tiling
 
-QUICK = {"size": 48, "steps": 8, "features": "vgg19-slim", "precision": "float32"}
+QUICK: dict[str, Any] = {"size": 48, "steps": 8, "features": "vgg19-slim", "precision": "float32"}
 
 
-def test_masks_take_memory():
-    loss = tiny_objective()
+def test_masks_take_memory() -> None:
+    loss = tiny_objective(PerceptualLossConfig(octaves=3), edge_padding=True)
     peaks = [Tiling(loss, (512, 512), None, lambda message: None, regions=regions).peak_bytes for regions in range(3)]
     # The weighted copies of 4 to 8 channels, and their gradients.
     assert 8 * 4 * 512**2 < peaks[2] - peaks[1] == pytest.approx(peaks[1] - peaks[0], rel=0.2)
@@ -23,13 +27,13 @@ def test_masks_take_memory():
 
 @pytest.mark.parametrize("how", ["fast", "refine"])
 @pytest.mark.parametrize("keep_colors", [False, "luminance", "histogram"])
-def test_outside_all_masks_the_photograph_is_untouched(tiny_networks, how, keep_colors):
+def test_outside_all_masks_the_photograph_is_untouched(tiny_networks: Path, how: str, keep_colors: Any) -> None:
     # Other colours and contrasts than the content's: a good painter changes little where styles are alike.
     content, styles = painting(64, 96, 0), [painting(50, 50, seed) ** power for seed, power in ((1, 3), (2, 0.3))]
     mask = left_half(64, 96)
     top, bottom = mask.copy(), mask.copy()
     top[32:], bottom[:32] = 0, 0
-    options = {"size": 96, "keep_colors": keep_colors}
+    options: dict[str, Any] = {"size": 96, "keep_colors": keep_colors}
     options |= {"steps": 8, "precision": "float32"} if how == "refine" else {}
     for masks in (mask, [top, bottom]):
         seen = []
@@ -43,7 +47,7 @@ def test_outside_all_masks_the_photograph_is_untouched(tiny_networks, how, keep_
             np.testing.assert_array_equal(pixels[:, start:], here[:, start:])
 
 
-def test_grey_blends(tiny_networks):
+def test_grey_blends(tiny_networks: Path) -> None:
     content, style = painting(64, 96, 0), painting(50, 50, 1)
     grey = np.full((64, 96), 0.25, np.float32)
     for paint, options in ((stylize.fast, {"size": 96}), (stylize.refine, {**QUICK, "size": 96, "init": "content"})):
@@ -53,12 +57,12 @@ def test_grey_blends(tiny_networks):
 
 
 @pytest.mark.parametrize("how", ["fast", "refine"])
-def test_styles_and_masks_may_change_places_together(tiny_networks, how):
+def test_styles_and_masks_may_change_places_together(tiny_networks: Path, how: str) -> None:
     # Few steps: the order of the sums changes their rounding, and L-BFGS amplifies the rounding errors. The pictures
     # differ by 2e-7 after 4 steps, and by 1e-2 after 8 steps.
     content, styles = painting(64, 96, 0), [painting(50, 50, seed) for seed in (1, 2)]
     masks = [left_half(64, 96), 1 - left_half(64, 96)]
-    options = {**QUICK, "steps": 4} if how == "refine" else {"size": 48}
+    options: dict[str, Any] = {**QUICK, "steps": 4} if how == "refine" else {"size": 48}
     paint = getattr(stylize, how)
     one = paint(content, styles, mask=masks, **options).image
     other = paint(content, styles[::-1], mask=masks[::-1], **options).image
@@ -67,7 +71,7 @@ def test_styles_and_masks_may_change_places_together(tiny_networks, how):
     assert np.abs(one - crossed).mean() > 0.02
 
 
-def test_fast_paints_each_style_whole_and_cuts_it_out(tiny_networks):
+def test_fast_paints_each_style_whole_and_cuts_it_out(tiny_networks: Path) -> None:
     content, styles = painting(64, 96, 0), [painting(50, 50, seed) for seed in (1, 2)]
     alone = [stylize.fast(content, style, size=96).image for style in styles]
     both = stylize.fast(content, styles, size=96, mask=[left_half(64, 96), 1 - left_half(64, 96)]).image
@@ -75,7 +79,7 @@ def test_fast_paints_each_style_whole_and_cuts_it_out(tiny_networks):
     np.testing.assert_array_equal(both[:, 48:], alone[1][:, 48:])
 
 
-def test_less_strength_within_masks_is_nearer_to_the_photograph(tiny_networks):
+def test_less_strength_within_masks_is_nearer_to_the_photograph(tiny_networks: Path) -> None:
     content, style = painting(64, 96, 0), painting(50, 50, 1)
     none, half, full = (
         stylize.refine(content, style, mask=left_half(64, 96), strength=strength, **QUICK).image
@@ -85,22 +89,30 @@ def test_less_strength_within_masks_is_nearer_to_the_photograph(tiny_networks):
     assert 0 < np.abs(half - none).mean() < np.abs(full - none).mean()
 
 
-def test_tiled_is_untiled_within_masks(tiny_networks, monkeypatch):
-    content, styles = painting(300, 340, 0), [painting(120, 120, seed) for seed in (1, 2)]
-    masks = [left_half(300, 340), 1 - left_half(300, 340)]
-    options = {"size": 320, "steps": 6, "precision": "float32", "coarsest_px": 220, "mask": masks, "strength": 0.8}
+def test_tiled_is_untiled_within_masks(tiny_networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content, styles = painting(450, 510, 0), [painting(120, 120, seed) for seed in (1, 2)]
+    masks = [left_half(450, 510), 1 - left_half(450, 510)]
+    options: dict[str, Any] = {
+        "size": 480,
+        "steps": 6,
+        "precision": "float32",
+        "coarsest_px": 330,
+        "mask": masks,
+        "strength": 0.8,
+    }
     whole = stylize.refine(content, styles, **options).image
-    for name, value in (("_LARGEST_TILE_PX", 64), ("SMALLEST_TILE_PX", 64), ("_USABLE_SHARE", 1e-6)):
-        monkeypatch.setattr(f"stylize.transfer.tiling.{name}", value)
-    messages = []
+    monkeypatch.setattr("stylize.transfer.tiling.available_memory_bytes", lambda: 0)
+    messages: list[str] = []
     tiled = stylize.refine(content, styles, **options, on_message=messages.append).image
-    assert any("in tiles of 64 px" in message for message in messages)
+    assert any(f"in tiles of {SMALLEST_TILE_PX} px" in message for message in messages)
     np.testing.assert_allclose(tiled, whole, atol=2e-3)
 
 
-def test_a_masked_run_is_taken_up_only_with_its_masks(tiny_networks, pictures, masks):
+def test_a_masked_run_is_taken_up_only_with_its_masks(
+    tiny_networks: Path, pictures: tuple[Path, Path], masks: tuple[Path, Path]
+) -> None:
     whole = stylize.refine(*pictures, mask=masks[0], **QUICK)
-    seen = []
+    seen: list[Any] = []
     stopped = stylize.refine(
         *pictures, mask=masks[0], **QUICK, on_iterate=seen.append, should_stop=lambda: len(seen) >= 5
     )
@@ -111,7 +123,9 @@ def test_a_masked_run_is_taken_up_only_with_its_masks(tiny_networks, pictures, m
             stylize.refine(*pictures, mask=mask, **QUICK, resume_from=stopped.checkpoint)
 
 
-def test_compare_scores_within_the_masks(tiny_networks, pictures, masks):
+def test_compare_scores_within_the_masks(
+    tiny_networks: Path, pictures: tuple[Path, Path], masks: tuple[Path, Path]
+) -> None:
     comparison = stylize.compare(*pictures, mask=masks[0], **QUICK)
     preview, refined = comparison.scores
     assert refined.style_loss < preview.style_loss
@@ -122,14 +136,14 @@ def test_compare_scores_within_the_masks(tiny_networks, pictures, masks):
 
 
 @pytest.mark.real
-def test_each_region_is_nearer_to_its_own_style(real_networks):
+def test_each_region_is_nearer_to_its_own_style(real_networks: Path) -> None:
     """Cut out each region and score the cut-out as a picture of its own, without masks."""
     examples = REPOSITORY / "examples"
     content = stylize.read_image(examples / "scene_lake.jpg")
     styles = [examples / "style_swirls.jpg", examples / "style_woodcut.jpg"]
     height, width = content.pixels.shape[:2]
     masks = [left_half(height, width), 1 - left_half(height, width)]
-    options = {"size": 192, "steps": 60, "features": "vgg19", "network": "magenta-int8"}
+    options: dict[str, Any] = {"size": 192, "steps": 60, "features": "vgg19", "network": "magenta-int8"}
     result = stylize.refine(content, styles, mask=masks, **options)
     half = result.image.shape[1] // 2
     halves = [result.image[:, :half], result.image[:, half:]]

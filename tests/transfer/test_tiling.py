@@ -4,38 +4,37 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 
-from samples import REPOSITORY, painting, tiny_convolutions
-from stylize.config import PerceptualLossConfig
+import stylize
+from samples import REPOSITORY, painting, tiny_objective
 from stylize.errors import OptionError, StylizeError
 from stylize.losses.objective import Objective
 from stylize.networks.backend import tf
-from stylize.networks.vgg import EncoderWeights, FeatureEncoder
 from stylize.transfer.tiling import SMALLEST_TILE_PX, Tiling
 
 
 @pytest.fixture(scope="module")
-def loss():
-    config = PerceptualLossConfig()
-    layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
-    return Objective(FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32"), config)
+def loss() -> Objective:
+    return tiny_objective()
 
 
-def _never(message):
+def _never(message: str) -> None:
     raise AssertionError(message)
 
 
-def test_a_small_picture_needs_no_tiles(loss):
+def test_a_small_picture_needs_no_tiles(loss: Objective) -> None:
     tiling = Tiling(loss, (256, 256), None, _never)
     assert not tiling.is_needed
     assert tiling.within(lambda tile_px: tile_px) ** 2 >= 256**2, "and a style that is larger than this is cut"
 
 
-def test_less_memory_means_smaller_tiles(loss, monkeypatch):
+def test_less_memory_means_smaller_tiles(loss: Objective, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil.Process, "memory_info", lambda self: type("", (), {"rss": 500_000_000}))
     tilings = [Tiling(loss, (3000, 4000), gb, _never, optimizer="lbfgs") for gb in (16.0, 7.0, 5.5)]
     assert [tiling.is_needed for tiling in tilings] == [False, True, True]
@@ -48,7 +47,7 @@ def test_less_memory_means_smaller_tiles(loss, monkeypatch):
     assert Tiling(loss, (3000, 4000), 0.1, _never).tile_px == SMALLEST_TILE_PX, "a score is no reason to fail"
 
 
-def test_the_least_memory_that_is_named_is_enough(loss):
+def test_the_least_memory_that_is_named_is_enough(loss: Objective) -> None:
     with pytest.raises(OptionError, match="need at least") as caught:
         Tiling(loss, (2000, 2000), 0.1, _never, optimizer="lbfgs")
     least = float(str(caught.value).split("at least ")[1].split(" GB")[0])
@@ -56,11 +55,12 @@ def test_the_least_memory_that_is_named_is_enough(loss):
 
 
 @pytest.mark.parametrize("refusal", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM")])
-def test_a_refused_allocation_makes_smaller_tiles_and_says_so(loss, refusal):
-    said, tried = [], []
+def test_a_refused_allocation_makes_smaller_tiles_and_says_so(loss: Objective, refusal: Exception) -> None:
+    said: list[str] = []
+    tried: list[int] = []
     tiling = Tiling(loss, (1000, 1000), None, said.append)
 
-    def compute(tile_px):
+    def compute(tile_px: int) -> str:
         tried.append(tile_px)
         if tile_px > 300:
             raise refusal
@@ -74,13 +74,13 @@ def test_a_refused_allocation_makes_smaller_tiles_and_says_so(loss, refusal):
 
 
 @pytest.mark.parametrize("memory_gb", [float("nan"), float("inf"), -1.0])
-def test_memory_is_a_finite_number(loss, memory_gb):
+def test_memory_is_a_finite_number(loss: Objective, memory_gb: float) -> None:
     with pytest.raises(OptionError, match="memory_gb: expected a finite number of GB"):
         Tiling(loss, (64, 64), memory_gb, _never)
 
 
-def test_no_tile_small_enough_is_one_line(loss):
-    def compute(tile_px):
+def test_no_tile_small_enough_is_one_line(loss: Objective) -> None:
+    def compute(tile_px: int) -> str:
         raise MemoryError
 
     with pytest.raises(StylizeError, match="out of memory with the smallest tiles"):
@@ -93,11 +93,7 @@ import numpy as np
 sys.path.insert(0, {tests!r})
 from samples import *
 from stylize.config import PerceptualLossConfig
-from stylize.losses.objective import Objective
-from stylize.networks.vgg import EncoderWeights, FeatureEncoder
-config = PerceptualLossConfig(content_layers=(("relu4_2", 1.0),))
-layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
-loss = Objective(FeatureEncoder(EncoderWeights(tiny_convolutions()), layers, precision="float32"), config)
+loss = tiny_objective(PerceptualLossConfig(content_layers=(("relu4_2", 1.0),)))
 side = int(sys.argv[1])
 image, style = np.full((1, side, side, 3), 0.5, np.float32), painting(64, 64, 0)[None]
 targets = loss.targets.encode(image, [(style, 1.0)], tile_px=256)
@@ -107,7 +103,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 @pytest.mark.slow
-def test_memory_grows_by_the_pixels_alone():
+def test_memory_grows_by_the_pixels_alone() -> None:
     """From 1024 to 4096 px: a few arrays of pixels more, none of the activations (some 450 bytes a pixel)."""
     pytest.importorskip("resource")
     code = _PEAK.format(tests=str(REPOSITORY / "tests"))
@@ -121,22 +117,18 @@ def test_memory_grows_by_the_pixels_alone():
     assert (peaks[1] - peaks[0]) / pixels < 12 * 8, "bytes a pixel"
 
 
-def test_refine_in_tiles_paints_the_same_picture(tiny_networks, monkeypatch):
-    import stylize
-
-    content, style = painting(300, 340, 0), painting(120, 120, 1)
-    options = {"size": 320, "steps": 6, "precision": "float32", "coarsest_px": 220}
+def test_refine_in_tiles_paints_the_same_picture(tiny_networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content, style = painting(450, 510, 0), painting(120, 120, 1)
+    options: dict[str, Any] = {"size": 480, "steps": 6, "precision": "float32", "coarsest_px": 330}
     whole = stylize.refine(content, style, **options).image
-    monkeypatch.setattr("stylize.transfer.tiling._LARGEST_TILE_PX", 64)
-    monkeypatch.setattr("stylize.transfer.tiling.SMALLEST_TILE_PX", 64)
-    monkeypatch.setattr("stylize.transfer.tiling._USABLE_SHARE", 1e-6)
-    messages = []
+    monkeypatch.setattr("stylize.transfer.tiling.available_memory_bytes", lambda: 0)
+    messages: list[str] = []
     tiled = stylize.refine(content, style, **options, on_message=messages.append).image
-    assert any("in tiles of 64 px" in message for message in messages)
+    assert any(f"in tiles of {SMALLEST_TILE_PX} px" in message for message in messages)
     np.testing.assert_allclose(tiled, whole, atol=2e-3)
 
 
-def test_tiles_cost_their_halos_and_a_second_pass(loss):
+def test_tiles_cost_their_halos_and_a_second_pass(loss: Objective) -> None:
     tiling = Tiling(loss, (3000, 4000), None, _never)
     tiling.tile_px = 4000
     assert tiling.pixels_per_step(3000, 4000) == 12e6

@@ -1,0 +1,57 @@
+"""`compare` end to end, on a tiny random feature network and on VGG-19."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stylize
+from stylize.images.resizing import resized
+
+QUICK: dict[str, Any] = {"size": 48, "steps": 12}
+
+
+def test_compare_scores_both_under_one_network(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+    config = stylize.refine_config(**QUICK)
+    comparison = stylize.compare(*pictures, config=config)
+    assert [score.label for score in comparison.scores] == ["fast", "refined"]
+    fast_score, refined = comparison.scores
+    assert refined.style_loss < fast_score.style_loss
+    json.dumps(comparison.metrics())
+    # A picture against itself: nothing is lost.
+    # Both under the very loss that was minimised, at the output's size: they compare with the end of the history.
+    assert refined.losses.total < fast_score.losses.total
+    last = [entry.losses.total for entry in comparison.results[1].history[-3:]]
+    assert refined.losses.total == pytest.approx(min(last), rel=0.05)
+    own = stylize.compare(pictures[0], pictures[1], images=[pictures[0]], config=config).scores[0]
+    assert own.losses is None
+    assert own.content_loss == pytest.approx(0, abs=1e-4)  # but for the rounding to eight bits
+    assert own.ssim == pytest.approx(1, abs=1e-3)
+
+
+def test_what_compare_refines_is_what_refine_makes(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+    options: dict[str, Any] = {**QUICK, "strength": 0.7, "keep_colors": True}
+    preview, refined = stylize.compare(*pictures, **options).results
+    np.testing.assert_array_equal(preview.image, stylize.fast(*pictures, config=refined.config.preview).image)
+    np.testing.assert_array_equal(refined.image, stylize.refine(*pictures, **options).image)
+
+
+@pytest.mark.real
+def test_refine_under_vgg19_beats_the_preview_at_every_scale(real_networks: Path) -> None:
+    """The yardstick, written apart from this project, agrees that refining brings the picture nearer to the style."""
+    bench = real_networks / "images" / "bench"
+    content, style = bench / "c03_city_tubingen.jpg", bench / "s01_starry_night.jpg"
+    config = stylize.refine_config(size=160, steps=80, features="vgg19", network="magenta-int8")
+    comparison = stylize.compare(content, style, config=config)
+    preview, refined = comparison.scores
+    assert refined.style_loss < 0.8 * preview.style_loss
+    assert refined.content_loss < preview.content_loss
+    # The large strokes: both pictures at half size.
+    halves = [resized(result.image, 60, 80) for result in comparison.results]
+    smaller = stylize.refine_config(size=80, features="vgg19")
+    half_preview, half_refined = stylize.compare(content, style, images=halves, config=smaller).scores
+    assert half_refined.style_loss < 0.8 * half_preview.style_loss

@@ -1,0 +1,109 @@
+"""What a refinement will take, said before the run starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import stylize
+from samples import tiny_encoder
+from stylize.config import PerceptualLossConfig, RefineConfig
+from stylize.losses.objective import Objective
+from stylize.optimize.pace import TARGETS_STEPS
+from stylize.transfer.estimate import run_summary
+from stylize.transfer.inputs import Inputs
+from stylize.transfer.session import Session
+from stylize.transfer.start import InitPicture, plan_levels
+from stylize.transfer.tiling import Tiling
+
+
+class _TimedObjective(Objective):
+    """The default objective on the tiny network, by whose clock a step takes `step_s` and `pixel_s` for each pixel.
+
+    Attributes:
+        sides: the height of each picture that a step was taken on.
+    """
+
+    def __init__(self, step_s: float, pixel_s: float) -> None:
+        super().__init__(tiny_encoder(PerceptualLossConfig()), PerceptualLossConfig())
+        self.sides: list[int] = []
+        self._step_s, self._pixel_s, self._now_s = step_s, pixel_s, 0.0
+
+    def clock(self) -> float:
+        """Return the seconds that all steps took."""
+        return self._now_s
+
+    def value_and_gradient(self, image: NDArray[np.float32], *rest: Any) -> tuple[dict[str, Any], NDArray[np.float32]]:
+        """Take a step and move the clock."""
+        self.sides.append(image.shape[1])
+        self._now_s += self._step_s + self._pixel_s * image.shape[1] * image.shape[2]
+        return super().value_and_gradient(image, *rest)
+
+
+def _summary(
+    objective: _TimedObjective,
+    config: RefineConfig,
+    pictures: tuple[Path, Path],
+    *,
+    masks: Sequence[NDArray[np.float32]] = (),
+) -> str:
+    """Return what is said of a run on the content in as many copies of the style as there are masks."""
+    inputs = Inputs.read(pictures[0], [pictures[1]] * max(1, len(masks)), masks, config.size, on_message=print)
+    session = Session()
+    return run_summary(
+        config,
+        session.network("vgg19-slim", "features"),
+        objective,
+        plan_levels(inputs, config, InitPicture()),
+        Tiling.of_run(objective, inputs, session, config.optimization.optimizer),
+        inputs,
+        resumed=False,
+        clock=objective.clock,
+    )
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_how_long_a_run_will_take_is_said_before_it_starts(
+    tiny_networks: Path, pictures: tuple[Path, Path], masked: bool
+) -> None:
+    objective = _TimedObjective(step_s=1.0, pixel_s=1e-4)
+    masks = [np.eye(32, 48, k, dtype=np.float32) for k in (0, 5)] if masked else []
+    config = RefineConfig(size=48, steps=12)
+    said = _summary(objective, config, pictures, masks=masks)
+    expected = (config.steps + TARGETS_STEPS) * (1e-4 * 32 * 48 + 1.0)
+    assert f" about {expected:.0f} s, up to " in said
+    said = _summary(objective, RefineConfig(size=48, time_budget=0.1), pictures, masks=masks)
+    assert "about" not in said, "it was given"
+
+
+@pytest.mark.parametrize("time_budget", [None, 0.1])
+def test_refine_says_what_it_will_take_unless_the_time_is_given(
+    tiny_networks: Path, pictures: tuple[Path, Path], time_budget: float | None
+) -> None:
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        stylize.refine(
+            *pictures, size=48, steps=12, time_budget=time_budget, on_message=said.append, on_start=_interrupt
+        )
+    assert (" about " in said[-1]) == (time_budget is None)
+    assert "up to " in said[-1]
+
+
+def _interrupt(start: NDArray[np.float32]) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("size", "sides", "about"), [(300, [96, 192], "about 2 s"), (1200, [192, 448], "about 29 s")])
+def test_a_long_run_is_foretold_by_larger_probes(
+    tiny_networks: Path, pictures: tuple[Path, Path], size: int, sides: list[int], about: str
+) -> None:
+    objective = _TimedObjective(step_s=0.0, pixel_s=1e-5)
+    said = _summary(objective, RefineConfig(size=size, steps=1), pictures)
+    assert list(dict.fromkeys(objective.sides)) == sides
+    # A step and the targets, which count as two, of 3:2 pictures: 10 us a pixel.
+    assert about in said
