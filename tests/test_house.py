@@ -17,6 +17,8 @@ import pytest
 import stylize
 from samples import REPOSITORY
 
+WITH_STREAMLIT = {f"stylize.app.{name}" for name in ("curves", "markup", "page", "panels", "refinement", "slider")}
+
 
 def _modules() -> dict[str, ast.Module]:
     folder = REPOSITORY / "stylize"
@@ -45,7 +47,7 @@ def test_every_exported_name_exists_and_is_exported_once():
     for info in pkgutil.walk_packages(stylize.__path__, "stylize."):
         if info.name in ("stylize.__main__", "stylize.models", "stylize.examples"):
             continue
-        if info.name in ("stylize.app.slider", "stylize.app.page") and importlib.util.find_spec("streamlit") is None:
+        if info.name in WITH_STREAMLIT and importlib.util.find_spec("streamlit") is None:
             continue
         module = importlib.import_module(info.name)
         for name in getattr(module, "__all__", ()):

@@ -1,1 +1,1 @@
-"""The web page: a queue of refinements, the studio where pictures are made, and the page that Streamlit shows."""
+"""The web page: a queue of refinements, the studio that makes the pictures, and the page that Streamlit shows."""

@@ -1,4 +1,4 @@
-"""The jobs of many visitors: one a visitor, a few at a time, a bounded line. Knows neither pictures nor pages."""
+"""A bounded queue for the refinements of many visitors: one each, a few at a time. Knows no pictures and no page."""
 
 from __future__ import annotations
 
@@ -11,154 +11,165 @@ from typing import Any, Literal
 
 from stylize.errors import StylizeError
 
-__all__ = ["Job", "Queue"]
+__all__ = ["Queue", "QueuedRun"]
 
 _LOG = logging.getLogger(__name__)
 
 
-class Job:
-    """One visitor's work, from the line to its end; made by `Queue.submit`.
+class QueuedRun:
+    """One visitor's work from its place in the queue to its end; made by `Queue.submit`.
 
     Attributes:
-        state: waiting; running; done, with a `result`; failed, with an `error`; dropped, before it began or because
-            its visitor left.
+        visitor: the visitor's name.
+        state: waiting; running; done, with a `result`; failed, with an `error`; dropped, because it was stopped before
+            it began or because the visitor left.
         result: what the work returned.
         error: one line.
-        progress: whatever the work last put there.
+        progress: what the work last stored here.
     """
 
-    def __init__(self, visitor: str, work: Callable[[Job], Any]) -> None:
+    def __init__(self, visitor: str, work: Callable[[QueuedRun], Any], check_visitors: Callable[[], None]) -> None:
         self.visitor = visitor
         self.state: Literal["waiting", "running", "done", "failed", "dropped"] = "waiting"
         self.result: Any = None
         self.error: str | None = None
         self.progress: Any = None
-        self._work: Callable[[Job], Any] | None = work
-        self._missed_since: float | None = None
-        self._stop_asked = False
+        self._work: Callable[[QueuedRun], Any] | None = work
+        self._check_visitors = check_visitors
+        self._absent_since: float | None = None
+        self._stop_requested = False
         self._abandoned = False
-        self._look_around: Callable[[], None] = lambda: None
 
     @property
     def active(self) -> bool:
-        """Whether it waits or runs."""
+        """Whether the run waits or runs."""
         return self.state in ("waiting", "running")
 
     @property
     def stopping(self) -> bool:
-        """Whether it was asked to stop."""
-        return self._stop_asked
+        """Whether the run was asked to stop."""
+        return self._stop_requested
 
     def should_stop(self) -> bool:
-        """Return whether the work is to return what it has; the work asks often. Also looks who has left."""
-        self._look_around()
-        return self._stop_asked
+        """Return whether the work must return what it has; the work calls this often.
+
+        Each call also checks which visitors have left.
+        """
+        self._check_visitors()
+        return self._stop_requested
 
 
 class Queue:
-    """Runs jobs in threads of its own, first come, first served. May be used from several threads.
+    """Executes runs in its own threads, first come, first served. Safe to use from several threads.
 
-    Whether visitors are still there is asked at every turn: when a job comes or begins, when one asks for its place,
-    and at each `Job.should_stop`.
+    The queue checks which visitors are connected whenever a run is submitted or begins, when `position` is called, and
+    at each `QueuedRun.should_stop`.
 
     Args:
-        workers: jobs that run at a time.
-        places: jobs that may wait beyond those.
-        present: whether a visitor is there now.
-        grace_s: a visitor away for longer has left: its job is dropped, or stopped and its result forgotten.
-        clock: seconds.
+        workers: the number of runs at a time.
+        max_waiting: the number of runs that may wait.
+        is_connected: whether a visitor is connected now.
+        grace_s: a visitor who is absent for longer has left. A waiting run is dropped; a run that has begun is
+            stopped, and its result is discarded.
+        clock: returns seconds.
     """
 
     def __init__(
         self,
         workers: int,
-        places: int,
+        max_waiting: int,
         *,
-        present: Callable[[str], bool] = lambda visitor: True,
+        is_connected: Callable[[str], bool] = lambda visitor: True,
         grace_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._workers = workers
-        self._places = places
-        self._present = present
+        self._capacity = workers + max_waiting
+        self._is_connected = is_connected
         self._grace_s = grace_s
         self._clock = clock
         self._changed = threading.Condition(threading.RLock())
-        self._waiting: deque[Job] = deque()
-        self._running: list[Job] = []
+        self._waiting: deque[QueuedRun] = deque()
+        self._running: list[QueuedRun] = []
         self._closed = False
-        self._threads = [threading.Thread(target=self._serve, name="stylize-job", daemon=True) for _ in range(workers)]
+        self._threads = [threading.Thread(target=self._serve, name="stylize-run", daemon=True) for _ in range(workers)]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, visitor: str, work: Callable[[Job], Any]) -> Job:
-        """Put work in line. Raises StylizeError if all places are taken, or the visitor has a job already."""
+    def submit(self, visitor: str, work: Callable[[QueuedRun], Any]) -> QueuedRun:
+        """Put work in the queue.
+
+        Raises:
+            StylizeError: the queue is full or closed, or the visitor has a run already.
+        """
         with self._changed:
-            self._look_around()
+            self._check_visitors()
             if self._closed:
                 raise StylizeError("the server is closing")
-            # A job that was asked to stop keeps its visitor busy until it has: two at a time would be unfair.
-            if any(job.visitor == visitor for job in (*self._running, *self._waiting)):
+            # A run that was asked to stop counts until it ends: otherwise one visitor could keep two workers busy.
+            if any(run.visitor == visitor for run in (*self._running, *self._waiting)):
                 raise StylizeError("one refinement at a time: wait for yours, or stop it")
-            if len(self._running) + len(self._waiting) >= self._workers + self._places:
+            if len(self._running) + len(self._waiting) >= self._capacity:
                 raise StylizeError(
                     f"the queue is full ({len(self._running)} at work, {len(self._waiting)} waiting): try again in a "
                     "few minutes; the preview works meanwhile"
                 )
-            job = Job(visitor, work)
-            job._look_around = self._look_around
-            self._waiting.append(job)
+            run = QueuedRun(visitor, work, self._check_visitors)
+            self._waiting.append(run)
             self._changed.notify()
-            return job
+            return run
 
-    def place(self, job: Job) -> int:
-        """Return how many are to begin before this one, and itself: 1 is next; 0 if it is not waiting."""
+    def position(self, run: QueuedRun) -> int:
+        """Return the run's position in the queue: 1 is next, 0 is not waiting."""
         with self._changed:
-            self._look_around()
-            return self._waiting.index(job) + 1 if job in self._waiting else 0
+            self._check_visitors()
+            return self._waiting.index(run) + 1 if run in self._waiting else 0
 
-    def stop(self, job: Job) -> None:
-        """Take a job out of the line, or ask it to return what it has."""
+    def stop(self, run: QueuedRun) -> None:
+        """Remove a waiting run from the queue; ask a run that has begun to return what it has."""
         with self._changed:
-            job._stop_asked = True
-            if job in self._waiting:
-                self._waiting.remove(job)
-                self._end(job, "dropped")
+            run._stop_requested = True
+            if run in self._waiting:
+                self._waiting.remove(run)
+                self._end(run, "dropped")
 
     def run_next(self, *, wait: bool = False) -> bool:
-        """Run the next job in this thread, as each worker does over and over; False if there is none."""
+        """Execute the next run in this thread; return False if there is none.
+
+        Args:
+            wait: whether to wait for a run until the queue is closed.
+        """
         with self._changed:
-            self._look_around()
+            self._check_visitors()
             while not self._waiting:
                 if not wait or self._closed:
                     return False
                 self._changed.wait()
-                self._look_around()
-            job = self._waiting.popleft()
-            job.state = "running"
-            self._running.append(job)
+                self._check_visitors()
+            run = self._waiting.popleft()
+            run.state = "running"
+            self._running.append(run)
         state: Literal["done", "failed"] = "failed"
         try:
-            assert job._work is not None
-            job.result = job._work(job)
+            assert run._work is not None
+            run.result = run._work(run)
             state = "done"
         except StylizeError as error:
-            job.error = str(error)
-        except Exception:  # whatever it is, the others' jobs go on
+            run.error = str(error)
+        except Exception:  # any error: the runs of other visitors continue
             _LOG.exception("a refinement failed")
-            job.error = "something went wrong on the server; its log says what"
+            run.error = "something went wrong on the server; its log says what"
         finally:
             with self._changed:
-                self._running.remove(job)
-                self._end(job, "dropped" if job._abandoned else state)
+                self._running.remove(run)
+                self._end(run, "dropped" if run._abandoned else state)
         return True
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Drop those who wait, stop those at work, and wait for them."""
+        """Drop the waiting runs, stop the others, and wait for the threads to end."""
         with self._changed:
             self._closed = True
-            for job in (*self._waiting, *self._running):
-                self.stop(job)
+            for run in (*self._waiting, *self._running):
+                self.stop(run)
             self._changed.notify_all()
         ends = time.monotonic() + timeout_s
         for thread in self._threads:
@@ -168,23 +179,24 @@ class Queue:
         while self.run_next(wait=True):
             pass
 
-    def _look_around(self) -> None:
+    def _check_visitors(self) -> None:
+        """Stop the runs of visitors who have been absent for longer than `grace_s`."""
         with self._changed:
             now = self._clock()
-            for job in (*self._waiting, *self._running):
-                # Counted from when the visitor was first missed: nobody may have looked for a while before.
-                if self._present(job.visitor):
-                    job._missed_since = None
-                elif job._missed_since is None:
-                    job._missed_since = now
-                elif now - job._missed_since > self._grace_s and not job._abandoned:
-                    job._abandoned = True
-                    self.stop(job)
+            for run in (*self._waiting, *self._running):
+                # The absence begins when it is first noticed: the last check may be long ago.
+                if self._is_connected(run.visitor):
+                    run._absent_since = None
+                elif run._absent_since is None:
+                    run._absent_since = now
+                elif now - run._absent_since > self._grace_s and not run._abandoned:
+                    run._abandoned = True
+                    self.stop(run)
 
     @staticmethod
-    def _end(job: Job, state: Literal["done", "failed", "dropped"]) -> None:
-        # The pictures that the work holds are needed no more.
-        job._work = None
+    def _end(run: QueuedRun, state: Literal["done", "failed", "dropped"]) -> None:
+        # The work holds pictures in memory.
+        run._work = None
         if state == "dropped":
-            job.result = job.progress = None
-        job.state = state
+            run.result = run.progress = None
+        run.state = state

@@ -1,4 +1,4 @@
-"""Streamlit's server around the page: who may reach it, what it must not do, how it looks."""
+"""Streamlit's server for the page: its addresses, its privacy and its colours."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from pathlib import Path
 
 from stylize.app.studio import Studio
 from stylize.config import AppConfig
-from stylize.networks.loaded import LoadedNetworks
+from stylize.networks.loaded import Networks
 
-__all__ = ["present", "serve", "studio"]
+__all__ = ["is_connected", "serve", "studio"]
 
-#: What the page works with, once the server is up.
+#: The studio of the page while `serve` runs.
 studio: Studio | None = None
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _SETTINGS = {
-    # Nothing is sent or asked: not to Streamlit's makers, nor for the user's e-mail address.
+    # Send no usage statistics, and do not ask for an e-mail address.
     "browser.gatherUsageStats": "false",
     "server.showEmailPrompt": "false",
     "logger.hideWelcomeMessage": "true",
@@ -25,9 +25,9 @@ _SETTINGS = {
     "server.enableCORS": "true",
     "server.fileWatcherType": "none",
     "server.runOnSave": "false",
-    # A full garbage collection after every run of the page would hold up previews and refinements alike.
+    # A full garbage collection after every run of the page would slow down previews and refinements.
     "runner.postScriptGC": "false",
-    # A visitor sees no traceback; the log does.
+    # Tracebacks go to the log, not to visitors.
     "client.showErrorDetails": "none",
     "client.toolbarMode": "minimal",
     "theme.font": "sans-serif",
@@ -45,24 +45,30 @@ _SETTINGS = {
 }
 
 
-def present(visitor: str) -> bool:
+def is_connected(visitor: str) -> bool:
     """Return whether a visitor's page is connected."""
     from streamlit.runtime import Runtime
 
     return not Runtime.exists() or Runtime.instance().is_active_session(visitor)
 
 
-def serve(config: AppConfig, networks: LoadedNetworks, *, browser: bool = True) -> None:
-    """Serve the page until Ctrl-C (or SIGTERM); then the refinements under way are ended."""
+def serve(config: AppConfig, networks: Networks, *, browser: bool = True) -> None:
+    """Serve the page until Ctrl-C or SIGTERM, then stop all refinements.
+
+    Args:
+        config: address, port and limits.
+        networks: stay loaded for all visitors.
+        browser: whether to open the page in a browser.
+    """
     from streamlit import net_util
     from streamlit.runtime.scriptrunner import script_runner
     from streamlit.web import cli
 
     global studio
-    # To judge a request from a foreign page, Streamlit would ask a server outside for this machine's address.
+    # When a request comes from a foreign page, Streamlit would ask an outside server for this machine's address.
     vars(net_util)["get_external_ip"] = lambda: None
-    # After every run of the page, Streamlit clears Keras' state and TensorFlow's cache of kernels: a refinement in its
-    # thread may be building its graph just then.
+    # After every run of the page, Streamlit clears Keras' state and TensorFlow's cache of kernels. A refinement may be
+    # building its graph in its thread at that moment.
     vars(script_runner)["_clean_problem_modules"] = lambda: None
     settings = {
         **_SETTINGS,
@@ -74,9 +80,9 @@ def serve(config: AppConfig, networks: LoadedNetworks, *, browser: bool = True) 
     }
     flags = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
     if config.host in _LOOPBACK:
-        # No foreign page reaches this one by a name that it lets point here.
+        # A foreign page could let its own host name point to this machine; accept no such name.
         flags += [part for host in (*_LOOPBACK, "[::1]") for part in ("--server.allowedHosts", host)]
-    studio = Studio(config, networks, present)
+    studio = Studio(config, networks, is_connected)
     try:
         cli.main(["run", str(Path(__file__).with_name("page.py")), *flags], "streamlit", standalone_mode=False)
     finally:

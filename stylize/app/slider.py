@@ -1,4 +1,4 @@
-"""A slider that speaks while it moves; Streamlit's own waits until it is let go."""
+"""A slider that reports its value while it moves; Streamlit's own slider reports when the visitor lets go."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ input {
 """
 
 _JS = """
-const PAUSE_MS = 150;
+const MIN_INTERVAL_MS = 150; // between two reports
 
 export default function ({ parentElement, data, setStateValue }) {
   const input = parentElement.querySelector("input");
-  const say = () => {
+  const showValue = () => {
     const text = `${data.values[input.value]} ${data.unit}`;
     parentElement.querySelector("output").textContent = text;
     input.setAttribute("aria-valuetext", text);
@@ -35,19 +35,19 @@ export default function ({ parentElement, data, setStateValue }) {
   parentElement.querySelector("span").textContent = data.label;
   input.setAttribute("aria-label", data.label);
   input.max = data.values.length - 1;
-  if (input.spoken === undefined) { // from here on, the hand is right, and the page follows
+  if (input.reported === undefined) { // later the visitor moves the slider, never the page
     input.value = data.values.indexOf(data.value);
-    input.spoken = 0;
+    input.reported = 0;
   }
   input.oninput = () => {
-    say();
+    showValue();
     clearTimeout(input.timer);
     input.timer = setTimeout(() => {
-      input.spoken = Date.now();
+      input.reported = Date.now();
       setStateValue("value", data.values[input.value]);
-    }, Math.max(0, input.spoken + PAUSE_MS - Date.now()));
+    }, Math.max(0, input.reported + MIN_INTERVAL_MS - Date.now()));
   };
-  say();
+  showValue();
 }
 """
 
@@ -55,7 +55,16 @@ _component = st.components.v2.component("stylize.slider", html=_HTML, css=_CSS, 
 
 
 def slider(label: str, values: Sequence[int], value: int, *, unit: str, key: str, on_change: Callable[[], None]) -> int:
-    """Show a slider over `values`, at first at `value`; return where it is."""
+    """Show a slider and return its value.
+
+    Args:
+        label: above the slider.
+        values: the positions of the slider, from left to right.
+        value: the position at first.
+        unit: shown after the value.
+        key: of the component.
+        on_change: called before the page runs with a new value.
+    """
     now = st.session_state.get(key, {}).get("value", value)
     data = {"label": label, "values": list(values), "value": now, "unit": unit}
     return int(_component(key=key, data=data, default={"value": value}, on_value_change=on_change).value)

@@ -1,4 +1,4 @@
-"""Where the page's pictures are made: uploads read within limits, previews, refinements in the queue. No Streamlit."""
+"""Makes the pictures of the page: reads uploads within limits, paints previews, queues refinements. No Streamlit."""
 
 from __future__ import annotations
 
@@ -12,176 +12,262 @@ from importlib import resources
 from pathlib import PurePath
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from stylize.api import fast, refine
-from stylize.app.queue import Job, Queue
+from stylize.app.queue import Queue, QueuedRun
 from stylize.config import AppConfig, FastConfig, RefineConfig
 from stylize.images.picture import Picture
 from stylize.images.reading import read_image
 from stylize.images.resizing import resized, size_for_long_side
 from stylize.images.writing import encode
 from stylize.networks import registry, store
-from stylize.networks.loaded import LoadedNetworks
+from stylize.networks.loaded import Networks
 from stylize.optimize.progress import HistoryEntry, Iterate
 from stylize.reports.film import Film
 from stylize.reports.html import slider
-from stylize.transfer import results
+from stylize.transfer.fast import fast
+from stylize.transfer.refine import refine
+from stylize.transfer.results import TransferResult
 
-__all__ = ["MOST_PX", "Painted", "Progress", "Studio", "examples", "for_eyes", "name_of", "thumbnail"]
+__all__ = [
+    "MAX_SIZE_PX",
+    "Painted",
+    "Progress",
+    "Studio",
+    "WeightedStyles",
+    "example_pictures",
+    "file_stem",
+    "preview_jpeg",
+    "thumbnail",
+]
 
-#: The largest long side that the page paints, px; uploads are kept no larger, as many visitors share the memory.
-MOST_PX = 1024
+#: The largest long side that the page paints, px. Larger uploads are shrunk, because many visitors share the memory.
+MAX_SIZE_PX = 1024
 _THUMBNAIL_PX = 240
-_LOOK_S = 0.1
+#: The shortest time between two updates of a run's progress. On small levels a step takes less time than an update.
+_UPDATE_S = 0.1
 
-Styles = Sequence[tuple[Picture, float]]
+#: Pictures and their weights.
+WeightedStyles = Sequence[tuple[Picture, float]]
 
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """A refinement on its way."""
+    """The state of a refinement that has begun.
+
+    Attributes:
+        step: from 1.
+        steps: of all levels; None under a time budget.
+        remaining_s: an estimate.
+        picture: float32 (H, W, 3) in [0, 1], enlarged to the output's size.
+        history: all steps so far.
+        sizes_px: the long side of each level so far, coarse to fine.
+    """
 
     step: int
     steps: int | None
     remaining_s: float
-    picture: np.ndarray
-    """Float32 (H, W, 3) in [0, 1], of the output's size: the levels' are small at first."""
-    history: Sequence[HistoryEntry]
+    picture: NDArray[np.float32]
+    history: tuple[HistoryEntry, ...]
+    sizes_px: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Painted:
-    """A finished refinement, as the files that its visitor may take home."""
+    """A finished refinement, as files for its visitor to download.
+
+    Attributes:
+        name: of the files, without suffix.
+        picture: PNG with the provenance inside.
+        film: WebP.
+        provenance: JSON.
+        slider: HTML that shows any two of photo, preview and refined picture.
+        thumbnail: JPEG.
+        config: of the refinement.
+        preset_name: the name of the preset in `config`.
+        history: all steps.
+        sizes_px: the long side of each level, coarse to fine.
+        seconds: that the refinement took.
+        stopped: whether the visitor stopped it.
+    """
 
     name: str
-    """Of the files, without suffix."""
     picture: bytes
-    """PNG, the provenance inside."""
     film: bytes
-    """WebP."""
     provenance: str
-    """JSON."""
     slider: str
-    """HTML that shows any two of photo, preview and refined picture."""
     thumbnail: bytes
     config: RefineConfig
     preset_name: str
     history: tuple[HistoryEntry, ...]
+    sizes_px: tuple[int, ...]
     seconds: float
     stopped: bool
 
 
 class Studio:
-    """What all visitors share: networks that stay loaded, and the queue. Nobody's pictures."""
+    """What all visitors share: the loaded networks and the queue. A studio keeps no visitor's pictures.
+
+    Args:
+        config: address and limits.
+        networks: stay loaded.
+        is_connected: whether a visitor is connected now.
+    """
 
     def __init__(
         self,
         config: AppConfig | None = None,
-        networks: LoadedNetworks | None = None,
-        present: Callable[[str], bool] = lambda visitor: True,
+        networks: Networks | None = None,
+        is_connected: Callable[[str], bool] = lambda visitor: True,
     ) -> None:
         self.config = config or AppConfig()
-        self._networks = networks or LoadedNetworks(cache_to_disk=False)
+        self._networks = networks or Networks(leave_traces=False)
         self.queue = Queue(
-            self.config.max_refinements, self.config.max_queue, present=present, grace_s=self.config.grace_s
+            self.config.max_refinements, self.config.max_queue, is_connected=is_connected, grace_s=self.config.grace_s
         )
 
     def read(self, data: bytes, name: str) -> Picture:
-        """Decode an upload, shrunk to `MOST_PX`; of its name only the last part is kept. Raises ImageError."""
+        """Decode an upload and shrink it to `MAX_SIZE_PX`.
+
+        Args:
+            data: the file's bytes.
+            name: only the last part of the path is kept.
+
+        Raises:
+            ImageError: the upload is not a picture, is damaged, or is larger than the limits.
+        """
         name = PurePath(name.replace("\\", "/")).name or "picture"
-        picture = read_image(data, name=name, long_side_px=MOST_PX, max_pixels=self.config.max_megapixels * 10**6)
+        limit = self.config.max_megapixels * 10**6
+        picture = read_image(data, name=name, long_side_px=MAX_SIZE_PX, max_pixels=limit)
         size = picture.height, picture.width
-        if max(size) > MOST_PX:
-            small = resized(picture, *size_for_long_side(*size, MOST_PX))
+        if max(size) > MAX_SIZE_PX:
+            small = resized(picture, *size_for_long_side(*size, MAX_SIZE_PX))
             picture = dataclasses.replace(small, full_size=picture.full_size or size)
         return dataclasses.replace(picture, path=name)
 
     def feature_networks(self) -> list[str]:
-        """Return the names that a visitor may choose among: auto, and what is on this machine."""
+        """Return the names that a visitor may choose from: auto, and the feature networks on this machine."""
         names = [spec.name for spec in registry.REGISTRY.values() if spec.role == "features"]
         return ["auto", *(name for name in names if store.find(name) is not None)]
 
-    def preview(self, content: Picture, styles: Styles, config: FastConfig) -> results.TransferResult:
-        """Paint at once. Raises StylizeError."""
-        return fast(content, list(styles), config=config, loaded=self._networks, offline=True)
+    def preview(self, content: Picture, styles: WeightedStyles, config: FastConfig) -> TransferResult:
+        """Paint a preview at once.
+
+        Raises:
+            StylizeError: the preview cannot be painted.
+        """
+        return fast(content, list(styles), config=config, networks=self._networks, offline=True)
 
     def refine(
-        self, visitor: str, content: Picture, styles: Styles, config: RefineConfig, preset: str = "default"
-    ) -> Job:
-        """Put a refinement in line; its `progress` is a `Progress`, its `result` a `Painted`.
+        self, visitor: str, content: Picture, styles: WeightedStyles, config: RefineConfig, preset: str = "default"
+    ) -> QueuedRun:
+        """Queue a refinement.
 
-        `preset` is the name that `config` goes by. The result is None if it was stopped before the first step.
-        Raises StylizeError as `Queue.submit`.
+        Args:
+            visitor: the visitor's name.
+            content: the photo.
+            styles: at least one.
+            config: of the refinement.
+            preset: the name of the preset in `config`.
+
+        Returns:
+            A run whose `progress` is a `Progress` and whose `result` is a `Painted`, or None if the run was stopped
+            before the first step.
+
+        Raises:
+            StylizeError: the queue refuses the run.
         """
-        return self.queue.submit(visitor, lambda job: self._refine(job, content, styles, config, preset))
+        return self.queue.submit(visitor, lambda run: self._refine(run, content, styles, config, preset))
 
-    def _refine(self, job: Job, content: Picture, styles: Styles, config: RefineConfig, preset: str) -> Painted | None:
+    def _refine(
+        self, run: QueuedRun, content: Picture, styles: WeightedStyles, config: RefineConfig, preset: str
+    ) -> Painted | None:
         preview = self.preview(content, styles, config.preview)
         film = Film()
         history: list[HistoryEntry] = []
-
-        looked_s = -_LOOK_S
+        sizes_px: dict[int, int] = {}
+        updated_s = -_UPDATE_S
 
         def on_iterate(it: Iterate) -> None:
-            nonlocal looked_s
+            nonlocal updated_s
             history.append(HistoryEntry(it.level, it.step, it.elapsed_s, it.losses))
-            # Small pictures step quicker than anybody looks, and the machine is also for the others.
-            if it.elapsed_s - looked_s >= _LOOK_S or it.step == it.steps:
-                looked_s = it.elapsed_s
+            sizes_px[it.level] = max(it.size)
+            if it.elapsed_s - updated_s >= _UPDATE_S or it.step == it.steps:
+                updated_s = it.elapsed_s
                 film.add(it.pixels, step=it.step, elapsed_s=it.elapsed_s)
                 picture = resized(it.pixels, *preview.image.shape[:2])
-                job.progress = Progress(it.step, it.steps, it.remaining_s, picture, history)
+                sizes = tuple(sizes_px.values())
+                run.progress = Progress(it.step, it.steps, it.remaining_s, picture, tuple(history), sizes)
 
         result = refine(
-            content, list(styles), config=config, loaded=self._networks, offline=True, on_start=film.add,
-            on_iterate=on_iterate, should_stop=job.should_stop,
+            content, list(styles), config=config, networks=self._networks, offline=True, on_start=film.add,
+            on_iterate=on_iterate, should_stop=run.should_stop,
         )  # fmt: skip
         if not history:
             return None
         film.add(result.image, step=len(history), elapsed_s=result.seconds)
-        size, alpha = result.image.shape[:2], result.alpha
-        views = (("Photo", content.pixels), ("Preview", preview.image), ("Refined", result.image))
-        return Painted(
-            name=name_of(result),
-            picture=encode(result.image, "png", alpha, provenance=result.provenance),
-            film=film.encode(".webp", alpha=alpha),
-            provenance=json.dumps(result.provenance, indent=1),
-            slider=slider([(name, Picture(resized(pixels, *size), alpha)) for name, pixels in views], left=1),
-            thumbnail=thumbnail(result.image),
-            config=config,
-            preset_name=preset,
-            history=result.history,
-            seconds=result.seconds,
-            stopped=result.stopped is not None,
-        )
+        return _painted(content, preview, result, film, preset)
 
 
-def name_of(result: results.TransferResult) -> str:
-    """Return what the command line would call the picture, without suffix: photo-painting-fast."""
+def _painted(content: Picture, preview: TransferResult, result: TransferResult, film: Film, preset: str) -> Painted:
+    assert isinstance(result.config, RefineConfig)
+    size, alpha = result.image.shape[:2], result.alpha
+    views = (("Photo", content.pixels), ("Preview", preview.image), ("Refined", result.image))
+    return Painted(
+        name=file_stem(result),
+        picture=encode(result.image, "png", alpha, provenance=result.provenance),
+        film=film.encode(".webp", alpha=alpha),
+        provenance=json.dumps(result.provenance, indent=1),
+        slider=slider([(name, Picture(resized(pixels, *size), alpha)) for name, pixels in views], left=1),
+        thumbnail=thumbnail(result.image),
+        config=result.config,
+        preset_name=preset,
+        history=result.history,
+        sizes_px=tuple(level.long_side_px for level in result.levels),
+        seconds=result.seconds,
+        stopped=result.stopped is not None,
+    )
+
+
+def file_stem(result: TransferResult) -> str:
+    """Return the command line's name for the picture without suffix: photo-painting-fast."""
     content, styles = result.provenance["content"], result.provenance["styles"]
     stems = [PurePath(picture["path"]).stem for picture in (content, *styles)]
     return f"{stems[0]}-{'+'.join(stems[1:])}-{result.mode}"
 
 
-def for_eyes(pixels: np.ndarray, alpha: np.ndarray | None = None, quality: int = 90) -> bytes:
-    """Return a JPEG to look at; white stands behind what is transparent."""
+def preview_jpeg(pixels: NDArray[np.float32], alpha: NDArray[np.float32] | None = None, quality: int = 90) -> bytes:
+    """Return the picture as a JPEG file for the screen; transparent parts become white.
+
+    Args:
+        pixels: float32 (H, W, 3) in [0, 1].
+        alpha: float32 (H, W) in [0, 1], or None.
+        quality: of the JPEG, 1 to 95.
+    """
     seen = pixels if alpha is None else pixels * alpha[..., None] + (1 - alpha[..., None])
     buffer = io.BytesIO()
     Image.fromarray(np.rint(seen * 255).astype(np.uint8)).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
-def thumbnail(pixels: np.ndarray) -> bytes:
-    """Return a small JPEG."""
+def thumbnail(pixels: NDArray[np.float32]) -> bytes:
+    """Return a small JPEG of a picture, float32 (H, W, 3) in [0, 1]."""
     height, width = pixels.shape[:2]
     size = size_for_long_side(height, width, min(_THUMBNAIL_PX, max(height, width)))
-    return for_eyes(resized(pixels, *size), quality=80)
+    return preview_jpeg(resized(pixels, *size), quality=80)
 
 
 @functools.cache
-def examples(kind: str) -> Mapping[str, tuple[Picture, bytes]]:
-    """Return the project's own pictures of a kind, scene or style: label to picture and thumbnail."""
+def example_pictures(kind: str) -> Mapping[str, tuple[Picture, bytes]]:
+    """Return the project's example pictures.
+
+    Args:
+        kind: `scene` or `style`.
+
+    Returns:
+        Label to picture and thumbnail.
+    """
     found = {}
     for file in sorted(resources.files("stylize.examples").iterdir(), key=lambda file: file.name):
         if file.name.startswith(f"{kind}_") and file.name.endswith(".jpg"):

@@ -31,13 +31,14 @@ PATIENCE_MS = 180_000
 SERVE = """
 import sys
 from pathlib import Path
-from stylize.networks import local
+from stylize.networks import store
 from stylize.app.server import serve
 from stylize.config import AppConfig
-from stylize.networks.loaded import LoadedNetworks
-local.EMBEDDED = Path(sys.argv[2])
+from stylize.networks.loaded import Networks
+embedded = Path(sys.argv[2])
+store._embedded_folder = lambda: embedded
 config = AppConfig(port=int(sys.argv[1]), max_queue=1, max_upload_mb=1, max_megapixels=1, grace_s=1)
-serve(config, LoadedNetworks(cache_to_disk=False), browser=False)
+serve(config, Networks(leave_traces=False), browser=False)
 """
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from samples import REPOSITORY, painting
 from stylize.app import server
-from stylize.app.studio import MOST_PX, Studio, examples
+from stylize.app.studio import MAX_SIZE_PX, Studio, example_pictures
 from stylize.cli.main import main
 from stylize.config import AppConfig, FastConfig, RefineConfig
 from stylize.errors import ImageError, StylizeError
@@ -60,7 +60,7 @@ def test_an_upload_keeps_its_name_and_hash_and_no_more_pixels_than_are_painted(s
     picture = studio.read(data, "C:\\Users\\me\\photo.jpg")
     assert picture.path == "photo.jpg"
     assert picture.sha256 == reading.read_image(data).sha256
-    assert (picture.height, picture.width) == (512, MOST_PX)
+    assert (picture.height, picture.width) == (512, MAX_SIZE_PX)
     assert picture.full_size == (600, 1200)
 
 
@@ -80,7 +80,7 @@ def test_a_hostile_upload_gives_one_line(studio, data, message):
 
 
 def test_a_refinement_comes_home_as_files(studio, tmp_path):
-    content, style = studio.read(file_of(), "photo.png"), examples("style")["Woodcut"][0]
+    content, style = studio.read(file_of(), "photo.png"), example_pictures("style")["Woodcut"][0]
     steps = []
     job = studio.refine("me", content, [(style, 1.0)], RefineConfig(size=64, steps=4), "default")
     steps.append(job.progress)
@@ -141,15 +141,14 @@ def page(studio, monkeypatch):
     testing = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is not installed")
     import streamlit
 
-    from stylize.app import server
-    from stylize.app import slider as live
+    from stylize.app import slider
 
-    def slider(label, values, value, *, unit, key, on_change):
+    def native_slider(label, values, value, *, unit, key, on_change):
         return streamlit.select_slider(label, list(values), value, key=key, on_change=on_change)
 
     monkeypatch.setattr(server, "studio", studio)
     # AppTest moves Streamlit's own sliders; the browser's tests move ours.
-    monkeypatch.setattr(live, "slider", slider)
+    monkeypatch.setattr(slider, "slider", native_slider)
     page = testing.AppTest.from_file(str(PAGE), default_timeout=PATIENCE_S).run()
     assert not page.exception
     slide(page, "size", 256)
@@ -257,7 +256,7 @@ def test_history_is_bounded(page, monkeypatch):
     painted = page.session_state.history
     page.session_state.history = (painted * 4)[:12]
     page.button(key="generate").click().run()
-    until(page, lambda: page.session_state.job is None)
+    until(page, lambda: page.session_state.run is None)
     assert len(page.session_state.history) == 12
 
 
@@ -278,7 +277,7 @@ def test_ones_place_in_the_queue_is_shown_and_a_full_queue_says_so(page, studio)
     assert page.get("progress")[0].proto.text == "In the queue: number 2"
     page.button(key="stop").click().run()
     page.run()
-    assert page.session_state.job is None
+    assert page.session_state.run is None
     for number in range(studio.config.max_queue - 1):
         studio.queue.submit(str(number), lambda job: None)
     page.button(key="generate").click().run()
@@ -290,7 +289,7 @@ def test_ones_place_in_the_queue_is_shown_and_a_full_queue_says_so(page, studio)
 def test_what_the_optimiser_cannot_do_is_told(page):
     page.multiselect(key="default_Content layers").set_value(["relu5_4"]).run()
     page.button(key="generate").click().run()
-    until(page, lambda: page.session_state.job is None)
+    until(page, lambda: page.session_state.run is None)
     assert "that reaches relu5_4" in said(page)
     page.multiselect(key="default_Content layers").set_value([]).run()
     assert "content layers: expected at least one" in said(page)

@@ -48,12 +48,12 @@ def test_jobs_run_one_after_the_other_in_the_order_they_came(queue):
     jobs = [queue.submit("a", first)]
     assert first.running.wait(PATIENCE_S)
     jobs += [queue.submit(visitor, lambda job: order.append(job.visitor)) for visitor in "bc"]
-    assert [queue.place(job) for job in jobs] == [0, 1, 2]
+    assert [queue.position(job) for job in jobs] == [0, 1, 2]
     first.opened.set()
     assert [ended(job) for job in jobs] == ["done"] * 3
     assert order == ["b", "c"]
     assert jobs[0].result == "done"
-    assert [queue.place(job) for job in jobs] == [0, 0, 0]
+    assert [queue.position(job) for job in jobs] == [0, 0, 0]
 
 
 def test_a_full_queue_says_so_and_takes_more_when_it_has_room(queue):
@@ -107,7 +107,7 @@ class Visitors:
     def __init__(self):
         self.gone, self.now = set(), 0.0
 
-    def present(self, visitor):
+    def is_connected(self, visitor):
         return visitor not in self.gone
 
     def clock(self):
@@ -116,13 +116,13 @@ class Visitors:
 
 def test_who_leaves_frees_the_machine_and_the_place():
     visitors = Visitors()
-    queue = Queue(1, 3, present=visitors.present, grace_s=10, clock=visitors.clock)
+    queue = Queue(1, 3, is_connected=visitors.is_connected, grace_s=10, clock=visitors.clock)
     gates = {visitor: Gate() for visitor in "abc"}
     jobs = {visitor: queue.submit(visitor, gate) for visitor, gate in gates.items()}
     assert gates["a"].running.wait(PATIENCE_S)
     visitors.gone = {"a", "b"}
     for visitors.now in (11, 20):
-        assert queue.place(jobs["c"]) == 2  # a moment's absence costs nothing, though nobody looked for long before
+        assert queue.position(jobs["c"]) == 2  # a moment's absence costs nothing, though nobody looked for long before
     visitors.now = 22
     assert gates["c"].running.wait(PATIENCE_S)
     assert ended(jobs["a"]) == "dropped"
@@ -136,11 +136,11 @@ def test_who_leaves_frees_the_machine_and_the_place():
 
 def test_who_comes_back_in_time_keeps_the_job():
     visitors = Visitors()
-    queue = Queue(0, 3, present=visitors.present, grace_s=10, clock=visitors.clock)
+    queue = Queue(0, 3, is_connected=visitors.is_connected, grace_s=10, clock=visitors.clock)
     job = queue.submit("a", lambda job: 1)
     for visitors.now in (8, 16, 24, 32):
         visitors.gone = {"a"} - visitors.gone  # here again at 16 and 32
-        assert queue.place(job) == 1
+        assert queue.position(job) == 1
     assert queue.run_next()
     assert job.result == 1
 
@@ -177,7 +177,7 @@ events = st.lists(
 def test_whatever_happens(events, places):
     """No threads: each worker is a call of run_next inside the work of the one before it."""
     visitors, workers, grace_s = Visitors(), 2, 1.5
-    queue = Queue(0, workers + places, present=visitors.present, grace_s=grace_s, clock=visitors.clock)
+    queue = Queue(0, workers + places, is_connected=visitors.is_connected, grace_s=grace_s, clock=visitors.clock)
     queue.run_next()
     submitted, begun, latest = [], [], {}
     remaining = iter(events)
@@ -211,7 +211,7 @@ def test_whatever_happens(events, places):
             active = [job for job in submitted if job.active]
             assert len({job.visitor for job in active}) == len(active) <= workers + places
             waiting = [job for job in submitted if job.state == "waiting"]
-            places_now = [queue.place(job) for job in waiting]
+            places_now = [queue.position(job) for job in waiting]
             assert [place for place in places_now if place] == list(range(1, sum(map(bool, places_now)) + 1))
 
     def work(job):

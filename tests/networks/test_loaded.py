@@ -1,4 +1,4 @@
-"""Networks that stay loaded between runs."""
+"""LoadedNetworks that stay loaded between runs."""
 
 from __future__ import annotations
 
