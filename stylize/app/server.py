@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stylize.app.studio import Studio
 from stylize.config import AppConfig
-from stylize.networks.loaded import Networks
+from stylize.networks.loaded import LoadedNetworks
 
 __all__ = ["is_connected", "serve", "studio"]
 
@@ -52,7 +52,7 @@ def is_connected(visitor: str) -> bool:
     return not Runtime.exists() or Runtime.instance().is_active_session(visitor)
 
 
-def serve(config: AppConfig, networks: Networks, *, browser: bool = True) -> None:
+def serve(config: AppConfig, networks: LoadedNetworks, *, browser: bool = True) -> None:
     """Serve the page until Ctrl-C or SIGTERM, then stop all refinements.
 
     Args:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stylize.api import fast, refine
 from stylize.app.queue import Queue, QueuedRun
 from stylize.config import AppConfig, FastConfig, RefineConfig
 from stylize.images.picture import Picture
@@ -22,12 +23,10 @@ from stylize.images.reading import read_image
 from stylize.images.resizing import resized, size_for_long_side
 from stylize.images.writing import encode
 from stylize.networks import registry, store
-from stylize.networks.loaded import Networks
+from stylize.networks.loaded import LoadedNetworks
 from stylize.optimize.progress import HistoryEntry, Iterate
 from stylize.reports.film import Film
 from stylize.reports.html import slider
-from stylize.transfer.fast import fast
-from stylize.transfer.refine import refine
 from stylize.transfer.results import TransferResult
 
 __all__ = [
@@ -118,11 +117,11 @@ class Studio:
     def __init__(
         self,
         config: AppConfig | None = None,
-        networks: Networks | None = None,
+        networks: LoadedNetworks | None = None,
         is_connected: Callable[[str], bool] = lambda visitor: True,
     ) -> None:
         self.config = config or AppConfig()
-        self._networks = networks or Networks(leave_traces=False)
+        self._networks = networks or LoadedNetworks(cache_to_disk=False)
         self.queue = Queue(
             self.config.max_refinements, self.config.max_queue, is_connected=is_connected, grace_s=self.config.grace_s
         )
@@ -157,7 +156,7 @@ class Studio:
         Raises:
             StylizeError: the preview cannot be painted.
         """
-        return fast(content, list(styles), config=config, networks=self._networks, offline=True)
+        return fast(content, list(styles), config=config, loaded=self._networks, offline=True)
 
     def refine(
         self, visitor: str, content: Picture, styles: WeightedStyles, config: RefineConfig, preset: str = "default"
@@ -201,7 +200,7 @@ class Studio:
                 run.progress = Progress(it.step, it.steps, it.remaining_s, picture, tuple(history), sizes)
 
         result = refine(
-            content, list(styles), config=config, networks=self._networks, offline=True, on_start=film.add,
+            content, list(styles), config=config, loaded=self._networks, offline=True, on_start=film.add,
             on_iterate=on_iterate, should_stop=run.should_stop,
         )  # fmt: skip
         if not history:

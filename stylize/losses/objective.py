@@ -84,8 +84,8 @@ class Objective:
 
         Returns:
             Floats `total`, `content`, `style`, `total_variation`, and the losses of single layers in the mappings
-            `content_per_layer` and `style_per_layer`. `total` is the weighted sum of all terms, palette and frame included;
-            `content` and `style` are sums over layers, with the weights of the layers alone.
+            `content_per_layer` and `style_per_layer`. `total` is the weighted sum of all terms, palette and frame
+            included; `content` and `style` are sums over layers, with the weights of the layers alone.
         """
         if fits_whole(image, tile_px):
             terms = self.feature_terms(tf.constant(image), targets)

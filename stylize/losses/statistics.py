@@ -44,7 +44,7 @@ class StatisticsEncoder:
         self.style_layers = [name for name, _ in config.style_layers]
         self.style: StyleStatistics = Moments() if config.statistics == "moments" else GramMatrices()
         self._activations = tf.function(encoder, input_signature=[PICTURE], autograph=False)
-        # Activations put together from tiles are large. float16 keeps all digits of bfloat16, in the range of activations.
+        # Activations put together from tiles are large. float16 keeps all digits of bfloat16.
         self.content_type = np.float16 if encoder.precision == "bfloat16" else np.float32
 
     def sums(

@@ -19,8 +19,8 @@ __all__ = ["HistoryEntry", "Iterate", "LossTerms"]
 class LossTerms:
     """One evaluation of the loss.
 
-    `total` is the weighted sum of all terms, palette and frame included. `content` and `style` are sums over layers, with
-    the weights of the layers alone. The other fields are terms without weights.
+    `total` is the weighted sum of all terms, palette and frame included. `content` and `style` are sums over layers,
+    with the weights of the layers alone. The other fields are terms without weights.
     """
 
     total: float

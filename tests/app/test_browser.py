@@ -34,11 +34,11 @@ from pathlib import Path
 from stylize.networks import store
 from stylize.app.server import serve
 from stylize.config import AppConfig
-from stylize.networks.loaded import Networks
+from stylize.networks.loaded import LoadedNetworks
 embedded = Path(sys.argv[2])
 store._embedded_folder = lambda: embedded
 config = AppConfig(port=int(sys.argv[1]), max_queue=1, max_upload_mb=1, max_megapixels=1, grace_s=1)
-serve(config, Networks(leave_traces=False), browser=False)
+serve(config, LoadedNetworks(cache_to_disk=False), browser=False)
 """
 
 
