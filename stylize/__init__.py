@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from stylize.images.writing import write_image
     from stylize.networks.loaded import LoadedNetworks, OnDownload, OnMessage
     from stylize.optimize.checkpoint import Checkpoint, RunContext, read_checkpoint, write_checkpoint
-    from stylize.optimize.progress import HistoryEntry, Iterate, LossTerms
+    from stylize.optimize.history import HistoryEntry, LossTerms
+    from stylize.optimize.iterate import Iterate
     from stylize.optimize.pyramid import PyramidLevel
     from stylize.presets import PRESETS, Preset
     from stylize.transfer.inputs import StyleSource
@@ -51,7 +52,8 @@ _HOMES = {
     "stylize.images.writing": ("write_image",),
     "stylize.networks.loaded": ("LoadedNetworks", "OnDownload", "OnMessage"),
     "stylize.optimize.checkpoint": ("Checkpoint", "RunContext", "read_checkpoint", "write_checkpoint"),
-    "stylize.optimize.progress": ("HistoryEntry", "Iterate", "LossTerms"),
+    "stylize.optimize.history": ("HistoryEntry", "LossTerms"),
+    "stylize.optimize.iterate": ("Iterate",),
     "stylize.optimize.pyramid": ("PyramidLevel",),
     "stylize.presets": ("PRESETS", "Preset"),
     "stylize.transfer.inputs": ("StyleSource",),

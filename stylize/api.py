@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stylize.optimize.checkpoint import Checkpoint
-    from stylize.optimize.progress import Iterate
+    from stylize.optimize.iterate import Iterate
 
 __all__ = ["compare", "fast", "refine"]
 

@@ -22,7 +22,8 @@ from stylize.cli.main import main
 from stylize.config import FastConfig, RefineConfig
 from stylize.images.picture import Picture
 from stylize.optimize.checkpoint import Checkpoint, RunContext
-from stylize.optimize.progress import HistoryEntry, Iterate, LossTerms
+from stylize.optimize.history import HistoryEntry, LossTerms
+from stylize.optimize.iterate import Iterate
 from stylize.optimize.pyramid import PyramidLevel
 from stylize.transfer.results import Comparison, NetworkUse, Scored, TransferResult
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from stylize.config import PyramidConfig, RefineConfig
 from stylize.images.resizing import resized
+from stylize.optimize.history import LossTerms
 from stylize.optimize.optimizer import Optimizer
-from stylize.optimize.progress import LossTerms
 from stylize.optimize.pyramid import PyramidLevel, level_size, pyramid_levels
 from stylize.optimize.run import LevelLoss, optimize
 

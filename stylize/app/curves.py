@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from stylize.optimize.progress import HistoryEntry
+from stylize.optimize.history import HistoryEntry
 from stylize.reports.charts import charts
 from stylize.reports.curves import curves_css, curves_html
 

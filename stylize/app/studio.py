@@ -24,7 +24,8 @@ from stylize.images.resizing import resized, size_for_long_side
 from stylize.images.writing import encode
 from stylize.networks import registry, store
 from stylize.networks.loaded import LoadedNetworks
-from stylize.optimize.progress import HistoryEntry, Iterate
+from stylize.optimize.history import HistoryEntry
+from stylize.optimize.iterate import Iterate
 from stylize.reports.film import Film
 from stylize.reports.html import slider
 from stylize.transfer.results import TransferResult

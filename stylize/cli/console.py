@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from stylize.batch.run import BatchProgress
-    from stylize.optimize.progress import Iterate
+    from stylize.optimize.iterate import Iterate
 
 __all__ = ["INTERRUPTED", "Run", "json_text", "megabytes", "table", "to_standard_output"]
 

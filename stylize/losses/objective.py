@@ -41,7 +41,8 @@ from stylize.losses.pixels import frame_loss, palette_loss, total_variation
 from stylize.losses.regions import Regions, octave_pyramid, region_count
 from stylize.losses.statistics import Statistics, StatisticsEncoder
 from stylize.losses.targets import TargetEncoder, Targets
-from stylize.losses.tiles import PICTURE, TiledStatistics, fits_whole
+from stylize.losses.tiled_statistics import TiledStatistics
+from stylize.losses.tiles import PICTURE, fits_whole
 from stylize.networks.backend import tf
 from stylize.networks.vgg import FeatureEncoder
 
@@ -56,8 +57,8 @@ class Objective:
         >>> targets = objective.targets.encode(content, [(style, 1.0)])
         >>> terms, gradient = objective.value_and_gradient(picture, targets)
 
-    With `tile_px`, pictures of more than tile_px^2 pixels are encoded tile by tile (`stylize.losses.tiles`); losses
-    and gradients are those of the whole picture.
+    With `tile_px`, pictures of more than tile_px^2 pixels are encoded tile by tile (`TiledStatistics`); losses and gradients
+    are those of the whole picture.
 
     Attributes:
         targets: makes the targets of contents and styles.

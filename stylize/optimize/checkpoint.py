@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from stylize.errors import ImageError
 from stylize.files import whole_file
+from stylize.optimize.history import HistoryEntry, LossTerms
 from stylize.optimize.optimizer import Array
-from stylize.optimize.progress import HistoryEntry, LossTerms
 
 __all__ = ["Checkpoint", "RunContext", "read_checkpoint", "write_checkpoint"]
 

@@ -10,7 +10,7 @@ import statistics
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from stylize.optimize.progress import HistoryEntry
+from stylize.optimize.history import HistoryEntry
 from stylize.optimize.pyramid import PyramidLevel
 
 __all__ = ["TARGETS_STEPS", "Pace", "step_costs"]

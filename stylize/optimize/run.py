@@ -14,9 +14,10 @@ from stylize.config import OptimizationConfig, RefineConfig
 from stylize.errors import StylizeError
 from stylize.optimize.adam import Adam
 from stylize.optimize.checkpoint import Checkpoint, RunContext
+from stylize.optimize.history import HistoryEntry, LossTerms
+from stylize.optimize.iterate import Iterate
 from stylize.optimize.lbfgs import LBFGS
 from stylize.optimize.optimizer import Optimizer
-from stylize.optimize.progress import HistoryEntry, Iterate, LossTerms
 from stylize.optimize.pyramid import PyramidLevel, at_size_of, optimization_at
 from stylize.optimize.schedule import Schedule
 

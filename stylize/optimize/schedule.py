@@ -6,8 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from stylize.optimize.history import HistoryEntry
 from stylize.optimize.pace import Pace
-from stylize.optimize.progress import HistoryEntry
 from stylize.optimize.pyramid import PyramidLevel
 
 __all__ = ["Schedule"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize.optimize.progress import HistoryEntry, LossTerms
+from stylize.optimize.history import HistoryEntry, LossTerms
 
 __all__ = ["Chart", "Curve", "Level", "charts"]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from stylize.errors import OptionError, StylizeError
 from stylize.files import check_place, whole_file
-from stylize.optimize.progress import HistoryEntry, LossTerms
+from stylize.optimize.history import HistoryEntry, LossTerms
 from stylize.optimize.pyramid import PyramidLevel
 from stylize.reports.charts import Chart, charts
 

@@ -18,7 +18,7 @@ from stylize.images.resizing import resized
 from stylize.losses.objective import Objective
 from stylize.networks.backend import tf
 from stylize.networks.store import LocalWeights
-from stylize.optimize.progress import LossTerms
+from stylize.optimize.history import LossTerms
 from stylize.optimize.pyramid import level_size
 from stylize.transfer.fast import run_fast
 from stylize.transfer.inputs import Inputs

@@ -20,7 +20,7 @@ from stylize.losses.targets import Targets
 from stylize.networks.loaded import SizedCache
 from stylize.networks.store import LocalWeights
 from stylize.networks.vgg import content_layers_under
-from stylize.optimize.progress import LossTerms
+from stylize.optimize.history import LossTerms
 from stylize.optimize.run import LevelLoss
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.session import Session

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stylize.config import RefineConfig
 from stylize.images.resizing import resized
 from stylize.optimize.checkpoint import Checkpoint, RunContext
-from stylize.optimize.progress import Iterate
+from stylize.optimize.iterate import Iterate
 from stylize.optimize.pyramid import level_size
 from stylize.optimize.run import optimize
 from stylize.transfer.estimate import run_summary

@@ -20,7 +20,7 @@ from stylize.images.resizing import resized, size_for_long_side
 from stylize.images.writing import encode, write_image
 from stylize.networks.store import LocalWeights
 from stylize.optimize.checkpoint import Checkpoint
-from stylize.optimize.progress import HistoryEntry, LossTerms
+from stylize.optimize.history import HistoryEntry, LossTerms
 from stylize.optimize.pyramid import PyramidLevel
 from stylize.text import duration
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stylize.networks.loaded import LoadedNetworks, OnDownload, OnMessage
 from stylize.networks.registry import Role
 from stylize.networks.store import LocalWeights
-from stylize.optimize.progress import Iterate
+from stylize.optimize.iterate import Iterate
 
 __all__ = ["NO_CALLBACKS", "Callbacks", "Session"]
 

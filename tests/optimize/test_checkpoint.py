@@ -10,7 +10,7 @@ import pytest
 from bowls import optimize_picture
 from stylize.errors import ImageError
 from stylize.optimize.checkpoint import Checkpoint, RunContext, read_checkpoint, write_checkpoint
-from stylize.optimize.progress import HistoryEntry, LossTerms
+from stylize.optimize.history import HistoryEntry, LossTerms
 
 
 def test_interrupted_run_goes_on_where_it_was(tmp_path):

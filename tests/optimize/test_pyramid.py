@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bowls import photos_at
 from stylize.config import PyramidConfig, RefineConfig
 from stylize.images.resizing import resized
-from stylize.optimize.progress import LossTerms
+from stylize.optimize.history import LossTerms
 from stylize.optimize.pyramid import at_size_of, pyramid_levels
 from stylize.optimize.run import optimize
 

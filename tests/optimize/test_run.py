@@ -10,7 +10,7 @@ import pytest
 from bowls import CONFIG, PICTURE, distance_at, optimize_picture
 from stylize.config import OptimizationConfig, PyramidConfig
 from stylize.errors import StylizeError
-from stylize.optimize.progress import LossTerms
+from stylize.optimize.history import LossTerms
 
 
 def test_pyramid_reaches_the_target():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stylize.config import PyramidConfig, RefineConfig
 from stylize.optimize.checkpoint import Checkpoint
-from stylize.optimize.progress import LossTerms
+from stylize.optimize.history import LossTerms
 from stylize.optimize.pyramid import pyramid_levels
 from stylize.optimize.run import LevelLoss, optimize
 

@@ -16,7 +16,7 @@ from stylize.cli.main import main
 from stylize.config import RefineConfig
 from stylize.errors import OptionError
 from stylize.images.picture import Picture
-from stylize.optimize.progress import HistoryEntry, LossTerms
+from stylize.optimize.history import HistoryEntry, LossTerms
 from stylize.optimize.pyramid import PyramidLevel
 from stylize.reports.film import Film
 from stylize.reports.html import report, slider

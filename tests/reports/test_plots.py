@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from stylize.errors import OptionError, StylizeError
-from stylize.optimize.progress import HistoryEntry, LossTerms
+from stylize.optimize.history import HistoryEntry, LossTerms
 from stylize.optimize.pyramid import PyramidLevel
 from stylize.reports.plots import check_plot, write_plot
 

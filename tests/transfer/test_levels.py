@@ -11,8 +11,9 @@ import stylize
 from samples import painting
 from stylize.config import RefineConfig
 from stylize.losses.targets import TargetEncoder
+from stylize.optimize.pyramid import level_size
 from stylize.transfer.inputs import Inputs
-from stylize.transfer.levels import level_size, picture_pyramid
+from stylize.transfer.levels import picture_pyramid
 
 
 @pytest.mark.parametrize(("scale", "shape"), [(0.5, (32, 21)), (1.0, (64, 43)), (2.0, (128, 85)), (4.0, (150, 100))])

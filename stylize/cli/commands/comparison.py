@@ -17,7 +17,7 @@ from stylize.files import whole_file, write_errors
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from stylize.optimize.progress import Iterate
+    from stylize.optimize.iterate import Iterate
     from stylize.reports.film import Film
     from stylize.transfer.results import Comparison
 

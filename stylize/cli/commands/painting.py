@@ -18,7 +18,7 @@ from stylize.config import FastConfig, RefineConfig
 from stylize.errors import OptionError, StylizeError
 
 if TYPE_CHECKING:
-    from stylize.optimize.progress import Iterate
+    from stylize.optimize.iterate import Iterate
     from stylize.reports.film import Film
     from stylize.transfer.results import TransferResult
 

@@ -1,44 +1,17 @@
-"""What a run reports about itself: losses, history and iterates."""
+"""What a callback sees of each step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from stylize.optimize.checkpoint import Checkpoint
+from stylize.optimize.checkpoint import Checkpoint
+from stylize.optimize.history import LossTerms
 
-__all__ = ["HistoryEntry", "Iterate", "LossTerms"]
-
-
-@dataclass(frozen=True)
-class LossTerms:
-    """One evaluation of the loss.
-
-    `total` is the weighted sum of all terms, palette and frame included. `content` and `style` are sums over layers,
-    with the weights of the layers alone. The other fields are terms without weights.
-    """
-
-    total: float
-    content: float
-    style: float
-    total_variation: float
-    content_per_layer: Mapping[str, float]
-    style_per_layer: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class HistoryEntry:
-    """The record of one step: its level and its number (both from 1), seconds since the start, and its losses."""
-
-    level: int
-    step: int
-    elapsed_s: float
-    losses: LossTerms
+__all__ = ["Iterate"]
 
 
 @dataclass(frozen=True, eq=False)
