@@ -90,8 +90,8 @@ def test_less_strength_within_masks_is_nearer_to_the_photograph(tiny_networks: P
 
 
 def test_tiled_is_untiled_within_masks(tiny_networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content, styles = painting(450, 510, 0), [painting(120, 120, seed) for seed in (1, 2)]
-    masks = [left_half(450, 510), 1 - left_half(450, 510)]
+    content, styles = painting(300, 340, 0), [painting(120, 120, seed) for seed in (1, 2)]
+    masks = [left_half(300, 340), 1 - left_half(300, 340)]
     options: dict[str, Any] = {
         "size": 480,
         "steps": 6,

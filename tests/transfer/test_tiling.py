@@ -118,8 +118,8 @@ def test_memory_grows_by_the_pixels_alone() -> None:
 
 
 def test_refine_in_tiles_paints_the_same_picture(tiny_networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content, style = painting(450, 510, 0), painting(120, 120, 1)
-    options: dict[str, Any] = {"size": 480, "steps": 6, "precision": "float32", "coarsest_px": 330}
+    content, style = painting(300, 340, 0), painting(120, 120, 1)
+    options: dict[str, Any] = {"size": 344, "steps": 6, "precision": "float32", "coarsest_px": 220}
     whole = stylize.refine(content, style, **options).image
     monkeypatch.setattr("stylize.transfer.tiling.available_memory_bytes", lambda: 0)
     messages: list[str] = []
