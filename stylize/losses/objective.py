@@ -57,8 +57,8 @@ class Objective:
         >>> targets = objective.targets.encode(content, [(style, 1.0)])
         >>> terms, gradient = objective.value_and_gradient(picture, targets)
 
-    With `tile_px`, pictures of more than tile_px^2 pixels are encoded tile by tile (`TiledStatistics`); losses and gradients
-    are those of the whole picture.
+    With `tile_px`, pictures of more than tile_px^2 pixels are encoded tile by tile (`TiledStatistics`); losses and
+    gradients are those of the whole picture.
 
     Attributes:
         targets: makes the targets of contents and styles.
