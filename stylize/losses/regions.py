@@ -98,7 +98,7 @@ def octave_pyramid(image: Any, count: int) -> Iterator[Any]:
 
 def count_octaves(most: int, *pictures: Any) -> int:
     """Return how many octaves, `most` at most, leave all of `pictures` (1, H, W, 3) large enough for the network."""
-    smallest = min(min(picture.shape[1:3]) for picture in pictures)
+    smallest: int = min(min(picture.shape[1:3]) for picture in pictures)
     return 1 + sum(smallest >> octave >= SMALLEST_PX for octave in range(1, most))
 
 

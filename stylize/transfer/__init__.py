@@ -1,1 +1,1 @@
-"""transfer."""
+"""The methods: `fast`, `refine` and `compare`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 
@@ -84,7 +85,8 @@ def expected_seconds(
     # The smallest pictures have fewer octaves and need a graph of their own.
     octaves = {objective.targets.octaves(np.empty((1, *size))) for size in sizes}
     graphs = len(octaves - {objective.targets.octaves(np.empty((1, smaller_px, smaller_px)))})
-    return graphs * max(0.0, first_s[0] - warm_s[0]) + sum(
+    trace_s: float = max(0.0, first_s[0] - warm_s[0])
+    return graphs * trace_s + sum(
         (level.max_steps + TARGETS_STEPS) * (tiling.pixels_per_step(*size) * pixel_s + step_s)
         for level, size in zip(levels, sizes, strict=True)
     )
@@ -101,5 +103,5 @@ def _probe_s(objective: Objective, regions: int, side: int, clock: Callable[[], 
     for _ in range(3):
         objective.value_and_gradient(probe, targets)
         times.append(clock())
-    first_s, *warm_s = np.diff(times).tolist()
+    first_s, *warm_s = (after - before for before, after in itertools.pairwise(times))
     return first_s, min(warm_s)
