@@ -1,4 +1,4 @@
-"""Networks that stay loaded between runs, and what was computed with them."""
+"""Networks that stay loaded between runs, and the style targets that were computed with them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Stylizer(Protocol):
 
 
 class SizedCache:
-    """Keeps what was used last, up to a number of bytes."""
+    """A cache that keeps the entries that were used last, up to a number of bytes."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
@@ -56,8 +56,9 @@ class SizedCache:
         return len(self._kept)
 
     def get(self, key: Hashable, make: Callable[[], _T], size_of: Callable[[_T], int]) -> _T:
-        """Return what is kept under `key`, or make it; `size_of` returns its bytes."""
+        """Return the entry under `key`. If there is none, make one; `size_of` returns its bytes."""
         with self._lock:
+            made: _T
             if key in self._kept:
                 made, size = self._kept.pop(key)
             else:
@@ -69,8 +70,8 @@ class SizedCache:
             return cast(_T, made)
 
 
-# Loaded things of each kind. Visitors of a server may ask for other layers and weights each time, which must not fill
-# the memory.
+# Loaded objects of each kind. Each visitor of a server may choose other layers and weights; these must not fill the
+# memory.
 _MOST_KEPT = 4
 # The style targets of some forty sizes of one style under VGG-19.
 _STYLE_TARGETS_BYTES = 300_000_000
@@ -86,13 +87,13 @@ class LoadedNetworks:
         style_targets_bytes: how much memory the targets of styles may take.
 
     Attributes:
-        style_targets: what styles ask for under a loss, by network, style and size.
+        style_targets: the targets of styles, by network, style and size.
     """
 
     def __init__(self, *, cache_to_disk: bool = True, style_targets_bytes: int = _STYLE_TARGETS_BYTES) -> None:
         self._cache_to_disk = cache_to_disk
         self._found: dict[tuple[str, str], LocalWeights] = {}
-        self._loaded: dict[Hashable, Any] = {}
+        self._loaded: dict[tuple[str, Hashable], Any] = {}
         self._lock = threading.RLock()
         self.style_targets = SizedCache(style_targets_bytes)
 
@@ -157,12 +158,12 @@ class LoadedNetworks:
         return self.keep("encoder", (found.name, tuple(layers), pooling, precision, edge_padding), load)
 
     def keep(self, kind: str, key: Hashable, load: Callable[[], _T]) -> _T:
-        """Return what is kept under `kind` and `key`, or load it; of each kind the last four are kept."""
+        """Return the object under `kind` and `key`, or load one. The four of each kind that were used last are kept."""
         with self._lock:
             place = (kind, key)
             loaded: _T = self._loaded.pop(place) if place in self._loaded else load()
             self._loaded[place] = loaded  # The newest last.
-            places = [other for other in self._loaded if isinstance(other, tuple) and other[0] == kind]
+            places = [other for other in self._loaded if other[0] == kind]
             for old in places[:-_MOST_KEPT]:
                 del self._loaded[old]
             return loaded
@@ -184,7 +185,7 @@ def _load_stylizer(found: LocalWeights, on_message: OnMessage | None, cache_to_d
 
 
 def load_magenta(found: LocalWeights, on_message: OnMessage | None = None) -> Stylizer:
-    """Return TF-Hub's network. The first use converts it to LiteRT, which starts sooner; else the SavedModel serves."""
+    """Return TF-Hub's network. The first use converts the network to LiteRT, which starts sooner."""
     from stylize.networks.magenta import ConvertedStylizer, MagentaStylizer, convert
 
     kept = conversion.find(found)
@@ -193,13 +194,13 @@ def load_magenta(found: LocalWeights, on_message: OnMessage | None = None) -> St
         saved_model = MagentaStylizer(found.folder)
         if on_message is not None:
             on_message(f"converting {found.name} to LiteRT, once, so that it starts quicker from now on")
-        # Where the folder cannot be written to, the SavedModel serves.
+        # Where the folder cannot be written to, use the SavedModel.
         with contextlib.suppress(WeightsError):
             kept = conversion.keep(found, functools.partial(convert, saved_model))
         if on_message is not None and kept is not None and kept.path is None:
             on_message(f"{found.name} goes on as a SavedModel: {kept.detail}")
     if kept is not None and kept.path is not None:
-        # Where the conversion was damaged since, the SavedModel serves.
+        # Where the conversion was damaged since, use the SavedModel.
         with contextlib.suppress(ValueError):
             return ConvertedStylizer(kept.path)
     return saved_model or MagentaStylizer(found.folder)

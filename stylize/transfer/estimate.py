@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 
@@ -102,5 +103,5 @@ def _probe_s(objective: Objective, regions: int, side: int, clock: Callable[[], 
     for _ in range(3):
         objective.value_and_gradient(probe, targets)
         times.append(clock())
-    first_s, *warm_s = np.diff(times).tolist()
+    first_s, *warm_s = (after - before for before, after in itertools.pairwise(times))
     return first_s, min(warm_s)

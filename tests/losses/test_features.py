@@ -58,16 +58,16 @@ def test_moment_loss_by_hand() -> None:
 
 
 @pytest.mark.parametrize("normalization", ["relative", "mean"])
-def test_the_gradient_of_the_moment_loss_is_that_of_its_formula(normalization: str) -> None:
+def test_moment_loss_gradient_agrees_with_finite_differences(normalization: str) -> None:
     random = np.random.default_rng(0)
     moments, target = (each.T @ each / 40 for each in random.normal(1, 1, (2, 40, 4)).astype(np.float32))
-    way = random.normal(size=(4, 4)).astype(np.float32)
-    way[-1] = 0  # the last row is the last column again
+    direction = random.normal(size=(4, 4)).astype(np.float32)
+    direction[-1] = 0  # the last row is the last column again
     with tf.GradientTape() as tape:
         tape.watch(there := tf.constant(moments))
         loss = 3 * moment_loss(there, target, normalization)
-    slope = float(tf.reduce_sum(tape.gradient(loss, there) * way))
-    ends = (3 * float(moment_loss(moments + sign * 0.01 * way, target, normalization)) for sign in (1, -1))
+    slope = float(tf.reduce_sum(tape.gradient(loss, there) * direction))
+    ends = (3 * float(moment_loss(moments + sign * 0.01 * direction, target, normalization)) for sign in (1, -1))
     assert slope == pytest.approx((next(ends) - next(ends)) / 0.02, rel=1e-2)
 
 

@@ -197,8 +197,8 @@ def test_gradient_within_masks_agrees_with_finite_differences(
     assert (ahead - behind) / (2 * step) == pytest.approx(float((gradient * direction).sum()), rel=0.08)
 
 
-def test_style_loss_does_not_see_where_things_are() -> None:
-    """A picture and its mirror image have one style under kernels that are mirror images of themselves."""
+def test_style_loss_does_not_depend_on_positions() -> None:
+    """A picture and its mirror image have the same style where kernels are mirror images of themselves."""
     convolutions = {
         name: ((kernel + kernel[:, ::-1]) / 2, bias) for name, (kernel, bias) in tiny_convolutions().items()
     }
@@ -211,10 +211,10 @@ def test_style_loss_does_not_see_where_things_are() -> None:
 
 
 @pytest.mark.real
-def test_tf_tutorial_preset_is_the_yardsticks_objective(
+def test_tf_tutorial_preset_is_the_objective_of_the_tutorial(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Our preset `tf-tutorial` against the tutorial's objective J, written apart from this project."""
+    """The preset `tf-tutorial` against another implementation of the objective of the tutorial."""
     monkeypatch.syspath_prepend(str(shared / "bench"))
     import vgg_objective
 

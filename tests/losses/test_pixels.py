@@ -20,7 +20,7 @@ def test_total_variation_by_hand() -> None:
 
 
 @pytest.mark.parametrize("normalization", ["relative", "mean"])
-def test_the_gradient_of_total_variation_is_that_of_its_value_whatever_the_bands(normalization: str) -> None:
+def test_total_variation_gradient_agrees_with_finite_differences_for_any_band(normalization: str) -> None:
     image = painting(23, 31, 0)[None].astype(np.float64)
     value, gradient = total_variation(image, normalization)
     direction = np.random.default_rng(0).normal(size=image.shape)
@@ -32,8 +32,8 @@ def test_the_gradient_of_total_variation_is_that_of_its_value_whatever_the_bands
 
 
 @pytest.mark.parametrize("side", ["top", "bottom", "left", "right"])
-def test_frames_stand_out(side: str) -> None:
-    """A band along a border costs, the same band across the middle does not, and going down the gradient fades it."""
+def test_a_band_along_a_border_has_a_frame_loss(side: str) -> None:
+    """A band along a border has a much larger loss than one across the middle; a gradient step makes it weaker."""
     flat = np.full((1, 32, 40, 3), 0.5, np.float32)
     framed, crossed = flat.copy(), flat.copy()
     turned = {"top": framed, "bottom": framed[:, ::-1], "left": framed.swapaxes(1, 2)}
@@ -47,8 +47,8 @@ def test_frames_stand_out(side: str) -> None:
     assert (gradient * (framed - flat)).sum() > 0
 
 
-def test_dots_along_a_border_stand_out() -> None:
-    """Single pixels, too, whose means over a few are the picture's own."""
+def test_dots_along_a_border_have_a_frame_loss() -> None:
+    """Also dots whose mean colour is that of the picture."""
     dotted, crossed = (np.full((1, 32, 40, 3), 0.5, np.float32) for _ in range(2))
     dotted[:, 0, ::2], dotted[:, 0, 1::2] = 0.3, 0.7
     crossed[:, 16, ::2], crossed[:, 16, 1::2] = 0.3, 0.7
@@ -65,15 +65,15 @@ def test_frame_gradient_agrees_with_finite_differences() -> None:
 
 
 def test_palette_loss_is_the_sliced_wasserstein_distance() -> None:
-    """Of as many pixels each: the mean squared distance of colours of one rank, over axes, here by sorting."""
+    """For pictures of equally many pixels: sort the colours along each axis, and average the squared differences."""
     image, style = painting(40, 50, 0)[None], 0.2 + 0.5 * painting(50, 40, 1)[None] ** 2
     ours, theirs = (np.sort(picture.reshape(-1, 3) @ PALETTE_AXES, axis=0) for picture in (image, style))
     expected = np.square(ours - theirs).mean() / (theirs.var(axis=0).mean() + LEAST_VARIANCE)
     assert palette_loss(image, palette(style))[0] == pytest.approx(expected, rel=0.02)
-    np.testing.assert_allclose(PALETTE_AXES.T @ PALETTE_AXES, np.eye(6), atol=0.85)  # no two axes see the same
+    np.testing.assert_allclose(PALETTE_AXES.T @ PALETTE_AXES, np.eye(6), atol=0.85)  # no two axes are nearly parallel
 
 
-def test_a_palette_does_not_see_where_colours_are() -> None:
+def test_a_palette_does_not_depend_on_positions() -> None:
     picture = painting(40, 50, 0)[None]
     elsewhere = np.random.default_rng(0).permutation(picture.reshape(-1, 3)).reshape(picture.shape)
     assert palette_loss(elsewhere, palette(picture))[0] < 5e-4
@@ -82,8 +82,8 @@ def test_a_palette_does_not_see_where_colours_are() -> None:
     assert palette_loss(picture, palette(one_colour))[0] > 1
 
 
-def test_going_down_the_palettes_gradient_brings_the_colours() -> None:
-    """Few yellows among many blues, not a mixture of both, though each slice sees one axis alone."""
+def test_gradient_descent_on_the_palette_loss_reaches_the_colors() -> None:
+    """The picture gets few yellow and many blue pixels, like the style, and not a mixture of both."""
     rng = np.random.default_rng(0)
     style = np.where(rng.random((1, 40, 40, 1)) < 0.1, [0.9, 0.8, 0.2], [0.1, 0.2, 0.6]).astype(np.float32)
     image = rng.random((1, 40, 40, 3), np.float32)
@@ -107,7 +107,7 @@ def test_palette_gradient_agrees_with_finite_differences() -> None:
     )
 
 
-def test_a_palette_of_weighted_pixels_sees_no_others() -> None:
+def test_a_palette_of_weighted_pixels_ignores_the_others() -> None:
     image, style = painting(40, 50, 0)[None], painting(40, 50, 1)[None]
     mask = np.zeros((40, 50), np.float32)
     mask[:, :20] = 0.5
@@ -119,7 +119,7 @@ def test_a_palette_of_weighted_pixels_sees_no_others() -> None:
     assert not gradient[:, :, 20:].any()
 
 
-def test_between_two_palettes_lie_their_weighted_means() -> None:
+def test_a_weighted_mean_of_palettes_lies_between_them() -> None:
     dark, bright = (np.full((1, 8, 8, 3), value, np.float32) for value in (0.2, 0.8))
     between = 0.75 * palette(dark) + 0.25 * palette(bright)
     np.testing.assert_allclose(between, palette(np.full((1, 8, 8, 3), 0.35, np.float32)), atol=5e-3)

@@ -11,8 +11,8 @@ from samples import painting, tiny_objective
 from stylize.config import PerceptualLossConfig
 
 
-def test_the_content_gives_way_to_bold_styles() -> None:
-    """Of two styles, the content weighs less beside the one of more energy; presets of others know no such thing."""
+def test_content_weighs_less_beside_styles_of_more_contrast() -> None:
+    """The content scale falls with the spread of the style, unless `relative_to_content` is off."""
     content, faint = painting(48, 48, 0)[None], 0.5 + 0.2 * (painting(48, 48, 1)[None] - 0.5)
     bold = 0.5 + 4 * (faint - 0.5)
 
@@ -25,8 +25,8 @@ def test_the_content_gives_way_to_bold_styles() -> None:
     assert plain[0] == plain[1]
 
 
-def test_style_loss_of_the_content_is_the_whole_way() -> None:
-    """Near 1 in a layer where the content is far from the style, less where it is near, 0 at the style."""
+def test_style_loss_is_relative_to_that_of_the_content() -> None:
+    """At the content, the style loss of a layer is near 1 if content and style differ much; at the style it is 0."""
     content, style = painting(64, 72, 0)[None], painting(64, 72, 1)[None] ** 2
     plain, ours = (tiny_objective(PerceptualLossConfig(octaves=1, relative_to_content=flag)) for flag in (False, True))
     far, shares = (

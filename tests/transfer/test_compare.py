@@ -22,11 +22,13 @@ def test_compare_scores_both_under_one_network(tiny_networks: Path, pictures: tu
     fast_score, refined = comparison.scores
     assert refined.style_loss < fast_score.style_loss
     json.dumps(comparison.metrics())
-    # A picture against itself: nothing is lost.
-    # Both under the very loss that was minimised, at the output's size: they compare with the end of the history.
+    # `losses` are those of the objective of the refinement, at the output's size: compare them with the history.
+    assert refined.losses is not None
+    assert fast_score.losses is not None
     assert refined.losses.total < fast_score.losses.total
     last = [entry.losses.total for entry in comparison.results[1].history[-3:]]
     assert refined.losses.total == pytest.approx(min(last), rel=0.05)
+    # A picture against itself has no loss.
     own = stylize.compare(pictures[0], pictures[1], images=[pictures[0]], config=config).scores[0]
     assert own.losses is None
     assert own.content_loss == pytest.approx(0, abs=1e-4)  # but for the rounding to eight bits
@@ -42,7 +44,7 @@ def test_what_compare_refines_is_what_refine_makes(tiny_networks: Path, pictures
 
 @pytest.mark.real
 def test_refine_under_vgg19_beats_the_preview_at_every_scale(real_networks: Path) -> None:
-    """The yardstick, written apart from this project, agrees that refining brings the picture nearer to the style."""
+    """Refining brings the picture nearer to the style, at full and at half size."""
     bench = real_networks / "images" / "bench"
     content, style = bench / "c03_city_tubingen.jpg", bench / "s01_starry_night.jpg"
     config = stylize.refine_config(size=160, steps=80, features="vgg19", network="magenta-int8")
