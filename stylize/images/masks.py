@@ -74,7 +74,7 @@ class Masks:
         if not sources:
             return None
         if len(sources) > 1 and min(style_weights) == 0:
-            raise OptionError("style weights: expected more than 0 for styles with their own masks")
+            raise OptionError("style: expected weights of more than 0 for styles with their own masks")
         pictures = tuple(read_image(each, name="mask", long_side_px=max(size)) for each in sources)
         for picture in pictures:
             _check(picture, content_size)

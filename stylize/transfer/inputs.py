@@ -162,7 +162,9 @@ def _weighted_styles(style: StyleSource, long_side_px: int | None) -> WeightedSt
     pairs = [item if isinstance(item, tuple) else (item, 1.0) for item in items]
     total = sum(weight for _, weight in pairs)
     if not (all(weight >= 0 for _, weight in pairs) and 0 < total < float("inf")):
-        raise OptionError(f"style weights: expected 0 or more, not all 0, received {[weight for _, weight in pairs]}")
+        raise OptionError(
+            f"style: expected weights of 0 or more, not all 0; received {[weight for _, weight in pairs]}"
+        )
     pictures = (read_image(source, name="style", long_side_px=long_side_px) for source, _ in pairs)
     return tuple((picture, weight / total) for picture, (_, weight) in zip(pictures, pairs, strict=True))
 
