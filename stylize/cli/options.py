@@ -99,7 +99,8 @@ output_option = click.option(
     "photo-painting-fast.png]",
 )  # fmt: skip
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace output that is there already.")
-resume_option = click.option("--resume", is_flag=True, help="Go on from the output's checkpoint.")
+# Named as the parameter of `stylize.refine`, so that errors about the checkpoint show this flag.
+resume_option = click.option("--resume", "resume_from", is_flag=True, help="Go on from the output's checkpoint.")
 
 memory_option = click.option(
     "--memory", "memory_gb", type=click.FloatRange(min=0, min_open=True), metavar="GB",

@@ -227,7 +227,7 @@ def _check_reaches(weights: EncoderWeights, needed: Sequence[str]) -> None:
         return
     last = [layer for layer in VGG19_LAYERS if _convolution(layer) in weights.convolutions][-1]
     raise WeightsError(
-        f"expected a feature network that reaches {needed[-1]}, received a network that ends at {last}: "
+        f"features: expected a network that reaches {needed[-1]}, received a network that ends at {last}: "
         "choose other layers, or the feature network vgg19 (`stylize models pull vgg19` downloads it, "
         "`stylize models add vgg19 PATH` takes a copy that you have)"
     )

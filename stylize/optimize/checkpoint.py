@@ -89,11 +89,11 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
                 raise ValueError("damaged")
     except FileNotFoundError as error:
         raise ImageError(
-            f"{path}: expected the checkpoint of an unfinished refine, found none: run without resume"
+            f"{path}: expected the checkpoint of an unfinished refine, found none: start a new run"
         ) from error
     except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ImageError(
-            f"{path}: expected a checkpoint of refine, received an unreadable file: run without resume"
+            f"{path}: expected a checkpoint of refine, received an unreadable file: start a new run"
         ) from error
     return checkpoint
 

@@ -126,7 +126,7 @@ def resumed(checkpoint: Checkpoint, identity: str, config: RefineConfig) -> Star
     if checkpoint.context.fingerprint != identity:
         changed = _changed_options(provenance["options"], config)
         raise OptionError(
-            "resume: expected the inputs, options and networks of the interrupted run, received different ones"
+            "resume_from: expected the inputs, options and networks of the interrupted run, received different ones"
             f"{f' ({changed})' if changed else ''}: repeat its options, or start a new run"
         )
     networks = tuple(NetworkUse(**network) for network in provenance["networks"])

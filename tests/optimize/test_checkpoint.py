@@ -56,6 +56,6 @@ def test_damaged_or_missing_checkpoint_is_one_line(tmp_path):
     broken = tmp_path / "broken.npz"
     broken.write_bytes(b"PK\x03\x04 not really")
     for path in (broken, tmp_path / "missing.npz"):
-        with pytest.raises(ImageError, match="without resume") as caught:
+        with pytest.raises(ImageError, match="start a new run") as caught:
             read_checkpoint(path)
         assert "\n" not in str(caught.value)

@@ -96,7 +96,7 @@ def test_stop_and_resume_end_where_a_whole_run_does(tiny_networks: Path, picture
     assert stopped.image.shape == whole.image.shape
     resumed = stylize.refine(*pictures, **QUICK, resume_from=stopped.checkpoint)
     np.testing.assert_array_equal(resumed.image, whole.image)
-    with pytest.raises(OptionError, match=r"resume: .* received different ones \(content_weight\): repeat"):
+    with pytest.raises(OptionError, match=r"resume_from: .* received different ones \(content_weight\): repeat"):
         stylize.refine(*pictures, **QUICK, content_weight=5.0, resume_from=stopped.checkpoint)
     with pytest.raises(OptionError, match=r"received different ones: repeat"):
         stylize.refine(pictures[1], pictures[1], **QUICK, resume_from=stopped.checkpoint)

@@ -10,6 +10,7 @@ import click
 
 from stylize.cli.commands.checks import beside
 from stylize.cli.commands.painting import Painting
+from stylize.cli.commands.painting_checks import check_painting
 from stylize.cli.commands.results import tell
 from stylize.cli.console import Run
 from stylize.cli.options import (
@@ -51,7 +52,7 @@ __all__ = ["refine"]
 @with_run
 def refine(
     run: Run, *, content: Path, styles: Styles, masks: Sequence[Path], output: Path | None, preset: str,
-    save_every: int | None, animation: Path | None, plot: Path | None, memory_gb: float | None, resume: bool,
+    save_every: int | None, animation: Path | None, plot: Path | None, memory_gb: float | None, resume_from: bool,
     overwrite: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Paint well, by Gatys' optimisation of the pixels under a feature network.
@@ -61,8 +62,8 @@ def refine(
     config = refine_config_of(preset, options)
     output = output or beside(content, styles, "refine.png")
     painting = Painting(
-        content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume, save_every=save_every,
+        content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume_from, save_every=save_every,
         animation=animation, plot=plot, memory_gb=memory_gb,
     )  # fmt: skip
-    painting.check()
+    check_painting(painting)
     tell(run, painting.paint(run), output, animation=animation, plot=plot)

@@ -12,6 +12,7 @@ from stylize import files
 from stylize._version import __version__
 from stylize.cli.commands.info import provenance_of
 from stylize.cli.commands.painting import Painting
+from stylize.cli.commands.painting_checks import check_painting
 from stylize.cli.commands.results import tell
 from stylize.cli.console import Run
 from stylize.cli.options import overwrite_option, resume_option
@@ -41,7 +42,7 @@ __all__ = ["rerun"]
 @with_run
 def rerun(
     run: Run, *, image: Path, output: Path | None, content: Path | None, styles: Styles, masks: Sequence[Path],
-    resume: bool, overwrite: bool,
+    resume_from: bool, overwrite: bool,
 ) -> None:  # fmt: skip
     """Paint a picture again, by the provenance inside it.
 
@@ -62,9 +63,9 @@ def rerun(
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StylizeError(f"{image}: its provenance is damaged or of another version ({error!r})") from error
     output = output or image.with_name(f"{image.stem}-rerun{image.suffix}")
-    resume = resume and command == "refine"
+    resume = resume_from and command == "refine"
     painting = Painting(content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume)
-    painting.check(image)
+    check_painting(painting, image)
     if provenance.get("version") != __version__:
         run.say(f"made by stylize {provenance.get('version')}, this is {__version__}: the picture may differ")
     if provenance.get("precision_used", "float32") != getattr(config, "precision", "float32"):

@@ -1,0 +1,69 @@
+"""Checks of a painting, before any work is done."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from stylize.cli.commands.checks import check_free, check_inputs, check_name, check_output
+from stylize.cli.commands.painting import Painting
+from stylize.config import RefineConfig
+from stylize.errors import OptionError, StylizeError
+
+__all__ = ["check_painting"]
+
+
+def check_painting(painting: Painting, *read: Path) -> None:
+    """Check that all inputs of a painting can be read and that all outputs can be written.
+
+    Args:
+        painting: what is to be painted.
+        read: more files that are read, so that no output may replace them.
+
+    Raises:
+        StylizeError: an input is missing, or an output cannot be written or would replace a file.
+        OptionError: the files do not go together.
+    """
+    check_name(painting.output)
+    init = getattr(painting.config, "init", "content")
+    inputs = [*read, *check_inputs(painting.content, painting.styles, painting.masks, init)]
+    if isinstance(painting.config, RefineConfig):
+        _check_earlier_run(painting)
+    check_output(painting.output, inputs, overwrite=painting.replaces)
+    _check_film_and_plot(painting, inputs)
+
+
+def _check_earlier_run(painting: Painting) -> None:
+    """Raise StylizeError if files of an earlier run would be replaced, or if --resume finds no checkpoint."""
+    checkpoint, output = painting.checkpoint, painting.output
+    if painting.resume:
+        if not checkpoint.exists():
+            raise StylizeError(f"--resume: no checkpoint {checkpoint}; start without --resume")
+        return
+    earlier = [checkpoint] if checkpoint.exists() else []
+    if painting.save_every:
+        earlier += sorted(output.parent.glob(f"{glob.escape(output.stem)}-step-*{output.suffix}"))
+    if earlier and not painting.overwrite:
+        advice = "--resume goes on from it, " if checkpoint in earlier else ""
+        raise StylizeError(f"{earlier[0]}: left by an earlier run; {advice}--overwrite starts anew")
+
+
+def _check_film_and_plot(painting: Painting, inputs: Sequence[Path]) -> None:
+    extras = [path for path in (painting.animation, painting.plot) if path is not None]
+    outputs = [os.path.realpath(path) for path in (painting.output, *extras)]
+    for path, index in zip(extras, (1, 2), strict=False):
+        if outputs[index] in outputs[:index]:
+            raise OptionError(f"output {path}: expected a file of its own, received the name of another output")
+        check_free(path, inputs, overwrite=painting.replaces)
+    if painting.animation is not None:
+        from stylize.reports.film_formats import check_film
+
+        check_film(painting.animation, overwrite=painting.replaces)
+    if painting.plot is not None:
+        if painting.config.strength == 0:
+            raise OptionError("plot: there are no losses at a strength of 0, where nothing is optimised")
+        from stylize.reports.plots import check_plot
+
+        check_plot(painting.plot, overwrite=painting.replaces)
