@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ class SizedCache:
             self._kept[key] = made, size  # The newest last.
             while len(self._kept) > 1 and sum(size for _, size in self._kept.values()) > self._limit_bytes:
                 del self._kept[next(iter(self._kept))]
-            return cast(_T, made)
+            return made
 
 
 # Loaded objects of each kind. Each visitor of a server may choose other layers and weights; these must not fill the

@@ -27,9 +27,7 @@ def test_histogram_paints_with_the_palette_of_the_photograph(
     """The stylizer is given the style in the photograph's colours, or within masks those of the region."""
     given: list[Any] = []
     stylize_ = MiniStylizer.stylize
-    monkeypatch.setattr(
-        MiniStylizer, "stylize", lambda self, c, s, strength: given.append(s) or stylize_(self, c, s, strength)
-    )
+    monkeypatch.setattr(MiniStylizer, "stylize", lambda self, *asked: given.append(asked[1]) or stylize_(self, *asked))
     content, style = painting(64, 96, 0) * 0.2 + 0.4, painting(50, 50, 1)
     content[:, 48:] = content[:, 48:] * [1, 0.8, 0.6]
     masks = [left_half(64, 96), 1 - left_half(64, 96)]
@@ -57,5 +55,5 @@ def test_true_means_luminance(tiny_networks: Path, pictures: tuple[Path, Path]) 
     """Pictures of early versions have `keep_colors: true` in their provenance."""
     assert stylize.FastConfig(keep_colors=True) == stylize.FastConfig(keep_colors="luminance")
     assert stylize.RefineConfig(keep_colors=True).keep_colors == "luminance"
-    with pytest.raises(OptionError, match="keep colors: expected luminance or histogram, received 'nothing'"):
+    with pytest.raises(OptionError, match="keep_colors: expected luminance or histogram, received 'nothing'"):
         stylize.fast(*pictures, keep_colors="nothing")
