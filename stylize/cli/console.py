@@ -51,7 +51,7 @@ class Run:
         self._quiet = quiet
         self._verbose = verbose and not quiet
         self._bar: tuple[Progress, TaskID] | None = None
-        self._percent_told: tuple[str, int] | None = None
+        self._percent_shown: tuple[str, int] | None = None
 
     @property
     def api_arguments(self) -> dict[str, Any]:
@@ -132,8 +132,8 @@ class Run:
         if self._progress == "json":
             # One line a percent: chunks are many.
             percent = (name, 100 * done // total if total else done // 1_000_000)
-            if percent != self._percent_told:
-                self._percent_told = percent
+            if percent != self._percent_shown:
+                self._percent_shown = percent
                 click.echo(_event("download", name=name, bytes=done, total_bytes=total), err=True)
         elif self._progress == "bar":
             self._draw(name, done, total, f"{megabytes(done)} of {megabytes(total)}")

@@ -56,8 +56,8 @@ def _field_option(
     value holds.
     """
     field = names[-1].lstrip("-").replace("-", "_")
-    home = next(part for part in (config, *vars(config).values()) if hasattr(part, field))
-    default, kind = getattr(home, field), get_type_hints(type(home))[field]
+    part = next(part for part in (config, *vars(config).values()) if hasattr(part, field))
+    default, kind = getattr(part, field), get_type_hints(type(part))[field]
     if settings.get("cls") is KeepColorsOption:
         default = None
     elif isinstance(default, bool):

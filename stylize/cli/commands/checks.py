@@ -10,7 +10,7 @@ from stylize.cli.types import Styles
 from stylize.config import INITS, check_mask_count
 from stylize.errors import OptionError, StylizeError
 
-__all__ = ["beside", "check_files", "check_folder", "check_free", "check_inputs", "check_name", "check_output"]
+__all__ = ["check_files", "check_folder", "check_free", "check_inputs", "check_name", "check_output", "default_output"]
 
 
 def check_inputs(
@@ -81,7 +81,7 @@ def check_free(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None
         raise StylizeError(f"output {output}: is there already; choose another with -o, or use --overwrite")
 
 
-def beside(content: Path, styles: Styles, ending: str) -> Path:
+def default_output(content: Path, styles: Styles, ending: str) -> Path:
     """Return the default output: `photo-painting-fast.png` beside the content."""
     names = "+".join(path.stem for path, _ in styles)
     return content.parent / f"{content.stem}-{names}-{ending}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from stylize.cli.commands.checks import beside, check_folder, check_inputs
+from stylize.cli.commands.checks import check_folder, check_inputs, default_output
 from stylize.cli.commands.comparison import compare_and_write, comparison_files
 from stylize.cli.console import Run
 from stylize.cli.flags import flag_of
@@ -61,7 +61,7 @@ def compare(
         raise OptionError(f"--image: paints nothing, expected no option of painting; received {flags}")
     inputs = check_inputs(content, styles, masks, config.init, pictures)
     if not pictures:
-        output = output or beside(content, styles, "compare")
+        output = output or default_output(content, styles, "compare")
     if output is not None:
         check_folder(output, comparison_files(painted=not pictures), inputs, overwrite=overwrite)
     given_styles = [word for path, weight in styles for word in ("-s", f"{path}:{weight:g}" if weight != 1 else path)]

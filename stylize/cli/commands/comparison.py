@@ -102,15 +102,15 @@ def _write_report(
 
     # The networks by name: `auto` may choose other networks on another machine.
     config = config.replace(features=comparison.features.name)
-    again = []
+    reruns = []
     if comparison.results:
         preview, refined = comparison.results
         film.add(refined.image, step=len(refined.history), elapsed_s=refined.seconds)
         config = config.replace(network=preview.networks[0].name)
-        again.append(["stylize", "rerun", str(folder / "refined.png")])
+        reruns.append(["stylize", "rerun", str(folder / "refined.png")])
     if command[0] == "compare":
         command = [*command, *arguments_of(config)]
-    commands = [["stylize", *map(str, command)], *again]
+    commands = [["stylize", *map(str, command)], *reruns]
     _write_text(folder / "report.html", html.report(comparison, film=film, commands=commands))
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from stylize.cli.commands.checks import beside
+from stylize.cli.commands.checks import default_output
 from stylize.cli.commands.previews import STANDARD_STREAM, Preview, Sheet, Sources, Work, shown_name
-from stylize.cli.commands.watch import file_state
-from stylize.cli.commands.watch import watch as follow
+from stylize.cli.commands.watch import file_state, watch_files
 from stylize.cli.console import Run
 from stylize.cli.flags import error_text
 from stylize.cli.options import (
@@ -33,6 +32,7 @@ from stylize.errors import OptionError, StylizeError, WeightsError
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["fast"]
 
@@ -66,7 +66,7 @@ def fast(
         config = FastConfig(**{"size": _SHEET_PX, **settings})
         ending = "grid.png" if grid else "strengths.png"
         first = contents[0]
-        sheet = output or (first.with_name(f"{first.stem}-{ending}") if grid else beside(first, styles, ending))
+        sheet = output or (first.with_name(f"{first.stem}-{ending}") if grid else default_output(first, styles, ending))
         works = [Sheet(contents, styles, masks, config, sheet, sources, strengths)]
     else:
         config = FastConfig(**settings)
@@ -116,7 +116,7 @@ def _check_options(
 def _outputs(contents: Sequence[Path], styles: Styles, output: Path | None) -> dict[Path, Path]:
     """Return where the picture of each content goes; into an existing folder under its default name."""
     named = [(shown_name(path), weight) for path, weight in styles]
-    outputs = {content: beside(shown_name(content), named, "fast.png") for content in contents}
+    outputs = {content: default_output(shown_name(content), named, "fast.png") for content in contents}
     if output is not None and output.is_dir():
         outputs = {content: output / path.name for content, path in outputs.items()}
     elif output is not None and len(contents) == 1:
@@ -134,60 +134,59 @@ def _outputs(contents: Sequence[Path], styles: Styles, output: Path | None) -> d
 
 def _paint_all(run: Run, works: Sequence[Work], *, overwrite: bool, show: bool, watch: bool) -> None:
     """Make every file; a file that fails does not stop the others."""
-    told: list[dict[str, Any]] = []
+    alone = len(works) == 1
     failures: list[StylizeError] = []
     checked: list[Work] = []
-    as_list = run.as_json and len(works) > 1 and not watch
     for work in works:
-        try:
+        with _errors_collected(failures, alone=alone):
             work.check(overwrite=overwrite)
             checked.append(work)
-        except OptionError:
-            raise
-        except StylizeError as error:
-            _raise_alone(error, works)
-            failures.append(error)
 
     from stylize.networks.loaded import LoadedNetworks
 
     networks = LoadedNetworks()
     seen = [[file_state(path) for path in work.inputs] for work in checked]
+    as_list = run.as_json and not alone and not watch
+    listed: list[dict[str, Any]] = []
 
     def paint(work: Work, *, overwrite: bool) -> None:
         data, pictures = work.paint(run, networks, overwrite=overwrite)
         if show:
             _show(run, pictures, clear=watch)
         if as_list:
-            told.append(data)
+            listed.append(data)
         elif work.output != STANDARD_STREAM:
             run.result(data, str(work.output))
 
     for work in checked:
-        try:
+        with _errors_collected(failures, alone=alone):
             paint(work, overwrite=overwrite)
-        except (OptionError, WeightsError):
-            raise  # The next file would fail in the same way.
-        except StylizeError as error:
-            _raise_alone(error, works)
-            failures.append(error)
     if as_list:
-        run.result(told, "")
+        run.result(listed, "")
     for failure in failures:
         click.echo(f"stylize: {error_text(failure, fast)}", err=True)
     if watch:
         run.say("watching for changes; Ctrl-C ends")
         with contextlib.suppress(KeyboardInterrupt):
-            follow([work.inputs for work in checked], seen, lambda index: paint(checked[index], overwrite=True))
+            watch_files([work.inputs for work in checked], seen, lambda index: paint(checked[index], overwrite=True))
     elif failures:
         click.get_current_context().exit(1)
 
 
-def _raise_alone(error: StylizeError, works: Sequence[Work]) -> None:
-    if len(works) == 1:
-        raise error
+@contextlib.contextmanager
+def _errors_collected(failures: list[StylizeError], *, alone: bool) -> Iterator[None]:
+    """Append a file's error to `failures`, unless the file is alone or the next file would fail in the same way."""
+    try:
+        yield
+    except (OptionError, WeightsError):
+        raise
+    except StylizeError as error:
+        if alone:
+            raise
+        failures.append(error)
 
 
-def _show(run: Run, pictures: Sequence[np.ndarray], *, clear: bool) -> None:
+def _show(run: Run, pictures: Sequence[NDArray[np.float32]], *, clear: bool) -> None:
     # On standard error: standard output may be a pipe for the path, JSON or the picture itself.
     from stylize.reports import terminal
 

@@ -51,8 +51,8 @@ def list_models(run: Run) -> None:
 def pull(run: Run, name: str) -> None:
     """Download a network, unless it is here."""
     local = store.pull(name, offline=run.offline, on_progress=run.on_download)
-    _converted(run, local)
-    _tell_weights(run, local)
+    _convert_saved_model(run, local)
+    _print_place(run, local)
 
 
 @models.command()
@@ -64,8 +64,8 @@ def add(run: Run, name: str, paths: Sequence[Path]) -> None:
     local = store.add(name, paths)
     if not local.published:
         run.say(f"{name}: not the published file; its hash is recorded")
-    _converted(run, local)
-    _tell_weights(run, local)
+    _convert_saved_model(run, local)
+    _print_place(run, local)
 
 
 @models.command()
@@ -96,7 +96,7 @@ def path(run: Run, name: str) -> None:
             f"{name}: not on this machine; `stylize models pull {name}` downloads it, `stylize models add {name} PATH` "
             "takes a copy that you have"
         )
-    _tell_weights(run, local)
+    _print_place(run, local)
 
 
 @models.command()
@@ -108,7 +108,7 @@ def remove(run: Run, name: str) -> None:
     run.result({"name": name, "removed": True}, f"removed {name}")
 
 
-def _converted(run: Run, local: store.LocalWeights) -> None:
+def _convert_saved_model(run: Run, local: store.LocalWeights) -> None:
     """Convert a SavedModel now, rather than at its first use."""
     if registry.REGISTRY[local.name].archive and conversion.find(local) is None:
         from stylize.networks.loaded import load_magenta
@@ -116,7 +116,7 @@ def _converted(run: Run, local: store.LocalWeights) -> None:
         load_magenta(local, run.say)
 
 
-def _tell_weights(run: Run, local: store.LocalWeights) -> None:
+def _print_place(run: Run, local: store.LocalWeights) -> None:
     place = local.files[0] if len(local.files) == 1 else local.folder
     data = {name: getattr(local, name) for name in ("name", "origin", "published", "files", "sha256")}
     run.result({**data, "path": place}, str(place))

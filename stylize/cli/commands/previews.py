@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize.cli.commands.checks import check_files, check_output
-from stylize.cli.commands.results import facts, save, tell_details
+from stylize.cli.commands.results import print_details, result_data, save
 from stylize.cli.commands.watch import FileState, file_state
 from stylize.cli.console import Run, to_standard_output
 from stylize.cli.types import Styles
@@ -18,6 +18,7 @@ from stylize.config import FastConfig
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from stylize.images.picture import Picture
     from stylize.networks.loaded import LoadedNetworks
@@ -96,7 +97,9 @@ class Work:
         if self.output != STANDARD_STREAM:
             check_output(self.output, self.inputs, overwrite=overwrite)
 
-    def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
+    def paint(
+        self, run: Run, networks: LoadedNetworks, *, overwrite: bool
+    ) -> tuple[dict[str, Any], list[NDArray[np.float32]]]:
         """Make the file; return what `--json` prints of it, and the pictures that `--show` draws."""
         raise NotImplementedError
 
@@ -104,7 +107,9 @@ class Work:
 class Preview(Work):
     """One picture."""
 
-    def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
+    def paint(
+        self, run: Run, networks: LoadedNetworks, *, overwrite: bool
+    ) -> tuple[dict[str, Any], list[NDArray[np.float32]]]:
         """Paint and write the preview."""
         from stylize.api import fast
 
@@ -112,14 +117,14 @@ class Preview(Work):
         styles = self.sources.styles(self.styles, self.config)
         masks = self.sources.masks(self.masks, self.config)
         result = fast(content, styles, mask=masks, config=self.config, loaded=networks, **run.api_arguments)
-        tell_details(run, result)
+        print_details(run, result)
         if self.output == STANDARD_STREAM:
             from stylize.images.writing import encode
 
             _to_standard_output(encode(result.image, "png", result.alpha, provenance=result.provenance))
         else:
             save(run, result, self.output, overwrite=overwrite)
-        return facts(result, self.output), [content.pixels, result.image]
+        return result_data(result, self.output), [content.pixels, result.image]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +133,9 @@ class Sheet(Work):
 
     strengths: Sequence[float] | None
 
-    def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
+    def paint(
+        self, run: Run, networks: LoadedNetworks, *, overwrite: bool
+    ) -> tuple[dict[str, Any], list[NDArray[np.float32]]]:
         """Paint all pictures and write the sheet."""
         from stylize.images.writing import encode, write_image
         from stylize.reports.preview_sheet import preview_sheet
@@ -158,10 +165,10 @@ class Sheet(Work):
         }
         return data, [sheet]
 
-    def _columns(self) -> tuple[list[tuple[str, np.ndarray | None]], list[tuple[Any, FastConfig]]]:
+    def _columns(self) -> tuple[list[tuple[str, NDArray[np.float32] | None]], list[tuple[Any, FastConfig]]]:
         """Return the heads of all columns, and the styles and the config of each column but the first."""
         styles = self.sources.styles(self.styles, self.config)
-        heads: list[tuple[str, np.ndarray | None]]
+        heads: list[tuple[str, NDArray[np.float32] | None]]
         if self.strengths:
             heads = [("content", None), *((f"strength {strength:g}", None) for strength in self.strengths)]
             return heads, [(styles, dataclasses.replace(self.config, strength=each)) for each in self.strengths]
@@ -181,7 +188,7 @@ class Sheet(Work):
         ]
 
 
-def _cells(content: Picture, results: Sequence[TransferResult]) -> list[np.ndarray]:
+def _cells(content: Picture, results: Sequence[TransferResult]) -> list[NDArray[np.float32]]:
     """Return a row of the sheet: the content at the results' size, and the results."""
     from stylize.images.resizing import resized
     from stylize.reports.sheet import over_paper

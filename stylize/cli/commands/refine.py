@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from stylize.cli.commands.checks import beside
+from stylize.cli.commands.checks import default_output
 from stylize.cli.commands.painting import Painting
 from stylize.cli.commands.painting_checks import check_painting
-from stylize.cli.commands.results import tell
+from stylize.cli.commands.results import print_result
 from stylize.cli.console import Run
 from stylize.cli.options import (
     content_option,
@@ -60,10 +60,10 @@ def refine(
     Ctrl-C ends early and keeps the best picture so far; --resume goes on from there.
     """
     config = refine_config_of(preset, options)
-    output = output or beside(content, styles, "refine.png")
+    output = output or default_output(content, styles, "refine.png")
     painting = Painting(
         content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume_from, save_every=save_every,
         animation=animation, plot=plot, memory_gb=memory_gb,
     )  # fmt: skip
     check_painting(painting)
-    tell(run, painting.paint(run), output, animation=animation, plot=plot)
+    print_result(run, painting.paint(run), output, animation=animation, plot=plot)

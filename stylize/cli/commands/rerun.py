@@ -13,7 +13,7 @@ from stylize._version import __version__
 from stylize.cli.commands.info import provenance_of
 from stylize.cli.commands.painting import Painting
 from stylize.cli.commands.painting_checks import check_painting
-from stylize.cli.commands.results import tell
+from stylize.cli.commands.results import print_result
 from stylize.cli.console import Run
 from stylize.cli.options import overwrite_option, resume_option
 from stylize.cli.run import with_run
@@ -77,7 +77,7 @@ def rerun(
     for network in result.networks:
         if dict(network.sha256) != used.get(network.name):
             run.say(f"{network.name} is not the network that was recorded: the picture may differ")
-    tell(run, result, output)
+    print_result(run, result, output)
 
 
 def _recorded_config(provenance: Mapping[str, Any], image: Path) -> FastConfig | RefineConfig:

@@ -13,7 +13,7 @@ from stylize.cli.console import INTERRUPTED, Run
 if TYPE_CHECKING:
     from stylize.transfer.results import TransferResult
 
-__all__ = ["facts", "save", "tell", "tell_details"]
+__all__ = ["print_details", "print_result", "result_data", "save"]
 
 
 def save(run: Run, result: TransferResult, output: Path, *, overwrite: bool) -> None:
@@ -23,7 +23,7 @@ def save(run: Run, result: TransferResult, output: Path, *, overwrite: bool) -> 
     result.save(output, overwrite=overwrite)
 
 
-def facts(result: TransferResult, output: Path, **others: Path | None) -> dict[str, Any]:
+def result_data(result: TransferResult, output: Path, **others: Path | None) -> dict[str, Any]:
     """Return what `--json` prints of a picture; `others` are files that were written beside the picture."""
     height, width = result.image.shape[:2]
     return {
@@ -40,17 +40,17 @@ def facts(result: TransferResult, output: Path, **others: Path | None) -> dict[s
     }
 
 
-def tell(run: Run, result: TransferResult, output: Path, **others: Path | None) -> None:
+def print_result(run: Run, result: TransferResult, output: Path, **others: Path | None) -> None:
     """Print what was painted, and exit 130 if Ctrl-C ended the run; `others` are files written beside the picture."""
-    tell_details(run, result)
+    print_details(run, result)
     if result.stopped is not None:
         run.say(f"{result.stopped}: {output} is the best so far; the same command with --resume goes on")
-    run.result(facts(result, output, **others), str(output))
+    run.result(result_data(result, output, **others), str(output))
     if result.stopped is not None:
         click.get_current_context().exit(INTERRUPTED)
 
 
-def tell_details(run: Run, result: TransferResult) -> None:
+def print_details(run: Run, result: TransferResult) -> None:
     """With --verbose, say which networks painted and how long the painting took."""
     height, width = result.image.shape[:2]
     for network in result.networks:

@@ -17,7 +17,7 @@ import click
 from stylize.cli.flags import error_text
 from stylize.errors import StylizeError
 
-__all__ = ["FileState", "file_state", "watch"]
+__all__ = ["FileState", "file_state", "watch_files"]
 
 #: What changes with a file: time, size, inode; None for a missing file.
 FileState: TypeAlias = "tuple[int, ...] | None"
@@ -36,7 +36,7 @@ def file_state(path: Path) -> FileState:
     return about.st_mtime_ns, about.st_size, about.st_ino
 
 
-def watch(inputs: Sequence[Sequence[Path]], seen: list[list[FileState]], paint: Callable[[int], None]) -> None:
+def watch_files(inputs: Sequence[Sequence[Path]], seen: list[list[FileState]], paint: Callable[[int], None]) -> None:
     """Call `paint` with an index whenever the inputs of that index have changed, until Ctrl-C.
 
     Args:
