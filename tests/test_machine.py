@@ -24,6 +24,7 @@ def test_threads_are_the_cores_that_the_process_may_use(files, expected, tmp_pat
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text + "\n")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
     assert available_cores(tmp_path) == expected
 

@@ -33,7 +33,7 @@ def comparison(height, width, *, styles=((40, 50),), labels=("fast", "refined"),
                 style_loss_per_layer={"relu1_1": 0.25},
                 ssim=0.75,
                 seconds=1.5 if networks else None,
-                loaded=networks,
+                networks=networks,
             )
             for seed, label in enumerate(labels, start=1)
         ),
