@@ -16,7 +16,7 @@ QUICK: dict[str, Any] = {"size": 48, "steps": 12}
 
 
 def test_compare_scores_both_under_one_network(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
-    config = stylize.refine_config(**QUICK)
+    config = stylize.RefineConfig().replace(**QUICK)
     comparison = stylize.compare(*pictures, config=config)
     assert [score.label for score in comparison.scores] == ["fast", "refined"]
     fast_score, refined = comparison.scores
@@ -47,13 +47,13 @@ def test_refine_under_vgg19_beats_the_preview_at_every_scale(real_networks: Path
     """Refining brings the picture nearer to the style, at full and at half size."""
     bench = real_networks / "images" / "bench"
     content, style = bench / "c03_city_tubingen.jpg", bench / "s01_starry_night.jpg"
-    config = stylize.refine_config(size=160, steps=80, features="vgg19", network="magenta-int8")
+    config = stylize.RefineConfig().replace(size=160, steps=80, features="vgg19", network="magenta-int8")
     comparison = stylize.compare(content, style, config=config)
     preview, refined = comparison.scores
     assert refined.style_loss < 0.8 * preview.style_loss
     assert refined.content_loss < preview.content_loss
     # The large strokes: both pictures at half size.
     halves = [resized(result.image, 60, 80) for result in comparison.results]
-    smaller = stylize.refine_config(size=80, features="vgg19")
+    smaller = stylize.RefineConfig().replace(size=80, features="vgg19")
     half_preview, half_refined = stylize.compare(content, style, images=halves, config=smaller).scores
     assert half_refined.style_loss < 0.8 * half_preview.style_loss
