@@ -146,14 +146,17 @@ def test_who_comes_back_in_time_keeps_the_job():
 
 
 def test_closing_stops_all_and_takes_no_more():
+    before = set(threading.enumerate())
     queue = Queue(2, 2)
+    workers = set(threading.enumerate()) - before
     gates = [Gate() for _ in range(4)]
     jobs = [queue.submit(str(number), gate) for number, gate in enumerate(gates)]
     assert gates[0].running.wait(PATIENCE_S)
     assert gates[1].running.wait(PATIENCE_S)
     queue.close()
     assert [job.state for job in jobs] == ["done", "done", "dropped", "dropped"]
-    assert not any(thread.is_alive() for thread in queue._threads)
+    assert len(workers) == 2
+    assert not any(thread.is_alive() for thread in workers)
     with pytest.raises(StylizeError, match="closing"):
         queue.submit("x", gates[0])
 
