@@ -22,9 +22,11 @@ _CSS = """
 .chart .plot { height: 10rem }
 """
 
-_JS = 'export default ({ parentElement, data }) => { parentElement.querySelector("div").innerHTML = data; };'
+#: Streamlit wraps the component's HTML and style in an element of its own: the class finds ours.
+_HTML = '<div class="losses"></div>'
+_JS = 'export default ({ parentElement, data }) => { parentElement.querySelector(".losses").innerHTML = data; };'
 
-_component = st.components.v2.component("stylize.curves", html="<div></div>", css=curves_css() + _CSS, js=_JS)
+_component = st.components.v2.component("stylize.curves", html=_HTML, css=curves_css() + _CSS, js=_JS)
 
 
 def loss_curves(history: Sequence[HistoryEntry], sizes_px: Sequence[int], *, key: str) -> None:

@@ -185,6 +185,9 @@ def test_stop_keeps_the_best_so_far(server, visit):
     expect(step).not_to_have_text(before[0], timeout=PATIENCE_MS)
     expect(picture).not_to_have_attribute("src", before[1], timeout=PATIENCE_MS)
     expect(page.get_by_text("Losses", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    plot = page.locator(".chart .plot")
+    expect(plot).to_have_css("position", "relative")  # the style of the report is there
+    expect(plot.locator("polyline").first).to_have_css("fill", "none")
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text(re.compile(r"\d+ steps of lbfgs \(stopped\)"))).to_be_visible(timeout=PATIENCE_MS)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

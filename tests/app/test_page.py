@@ -8,6 +8,8 @@ import socket
 import sys
 import threading
 import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from PIL import Image
 
 from samples import REPOSITORY, painting
 from stylize.app import server
+from stylize.app.queue import QueuedRun
 from stylize.app.studio import MAX_SIZE_PX, Studio, example_pictures
 from stylize.cli.main import main
 from stylize.config import AppConfig, FastConfig, RefineConfig
@@ -24,14 +27,17 @@ from stylize.images import reading
 from stylize.images.provenance import read_provenance
 from stylize.networks.loaded import LoadedNetworks
 
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
+
 PATIENCE_S = 60
 PAGE = REPOSITORY / "stylize" / "app" / "page.py"
 
 
-def file_of(height=48, width=64, seed=1, kind="PNG", **options):
+def file_of(height: int = 48, width: int = 64, seed: int = 1, kind: str = "PNG") -> bytes:
     stream = io.BytesIO()
     pixels = (painting(height, width, seed) * 255).round().astype(np.uint8)
-    Image.fromarray(pixels).save(stream, kind, **options)
+    Image.fromarray(pixels).save(stream, kind)
     return stream.getvalue()
 
 
@@ -42,13 +48,13 @@ def studio(tiny_networks):
     studio.queue.close()
 
 
-def wait_for(job):
+def wait_for(run: QueuedRun) -> QueuedRun:
     pause = threading.Event()
     for _ in range(PATIENCE_S * 100):
-        if not job.active:
-            return job
+        if not run.active:
+            return run
         pause.wait(0.01)
-    raise AssertionError(f"still {job.state}")
+    raise AssertionError(f"still {run.state}")
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -82,10 +88,10 @@ def test_a_hostile_upload_gives_one_line(studio, data, message):
 def test_a_refinement_comes_home_as_files(studio, tmp_path):
     content, style = studio.read(file_of(), "photo.png"), example_pictures("style")["Woodcut"][0]
     steps = []
-    job = studio.refine("me", content, [(style, 1.0)], RefineConfig(size=64, steps=4), "default")
-    steps.append(job.progress)
-    painted = wait_for(job).result
-    assert job.progress.step == job.progress.steps == 4
+    run = studio.refine("me", content, [(style, 1.0)], RefineConfig(size=64, steps=4), "default")
+    steps.append(run.progress)
+    painted = wait_for(run).result
+    assert run.progress.step == run.progress.steps == 4
     assert painted.name == "photo-style_woodcut-refine"
     path = tmp_path / "painted.png"
     path.write_bytes(painted.picture)
@@ -103,12 +109,12 @@ def test_a_refinement_comes_home_as_files(studio, tmp_path):
 
 def test_a_stopped_refinement_keeps_the_best_so_far(studio):
     content = studio.read(file_of(), "photo.png")
-    job = studio.refine("me", content, [(content, 1.0)], RefineConfig(size=64, steps=2000))
+    run = studio.refine("me", content, [(content, 1.0)], RefineConfig(size=64, steps=2000))
     pause = threading.Event()
-    while job.progress is None:
+    while run.progress is None:
         pause.wait(0.01)
-    studio.queue.stop(job)
-    painted = wait_for(job).result
+    studio.queue.stop(run)
+    painted = wait_for(run).result
     assert painted.stopped
     assert 0 < len(painted.history) < 2000
     assert Image.open(io.BytesIO(painted.picture)).size == (64, 48)
@@ -156,19 +162,19 @@ def page(studio, monkeypatch):
     assert not page.exception
 
 
-def pictures(page):
+def pictures(page: AppTest) -> list[str]:
     return [html.proto.body for html in page.get("html") if 'class="picture"' in html.proto.body]
 
 
-def slide(page, key, value):
+def slide(page: AppTest, key: str, value: int) -> None:
     page.select_slider(key=key).set_value(value).run()
 
 
-def set_steps(page, steps):
+def set_steps(page: AppTest, steps: int) -> None:
     page.number_input(key="default_steps").set_value(steps).run()
 
 
-def until(page, condition):
+def until(page: AppTest, condition: Callable[[], bool]) -> None:
     pause = threading.Event()
     for _ in range(PATIENCE_S * 10):
         page.run()
@@ -178,11 +184,11 @@ def until(page, condition):
     raise AssertionError("it did not come")
 
 
-def said(page):
+def said(page: AppTest) -> str:
     return "".join(element.value for element in (*page.caption, *page.error)).replace("\\", "")
 
 
-def result_is_shown(page):
+def result_is_shown(page: AppTest) -> bool:
     return any("before-after" in html.proto.body and "<img" in html.proto.body for html in page.get("html"))
 
 
@@ -271,15 +277,15 @@ def test_stop_keeps_the_best_so_far(page, studio):
 
 def test_ones_place_in_the_queue_is_shown_and_a_full_queue_says_so(page, studio):
     gate = threading.Event()
-    studio.queue.submit("one", lambda job: gate.wait(PATIENCE_S))
-    studio.queue.submit("two", lambda job: None)
+    studio.queue.submit("one", lambda run: gate.wait(PATIENCE_S))
+    studio.queue.submit("two", lambda run: None)
     page.button(key="generate").click().run()
     assert page.get("progress")[0].proto.text == "In the queue: number 2"
     page.button(key="stop").click().run()
     page.run()
     assert page.session_state.run is None
     for number in range(studio.config.max_queue - 1):
-        studio.queue.submit(str(number), lambda job: None)
+        studio.queue.submit(str(number), lambda run: None)
     page.button(key="generate").click().run()
     assert "the queue is full" in page.error[0].value
     assert pictures(page)

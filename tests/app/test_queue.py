@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylize.app.queue import Queue
+from stylize.app.queue import Queue, QueuedRun
 from stylize.errors import StylizeError
 
 PATIENCE_S = 20
@@ -17,23 +17,23 @@ PATIENCE_S = 20
 class Gate:
     """Work that tells when it runs, and goes on until it is let through or asked to stop."""
 
-    def __init__(self, result="done"):
+    def __init__(self, result: str = "done") -> None:
         self.running, self.opened, self.result = threading.Event(), threading.Event(), result
 
-    def __call__(self, job):
+    def __call__(self, run: QueuedRun) -> str:
         self.running.set()
-        while not (self.opened.wait(0.005) or job.should_stop()):
+        while not (self.opened.wait(0.005) or run.should_stop()):
             pass
         return self.result if self.opened.is_set() else "best so far"
 
 
-def ended(job):
+def ended(run: QueuedRun) -> str:
     pause = threading.Event()
     for _ in range(PATIENCE_S * 200):
-        if not job.active:
-            return job.state
+        if not run.active:
+            return run.state
         pause.wait(0.005)
-    raise AssertionError(f"still {job.state}")
+    raise AssertionError(f"still {run.state}")
 
 
 @pytest.fixture
@@ -45,53 +45,53 @@ def queue():
 
 def test_jobs_run_one_after_the_other_in_the_order_they_came(queue):
     order, first = [], Gate()
-    jobs = [queue.submit("a", first)]
+    runs = [queue.submit("a", first)]
     assert first.running.wait(PATIENCE_S)
-    jobs += [queue.submit(visitor, lambda job: order.append(job.visitor)) for visitor in "bc"]
-    assert [queue.position(job) for job in jobs] == [0, 1, 2]
+    runs += [queue.submit(visitor, lambda run: order.append(run.visitor)) for visitor in "bc"]
+    assert [queue.position(run) for run in runs] == [0, 1, 2]
     first.opened.set()
-    assert [ended(job) for job in jobs] == ["done"] * 3
+    assert [ended(run) for run in runs] == ["done"] * 3
     assert order == ["b", "c"]
-    assert jobs[0].result == "done"
-    assert [queue.position(job) for job in jobs] == [0, 0, 0]
+    assert runs[0].result == "done"
+    assert [queue.position(run) for run in runs] == [0, 0, 0]
 
 
 def test_a_full_queue_says_so_and_takes_more_when_it_has_room(queue):
     first = Gate()
-    jobs = [queue.submit("a", first), *(queue.submit(visitor, lambda job: 1) for visitor in "bc")]
+    runs = [queue.submit("a", first), *(queue.submit(visitor, lambda run: 1) for visitor in "bc")]
     with pytest.raises(StylizeError, match=r"the queue is full \(. at work, . waiting\): try again"):
         queue.submit("d", Gate())
-    queue.stop(jobs[2])
-    assert jobs[2].state == "dropped"
-    assert queue.submit("d", lambda job: "d").active
+    queue.stop(runs[2])
+    assert runs[2].state == "dropped"
+    assert queue.submit("d", lambda run: "d").active
     first.opened.set()
 
 
-def test_a_visitor_has_one_job_until_it_has_really_ended(queue):
+def test_a_visitor_has_one_run_until_it_has_really_ended(queue):
     gate = Gate()
-    job = queue.submit("a", gate)
+    run = queue.submit("a", gate)
     with pytest.raises(StylizeError, match="one refinement at a time"):
         queue.submit("a", gate)
     gate.opened.set()
-    ended(job)
-    assert ended(queue.submit("a", lambda job: 2)) == "done"
+    ended(run)
+    assert ended(queue.submit("a", lambda run: 2)) == "done"
 
 
 def test_stop_keeps_what_the_work_has(queue):
     gate = Gate()
-    job = queue.submit("a", gate)
+    run = queue.submit("a", gate)
     assert gate.running.wait(PATIENCE_S)
-    queue.stop(job)
-    assert job.stopping
-    assert ended(job) == "done"
-    assert job.result == "best so far"
+    queue.stop(run)
+    assert run.stopping
+    assert ended(run) == "done"
+    assert run.result == "best so far"
 
 
 def test_what_a_user_can_mend_is_told_and_what_not_is_logged(queue, caplog):
-    def mendable(job):
+    def mendable(run):
         raise StylizeError("the style is missing")
 
-    def broken(job):
+    def broken(run):
         return 1 / 0
 
     told = queue.submit("a", mendable)
@@ -100,17 +100,18 @@ def test_what_a_user_can_mend_is_told_and_what_not_is_logged(queue, caplog):
     failed = queue.submit("a", broken)
     assert (ended(failed), failed.error) == ("failed", "something went wrong on the server; its log says what")
     assert "ZeroDivisionError" in caplog.text
-    assert ended(queue.submit("a", lambda job: 1)) == "done"
+    assert ended(queue.submit("a", lambda run: 1)) == "done"
 
 
 class Visitors:
-    def __init__(self):
-        self.gone, self.now = set(), 0.0
+    def __init__(self) -> None:
+        self.gone: set[str] = set()
+        self.now = 0.0
 
-    def is_connected(self, visitor):
+    def is_connected(self, visitor: str) -> bool:
         return visitor not in self.gone
 
-    def clock(self):
+    def clock(self) -> float:
         return self.now
 
 
@@ -118,42 +119,45 @@ def test_who_leaves_frees_the_machine_and_the_place():
     visitors = Visitors()
     queue = Queue(1, 3, is_connected=visitors.is_connected, grace_s=10, clock=visitors.clock)
     gates = {visitor: Gate() for visitor in "abc"}
-    jobs = {visitor: queue.submit(visitor, gate) for visitor, gate in gates.items()}
+    runs = {visitor: queue.submit(visitor, gate) for visitor, gate in gates.items()}
     assert gates["a"].running.wait(PATIENCE_S)
     visitors.gone = {"a", "b"}
     for visitors.now in (11, 20):
-        assert queue.position(jobs["c"]) == 2  # a moment's absence costs nothing, though nobody looked for long before
+        assert queue.position(runs["c"]) == 2  # a moment's absence costs nothing, though nobody looked for long before
     visitors.now = 22
     assert gates["c"].running.wait(PATIENCE_S)
-    assert ended(jobs["a"]) == "dropped"
-    assert jobs["a"].result is None
-    assert ended(jobs["b"]) == "dropped"
+    assert ended(runs["a"]) == "dropped"
+    assert runs["a"].result is None
+    assert ended(runs["b"]) == "dropped"
     assert not gates["b"].running.is_set()
     gates["c"].opened.set()
-    assert ended(jobs["c"]) == "done"
+    assert ended(runs["c"]) == "done"
     queue.close()
 
 
-def test_who_comes_back_in_time_keeps_the_job():
+def test_who_comes_back_in_time_keeps_the_run():
     visitors = Visitors()
     queue = Queue(0, 3, is_connected=visitors.is_connected, grace_s=10, clock=visitors.clock)
-    job = queue.submit("a", lambda job: 1)
+    run = queue.submit("a", lambda run: 1)
     for visitors.now in (8, 16, 24, 32):
         visitors.gone = {"a"} - visitors.gone  # here again at 16 and 32
-        assert queue.position(job) == 1
+        assert queue.position(run) == 1
     assert queue.run_next()
-    assert job.result == 1
+    assert run.result == 1
 
 
 def test_closing_stops_all_and_takes_no_more():
+    before = set(threading.enumerate())
     queue = Queue(2, 2)
+    workers = set(threading.enumerate()) - before
     gates = [Gate() for _ in range(4)]
-    jobs = [queue.submit(str(number), gate) for number, gate in enumerate(gates)]
+    runs = [queue.submit(str(number), gate) for number, gate in enumerate(gates)]
     assert gates[0].running.wait(PATIENCE_S)
     assert gates[1].running.wait(PATIENCE_S)
     queue.close()
-    assert [job.state for job in jobs] == ["done", "done", "dropped", "dropped"]
-    assert not any(thread.is_alive() for thread in queue._threads)
+    assert [run.state for run in runs] == ["done", "done", "dropped", "dropped"]
+    assert len(workers) == 2
+    assert not any(thread.is_alive() for thread in workers)
     with pytest.raises(StylizeError, match="closing"):
         queue.submit("x", gates[0])
 
@@ -184,15 +188,15 @@ def test_whatever_happens(events, places):
 
     def live(at_work):
         for kind, visitor in remaining:
-            active = [job for job in submitted if job.active]
-            waiting = [job for job in active if job.state == "waiting"]
+            active = [run for run in submitted if run.active]
+            waiting = [run for run in active if run.state == "waiting"]
             if kind == "submit":
                 try:
                     latest[visitor] = queue.submit(visitor, work)
                     submitted.append(latest[visitor])
                 except StylizeError:
-                    gone = {job.visitor for job in active if job.visitor in visitors.gone}
-                    busy = any(job.visitor == visitor for job in active)
+                    gone = {run.visitor for run in active if run.visitor in visitors.gone}
+                    busy = any(run.visitor == visitor for run in active)
                     assert busy or len(active) >= workers + places or gone
             elif kind == "stop" and visitor in latest:
                 queue.stop(latest[visitor])
@@ -208,24 +212,24 @@ def test_whatever_happens(events, places):
             elif kind == "finish" and at_work:
                 return
             # One a visitor, never more than there is room for, and places count from 1 without a gap.
-            active = [job for job in submitted if job.active]
-            assert len({job.visitor for job in active}) == len(active) <= workers + places
-            waiting = [job for job in submitted if job.state == "waiting"]
-            places_now = [queue.position(job) for job in waiting]
+            active = [run for run in submitted if run.active]
+            assert len({run.visitor for run in active}) == len(active) <= workers + places
+            waiting = [run for run in submitted if run.state == "waiting"]
+            places_now = [queue.position(run) for run in waiting]
             assert [place for place in places_now if place] == list(range(1, sum(map(bool, places_now)) + 1))
 
-    def work(job):
-        assert job.state == "running"
+    def work(run):
+        assert run.state == "running"
         # First come, first served: whoever began later had come later.
-        assert all(submitted.index(other) < submitted.index(job) for other in begun)
-        begun.append(job)
+        assert all(submitted.index(other) < submitted.index(run) for other in begun)
+        begun.append(run)
         live(sum(other.state == "running" for other in submitted))
         return "result"
 
     live(0)
     while queue.run_next():
         pass
-    assert not any(job.active for job in submitted)
-    for job in submitted:
-        assert (job.result == "result") == (job.state == "done")
-        assert job.state != "done" or job in begun
+    assert not any(run.active for run in submitted)
+    for run in submitted:
+        assert (run.result == "result") == (run.state == "done")
+        assert run.state != "done" or run in begun

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stylize.images.picture import Picture
 from stylize.reports.contact_sheet import contact_sheet, layout_comparison
@@ -14,12 +16,20 @@ from stylize.transfer.results import Comparison, NetworkUse, Scored
 FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "0" * 64})
 
 
-def noise(height, width, seed=0):
+def noise(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
     """A picture that is nowhere the colour of paper or ink."""
     return np.random.default_rng(seed).uniform(0.3, 0.7, (height, width, 3)).astype(np.float32)
 
 
-def comparison(height, width, *, styles=((40, 50),), labels=("fast", "refined"), alpha=None, networks=(FEATURES,)):
+def comparison(
+    height: int,
+    width: int,
+    *,
+    styles: Sequence[tuple[int, int]] = ((40, 50),),
+    labels: Sequence[str] = ("fast", "refined"),
+    alpha: NDArray[np.float32] | None = None,
+    networks: tuple[NetworkUse, ...] = (FEATURES,),
+) -> Comparison:
     return Comparison(
         content=Picture(noise(height, width), alpha=alpha),
         styles=tuple((Picture(noise(*size, seed=9)), 1 / len(styles)) for size in styles),
@@ -40,7 +50,7 @@ def comparison(height, width, *, styles=((40, 50),), labels=("fast", "refined"),
     )
 
 
-def find(sheet, picture):
+def find(sheet: NDArray[np.float32], picture: NDArray[np.float32]) -> tuple[int, int]:
     """Where on the sheet all of `picture` stands, pixel for pixel: (top, left)."""
     height, width = picture.shape[:2]
     for top, left in np.argwhere((sheet == picture[0, 0]).all(axis=-1)):

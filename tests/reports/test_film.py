@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from samples import painting
@@ -19,11 +21,11 @@ from stylize.reports.film_formats import SUFFIXES, check_film
 STILLS = [suffix for suffix in SUFFIXES if suffix != ".mp4"]
 
 
-def grey(level, height=24, width=36):
+def grey(level: float, height: int = 24, width: int = 36) -> NDArray[np.float32]:
     return np.full((height, width, 3), level, np.float32)
 
 
-def fading(levels, **options):
+def fading(levels: Iterable[float], **options: int) -> Film:
     """A film of grey pictures, the step being the place among them."""
     film = Film(**options)
     for step, level in enumerate(levels):
@@ -31,7 +33,7 @@ def fading(levels, **options):
     return film
 
 
-def shots(path):
+def shots(path: Path) -> list[tuple[NDArray[np.float32], float]]:
     """Every picture of a written film, as float [0, 255], and how long it stands, s."""
     with Image.open(path) as image:
         seen = []

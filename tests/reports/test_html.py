@@ -6,10 +6,13 @@ import dataclasses
 import io
 import itertools
 import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from numpy.typing import NDArray
 from PIL import Image
 
 from stylize.cli.main import main
@@ -22,10 +25,15 @@ from stylize.reports.film import Film
 from stylize.reports.html import report, slider
 from stylize.transfer.results import Comparison, NetworkUse, Scored, TransferResult
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 HOSTILE = """</script><script>alert(1)</script>"'><img src=x onerror=alert(2)>&amp;.png"""
 
 
-def flat(red, green, blue, height=200, width=300, alpha=None):
+def flat(
+    red: float, green: float, blue: float, height: int = 200, width: int = 300, alpha: NDArray[np.float32] | None = None
+) -> Picture:
     return Picture(np.full((height, width, 3), (red, green, blue), np.float32), alpha)
 
 
@@ -42,7 +50,7 @@ def visit_html(visit, tmp_path):
     return visit_html
 
 
-def colours(page, selector=".stage", y=0.8):
+def colours(page: Page, selector: str = ".stage", y: float = 0.8) -> str:
     """What a row of the element shows at an eighth, three, five and seven eighths of its width: r, g, b or other."""
     seen = Image.open(io.BytesIO(page.locator(selector).first.screenshot())).convert("RGB")
     names = []
@@ -158,12 +166,20 @@ STYLIZER = NetworkUse("mini", "embedded", {"mini.tflite": "0" * 64})
 COMMAND = ["stylize", "compare", "-c", "it's <b>.jpg", "-s", "$HOME/a b.jpg"]
 
 
-def terms(total):
+def terms(total: float) -> LossTerms:
     styles = {f"relu{block}_1": total / block for block in range(1, 6)}
     return LossTerms(total, total / 2, total / 3, 0.1, {"relu3_1": total / 2, "relu4_2": total / 4}, styles)
 
 
-def compared(name="photo.jpg", style="painting.jpg", *, labels=None, content=RED, fast=GREEN, refined=BLUE):
+def compared(
+    name: str = "photo.jpg",
+    style: str = "painting.jpg",
+    *,
+    labels: Sequence[str] | None = None,
+    content: Picture = RED,
+    fast: Picture = GREEN,
+    refined: Picture = BLUE,
+) -> Comparison:
     """A comparison of flat pictures: painted, or with `labels` of finished pictures."""
     history = tuple(HistoryEntry(1 + step // 20, step, step * 2.0, terms(9 / step)) for step in range(1, 40))
     paint = labels is None
@@ -191,7 +207,7 @@ def compared(name="photo.jpg", style="painting.jpg", *, labels=None, content=RED
     )
 
 
-def forming(count=12):
+def forming(count: int = 12) -> Film:
     """A film from green to blue."""
     film = Film()
     for step in range(count):
@@ -251,7 +267,7 @@ def test_names_in_the_report_are_text(open_report):
     assert shlex.split(page.locator("code").text_content()) == ["stylize", HOSTILE]
 
 
-def current(page):
+def current(page: Page) -> int:
     return page.locator(".strip button").evaluate_all("all => all.findIndex((each) => each.ariaCurrent === 'true')")
 
 

@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from samples import painting
 from stylize.reports.terminal import color_support, draw, half_blocks
@@ -15,10 +16,10 @@ from stylize.reports.terminal import color_support, draw, half_blocks
 CELL = re.compile(r"(?:\x1b\[38;(2;\d+;\d+;\d+|5;\d+);48;(2;\d+;\d+;\d+|5;\d+)m)?▀")
 
 
-def seen(text):
+def seen(text: str) -> NDArray[np.int_]:
     """The pixels that a terminal would show, (2 * lines, columns, 3) in 0 to 255."""
 
-    def color(code):
+    def color(code: str) -> list[int]:
         kind, *numbers = map(int, code.split(";"))
         if kind == 2:
             return numbers
@@ -83,13 +84,13 @@ def test_what_a_terminal_can_show(environment, encoding, expected):
 class Window(io.TextIOWrapper):
     """A stream that says it is a terminal."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(io.BytesIO(), encoding="utf-8")
 
-    def fileno(self):
+    def fileno(self) -> int:
         return 2
 
-    def text(self):
+    def text(self) -> str:
         self.flush()
         return self.buffer.getvalue().decode()
 
