@@ -17,6 +17,7 @@ from typing import Any, Literal, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from stylize.images.color import LUMA
 from stylize.images.resizing import resized
 
 __all__ = ["ColorSupport", "can_draw", "color_support", "draw", "half_blocks"]
@@ -28,7 +29,7 @@ _GAP_COLUMNS = 2  # between pictures
 _MIN_COLUMNS = 24  # for several pictures; a narrower terminal shows the last one only
 _RESERVED_LINES = 3  # for the command's own lines and the prompt
 _CHARACTERS = " .:-=+*#%@"  # dark to light, on a dark background
-_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+_LUMA = np.array(LUMA)
 #: Parts of TERM that name terminals with all colours; ssh passes TERM on, but not COLORTERM.
 _TRUE_COLOR_TERMS = ("direct", "truecolor", "kitty", "ghostty", "alacritty", "wezterm", "foot", "iterm")
 
