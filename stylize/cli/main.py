@@ -12,8 +12,6 @@ from typing import Any
 import click
 
 from stylize._version import __version__
-from stylize.cli.console import INTERRUPTED
-from stylize.cli.flags import error_text
 from stylize.errors import OptionError, StylizeError
 
 __all__ = ["main"]
@@ -58,10 +56,14 @@ class _Program(click.Group):
             click.echo(f"stylize: {self._text(ctx, error)}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
+            from stylize.cli.console import INTERRUPTED
+
             click.echo("stylize: interrupted", err=True)
             ctx.exit(INTERRUPTED)
 
     def _text(self, ctx: click.Context, error: StylizeError) -> str:
+        from stylize.cli.flags import error_text
+
         return error_text(error, self.get_command(ctx, ctx.invoked_subcommand or ""))
 
 

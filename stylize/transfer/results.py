@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import html
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +16,13 @@ from stylize.config import FastConfig, RefineConfig
 from stylize.images.picture import Picture
 from stylize.images.resizing import resized, size_for_long_side
 from stylize.images.writing import encode, write_image
-from stylize.networks.store import LocalWeights
-from stylize.optimize.checkpoint import Checkpoint
-from stylize.optimize.history import HistoryEntry, LossTerms
-from stylize.optimize.pyramid import PyramidLevel
 from stylize.text import duration
+
+if TYPE_CHECKING:  # `fast` starts without the modules of the optimisation.
+    from stylize.networks.local import LocalWeights
+    from stylize.optimize.checkpoint import Checkpoint
+    from stylize.optimize.history import HistoryEntry, LossTerms
+    from stylize.optimize.pyramid import PyramidLevel
 
 __all__ = ["Comparison", "NetworkUse", "Scored", "TransferResult"]
 
@@ -167,6 +167,9 @@ class Comparison:
 
 
 def _figure(label: str, image: NDArray[np.float32], numbers: str) -> str:
+    import base64
+    import html
+
     height, width = image.shape[:2]
     size = size_for_long_side(height, width, min(_NOTEBOOK_PX, max(height, width)))
     data = base64.b64encode(encode(resized(image, *size), "jpg")).decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from stylize.networks.loaded import LoadedNetworks, OnDownload, OnMessage
 from stylize.networks.registry import Role
 from stylize.networks.store import LocalWeights
-from stylize.optimize.iterate import Iterate
+
+if TYPE_CHECKING:
+    from stylize.optimize.iterate import Iterate
 
 __all__ = ["NO_CALLBACKS", "Callbacks", "Session"]
 

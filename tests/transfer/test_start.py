@@ -13,6 +13,7 @@ from stylize.config import FastConfig, RefineConfig
 from stylize.errors import WeightsError
 from stylize.images.picture import Picture
 from stylize.images.resizing import resized
+from stylize.networks.local import LocalWeights
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.results import TransferResult
 from stylize.transfer.session import Session
@@ -34,9 +35,11 @@ def test_a_start_of_preview_and_content_has_colours_of_one_and_detail_of_the_oth
     content, preview = 0.5 + noise[0], np.linspace(0.3, 0.7, 128, dtype=np.float32)[:, None] + noise[1]
     inputs = Inputs(Picture(content), (), (96, 128), content, None, None)
     painted = TransferResult("fast", preview, None, FastConfig(), (), 0.0, {})
+    features = LocalWeights("vgg19-slim", Path(), (), {}, "embedded", published=True)
     start = starting_point(
-        inputs, RefineConfig(init="preview+content"), Session(), init=InitPicture(), levels=(), preview=painted
-    ).pixels
+        inputs, RefineConfig(init="preview+content"), Session(), features,
+        init=InitPicture(), levels=(), preview=painted,
+    ).pixels  # fmt: skip
     np.testing.assert_allclose(resized(start, 3, 4), resized(preview, 3, 4), atol=0.03)
     np.testing.assert_allclose(np.diff(start, axis=1), np.diff(content, axis=1), atol=0.05)
 
