@@ -1,10 +1,13 @@
-"""Tiny random networks and made-up pictures for the fast tests; real ones, where at hand, for the marked tests."""
+"""Fixtures: tiny random networks and made-up pictures, and real ones for the marked tests where they are at hand."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,13 +22,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
-def hub_network(tmp_path_factory):
+def hub_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small SavedModel that stands in for TF-Hub's stylizer."""
     return small_hub_network(tmp_path_factory.mktemp("hub"))
 
 
 @pytest.fixture
-def tiny_networks(tmp_path, monkeypatch):
+def tiny_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make the embedded feature network a tiny random one, keep the shipped stylizer, and cut the network off."""
     from safetensors.numpy import save_file
 
@@ -44,14 +47,14 @@ def tiny_networks(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def shipped_networks(tmp_path, monkeypatch):
+def shipped_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the networks that come with the project the only ones, and cut the network off."""
     monkeypatch.setenv("STYLIZE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STYLIZE_OFFLINE", "1")
 
 
 @pytest.fixture
-def shared():
+def shared() -> Path:
     """The folder of real weights and pictures beside the checkout."""
     if not SHARED.is_dir():
         pytest.skip(f"no real weights and pictures at {SHARED}")
@@ -59,7 +62,7 @@ def shared():
 
 
 @pytest.fixture
-def real_networks(shared, tmp_path, monkeypatch):
+def real_networks(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with the published VGG-19 and the int8 stylizer, added as a user would."""
     from stylize.networks import store
 
@@ -71,7 +74,7 @@ def real_networks(shared, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def pictures(tmp_path: Path) -> tuple[Path, ...]:
     """Two picture files: a content of 96 x 64 px and a style of 80 x 80 px."""
     from PIL import Image
 
@@ -84,7 +87,7 @@ def pictures(tmp_path):
 
 
 @pytest.fixture
-def masks(tmp_path):
+def masks(tmp_path: Path) -> tuple[Path, ...]:
     """Two mask files for a content of 96 x 64 px: its left half, and its right half."""
     from PIL import Image
 
@@ -106,8 +109,8 @@ _CHROMIUM_OPTIONS = (
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """A headless Chromium, as Playwright's `Browser`; of a module's own, as its event loop is in others' way."""
+def browser() -> Iterator[Any]:
+    """A headless Chromium, as Playwright's `Browser`; one for each module, as its event loop disturbs other tests."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     executable = next(filter(None, map(shutil.which, _CHROMIUMS)), None)
     if executable is None:
@@ -119,22 +122,31 @@ def browser():
 
 
 @pytest.fixture
-def visit(browser):
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     """Open a page: `visit(url, width=375, dark=True, ...)`. In the end, fail on errors and on outside requests.
 
-    Outside is all but the pages visited themselves: the very file, or for http whatever the same host and port has.
+    Inside are the visited pages themselves: the file, or for http the same host and port.
     """
     from urllib.parse import urlsplit
 
-    contexts, errors, requests, inside = [], [], [], set()
+    contexts: list[Any] = []
+    errors: list[str] = []
+    requests: list[str] = []
+    inside: set[tuple[str, str]] = set()
 
-    def place(url):
+    def place(url: str) -> tuple[str, str]:
         parts = urlsplit(url)
         return (
             (parts.scheme, parts.path) if parts.scheme == "file" else (parts.scheme.replace("ws", "http"), parts.netloc)
         )
 
-    def visit(url, *, width=1280, height=900, dark=False, still=False, **options):
+    def note(message: Any) -> None:
+        if message.type in ("error", "warning"):
+            errors.append(message.text)
+
+    def visit(
+        url: str, *, width: int = 1280, height: int = 900, dark: bool = False, still: bool = False, **options: Any
+    ) -> Any:
         inside.add(place(url))
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light",
@@ -142,7 +154,7 @@ def visit(browser):
         )  # fmt: skip
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: message.type in ("error", "warning") and errors.append(message.text))
+        page.on("console", note)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         page.on("websocket", lambda socket: requests.append(socket.url))
@@ -158,11 +170,11 @@ def visit(browser):
 
 
 @pytest.fixture
-def barriers():
+def barriers() -> Callable[[Any], list[str]]:
     """What axe, the accessibility checker, finds wrong on a Playwright page: one line each."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 
-    def barriers(page):
+    def barriers(page: Any) -> list[str]:
         found = axe.Axe().run(page).response["violations"]
         return [f"{each['id']}: {node['html']} ({node['failureSummary']})" for each in found for node in each["nodes"]]
 
