@@ -47,14 +47,15 @@ def fast(
     on_message: OnMessage | None = None,
     on_download: OnDownload | None = None,
 ) -> TransferResult:
-    """Paint a content in the style of pictures, by one pass of a feed-forward network.
+    """Paint a content in the style of pictures, by one pass of a feed-forward network; defaults as of `FastConfig`.
 
     Args:
-        content: a path, a URL, the bytes of a file, a PIL image, an array or a `Picture`.
+        content: a path, a URL, the bytes of a file, a PIL image, a `Picture`, or an array (H, W, 3), uint8 or float in
+            [0, 1]; see `read_image`.
         style: the same, or a sequence of pictures, or of pairs of a picture and a weight.
         mask: a picture that is white where to paint and black where the content stays, or one for each style.
         config: all options at once; options below replace its own.
-        size: long side of the output in px.
+        size: long side of the output in px, 1 to 65535.
         strength: 0 keeps the content, 1 is the full style.
         keep_colors: True or `luminance` takes only light and dark from the style; `histogram` moves the style to the
             content's colours first.
@@ -62,7 +63,10 @@ def fast(
         offline: whether nothing may be downloaded.
         loaded: keeps networks loaded between calls.
         on_message: receives what the user should know, one line a call.
-        on_download: receives the progress of downloads: file name, bytes so far, bytes in all.
+        on_download: receives the progress of downloads: file name, bytes so far, bytes in all or None.
+
+    Returns:
+        The picture, float32 (H, W, 3), sRGB in [0, 1], and how it was made.
 
     Raises:
         ImageError: a picture cannot be read or does not fit.
@@ -129,6 +133,8 @@ def refine(
 ) -> TransferResult:
     """Paint a content in the style of pictures, by optimisation of its pixels under a VGG network.
 
+    Ranges and defaults of the options are those of `RefineConfig` and its parts.
+
     Args:
         content: as of `fast`.
         style: as of `fast`.
@@ -156,7 +162,7 @@ def refine(
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
-        ratio: from each size to the next.
+        ratio: of each size to the size before.
         optimizer: what moves the pixels.
         learning_rate: Adam's step on pixels in [0, 1]; the first step of L-BFGS.
         beta_1: Adam's decay of the first moments.
@@ -178,7 +184,10 @@ def refine(
         on_iterate: receives every step.
         should_stop: asked before every step; True ends the run with the best picture so far.
         on_message: receives what the user should know, one line a call.
-        on_download: receives the progress of downloads: file name, bytes so far, bytes in all.
+        on_download: receives the progress of downloads: file name, bytes so far, bytes in all or None.
+
+    Returns:
+        The picture, float32 (H, W, 3), sRGB in [0, 1], its losses at every step, and how it was made.
 
     Raises:
         ImageError: a picture cannot be read or does not fit.
@@ -246,11 +255,14 @@ def compare(
 ) -> Comparison:
     """Paint with `fast` and `refine`, or take finished pictures, and score all under the same features.
 
+    Ranges and defaults of the options are those of `RefineConfig` and its parts.
+
     Args:
         content: as of `fast`.
         style: as of `fast`.
         mask: as of `refine`.
-        images: finished pictures to score; without them, `fast` and `refine` paint.
+        images: finished pictures to score, resized to the output's size; then only `size` and `features` count.
+            Without them, `fast` and `refine` paint.
         preset: as of `refine`.
         config: as of `refine`.
         size: long side of the output in px.
@@ -274,7 +286,7 @@ def compare(
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
-        ratio: from each size to the next.
+        ratio: of each size to the size before.
         optimizer: what moves the pixels.
         learning_rate: Adam's step on pixels in [0, 1]; the first step of L-BFGS.
         beta_1: Adam's decay of the first moments.
@@ -295,7 +307,10 @@ def compare(
         on_iterate: receives every step.
         should_stop: asked before every step; True ends the run with the best picture so far.
         on_message: receives what the user should know, one line a call.
-        on_download: receives the progress of downloads: file name, bytes so far, bytes in all.
+        on_download: receives the progress of downloads: file name, bytes so far, bytes in all or None.
+
+    Returns:
+        The pictures and their scores.
 
     Raises:
         ImageError: a picture cannot be read or does not fit.

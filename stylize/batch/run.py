@@ -112,7 +112,7 @@ def run_batch(
         work: replaces the `Painter`.
         on_progress: called after each job that a worker finished.
         on_message: called with each message.
-        on_download: called with a network's name, the bytes so far and the total.
+        on_download: called with a file's name, the bytes so far and the total, None if unknown.
 
     Raises:
         OptionError: two jobs have the same output, or a job's options are wrong; raised before any work.

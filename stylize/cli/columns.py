@@ -49,7 +49,12 @@ _OPTIONS = _declared_options()
 #: The option that a table's column sets, by the column's name in small letters with `-` between words. A column has the
 #: name of the option's flag (`tv-weight`) or of its field in the config (`total-variation-weight`).
 COLUMNS: Mapping[str, str] = {
-    column: name for name, option in _OPTIONS.items() for column in (option.opts[0].lstrip("-"), name.replace("_", "-"))
+    "recipe": "preset",  # the column's name in tables of earlier versions
+    **{
+        column: name
+        for name, option in _OPTIONS.items()
+        for column in (option.opts[0].lstrip("-"), name.replace("_", "-"))
+    },
 }
 
 

@@ -96,7 +96,7 @@ masks_option = click.option(
 output_option = click.option(
     "-o", "--output", type=FILE,
     help="The picture to write; its suffix chooses the format.  [default: beside the content, such as "
-    "photo-painting-fast.png]",
+    "photo-painting-COMMAND.png]",
 )  # fmt: skip
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace output that is there already.")
 # Named as the parameter of `stylize.refine`, so that errors about the checkpoint show this flag.

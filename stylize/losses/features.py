@@ -168,7 +168,9 @@ _FLATNESS = 0.01
 
 
 def moment_loss(moments: Any, target: Any, normalization: str) -> Any:
-    """Return the squared distance of means and covariances, |m - m*|^2 / |m*|^2 + |S - S*|^2 / |S*|^2.
+    """Return the squared distance of means and covariances.
+
+    |m - m*|^2 / |m*|^2 + |S - S*|^2 / (|S*|^2 + 0.01 |m*|^4)
 
     This departs from the paper. The direction of the mean holds most of a Gram matrix, and a Gram loss is small once
     the mean is right. With the mean taken out, the covariance gets a weight of its own: colours, and strokes that

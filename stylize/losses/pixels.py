@@ -72,8 +72,8 @@ def frame_loss(image: FloatArray) -> tuple[float, FloatArray]:
     """Measure how far the colours of the border differ from those beside the border.
 
     The network sees border pixels from one side only. Without this loss they take stray colours that the style loss
-    asks for somewhere. The outermost 1, 2 and 4 px are compared with twice as many inside of them, in stretches as
-    long as they are wide: the squared difference of mean colours, averaged over a side, summed over sides and widths.
+    asks for somewhere. The outermost 1, 2 and 4 px are compared with the next 2, 4 and 8 px, in pieces 1, 2 and
+    4 px long: the squared difference of mean colours, averaged over a side, summed over sides and widths.
 
     Args:
         image: (1, H, W, 3), sRGB in [0, 1], at least 12 px a side.

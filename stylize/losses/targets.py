@@ -97,7 +97,7 @@ class TargetEncoder:
         return masked_regions(masks, octaves, {name: self._statistics.encoder.strides[name] for name in layers})
 
     def of_style(self, style: Any, octaves: int, tile_px: int | None = None) -> StyleTargets:
-        """Return what one style (1, h, w, 3) asks for; the content has no influence."""
+        """Return the targets of one style (1, h, w, 3); they do not depend on the content."""
         (targets,) = self.of_regions(style, self.regions(octaves), tile_px)
         return targets
 

@@ -123,7 +123,7 @@ def _at(pixels: NDArray[np.float32], height: int, width: int) -> NDArray[np.floa
 def style_at(style: Picture, long_side_px: float) -> NDArray[np.float32]:
     """Return a style as (1, h, w, 3) with a long side of `long_side_px`, or its own where that is smaller.
 
-    A style is never enlarged: it has no fine strokes, and the output would be blurred to match it.
+    A style is never enlarged: an enlarged style has no fine strokes, and the output would be blurred to match it.
     """
     long_side_px = min(round(long_side_px), max(style.height, style.width))
     height, width = size_for_long_side(style.height, style.width, max(1, long_side_px))

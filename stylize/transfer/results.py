@@ -19,7 +19,7 @@ from stylize.images.writing import encode, write_image
 from stylize.text import duration
 
 if TYPE_CHECKING:  # `fast` starts without the modules of the optimisation.
-    from stylize.networks.local import LocalWeights
+    from stylize.networks.store import LocalWeights
     from stylize.optimize.checkpoint import Checkpoint
     from stylize.optimize.history import HistoryEntry, LossTerms
     from stylize.optimize.pyramid import PyramidLevel

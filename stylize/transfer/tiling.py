@@ -21,7 +21,7 @@ __all__ = ["SMALLEST_TILE_PX", "Tiling"]
 _T = TypeVar("_T")
 
 SMALLEST_TILE_PX = 128
-# Of larger tiles the halo is a small part already.
+# In larger tiles the halo is only a small part.
 _LARGEST_TILE_PX = 2048
 # The part of the memory that is planned for: the need is an estimate, and other programs want memory, too.
 _USABLE_SHARE = 0.9
