@@ -11,7 +11,7 @@ import psutil
 from stylize.errors import OptionError, StylizeError
 from stylize.losses.objective import Objective
 from stylize.machine import available_memory_bytes
-from stylize.networks.backend import tf
+from stylize.networks.backend import is_out_of_memory
 from stylize.optimize.lbfgs import bytes_per_pixel
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.session import Session
@@ -122,7 +122,9 @@ class Tiling:
         while True:
             try:
                 return compute(self.tile_px)
-            except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
                 smaller = min(self.tile_px, math.isqrt(self._pixels), 2 * _LARGEST_TILE_PX) // 2
                 if smaller < SMALLEST_TILE_PX:
                     raise StylizeError(
