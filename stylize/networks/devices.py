@@ -62,6 +62,11 @@ class Device:
         return not self.name.startswith("cpu")
 
     @property
+    def record(self) -> dict[str, str]:
+        """What a picture's provenance keeps."""
+        return {"backend": self.backend, "device": self.name}
+
+    @property
     def index(self) -> int:
         """The device's number among those of its kind."""
         return int(self.name.partition(":")[2] or 0)

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from stylize.errors import ImageError
 from stylize.files import whole_file
 from stylize.optimize.history import HistoryEntry, LossTerms
-from stylize.optimize.optimizer import Array
 
 __all__ = ["Checkpoint", "RunContext", "read_checkpoint", "write_checkpoint"]
+
+#: An array of an optimiser's state (`stylize.optimize.optimizer.State`). This module needs no backend.
+StateArray = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Checkpoint:
     elapsed_s: float
     pixels: NDArray[np.float32]
     """The best picture so far, (h, w, 3) in [0, 1], at the size of its level."""
-    state: Mapping[str, Array]
+    state: Mapping[str, StateArray]
     """Of the optimiser. A checkpoint from a file reads each array when it is asked for: 12 megapixels have 2 GB."""
     history: tuple[HistoryEntry, ...]
 
@@ -113,18 +115,18 @@ def _history_entry(stored: Mapping[str, Any]) -> HistoryEntry:
     return HistoryEntry(**{**stored, "losses": LossTerms(**stored["losses"])})
 
 
-class _StateOnDisk(Mapping[str, Array]):
+class _StateOnDisk(Mapping[str, StateArray]):
     """The arrays of an optimiser in a file. Each access reads one array, so that memory holds no second copy of all."""
 
     def __init__(self, path: Path, files: list[str]) -> None:
         self._path = path
         self._names = [name.removeprefix(_STATE) for name in files if name.startswith(_STATE)]
 
-    def __getitem__(self, name: str) -> Array:
+    def __getitem__(self, name: str) -> StateArray:
         if name not in self._names:
             raise KeyError(name)
         with open(self._path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            array: Array = file[_STATE + name]
+            array: StateArray = file[_STATE + name]
         return array
 
     def __iter__(self) -> Iterator[str]:

@@ -16,12 +16,12 @@ from stylize.cli.commands.painting_checks import check_painting
 from stylize.cli.commands.results import print_result
 from stylize.cli.console import Run
 from stylize.cli.options import overwrite_option, resume_option
-from stylize.cli.run import with_run
+from stylize.cli.run import with_device, with_run
 from stylize.cli.types import FILE, StyleFile, Styles
 from stylize.config import FastConfig, RefineConfig, config_from_dict
 from stylize.errors import StylizeError
 from stylize.machine import has_native_bfloat16
-from stylize.networks import registry
+from stylize.networks import devices, registry
 
 __all__ = ["rerun"]
 
@@ -40,6 +40,7 @@ __all__ = ["rerun"]
 @resume_option
 @overwrite_option
 @with_run
+@with_device
 def rerun(
     run: Run, *, image: Path, output: Path | None, content: Path | None, styles: Styles, masks: Sequence[Path],
     resume_from: bool, overwrite: bool,
@@ -70,6 +71,8 @@ def rerun(
         run.say(f"made by stylize {provenance.get('version')}, this is {__version__}: the picture may differ")
     if provenance.get("precision_used", "float32") != getattr(config, "precision", "float32"):
         run.say(f"made in {provenance['precision_used']}, which this machine does not have: the picture may differ")
+    if command == "refine":
+        _take_recorded_device(run, provenance)
     taken = provenance.get("steps_taken")
     if taken not in (None, getattr(config, "steps", None)):
         run.say(f"made in {taken} steps, as it ran out of time or was interrupted: the picture may differ")
@@ -96,6 +99,21 @@ def _recorded_config(provenance: Mapping[str, Any], image: Path) -> FastConfig |
     if provenance["command"] == "fast":
         return config_from_dict(FastConfig, options)
     return config_from_dict(RefineConfig, options)
+
+
+def _take_recorded_device(run: Run, provenance: Mapping[str, Any]) -> None:
+    """Compute where the picture was made, unless an option says otherwise, or say why not."""
+    backend, device = provenance.get("backend", "tensorflow"), provenance.get("device", "cpu:0")
+    if run.backend == "auto":
+        if backend in devices.installed_backends():
+            run.backend = backend
+        else:
+            run.say(f"made with {backend}, which is not installed: the picture may differ")
+    if run.device == "auto" and run.backend == backend:
+        if device == "cpu:0" or devices.gpus(backend):
+            run.device = device
+        else:
+            run.say(f"made on {device}, which {backend} does not see here: the picture may differ")
 
 
 def _recorded_input(name: str, record: Mapping[str, Any], image: Path) -> Path:
