@@ -230,15 +230,14 @@ def _second_moments(features: Any, weights: Any, with_sums: bool) -> Any:
     @ops.custom_gradient  # type: ignore[untyped-decorator]
     def moments(features: Any) -> Any:
         channels = features.shape[-1]
-        flat = ops.reshape(features, (-1, channels))
-        exact = ops.cast(flat, "float32")
-        column_weights = None if weights is None else ops.reshape(weights, (-1, 1))
-        weighted = exact if column_weights is None else exact * column_weights
-        second = ops.matmul(ops.transpose(weighted), exact)
+        exact = ops.cast(features, "float32")
+        weighted = exact if weights is None else exact * weights[None, :, :, None]
+        flat, exact_flat, weighted_flat = (ops.reshape(each, (-1, channels)) for each in (features, exact, weighted))
+        second = ops.matmul(ops.transpose(weighted_flat), exact_flat)
         if with_sums:
             # Row by row: one long float32 sum loses digits, and covariances are small differences of such sums.
-            sums = ops.sum(ops.sum(ops.reshape(weighted, ops.shape(features)[1:]), 1), 0)
-            count = ops.cast(ops.shape(flat)[0], "float32") if weights is None else ops.sum(column_weights)
+            sums = ops.sum(ops.sum(weighted, 2), (0, 1))
+            count = ops.cast(ops.shape(flat)[0], "float32") if weights is None else ops.sum(weights)
             column = ops.concatenate([sums, ops.reshape(count, (1,))], 0)
             second = ops.concatenate([ops.concatenate([second, sums[None]], 0), column[:, None]], 1)
 
@@ -248,9 +247,8 @@ def _second_moments(features: Any, weights: Any, with_sums: bool) -> Any:
             slope = ops.matmul(flat, both[:channels, :channels])
             if with_sums:
                 slope = slope + both[:channels, channels]
-            if column_weights is not None:
-                slope = slope * ops.cast(column_weights, slope.dtype)
-            return ops.reshape(slope, ops.shape(features))
+            slope = ops.reshape(slope, ops.shape(features))
+            return slope if weights is None else slope * ops.cast(weights, slope.dtype)[None, :, :, None]
 
         return second, gradient
 

@@ -30,7 +30,7 @@ the loss of Gatys, Ecker and Bethge 2015 (arXiv 1508.06576), equation 7: the pre
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -103,27 +103,28 @@ class Objective:
 
     def feature_terms(self, image: Any, targets: Targets) -> dict[str, Any]:
         """Return content, style, their weighted `total`, and each layer's loss, as tensors, of (1, H, W, 3)."""
+        statistics = self._statistics_of(image, targets.content, targets.regions.position_weights)
+        return self._terms(statistics, targets.content_scale, targets.by_layer)
+
+    def _statistics_of(self, image: Any, content: Any, position_weights: Sequence[Any]) -> Statistics:
+        """Encode a picture (1, H, W, 3) at every octave, the content's layers at the first."""
         squares: Mapping[str, Any] = {}
         style = []
-        for octave, picture in enumerate(octave_pyramid(image, targets.regions.octaves)):
-            weights = targets.regions.position_weights[octave]
-            sums, of_content = self._statistics.sums(picture, targets.content if octave == 0 else {}, weights)
+        for octave, picture in enumerate(octave_pyramid(image, len(position_weights))):
+            weights = position_weights[octave]
+            sums, of_content = self._statistics.sums(picture, content if octave == 0 else {}, weights)
             squares = of_content or squares
             style.append(self._statistics.means(picture, sums, weights))
-        return self._terms(Statistics(squares, style), targets)
+        return Statistics(squares, style)
 
-    def _terms(self, statistics: Statistics, targets: Targets) -> dict[str, Any]:
-        """The equation: content, style and their weighted sum."""
+    def _terms(self, statistics: Statistics, scale: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """The equation: content, style and their weighted sum. `wanted` is `Targets.by_layer`."""
         config, loss = self._config, self._statistics.style.loss
-        content = {name: squares * targets.content_scale[name] for name, squares in statistics.content.items()}
-        octaves = list(zip(statistics.style, targets.style, targets.regions.shares, strict=True))
-        style = {
-            name: sum(
-                ops.sum(shares[name] * loss(ours[name], wanted[name], config.normalization))
-                for ours, wanted, shares in octaves
-            )
-            for name in self._statistics.style_layers
-        }
+        content = {name: squares * scale[name] for name, squares in statistics.content.items()}
+        style = {}
+        for name, (targets, shares) in wanted.items():
+            ours = ops.stack([octave[name] for octave in statistics.style])
+            style[name] = ops.sum(shares * loss(ours, targets, config.normalization))
         terms = {
             "content": _weighted(content, config.content_layers),
             "style": _weighted(style, config.style_layers),
@@ -131,16 +132,16 @@ class Objective:
         terms["total"] = config.content_weight * terms["content"] + config.style_weight * terms["style"]
         return {**terms, "content_per_layer": content, "style_per_layer": style}
 
-    def _pixel_terms(self, image: Any, targets: Targets) -> tuple[Any, Any]:
+    def _pixel_terms(self, image: Any, masks: Any, areas: Any, palettes: Any) -> tuple[Any, Any]:
         """Return the total variation, and the weighted sum of total variation, frame and palette."""
-        config, regions = self._config, targets.regions
+        config = self._config
         variation = total_variation(image, config.normalization)
         total = config.total_variation_weight * variation
         if config.frame_weight:
             total = total + config.frame_weight * frame_loss(*border(image))
-        for region, target in enumerate(targets.palettes):
-            loss = palette_loss(image, target, regions.masks[region] if regions.masks else None)
-            total = total + config.style_weight * config.palette_weight * regions.areas[region] * loss
+        for region, target in enumerate(palettes):
+            loss = palette_loss(image, target, masks[region] if masks else None)
+            total = total + config.style_weight * config.palette_weight * areas[region] * loss
         return variation, total
 
     def _step(self, targets: Targets) -> Any:
@@ -148,21 +149,20 @@ class Objective:
         octaves, count = targets.regions.octaves, region_count(targets.regions.position_weights[0])
         if (octaves, count) not in self._steps:
             content, scale, style, weights = self._statistics.signature(count)
-            shares = dict.fromkeys(self._statistics.style_layers, spec(count or 1))
+            by_layer = {name: (spec(octaves, *each.shape), spec(octaves, count or 1)) for name, each in style.items()}
             masks, palettes = [spec(None, None)] * (count or 0), [spec(*PALETTE_SHAPE)] * len(targets.palettes)
-            signature = [PICTURE, content, scale, [style] * octaves, [weights] * octaves, [shares] * octaves]
+            signature = [PICTURE, content, scale, by_layer, [weights] * octaves, masks, spec(count or 1), palettes]
             self._steps[octaves, count] = framework.compiled(
-                framework.value_and_gradient(self._total_and_terms), [*signature, masks, spec(count or 1), palettes]
+                framework.value_and_gradient(self._total_and_terms), signature
             )
         return self._steps[octaves, count]
 
     def _total_and_terms(
-        self, image: Any, content: Any, scale: Any, style: Any, weights: Any, shares: Any, masks: Any, areas: Any,
-        palettes: Any,
-    ) -> tuple[Any, Any]:  # fmt: skip
-        targets = Targets(content, scale, style, Regions(weights, shares, masks, areas), palettes)
-        terms = self.feature_terms(image, targets)
-        variation, of_pixels = self._pixel_terms(image, targets)
+        self, image: Any, content: Any, scale: Any, by_layer: Any, weights: Any, masks: Any, areas: Any, palettes: Any
+    ) -> tuple[Any, Any]:
+        """Return the total loss and all terms as one array. Arguments as of `_arrays`."""
+        terms = self._terms(self._statistics_of(image, content, weights), scale, by_layer)
+        variation, of_pixels = self._pixel_terms(image, masks, areas, palettes)
         total = terms["total"] + of_pixels
         return total, self._vector({**terms, "total": total, "total_variation": variation})
 
@@ -183,7 +183,7 @@ class Objective:
     def _terms_of_sums(self, pictures: Any, style_sums: Any, squares: Any, targets: Targets) -> dict[str, Any]:
         octaves = zip(pictures, style_sums, targets.regions.position_weights, strict=True)
         style = [self._statistics.means(picture, sums, weights) for picture, sums, weights in octaves]
-        return self._terms(Statistics(squares, style), targets)
+        return self._terms(Statistics(squares, style), targets.content_scale, targets.by_layer)
 
     # The host reads all terms at once, as one array: each reading waits for the device.
 
@@ -231,12 +231,9 @@ _SCALARS = ("total", "content", "style", "total_variation")
 
 def _arrays(targets: Targets) -> tuple[Any, ...]:
     """Return all arrays of targets, in the order of `_total_and_terms`."""
-    regions = targets.regions
-    return (
-        *(targets.content, targets.content_scale, list(targets.style)),
-        *(list(regions.position_weights), list(regions.shares), list(regions.masks), regions.areas),
-        list(targets.palettes),
-    )
+    regions, palettes = targets.regions, list(targets.palettes)
+    weights, masks = list(regions.position_weights), list(regions.masks)
+    return targets.content, targets.content_scale, targets.by_layer, weights, masks, regions.areas, palettes
 
 
 def _weighted(losses: Mapping[str, Any], weights: LayerWeights) -> Any:

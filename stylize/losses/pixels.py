@@ -63,10 +63,10 @@ def total_variation(image: Array, normalization: str) -> Array:
 def variation_sum(image: Array, below: Array, normalization: str) -> Array:
     """Sum the differences of neighbours over some rows of a picture, (1, h, W, 3), and the row below (or none)."""
     down = ops.concatenate([image, below], 1)
+    differences = down[:, 1:] - down[:, :-1], image[:, :, 1:] - image[:, :, :-1]
     if normalization == "relative":
-        image, down = ops.matmul(image, _TO_DISTANCE), ops.matmul(down, _TO_DISTANCE)
-    size = ops.square if normalization == "relative" else ops.abs
-    return ops.sum(size(down[:, 1:] - down[:, :-1])) + ops.sum(size(image[:, :, 1:] - image[:, :, :-1]))
+        return sum(ops.sum(ops.square(ops.matmul(ops.reshape(each, (-1, 3)), _TO_DISTANCE))) for each in differences)
+    return sum(ops.sum(ops.abs(each)) for each in differences)
 
 
 def variation_scale(pixels: Any, normalization: str) -> Any:
@@ -104,13 +104,10 @@ def frame_loss(top: Array, bottom: Array, left: Array, right: Array) -> Array:
     total = 0.0
     for sides in (rows, columns):
         for width in _FRAME_WIDTHS_PX:
-            pieces = ops.shape(sides)[2] // width
-            along = sides[:, :, : pieces * width]
-            outer, inner = (
-                ops.mean(ops.reshape(part, (2, -1, pieces, width, 3)), (1, 3))
-                for part in (along[:, :width], along[:, width : 3 * width])
-            )
-            total = total + 2 * ops.mean(ops.square(outer - inner))
+            # Means of pieces: the outermost one, and the two beside.
+            means = ops.average_pool(sides[:, : 3 * width], width, width, "valid", data_format="channels_last")
+            difference = means[:, 0] - (means[:, 1] + means[:, 2]) / 2
+            total = total + 2 * ops.mean(ops.square(difference))
     return total
 
 

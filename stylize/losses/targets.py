@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,17 @@ class Targets:
     style: StyleTargets
     regions: Regions
     palettes: Sequence[Any] = ()
+
+    @functools.cached_property
+    def by_layer(self) -> dict[str, tuple[Any, Any]]:
+        """By layer, `style` and the shares of all octaves together: (O, R, n, n) and (O, R)."""
+        return {
+            name: (
+                ops.stack([octave[name] for octave in self.style]),
+                ops.stack([octave[name] for octave in self.regions.shares]),
+            )
+            for name in self.style[0]
+        }
 
 
 class TargetEncoder:

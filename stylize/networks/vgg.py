@@ -171,7 +171,7 @@ class FeatureEncoder:
         }
         self.strides, self.grid_px, self.reach_px = _geometry(self.layers)
         self._lifts = {
-            layer: array_of(matrix)
+            layer: array_of(matrix[None, None])
             for layer, matrix in weights.lifts.items()
             if layer in self.layers
         }
@@ -205,7 +205,8 @@ class FeatureEncoder:
                 block = layer.split("_")[0]
             x = ops.relu(framework.convolved(x, kernel, bias, "valid" if index == 0 and self._edge_padding else "same"))
             if layer in self._lifts:
-                features[layer] = ops.matmul(ops.cast(x, "float32"), self._lifts[layer])
+                lifted = ops.cast(x, "float32"), self._lifts[layer]
+                features[layer] = ops.conv(*lifted, padding="valid", data_format="channels_last")
             elif layer in self.layers:
                 features[layer] = x
         return features
