@@ -20,8 +20,7 @@ from stylize.networks import devices
 from stylize.networks.devices import Device
 from stylize.networks.native_stderr import native_stderr_silenced
 
-devices.chosen()
-with native_stderr_silenced():
+with devices.keras_backend_set(), native_stderr_silenced():
     import keras
     from keras import ops
 

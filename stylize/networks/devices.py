@@ -11,7 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -31,6 +31,7 @@ __all__ = [
     "gpus",
     "installed_backends",
     "jax",
+    "keras_backend_set",
     "tensorflow",
 ]
 
@@ -101,8 +102,20 @@ def choose(backend: str = "auto", device: str = "auto") -> Device:
     if device in ("auto", "gpu") and len(candidates) > 1 and has_gpu_hardware():
         name = next((each for each in candidates if gpus(each)), name)
     _chosen = Device(name, _device_name(name, device) if wants_gpu else "cpu:0")
-    os.environ["KERAS_BACKEND"] = name
     return _chosen
+
+
+@contextlib.contextmanager
+def keras_backend_set() -> Iterator[None]:
+    """Set KERAS_BACKEND to the chosen backend while Keras is imported; processes started later choose anew."""
+    before = os.environ.get("KERAS_BACKEND")
+    os.environ["KERAS_BACKEND"] = chosen().backend
+    try:
+        yield
+    finally:
+        del os.environ["KERAS_BACKEND"]
+        if before is not None:
+            os.environ["KERAS_BACKEND"] = before
 
 
 def _candidates(backend: str) -> Sequence[Backend]:
