@@ -79,6 +79,7 @@ def shortened(name: str, ending: str = "", *, max_bytes: int = MAX_NAME_BYTES) -
     if len(data) <= room:
         return name + ending
     mark = f"-{hashlib.sha256(data).hexdigest()[:8]}"
+    name = name[:room]
     while len(os.fsencode(name)) > room - len(mark):
         name = name[:-1]
     return f"{name}{mark}{ending}"

@@ -25,6 +25,7 @@ from stylize.cli.options import (
     preview_options,
     styles_option,
 )
+from stylize.cli.printing import print_line
 from stylize.cli.run import with_run
 from stylize.cli.types import Styles
 from stylize.config import FastConfig, check_mask_count
@@ -164,7 +165,7 @@ def _paint_all(run: Run, works: Sequence[Work], *, overwrite: bool, show: bool, 
     if as_list:
         run.result(listed, "")
     for failure in failures:
-        click.echo(f"stylize: {error_text(failure, fast)}", err=True)
+        print_line(f"stylize: {error_text(failure, fast)}", error=True)
     if watch:
         run.say("watching for changes; Ctrl-C ends")
         with contextlib.suppress(KeyboardInterrupt):
