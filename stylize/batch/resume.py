@@ -52,7 +52,7 @@ class ResumeCheck:
             return None
         for (_, entry), each in zip(pairs, seen, strict=True):
             entry.update(each or {})
-        current = {name: now[name] for name in ("content", "styles", "masks", "labels") if name in now}
+        current: Record = {name: now[name] for name in ("content", "styles", "masks", "labels") if name in now}
         return {**before, **current, "picture": picture}
 
     @staticmethod

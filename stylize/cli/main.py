@@ -1,7 +1,8 @@
 """The command line: the group of all commands, and exit codes.
 
 Exit codes: 0 for success; 1 with one line for an error that the user can mend (StylizeError); 2 for misuse, before any
-work; 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Any other exception keeps its traceback. Results go to stdout, everything else to stderr.
+work; 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Any other exception keeps its traceback. Results go to
+stdout, everything else to stderr.
 """
 
 from __future__ import annotations
@@ -58,8 +59,11 @@ class _Program(click.Group):
             with handled(ENDING, end):
                 return super().invoke(ctx)
         except click.UsageError as error:
-            error.message = printable(error.message)
-            raise
+            message = error.format_message()
+            shown = "\n".join(map(printable, message.split("\n")))
+            if shown == message:
+                raise
+            raise click.UsageError(shown, error.ctx) from error
         except OptionError as error:
             raise click.UsageError(printable(self._text(ctx, error))) from error
         except StylizeError as error:

@@ -71,7 +71,7 @@ def test_a_foreign_file_is_not_written_over(folders):
     assert Path("out/a-s-fast.png").read_bytes() == before
 
 
-def test_what_is_left_out_and_what_cannot_be_listed_is_told(folders, monkeypatch):
+def test_what_is_left_out_and_what_cannot_be_listed_is_told(folders, no_heif, monkeypatch):
     Path("photos/notes.txt").touch()
     Path("photos/phone.heic").touch()
     Path("photos/.hidden.png").touch()
@@ -79,7 +79,7 @@ def test_what_is_left_out_and_what_cannot_be_listed_is_told(folders, monkeypatch
     Path("photos/camera.jfif.jpg").rename("photos/camera.jfif")
     result = run()
     assert counts(result) == (8, 8, 0, 0)
-    assert 'files left out: 1 hidden (photos/.hidden.png), 1 needs pip install "stylize[' in result.stderr
+    assert 'files left out: 1 hidden (photos/.hidden.png), 1 needs pip install "stylize[heif]" (photos/phone.heic)' in result.stderr
     real = os.scandir
 
     def scandir(folder):

@@ -111,7 +111,7 @@ def test_urls_without_fsspec(monkeypatch):
         found("s3://bucket/photos")
 
 
-def test_what_is_no_picture_is_counted_and_named(tmp_path):
+def test_what_is_no_picture_is_counted_and_named(tmp_path, no_heif):
     touch(tmp_path, "a.jfif", "notes.txt", "b/readme", "b/jpg", "c.HEIC", ".d.png", ".git/e.png")
     left_out = LeftOut()
     assert found(tmp_path, left_out=left_out) == ["a.jfif"]
@@ -128,7 +128,7 @@ def test_what_is_no_picture_is_counted_and_named(tmp_path):
     assert LeftOut().lines() == []
 
 
-def test_a_folder_without_pictures_tells_what_is_there(tmp_path):
+def test_a_folder_without_pictures_tells_what_is_there(tmp_path, no_heif):
     touch(tmp_path, "a.heic", "b.heic")
     with pytest.raises(StylizeError, match=r"no pictures there; .*2 need pip install \"stylize\[heif\]\""):
         found(tmp_path)

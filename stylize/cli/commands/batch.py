@@ -9,6 +9,7 @@ import click
 
 from stylize.cli.columns import COLUMNS, batch_config, batch_options, config_of_cells
 from stylize.cli.console import Run
+from stylize.cli.expanding import Expanding
 from stylize.cli.options import given
 from stylize.cli.run import with_run
 from stylize.errors import OptionError
@@ -24,7 +25,7 @@ __all__ = ["batch"]
 _PLACE = "FILE|FOLDER|GLOB|URL"
 
 
-@click.command()
+@click.command(cls=Expanding)
 @click.option(
     "-c", "--content", "contents", multiple=True, metavar=_PLACE,
     help="Photographs to paint; repeatable. A folder includes the folders in it, and the output keeps them. Quote a "

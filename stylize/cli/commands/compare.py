@@ -12,6 +12,7 @@ from stylize.cli.commands.checks import check_folder, check_inputs, default_outp
 from stylize.cli.commands.comparison import compare_and_write, comparison_files
 from stylize.cli.commands.results import exit_early
 from stylize.cli.console import Run
+from stylize.cli.expanding import Expanding
 from stylize.cli.flags import flag_of
 from stylize.cli.options import (
     content_option,
@@ -30,7 +31,7 @@ from stylize.errors import OptionError
 __all__ = ["compare"]
 
 
-@click.command()
+@click.command(cls=Expanding)
 @content_option
 @styles_option
 @masks_option
