@@ -27,7 +27,9 @@ class Ended(SystemExit):
 
 
 def end(number: int, frame: object) -> None:
-    """Handle a signal: raise `Ended`."""
+    """Handle a signal: raise `Ended`, once: a closed terminal and `timeout` send their signals twice."""
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
     leave_closed_terminal()
     raise Ended(number)
 

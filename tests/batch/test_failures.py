@@ -79,7 +79,10 @@ def test_what_is_left_out_and_what_cannot_be_listed_is_told(folders, no_heif, mo
     Path("photos/camera.jfif.jpg").rename("photos/camera.jfif")
     result = run()
     assert counts(result) == (8, 8, 0, 0)
-    assert 'files left out: 1 hidden (photos/.hidden.png), 1 needs pip install "stylize[heif]" (photos/phone.heic)' in result.stderr
+    assert (
+        'files left out: 1 hidden (photos/.hidden.png), 1 needs pip install "stylize[heif]" (photos/phone.heic)'
+        in result.stderr
+    )
     real = os.scandir
 
     def scandir(folder):

@@ -12,7 +12,7 @@ __all__ = ["Interrupt"]
 
 
 class Interrupt(contextlib.ExitStack):
-    """Handles signals inside a `with` block: the first ends the run after the current step, the second aborts.
+    """Handles signals inside a `with` block: the first ends the run after the current step, another Ctrl-C aborts.
 
     Before the first step there is no picture to keep, so the first signal aborts.
 
@@ -34,11 +34,13 @@ class Interrupt(contextlib.ExitStack):
         return self._run.ended_by is not None
 
     def _handle(self, number: int, frame: object) -> None:
-        if self.asked() or not self.started:
-            if number == signal.SIGINT:
-                raise KeyboardInterrupt
+        if number == signal.SIGINT and (self.asked() or not self.started):
+            raise KeyboardInterrupt
+        if not self.started:
             end(number, frame)
-        self._run.ended_by = number
-        leave_closed_terminal()
-        again = "Ctrl-C again" if number == signal.SIGINT else "a second signal"
-        self._run.say_at_once(f"stopping after this step; {again} aborts")
+        # A closed terminal and `timeout` send their signals twice.
+        if not self.asked():
+            self._run.ended_by = number
+            leave_closed_terminal()
+            again = "again " if number == signal.SIGINT else ""
+            self._run.say_at_once(f"stopping after this step; Ctrl-C {again}aborts")
