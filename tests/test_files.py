@@ -100,12 +100,14 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(hard_links, tmp_path):
         Path(temporary).write_bytes(b"new")
     assert (os.listdir(tmp_path), path.read_bytes()) == (["film.webp"], b"new")
     path.unlink()
-    with (
-        pytest.raises(ImageError, match=r"film .*film.webp: is there already; choose another name"),
-        files.whole_file(path, "film", overwrite=False) as temporary,
-    ):
-        Path(temporary).write_bytes(b"late")
-        path.write_bytes(b"first")
+
+    def write_late() -> None:
+        with files.whole_file(path, "film", overwrite=False) as temporary:
+            Path(temporary).write_bytes(b"late")
+            path.write_bytes(b"first")
+
+    with pytest.raises(ImageError, match=r"film .*film.webp: is there already; choose another name"):
+        write_late()
     assert (os.listdir(tmp_path), path.read_bytes()) == (["film.webp"], b"first")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -56,7 +57,11 @@ class LeftOut:
             for reason, (count, first) in sorted(self.files.items())
         ]
         lines = [f"{total} {'file' if total == 1 else 'files'} left out: {', '.join(reasons)}"] if total else []
-        return lines + [f"folder {folder}: could not be listed: {why}" for folder, why in self.folders.items()]
+        for folder, why in itertools.islice(self.folders.items(), 1):
+            count = len(self.folders)
+            folders = "1 folder" if count == 1 else f"{count} folders"
+            lines.append(f"{folders} could not be listed: {folder} ({why}){', ...' * (count > 1)}")
+        return lines
 
 
 def in_output(label: str, output: str) -> OptionError:

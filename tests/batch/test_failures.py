@@ -94,7 +94,7 @@ def test_what_is_left_out_and_what_cannot_be_listed_is_told(folders, no_heif, mo
         patch.setattr(os, "scandir", scandir)
         result = run("--json", exit_code=1)
     assert counts(result) == (6, 0, 6, 0)
-    assert "folder photos/cats: could not be listed: No such file or directory\n" in result.stderr
+    assert "1 folder could not be listed: photos/cats (No such file or directory)\n" in result.stderr
     data = json.loads(result.stdout)
     assert {"reason": "not pictures", "count": 1, "first": "photos/notes.txt"} in data["left_out"]
     assert sum(each["count"] for each in data["left_out"]) == 3

@@ -68,7 +68,7 @@ def test_a_folder_that_cannot_be_listed_stops_no_other(tmp_path, monkeypatch):
     left_out = LeftOut()
     try:
         assert found(tmp_path, left_out=left_out) == ["a.png", "z/c.png"]
-        assert left_out.lines() == [f"folder {tmp_path}/secret: could not be listed: Permission denied"]
+        assert left_out.lines() == [f"1 folder could not be listed: {tmp_path}/secret (Permission denied)"]
         with pytest.raises(StylizeError, match=r"content .*secret: could not be listed: Permission denied"):
             found(tmp_path / "secret")
     finally:

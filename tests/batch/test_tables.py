@@ -105,7 +105,7 @@ def test_a_file_that_is_no_table(tmp_path):
         fully_read("jobs.xlsx")
     with pytest.raises(StylizeError, match="could not be read: No such file"):
         fully_read("missing.csv")
-    with pytest.raises(StylizeError, match="expected UTF-8 or UTF-16, .* save it as CSV UTF-8"):
+    with pytest.raises(StylizeError, match=r"expected UTF-8 or UTF-16, .* save it as CSV UTF-8"):
         fully_read(str(tmp_path / "jobs.csv"))
     pytest.importorskip("pyarrow")
     with pytest.raises(StylizeError, match="expected a Parquet file"):
