@@ -30,7 +30,7 @@ _SEPARATORS = (",", ";", "\t")
 
 
 def subjects_of_manifest(
-    manifest: str, options: Mapping[str, str], *, run_options: Collection[str] = (),
+    manifest: str, options: Mapping[str, str], *, other_options: Collection[str] = (),
     on_message: Callable[[str], None] = lambda message: None,
 ) -> Iterator[Subject]:  # fmt: skip
     """Yield the rows of a table while reading.
@@ -42,7 +42,7 @@ def subjects_of_manifest(
     Args:
         manifest: path or URL of a .csv, .tsv, .jsonl or .parquet file.
         options: the option that a column sets, by the column's name in small letters with `-` between words.
-        run_options: options that hold for the whole run, and that no column sets.
+        other_options: the names of options that no column sets.
         on_message: called with a warning where a label has the name of an option, or looks like a misspelt column.
 
     Raises:
@@ -55,7 +55,7 @@ def subjects_of_manifest(
         for column in row:
             if column not in columns:
                 columns.add(column)
-                _warn_of_label(manifest, column, options, run_options, on_message)
+                _warn_of_label(manifest, column, options, other_options, on_message)
         yield _subject(row, options, base, f"{manifest} line {number}")
     if not columns:
         raise StylizeError(f"{manifest}: expected at least one row, received none")
@@ -106,15 +106,15 @@ def _warn_of_label(
     manifest: str,
     column: str,
     options: Mapping[str, str],
-    run_options: Collection[str],
+    other_options: Collection[str],
     on_message: Callable[[str], None],
 ) -> None:
     if _meaning(column, options) is not None:
         return
     name = _dashed(column.strip().lower()).lstrip("-")
     close = difflib.get_close_matches(name, [*_COLUMNS, *options], n=1, cutoff=0.8)
-    if name in run_options:
-        on_message(f"{manifest}: column {column!r} is taken as a label; --{name} is an option of the whole run")
+    if name in other_options:
+        on_message(f"{manifest}: column {column!r} is taken as a label, not as the option --{name}")
     elif close:
         on_message(f"{manifest}: column {column!r} is taken as a label; is {close[0]!r} meant?")
 

@@ -181,7 +181,7 @@ def to_standard_output() -> Iterator[None]:
 
 def json_text(data: Any) -> str:
     """Return `data` as indented JSON in ASCII; paths become strings, and numbers that are not finite null."""
-    return json.dumps(_as_json(data), indent=2)
+    return _ascii_json(_as_json(data), indent=2)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> Table:
@@ -211,7 +211,12 @@ def _clock(seconds: float) -> str:
 
 def _event(kind: str, **data: Any) -> str:
     """Return one line of JSON."""
-    return json.dumps({"event": kind, **_as_json(data)})
+    return _ascii_json({"event": kind, **_as_json(data)})
+
+
+def _ascii_json(data: Any, indent: int | None = None) -> str:
+    """Return JSON without any character that `print_line` escapes: `json` leaves one control character as it is."""
+    return json.dumps(data, indent=indent).replace("\x7f", "\\u007f")
 
 
 def _as_json(value: Any) -> Any:

@@ -86,9 +86,10 @@ def test_a_table_names_masks(mode, folders):
 
 
 def test_a_label_of_an_options_name_is_told_of(folders):
-    Path("jobs.csv").write_text("content,style,format,style name\nphotos/a.png,styles/s.png,jpg,x")
+    Path("jobs.csv").write_text("content,style,format,animate\nphotos/a.png,styles/s.png,jpg,x")
     result = run(inputs=("--manifest", "jobs.csv"))
-    assert "column 'format' is taken as a label; --format is an option of the whole run" in result.stderr
+    assert "column 'format' is taken as a label, not as the option --format" in result.stderr
+    assert "column 'animate' is taken as a label" in result.stderr
 
 
 def test_an_output_that_holds_the_photographs_is_told_as_such(folders):

@@ -196,8 +196,8 @@ def test_an_option_of_the_whole_run_is_no_silent_label(tmp_path):
     path = tmp_path / "jobs.csv"
     path.write_text("content,Output\na.png,x\n")
     said = []
-    (subject,) = subjects_of_manifest(str(path), OPTIONS, run_options={"output"}, on_message=said.append)
-    assert said == [f"{path}: column 'Output' is taken as a label; --output is an option of the whole run"]
+    (subject,) = subjects_of_manifest(str(path), OPTIONS, other_options={"output"}, on_message=said.append)
+    assert said == [f"{path}: column 'Output' is taken as a label, not as the option --output"]
     assert subject.labels == {"Output": "x"}
 
 

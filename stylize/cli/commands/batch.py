@@ -145,8 +145,12 @@ def _subjects(
         return subjects_of_places(contents, left_out, output=output)
     from stylize.batch.tables import subjects_of_manifest
 
-    flags = {flag[2:] for option in batch.params for flag in option.opts if flag.startswith("--")}
-    return subjects_of_manifest(manifest, COLUMNS, run_options=flags, on_message=run.say)
+    from stylize.cli.commands.fast import fast
+    from stylize.cli.commands.refine import refine
+
+    options = [option for command in (batch, fast, refine) for option in command.params]
+    flags = {flag[2:] for option in options for flag in option.opts if flag.startswith("--")}
+    return subjects_of_manifest(manifest, COLUMNS, other_options=flags, on_message=run.say)
 
 
 def _engine_maker(run: Run, name: str, address: str | None, workers: int | None) -> Callable[[int], Engine]:

@@ -16,7 +16,7 @@ from stylize.cli.run import with_run
 from stylize.cli.types import FILE
 from stylize.config import RefineConfig
 from stylize.errors import OptionError
-from stylize.files import write_errors
+from stylize.files import whole_file, write_errors
 
 __all__ = ["demo"]
 
@@ -52,7 +52,8 @@ def demo(run: Run, *, output: Path, scene: str, style: str, size: int, steps: in
         )
         with write_errors(f"output {output}"):
             for path in (content, painting):
-                shutil.copyfile(path, output / path.name)
+                with whole_file(output / path.name, "output", overwrite=overwrite) as part:
+                    shutil.copyfile(path, part)
     for result in comparison.results:
         exit_early(run, result)
 
