@@ -17,7 +17,9 @@ from stylize.images.formats import extra_for, picture_suffixes
 __all__ = ["LeftOut", "Seen", "in_output", "pictures"]
 
 
+# Reasons to leave a file out.
 _HIDDEN = "hidden"
+_NO_PICTURE = "not a picture"
 
 
 class Seen:
@@ -52,10 +54,10 @@ class LeftOut:
     def lines(self) -> list[str]:
         """Return what to tell of it, such as `3 files left out: 2 not pictures (a.txt, ...), 1 hidden (.b.png)`."""
         total = sum(count for count, _ in self.files.values())
-        reasons = [
-            f"{count} {reason if count == 1 else reason.replace('needs', 'need')} ({first}{', ...' * (count > 1)})"
-            for reason, (count, first) in sorted(self.files.items())
-        ]
+        reasons = []
+        for reason, (count, first) in sorted(self.files.items()):
+            text = reason if count == 1 else reason.replace("needs", "need").replace(_NO_PICTURE, "not pictures")
+            reasons.append(f"{count} {text} ({first}{', ...' * (count > 1)})")
         lines = [f"{total} {'file' if total == 1 else 'files'} left out: {', '.join(reasons)}"] if total else []
         for folder, why in itertools.islice(self.folders.items(), 1):
             count = len(self.folders)
@@ -139,13 +141,11 @@ class _Search:
         while glob.has_magic(root):
             root = root.rpartition("/")[0]
         try:
-            if root != path:
-                listed = system.glob(path)
-            elif system.isfile(path):
+            # A `?` may also begin the query of a web address.
+            if not set("*[") & set(path) and system.isfile(path):
                 yield self._place, PurePosixPath(path).name
                 return
-            else:
-                listed = system.find(path)
+            listed = system.glob(path) if root != path else system.find(path)
         except OSError as error:
             raise self._not_listed(error) from error
         for each in sorted(listed):
@@ -212,7 +212,9 @@ class _Search:
     def _is_followed(self, link: str) -> bool:
         """Return whether to walk through a linked folder."""
         if files.within(link, self._top):
-            return False  # its pictures are found without the link, too
+            # Its pictures are found without the link, too, unless they are hidden there.
+            below = os.path.relpath(os.path.realpath(link), os.path.realpath(self._top))
+            return below != "." and any(part.startswith(".") for part in below.split(os.sep))
         if files.within(self._top, link):
             self._left_out.add(link, "linked to a folder around it")
             return False
@@ -224,7 +226,7 @@ class _Search:
         if suffix in picture_suffixes():
             return True
         extra = extra_for(suffix)
-        self._left_out.add(path, f'needs pip install "stylize[{extra}]"' if extra else "not pictures")
+        self._left_out.add(path, f'needs pip install "stylize[{extra}]"' if extra else _NO_PICTURE)
         return False
 
     def _not_listed(self, error: OSError) -> StylizeError:

@@ -96,7 +96,7 @@ def test_what_is_left_out_and_what_cannot_be_listed_is_told(folders, no_heif, mo
     assert counts(result) == (6, 0, 6, 0)
     assert "1 folder could not be listed: photos/cats (No such file or directory)\n" in result.stderr
     data = json.loads(result.stdout)
-    assert {"reason": "not pictures", "count": 1, "first": "photos/notes.txt"} in data["left_out"]
+    assert {"reason": "not a picture", "count": 1, "first": "photos/notes.txt"} in data["left_out"]
     assert sum(each["count"] for each in data["left_out"]) == 3
     assert data["not_listed"] == [{"folder": "photos/cats", "error": "No such file or directory"}]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from servers import clear_proxies, serving
 from stylize import files
 from stylize.batch.finding import LeftOut, pictures
 from stylize.batch.jobs import styles_of_places, subjects_of_places
@@ -118,7 +119,7 @@ def test_what_is_no_picture_is_counted_and_named(tmp_path, no_heif):
     assert found(tmp_path, left_out=left_out) == ["a.jfif"]  # counted once
     assert left_out.files == {
         "hidden": (2, str(tmp_path / ".d.png")),
-        "not pictures": (3, str(tmp_path / "b/jpg")),
+        "not a picture": (3, str(tmp_path / "b/jpg")),
         'needs pip install "stylize[heif]"': (1, str(tmp_path / "c.HEIC")),
     }
     assert left_out.lines() == [
@@ -142,6 +143,22 @@ def test_a_linked_folder_is_followed_once(tmp_path):
     assert found(photos) == ["a.png", "cats/b.png", "x/c.png", "x/dogs/d.png"]
 
 
+def test_a_link_to_a_hidden_folder_is_followed(tmp_path):
+    touch(tmp_path, "a.png", ".store/1/b.png")
+    (tmp_path / "album").symlink_to(".store/1")
+    (tmp_path / "self").symlink_to(".")
+    assert found(tmp_path) == ["a.png", "album/b.png"]
+
+
+def test_a_web_address_with_a_query_is_no_glob(monkeypatch):
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    clear_proxies(monkeypatch)
+    with serving() as server:
+        server.bodies = {"/photo?id=1": b"picture"}
+        url = f"{server.base}/photo?id=1"
+        assert [path for path, _ in pictures(url, "content", LeftOut(), output="out")] == [url]
+
+
 def test_links_in_a_circle_end(tmp_path):
     touch(tmp_path, "photos/a.png", "photos/cats/b.png", "elsewhere/c.png", "above.png")
     photos = tmp_path / "photos"
@@ -153,7 +170,7 @@ def test_links_in_a_circle_end(tmp_path):
     assert found(photos, left_out=left_out) == ["a.png", "cats/b.png", "out/c.png"]
     assert left_out.files == {
         "linked to a folder around it": (1, str(photos / "around")),
-        "not pictures": (1, str(photos / "none")),
+        "not a picture": (1, str(photos / "none")),
     }
     assert found(tmp_path / "photos" / "*")[:2] == ["a.png", "around/above.png"]  # a link that the glob itself names
 

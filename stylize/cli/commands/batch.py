@@ -144,7 +144,6 @@ def _subjects(
 
         return subjects_of_places(contents, left_out, output=output)
     from stylize.batch.tables import subjects_of_manifest
-
     from stylize.cli.commands.fast import fast
     from stylize.cli.commands.refine import refine
 
