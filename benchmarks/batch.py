@@ -32,6 +32,7 @@ import timing
 
 from stylize import files
 from stylize.batch import engines, manifest, run, worker
+from stylize.batch.finding import LeftOut, pictures
 from stylize.batch.jobs import Job
 from stylize.batch.local_engine import LocalEngine
 from stylize.batch.ray_engine import RayEngine
@@ -128,7 +129,7 @@ def _pace_row(name: str, pictures: int, usages: Sequence[timing.Usage]) -> Row:
 def _copies(place: str, count: int, folder: Path) -> list[str]:
     """Copy the pictures to a new folder, again and again up to the count; return the paths."""
     folder.mkdir()
-    sources = [path for path, _ in files.pictures(place, "input", leave_out="")]
+    sources = [path for path, _ in pictures(place, "input", LeftOut(), output="nowhere")]
     paths = []
     for number, source in zip(range(count), itertools.cycle(sources), strict=False):
         paths.append(str(folder / f"{number:04d}{Path(source).suffix}"))

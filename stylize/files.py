@@ -1,9 +1,8 @@
-"""Files: local paths, and URLs (s3://, gs://, https://, file:// ...) by fsspec; finding, reading, writing."""
+"""Files: local paths, and URLs (s3://, gs://, https://, file:// ...) by fsspec; names, reading, writing."""
 
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import os
 import secrets
@@ -12,29 +11,30 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from stylize.errors import ImageError, StylizeError
-from stylize.text import one_line
+from stylize.text import one_line, split_weight
 
 __all__ = [
-    "PICTURE_SUFFIXES",
+    "MAX_NAME_BYTES",
+    "check_name",
     "check_place",
     "is_url",
     "joined",
     "opened",
-    "pictures",
     "sha256",
+    "shortened",
     "stamp",
     "stem",
     "stream_sha256",
+    "system_of",
+    "weighted",
     "whole_file",
     "within",
     "write",
     "write_errors",
 ]
 
-#: The suffixes of pictures in a folder; all other files in the folder are ignored.
-PICTURE_SUFFIXES = frozenset(
-    "jpg jpeg jpe mpo png apng gif bmp ppm pgm webp tif tiff avif jp2 j2k psd qoi".split()  # noqa: SIM905
-)
+#: The longest name of a file, in bytes, on most file systems.
+MAX_NAME_BYTES = 255
 
 _HASH_BLOCK_BYTES = 1 << 20
 
@@ -64,108 +64,58 @@ def stem(place: str) -> str:
     return PurePosixPath(place.split("?")[0] if is_url(place) else place.replace(os.sep, "/")).stem
 
 
+def shortened(name: str, ending: str = "", *, max_bytes: int = MAX_NAME_BYTES) -> str:
+    """Return `name + ending`; if that is too long for a file's name, shorten `name`.
+
+    A hash stands for what is cut off, so that different names stay different.
+
+    Args:
+        name: A name without folder.
+        ending: What stays whole, such as a suffix.
+        max_bytes: The length that the whole may have.
+    """
+    room = max_bytes - len(os.fsencode(ending))
+    data = os.fsencode(name)
+    if len(data) <= room:
+        return name + ending
+    mark = f"-{hashlib.sha256(data).hexdigest()[:8]}"
+    name = name[:room]
+    while len(os.fsencode(name)) > room - len(mark):
+        name = name[:-1]
+    return f"{name}{mark}{ending}"
+
+
+def check_name(name: str, label: str) -> None:
+    """Raise ImageError if a file cannot have this name, because the name is too long.
+
+    Args:
+        name: A name without folder.
+        label: What the message calls the file.
+    """
+    length = len(os.fsencode(name))
+    if length > MAX_NAME_BYTES:
+        raise ImageError(f"{label}: expected a name of up to {MAX_NAME_BYTES} bytes, received {length}; shorten it")
+
+
+def weighted(text: str, folder: str = "") -> tuple[str, float | None]:
+    """Split FILE:WEIGHT at the last colon, unless a file has the whole name; the weight is None if there is none.
+
+    Args:
+        text: The file and its weight.
+        folder: What a relative path starts from.
+    """
+    path, weight = split_weight(text)
+    if weight is not None and not is_url(joined(folder, text)) and os.path.lexists(joined(folder, text)):
+        return text, None
+    return path, weight
+
+
 def within(place: str, folder: str) -> bool:
     """Whether `place` is `folder` or lies in `folder`; symbolic links are resolved."""
     if is_url(place) or is_url(folder):
         return f"{place.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
     real, root = os.path.realpath(place), os.path.realpath(folder)
     return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# Finding pictures
-
-
-def pictures(place: str, role: str, *, leave_out: str) -> Iterator[tuple[str, str]]:
-    """Find the pictures of a folder (with its subfolders), of a glob, or a single file.
-
-    Hidden files and files without a picture suffix are ignored; a file that is named directly is taken as given.
-
-    Args:
-        place: A path, a URL, or a glob.
-        role: What error messages call the place, such as "content".
-        leave_out: A folder whose pictures are ignored.
-
-    Yields:
-        The path, and the path below the folder or below the fixed part of the glob, with `/`; sorted by name within
-        each folder.
-
-    Raises:
-        StylizeError: The place does not exist, cannot be listed, or contains no picture.
-    """
-    found = False
-    for item in _found_by_url(place, role) if is_url(place) else _found(place, role, leave_out):
-        found = True
-        yield item
-    if not found:
-        raise StylizeError(f"{role} {place}: no pictures there; expected files such as .jpg, .png, .webp or .tif")
-
-
-def _found(place: str, role: str, leave_out: str) -> Iterator[tuple[str, str]]:
-    if os.path.isdir(place):
-        yield from _walked(place, "", role, leave_out)
-    elif os.path.lexists(place):
-        yield place, os.path.basename(place)
-    elif glob.has_magic(place):
-        root = place
-        while glob.has_magic(root):
-            root = os.path.dirname(root)
-        for path in sorted(glob.iglob(place, recursive=True)):
-            below = os.path.relpath(path, root or ".").replace(os.sep, "/")
-            if os.path.isdir(path):
-                # The glob itself finds the content of this folder if it has a `**`.
-                if "**" not in place and not within(path, leave_out):
-                    yield from _walked(path, f"{below}/", role, leave_out)
-            elif _is_picture(path) and not within(path, leave_out):
-                yield path, below
-    else:
-        raise StylizeError(f"{role} {place}: no such file or folder")
-
-
-def _walked(folder: str, below: str, role: str, leave_out: str) -> Iterator[tuple[str, str]]:
-    if within(folder, leave_out):
-        return
-    try:
-        with os.scandir(folder) as entries:
-            # Keep only names: a folder may have a million files. Links to folders may form a circle: do not follow.
-            listed = sorted(
-                (entry.name, entry.is_dir(follow_symlinks=False))
-                for entry in entries
-                if not entry.name.startswith(".") and (_is_picture(entry.name) or entry.is_dir(follow_symlinks=False))
-            )
-    except OSError as error:
-        raise StylizeError(f"{role} {folder}: could not be listed: {error.strerror or error}") from error
-    for name, is_folder in listed:
-        path = os.path.join(folder, name)
-        if is_folder:
-            yield from _walked(path, f"{below}{name}/", role, leave_out)
-        elif not os.path.isdir(path):
-            yield path, below + name
-
-
-def _found_by_url(url: str, role: str) -> Iterator[tuple[str, str]]:
-    system, path = _system(url)
-    root = path
-    while glob.has_magic(root):
-        root = root.rpartition("/")[0]
-    try:
-        if root != path:
-            listed = system.glob(path)
-        elif system.isfile(path):
-            yield url, PurePosixPath(path).name
-            return
-        else:
-            listed = system.find(path)
-    except OSError as error:
-        raise StylizeError(f"{role} {url}: could not be listed: {error.strerror or error}") from error
-    for each in sorted(listed):
-        below = each[len(root) :].lstrip("/")
-        if _is_picture(each) and not any(part.startswith(".") for part in below.split("/")):
-            yield system.unstrip_protocol(each), below
-
-
-def _is_picture(path: str) -> bool:
-    return path.rpartition(".")[2].lower() in PICTURE_SUFFIXES
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -184,7 +134,7 @@ def opened(place: str) -> BinaryIO:
     """
     if not is_url(place):
         return open(place, "rb")
-    system, path = _system(place)
+    system, path = system_of(place)
     return cast(BinaryIO, system.open(path, "rb"))
 
 
@@ -197,7 +147,7 @@ def stamp(place: str) -> str:
         OSError: The file is missing or unreachable.
     """
     if is_url(place):
-        system, path = _system(place)
+        system, path = system_of(place)
         return f"{system.size(path)}-{system.ukey(path)[:16]}"
     status = os.stat(place)
     return f"{status.st_size}-{status.st_mtime_ns}"
@@ -221,16 +171,25 @@ def stream_sha256(stream: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _system(url: str) -> tuple[Any, str]:
-    """The fsspec file system of a URL, and the path in that file system."""
+def system_of(url: str) -> tuple[Any, str]:
+    """Return the fsspec file system of a URL, and the path in that file system.
+
+    Raises:
+        StylizeError: fsspec or the package for this kind of URL is not installed, or the kind is unknown.
+    """
+    # As other programs do, ask the environment's proxies.
+    options = {"client_kwargs": {"trust_env": True}} if url.startswith(("http://", "https://")) else {}
     try:
         from fsspec.core import url_to_fs
+
+        return cast("tuple[Any, str]", url_to_fs(url, **options))
     except ImportError as error:
-        raise StylizeError(f'{url}: reading URLs needs fsspec: pip install "stylize[batch]"') from error
-    try:
-        return cast("tuple[Any, str]", url_to_fs(url))
-    except (ImportError, ValueError) as error:  # the package for an object store is missing, or an unknown protocol
-        raise StylizeError(f"{url}: {error}") from error
+        needed = f"{url}: reading URLs needs more packages"
+        if options or str(error.name).startswith("fsspec"):
+            raise StylizeError(f'{needed}: pip install "stylize[batch]"') from error
+        raise StylizeError(f"{needed}: {one_line(error)}") from error  # names the package for an object store
+    except ValueError as error:  # an unknown protocol
+        raise StylizeError(f"{url}: {one_line(error)}") from error
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -260,38 +219,64 @@ def write(url: str, data: bytes) -> None:
     Raises:
         OSError: The store refuses.
     """
-    system, path = _system(url)
+    system, path = system_of(url)
     with contextlib.suppress(NotImplementedError):  # object stores have no folders
         system.makedirs(path.rpartition("/")[0], exist_ok=True)
     system.pipe_file(path, data)
 
 
 @contextlib.contextmanager
-def whole_file(path: str | os.PathLike[str], name: str) -> Iterator[str]:
-    """Write a file as a whole: write to a temporary file in the same folder, then rename.
+def whole_file(path: str | os.PathLike[str], name: str, *, overwrite: bool) -> Iterator[str]:
+    """Write a file as a whole: write to a temporary file in the same folder, then give the file its name.
 
     After an error, the temporary file is removed and an old file at `path` is unchanged.
 
     Args:
         path: The file to write or to replace. A symbolic link stays; its target is replaced.
         name: What error messages call the file, such as "film".
+        overwrite: Whether a file at `path` is replaced. If not, and if several processes write the same file, one of
+            them succeeds.
 
     Yields:
         The path of the temporary file, which does not exist yet.
 
     Raises:
-        ImageError: The system refuses, such as for a full disk.
+        ImageError: The system refuses, such as for a full disk; or the file exists and may not be replaced.
     """
     target = os.path.realpath(path)
     temporary = os.path.join(os.path.dirname(target), f".stylize-{secrets.token_hex(8)}.part")
-    with write_errors(one_line(f"{name} {os.fspath(path)}"), ImageError):
+    label = one_line(f"{name} {os.fspath(path)}")
+    with write_errors(label, ImageError):
         try:
             yield temporary
-            os.replace(temporary, target)
-        except BaseException:
+            if overwrite:
+                os.replace(temporary, target)
+            else:
+                _rename_to_new(temporary, target)
+        except FileExistsError:
+            raise _is_there_already(label) from None
+        finally:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+def _rename_to_new(path: str, target: str) -> None:
+    """Give a file its name. Raises FileExistsError if there is such a file; `path` may be left over."""
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        raise
+    except OSError:  # the file system has no hard links
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL))
+        try:
+            os.replace(path, target)
+        except BaseException:
+            os.unlink(target)
             raise
+
+
+def _is_there_already(label: str) -> ImageError:
+    return ImageError(f"{label}: is there already; choose another name or overwrite it")
 
 
 def check_place(path: str | os.PathLike[str], name: str, *, overwrite: bool) -> None:
@@ -313,13 +298,14 @@ def check_place(path: str | os.PathLike[str], name: str, *, overwrite: bool) -> 
     except (OSError, ValueError) as error:
         raise ImageError(f"{label}: expected a path, received: {one_line(error)}") from None
     folder = os.path.dirname(target)
+    check_name(os.path.basename(target), label)
     if not os.path.isdir(folder):
         raise ImageError(f"{label}: expected an existing folder, received {one_line(folder)}; make it first")
     if os.path.isdir(target):
         raise ImageError(f"{label}: expected a file, received a folder; add a file name")
     if os.path.exists(target):
         if not overwrite:
-            raise ImageError(f"{label}: is there already; choose another name or overwrite it")
+            raise _is_there_already(label)
         if not os.path.isfile(target) or not os.access(target, os.W_OK):
             raise ImageError(f"{label}: expected a file that may be replaced, received a write-protected one")
     if not os.access(folder, os.W_OK | os.X_OK):

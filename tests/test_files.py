@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stylize import files
 from stylize.errors import ImageError, StylizeError
@@ -67,7 +69,7 @@ def test_a_file_is_written_as_a_whole_or_not_at_all(tmp_path: Path, failure: Bas
     path.write_bytes(b"old")
 
     def write_half() -> None:
-        with files.whole_file(path, "film") as temporary:
+        with files.whole_file(path, "film", overwrite=True) as temporary:
             Path(temporary).write_bytes(b"half")
             raise failure
 
@@ -75,7 +77,80 @@ def test_a_file_is_written_as_a_whole_or_not_at_all(tmp_path: Path, failure: Bas
         write_half()
     assert os.listdir(tmp_path) == ["film.webp"]
     assert path.read_bytes() == b"old"
-    with files.whole_file(path, "film") as temporary:
+    with files.whole_file(path, "film", overwrite=True) as temporary:
         Path(temporary).write_bytes(b"new")
     assert os.listdir(tmp_path) == ["film.webp"]
     assert path.read_bytes() == b"new"
+
+
+@pytest.fixture(params=[True, False], ids=["hard links", "no hard links"])
+def hard_links(request, monkeypatch):
+    """A file system with hard links, and another without."""
+
+    def link(*arguments):
+        raise PermissionError(1, "Operation not permitted")
+
+    if not request.param:
+        monkeypatch.setattr(os, "link", link)
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(hard_links, tmp_path):
+    path = tmp_path / "film.webp"
+    with files.whole_file(path, "film", overwrite=False) as temporary:
+        Path(temporary).write_bytes(b"new")
+    assert (os.listdir(tmp_path), path.read_bytes()) == (["film.webp"], b"new")
+    path.unlink()
+
+    def write_late() -> None:
+        with files.whole_file(path, "film", overwrite=False) as temporary:
+            Path(temporary).write_bytes(b"late")
+            path.write_bytes(b"first")
+
+    with pytest.raises(ImageError, match=r"film .*film.webp: is there already; choose another name"):
+        write_late()
+    assert (os.listdir(tmp_path), path.read_bytes()) == (["film.webp"], b"first")
+
+
+def test_a_failure_without_hard_links_leaves_nothing(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "link", full)
+    monkeypatch.setattr(os, "replace", full)
+    with (
+        pytest.raises(ImageError, match="No space left"),
+        files.whole_file(tmp_path / "a", "film", overwrite=False) as temporary,
+    ):
+        Path(temporary).write_bytes(b"new")
+    assert os.listdir(tmp_path) == []
+
+
+@given(name=st.text(min_size=1).filter(lambda name: "\0" not in name and "/" not in name), ending=st.just(".png"))
+def test_a_shortened_name_fits_and_says_what_it_was(name, ending):
+    for long in (name, name * 300):
+        try:
+            os.fsencode(long)
+        except UnicodeEncodeError:
+            continue  # no file can have such a name
+        short = files.shortened(long, ending)
+        assert len(os.fsencode(short)) <= 255
+        assert short.endswith(ending)
+        if len(os.fsencode(long + ending)) <= 255:
+            assert short == long + ending
+        else:
+            assert long.startswith(short[:-13])
+            assert files.shortened(f"{long}2", ending) != short
+
+
+def test_a_name_that_is_too_long_is_refused_in_one_line(tmp_path):
+    with pytest.raises(ImageError, match="expected a name of up to 255 bytes, received 256; shorten it"):
+        files.check_place(tmp_path / ("x" * 256), "output", overwrite=False)
+    files.check_place(tmp_path / ("x" * 255), "output", overwrite=False)
+
+
+def test_a_weight_follows_the_last_colon_unless_a_file_has_the_whole_name(tmp_path):
+    (tmp_path / "shot 12:30").touch()
+    assert files.weighted("shot 12:30", str(tmp_path)) == ("shot 12:30", None)
+    assert files.weighted("shot 12:30") == ("shot 12", 30)
+    assert files.weighted("shot 12:30:2", str(tmp_path)) == ("shot 12:30", 2)
+    assert files.weighted("https://host/a.png:2") == ("https://host/a.png", 2)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import itertools
 import json
 import os
 import random
+import re
+import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from stylize import files
-from stylize.config import FastConfig, RefineConfig
+from stylize.batch.finding import LeftOut, Seen, in_output, pictures
+from stylize.config import FastConfig, RefineConfig, check_mask_count
 from stylize.errors import OptionError, StylizeError
 
 __all__ = [
@@ -44,9 +46,6 @@ Config = FastConfig | RefineConfig
 #: Makes the config of a row: the options of the run, replaced by those of the row. Raises OptionError.
 ConfigOf = Callable[[Cells], Config]
 
-# The limit of most file systems.
-_MAX_NAME_BYTES = 255
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -59,6 +58,8 @@ class Subject:
     folder."""
     styles: WeightedStyles | None = None
     """The styles to blend; None: the styles of the run."""
+    masks: tuple[str, ...] = ()
+    """Paths of masks: none, one for all styles, or one for each style."""
     cells: Cells = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
     """The table's columns that are no options."""
@@ -76,16 +77,22 @@ class Job:
     """Path relative to the output folder, with `/`."""
     cells: Cells = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
+    masks: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The paths of all pictures that are read, but for `--init`."""
+        return (self.content, *(path for path, _ in self.styles), *self.masks)
 
     def to_json(self) -> str:
         """Return the job as one line of JSON."""
-        return json.dumps([self.content, self.styles, self.output, self.cells, self.labels])
+        return json.dumps([self.content, self.styles, self.output, self.cells, self.labels, self.masks])
 
     @staticmethod
     def from_json(text: str) -> Job:
         """Return the job that `to_json` wrote."""
-        content, styles, output, cells, labels = json.loads(text)
-        return Job(content, tuple(map(tuple, styles)), output, tuple(map(tuple, cells)), labels)
+        content, styles, output, cells, labels, masks = json.loads(text)
+        return Job(content, tuple(map(tuple, styles)), output, tuple(map(tuple, cells)), labels, tuple(masks))
 
 
 @dataclass(frozen=True)
@@ -98,33 +105,26 @@ class Task:
     """Whether the manifest lists the output, so that the worker may overwrite the file."""
 
 
-def subjects_of_places(places: Sequence[str], *, leave_out: str) -> Iterator[Subject]:
+def subjects_of_places(places: Sequence[str], left_out: LeftOut, *, output: str) -> Iterator[Subject]:
     """Yield the pictures of folders, globs, files and URLs in their order, each picture once.
 
     Args:
         places: where to look.
-        leave_out: a folder whose pictures are skipped.
+        left_out: counts what is no picture.
+        output: the output folder, whose pictures are skipped.
     """
-    seen: set[bytes] = set()
+    seen = Seen()
     for place in places:
-        for path, below in files.pictures(place, "content", leave_out=leave_out):
-            if len(places) == 1 or _is_new(path, seen):
+        for path, below in pictures(place, "content", left_out, output=output):
+            if len(places) == 1 or seen.is_new(path):
                 yield Subject(path, folder=below.rpartition("/")[0])
 
 
-def styles_of_places(places: Iterable[str], *, leave_out: str) -> list[str]:
+def styles_of_places(places: Iterable[str], left_out: LeftOut, *, output: str) -> list[str]:
     """Return the style pictures of folders, globs, files and URLs in their order, each picture once."""
-    seen: set[bytes] = set()
-    found = (path for place in places for path, _ in files.pictures(place, "style", leave_out=leave_out))
-    return [path for path in found if _is_new(path, seen)]
-
-
-def _is_new(path: str, seen: set[bytes]) -> bool:
-    # Short hashes, because a million paths take too much memory.
-    key = hashlib.blake2b(os.path.normpath(path).encode(errors="surrogateescape"), digest_size=12).digest()
-    is_new = key not in seen
-    seen.add(key)
-    return is_new
+    seen = Seen()
+    found = (path for place in places for path, _ in pictures(place, "style", left_out, output=output))
+    return [path for path in found if seen.is_new(path)]
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,9 @@ class Pairing:
         if self.kind == "zip":
             return styles[index : index + 1]
         # The draw depends on the content's name and not on its place: adding other contents does not change it.
+        # As bytes, because a name may hold bytes that are no text.
         name = f"{subject.folder}/{os.path.basename(subject.content)}"
-        return random.Random(f"{self.seed}:{name}").sample(styles, self.count)
+        return random.Random(f"{self.seed}:{name}".encode(errors="surrogatepass")).sample(styles, self.count)
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,16 @@ class Naming:
     template: str
     suffix: str
 
+    def __post_init__(self) -> None:
+        """Raise OptionError for a text that is no template, or that could fill the memory, as `{number:999999999}`."""
+        try:
+            specs = [spec or "" for _, _, spec, _ in string.Formatter().parse(self.template)]
+        except ValueError as error:
+            raise self._no_template(error) from error
+        for spec in specs:
+            if "{" in spec or any(len(digits) > 2 for digits in re.findall("[1-9][0-9]*", spec)):
+                raise OptionError(f"name: expected widths of up to 99, received {spec!r} in {self.template!r}")
+
     def name(self, subject: Subject, styles: WeightedStyles, config: Config, number: int) -> str:
         """Return the path of an output relative to the output folder. Raises OptionError.
 
@@ -184,6 +195,9 @@ class Naming:
             styles: the styles that the output blends.
             config: the job's config; its fields may stand in the template.
             number: the job's number, from 1.
+
+        Returns:
+            The path, with `/`; names that are too long for a file system are shortened.
         """
         fields = {
             **subject.labels,
@@ -204,13 +218,15 @@ class Naming:
                 f"name: expected fields out of {known} and the options' names, received {{{error.args[0]}}}"
             ) from error
         except (ValueError, IndexError, AttributeError, TypeError) as error:
-            raise OptionError(f"name: expected a template, received {self.template!r} ({error})") from error
-        path = PurePosixPath(subject.folder, f"{name}.{self.suffix}")
-        if path.is_absolute() or ".." in path.parts or not name or name.endswith("/") or "\0" in name:
+            raise self._no_template(error) from error
+        path = PurePosixPath(subject.folder, name)
+        if path.is_absolute() or ".." in path.parts or name in ("", ".") or name.endswith("/") or "\0" in name:
             raise OptionError(f"name: expected names that stay in the output folder, received {str(path)!r}")
-        if len(os.fsencode(path.name)) > _MAX_NAME_BYTES:
-            raise OptionError(f"name: expected names of up to {_MAX_NAME_BYTES} bytes, received {path.name!r}")
-        return str(path)
+        folders = map(files.shortened, path.parts[:-1])
+        return str(PurePosixPath(*folders, files.shortened(path.name, f".{self.suffix}")))
+
+    def _no_template(self, error: Exception) -> OptionError:
+        return OptionError(f"name: expected a template, received {self.template!r} ({error})")
 
 
 def jobs(
@@ -230,8 +246,7 @@ def jobs(
         pairing: which contents meet which styles.
         naming: how the outputs are called.
         config_of: makes the config of a table's row.
-        output: the output folder. No input may lie there: a job could overwrite the input, and the next run would
-            paint paintings.
+        output: the output folder. No input may lie there.
 
     Raises:
         OptionError: an option is wrong, or no job can be made of the options together.
@@ -258,11 +273,13 @@ def jobs(
             break
         for choice in choices:
             with _errors_with_place(subject.where):
-                for path in (subject.content, *(path for path, _ in choice)):
-                    if is_output(os.path.dirname(path)):
-                        raise OptionError(f"{path}: expected no picture in the output folder {output}; choose another")
+                check_mask_count(len(subject.masks), len(choice))
                 name = naming.name(subject, choice, config, next(numbers))
-            yield Job(subject.content, choice, name, subject.cells, subject.labels)
+                job = Job(subject.content, choice, name, subject.cells, subject.labels, subject.masks)
+                for path in job.inputs:
+                    if is_output(os.path.dirname(path)):
+                        raise in_output(path, output)
+            yield job
     if pairing.kind == "zip" and unpaired and unpaired != len(styles):
         more = "more contents than" if unpaired > len(styles) else f"{unpaired} contents and"
         raise OptionError(f"pairs: zip expects as many contents as styles, received {more} {len(styles)} styles")

@@ -31,8 +31,8 @@ class Ledger:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;"
-            "CREATE TABLE job (position INTEGER PRIMARY KEY, name TEXT UNIQUE, job TEXT);"
-            "CREATE TABLE record (name TEXT PRIMARY KEY, number INTEGER, line TEXT) WITHOUT ROWID;"
+            "CREATE TABLE job (position INTEGER PRIMARY KEY, name BLOB UNIQUE, job TEXT);"
+            "CREATE TABLE record (name BLOB PRIMARY KEY, number INTEGER, line TEXT) WITHOUT ROWID;"
             "BEGIN"
         )
         self._numbers = itertools.count()
@@ -80,10 +80,11 @@ class Ledger:
         for (line,) in self._database.execute("SELECT line FROM job JOIN record USING (name) ORDER BY position"):
             yield line
 
-    def _file_name(self, output: str) -> str:
-        """Return the same text for all outputs that the output folder takes for one file."""
+    def _file_name(self, output: str) -> bytes:
+        """Return the same bytes for all outputs that the output folder takes for one file."""
         composed = unicodedata.normalize("NFC", output)
-        return composed.casefold() if self._ignore_case else composed
+        # Bytes, because a name may hold bytes that are no text, which SQLite refuses in a text.
+        return (composed.casefold() if self._ignore_case else composed).encode(errors="surrogatepass")
 
 
 @contextlib.contextmanager

@@ -25,6 +25,12 @@ from stylize.errors import StylizeError
 
 __all__ = ["LocalEngine"]
 
+_INTERRUPTS = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if hasattr(signal, name)  # not all on Windows
+]
+
 
 class LocalEngine:
     """Worker processes of this machine."""
@@ -128,13 +134,16 @@ class _Process:
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Let a process that starts here ignore Ctrl-C, which a terminal sends to all processes, from its first moment."""
+    """Let a process that starts here ignore interrupts from its first moment.
+
+    A terminal sends Ctrl-C and SIGHUP to all processes, a cluster SIGTERM. The driver alone decides what follows.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     # Otherwise the first process starts the tracker, and the tracker unblocks interrupts.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
     try:
         yield
     finally:
@@ -143,7 +152,8 @@ def _interrupts_blocked() -> Iterator[None]:
 
 def _serve(pipe: Connection, threads: int) -> None:
     """Run in the worker: take batches and send results until the driver ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _INTERRUPTS:
+        signal.signal(number, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = str(threads)  # before any framework is imported
     threading.Thread(target=_end_with_driver, daemon=True).start()
     while True:

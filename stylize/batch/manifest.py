@@ -42,6 +42,8 @@ def record_of(task: Task) -> Record:
         "error": None,
         "seconds": None,
     }
+    if job.masks:
+        record["masks"] = [{"path": path, "sha256": None, "stamp": None} for path in job.masks]
     if isinstance(config, RefineConfig) and config.init not in INITS:
         record["init"] = {"path": config.init, "sha256": None, "stamp": None}
     return record
@@ -101,7 +103,7 @@ class Manifest:
 
     def rewrite(self, lines: Iterable[str]) -> None:
         """Replace the file by one with `lines`, and close it. A crash leaves the old file or the new one."""
-        with whole_file(self._path, "manifest") as part:
+        with whole_file(self._path, "manifest", overwrite=True) as part:
             with open(part, "w", encoding="utf-8", newline="\n") as file:
                 file.writelines(f"{line}\n" for line in lines)
             self._file.close()  # Windows cannot replace an open file

@@ -52,7 +52,7 @@ class Plan:
     def consider(self, job: Job) -> None:
         """Take a job into account. Raises WeightsError for a network that is not available."""
         self.memory_bytes = max(self.memory_bytes, memory_bytes(self.config(job)))
-        self._has_local_inputs |= not all(map(files.is_url, (job.content, *(path for path, _ in job.styles))))
+        self._has_local_inputs |= not all(map(files.is_url, job.inputs))
 
     def config(self, job: Job) -> Config:
         """Return a job's config, where a network's name stands in place of `auto`."""

@@ -7,7 +7,9 @@ The engine only limits the number of tasks at a time.
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -51,7 +53,10 @@ class RayEngine:
         self._ray = ray
         if not ray.is_initialized():
             self._connected_here = True
+            handler = signal.getsignal(signal.SIGTERM)
             self._connect(address)
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)  # Ray has set its own, which ends with another exit code
         self.nodes = sum(node["Alive"] for node in ray.nodes())
         return self
 

@@ -39,6 +39,7 @@ class ResumeCheck:
             if before["networks"] != networks or ("init" in before) != ("init" in now):
                 return None
             pairs = [(before["content"], now["content"]), *zip(before["styles"], now["styles"], strict=True)]
+            pairs += zip(before.get("masks", []), now.get("masks", []), strict=True)
             pairs += [(before["init"], now["init"])] if "init" in now else []
             if any(was.get("weight") != entry.get("weight") for was, entry in pairs):
                 return None
@@ -49,10 +50,9 @@ class ResumeCheck:
             return None  # the line is from another version, or a file is missing
         if picture is None or None in seen:
             return None
-        now["content"].update(seen[0] or {})
-        for entry, each in zip((*now["styles"], now.get("init", {})), seen[1:], strict=False):
+        for (_, entry), each in zip(pairs, seen, strict=True):
             entry.update(each or {})
-        current = {name: now[name] for name in ("content", "styles", "labels")}
+        current: Record = {name: now[name] for name in ("content", "styles", "masks", "labels") if name in now}
         return {**before, **current, "picture": picture}
 
     @staticmethod

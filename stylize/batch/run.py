@@ -60,7 +60,8 @@ class BatchOutcome:
             return
         self.failed += 1
         error = reason = str(record["error"])
-        for path in (record["content"]["path"], *(style["path"] for style in record["styles"]), record["output"]):
+        inputs = record["content"], *record["styles"], *record.get("masks", ())
+        for path in (*(each["path"] for each in inputs), record["output"]):
             reason = reason.replace(path, "...")
         if reason not in self.reasons and len(self.reasons) >= MAX_REASONS:
             reason = "other reasons"

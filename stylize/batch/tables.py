@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import io
+import itertools
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from stylize import files
 from stylize.batch.jobs import Subject, WeightedStyles
 from stylize.config import INITS
 from stylize.errors import OptionError, StylizeError
-from stylize.text import split_weight
 
 __all__ = ["subjects_of_manifest"]
 
 _Row = Mapping[str, Any]
 
 # The columns that are no options.
-_COLUMNS = ("content", "style", "mode")
+_COLUMNS = ("content", "style", "mask", "mode")
+
+# What spreadsheets write between cells.
+_SEPARATORS = (",", ";", "\t")
 
 
 def subjects_of_manifest(
-    manifest: str, options: Mapping[str, str], *, on_message: Callable[[str], None] = lambda message: None
-) -> Iterator[Subject]:
+    manifest: str, options: Mapping[str, str], *, other_options: Collection[str] = (),
+    on_message: Callable[[str], None] = lambda message: None,
+) -> Iterator[Subject]:  # fmt: skip
     """Yield the rows of a table while reading.
 
-    The columns are `content`; `style`, where `FILE:WEIGHT;FILE:WEIGHT` blends several styles; `mode`; and the options.
-    Every other column is a label. Paths are relative to the table's folder.
+    The columns are `content`; `style`, where `FILE:WEIGHT;FILE:WEIGHT` blends several styles; `mask`, where
+    `FILE;FILE` gives each style its own; `mode`; and the options. Every other column is a label. Paths are relative to
+    the table's folder.
 
     Args:
-        manifest: path or URL of a .csv, .jsonl or .parquet file.
+        manifest: path or URL of a .csv, .tsv, .jsonl or .parquet file.
         options: the option that a column sets, by the column's name in small letters with `-` between words.
-        on_message: called with a warning where a label's name looks like a misspelt column.
+        other_options: the names of options that no column sets.
+        on_message: called with a warning where a label has the name of an option, or looks like a misspelt column.
 
     Raises:
         OptionError: the table has an unknown suffix.
@@ -48,7 +55,7 @@ def subjects_of_manifest(
         for column in row:
             if column not in columns:
                 columns.add(column)
-                _warn_of_misspelling(manifest, column, options, on_message)
+                _warn_of_label(manifest, column, options, other_options, on_message)
         yield _subject(row, options, base, f"{manifest} line {number}")
     if not columns:
         raise StylizeError(f"{manifest}: expected at least one row, received none")
@@ -57,28 +64,24 @@ def subjects_of_manifest(
 def _subject(row: _Row, options: Mapping[str, str], base: str, where: str) -> Subject:
     cells: dict[str, str] = {}
     labels: dict[str, Any] = {}
-    content = styles = None
     for column, value in row.items():
         name = _meaning(column, options)
         if name is None:
             labels[column] = value
-            continue
-        text = _text(value)
-        if not text:
-            continue  # the run's own value stays
-        if name == "content":
-            content = text
-        elif name == "style":
-            styles = _styles(text, base, where)
-        else:
+        elif text := _text(value):  # an empty cell: the run's own value stays
+            if name in cells:
+                raise StylizeError(f"{where}: expected one column {name}, received several")
             cells[name] = text
+    content, style, mask = (cells.pop(name, None) for name in ("content", "style", "mask"))
     if content is None:
         raise StylizeError(f"{where}: expected a content, received {', '.join(row) or 'nothing'}")
     if "init" in cells and cells["init"] not in INITS:
         cells["init"] = files.joined(base, cells["init"])
     return Subject(
-        files.joined(base, content), _output_folder(content), styles, tuple(sorted(cells.items())), labels, where
-    )
+        files.joined(base, content), _output_folder(content), None if style is None else _styles(style, base, where),
+        () if mask is None else tuple(files.joined(base, path) for path in _parts(mask, base)),
+        tuple(sorted(cells.items())), labels, where,
+    )  # fmt: skip
 
 
 def _output_folder(content: str) -> str:
@@ -99,23 +102,40 @@ def _dashed(name: str) -> str:
     return name.replace(" ", "-").replace("_", "-")
 
 
-def _warn_of_misspelling(
-    manifest: str, column: str, options: Mapping[str, str], on_message: Callable[[str], None]
+def _warn_of_label(
+    manifest: str,
+    column: str,
+    options: Mapping[str, str],
+    other_options: Collection[str],
+    on_message: Callable[[str], None],
 ) -> None:
-    close = difflib.get_close_matches(_dashed(column.strip().lower()), [*_COLUMNS, *options], n=1, cutoff=0.8)
-    if close and _meaning(column, options) is None:
+    if _meaning(column, options) is not None:
+        return
+    name = _dashed(column.strip().lower()).lstrip("-")
+    close = difflib.get_close_matches(name, [*_COLUMNS, *options], n=1, cutoff=0.8)
+    if name in other_options:
+        on_message(f"{manifest}: column {column!r} is taken as a label, not as the option --{name}")
+    elif close:
         on_message(f"{manifest}: column {column!r} is taken as a label; is {close[0]!r} meant?")
 
 
 def _styles(text: str, base: str, where: str) -> WeightedStyles:
     """Return the styles of `FILE:WEIGHT;FILE:WEIGHT`; a missing weight is 1."""
     styles = []
-    for part in text.split(";"):
-        path, weight = split_weight(part.strip())
+    for part in _parts(text, base):
+        path, weight = files.weighted(part, base)
         if weight is not None and not (math.isfinite(weight) and weight > 0):
             raise StylizeError(f"{where}: style {path}: expected a weight over 0, received {weight:g}")
         styles.append((files.joined(base, path), 1.0 if weight is None else weight))
     return tuple(styles)
+
+
+def _parts(text: str, base: str) -> list[str]:
+    """Split `FILE;FILE`, unless a file has the whole name."""
+    whole = files.joined(base, text)
+    if not files.is_url(whole) and os.path.lexists(whole):
+        return [text]
+    return [part.strip() for part in text.split(";") if part.strip()]
 
 
 def _text(value: Any) -> str:
@@ -131,7 +151,7 @@ def _text(value: Any) -> str:
 
 def _rows(manifest: str) -> Iterator[tuple[int, _Row]]:
     """Yield rows and their numbers: the line of a text file; the row of a Parquet file, from 1."""
-    readers = {"csv": _csv_rows, "jsonl": _jsonl_rows, "parquet": _parquet_rows}
+    readers = {"csv": _csv_rows, "tsv": _csv_rows, "jsonl": _jsonl_rows, "parquet": _parquet_rows}
     suffix = manifest.rpartition(".")[2].lower()
     if suffix not in readers:
         raise OptionError(f"manifest: expected a suffix of {', '.join(readers)}, received {manifest}")
@@ -140,24 +160,55 @@ def _rows(manifest: str) -> Iterator[tuple[int, _Row]]:
             yield from readers[suffix](manifest, file)
     except OSError as error:
         raise StylizeError(f"{manifest}: could not be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise StylizeError(f"{manifest}: expected UTF-8, received something else ({error.reason})") from error
+    except UnicodeError as error:
+        raise StylizeError(
+            f"{manifest}: expected UTF-8 or UTF-16, received another encoding; save it as CSV UTF-8"
+        ) from error
+
+
+def _text_lines(file: BinaryIO) -> io.TextIOWrapper:
+    """Return the file as text: UTF-8, or UTF-16 with its mark, which spreadsheets and PowerShell write."""
+    buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(file)  # type: ignore[type-var]
+    mark = buffered.peek(2)[:2]
+    encoding = "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    return io.TextIOWrapper(buffered, encoding, newline="")
 
 
 def _csv_rows(manifest: str, file: BinaryIO) -> Iterator[tuple[int, _Row]]:
-    with io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text, strict=True)
+    with _text_lines(file) as text:
+        first = text.readline()
+        above = 0
+        if first.lower().startswith("sep="):  # a line for Excel
+            separator, above = first[4:].strip("\r\n"), 1
+            if len(separator) != 1:
+                raise StylizeError(f"{manifest} line 1: expected sep= and one character, received {first.strip()!r}")
+            first = text.readline()
+        else:
+            separator = _separator(first)
+        reader = csv.DictReader(itertools.chain([first], text), strict=True, delimiter=separator)
         try:
             for row in reader:
-                if None in row:
-                    raise StylizeError(f"{manifest} line {reader.line_num}: expected as many cells as columns")
-                yield reader.line_num, {name: value or "" for name, value in row.items()}
+                line = reader.line_num + above
+                beyond = row.pop(None, [])
+                if any(beyond):
+                    raise StylizeError(f"{manifest} line {line}: expected as many cells as columns")
+                if any(value and value.strip() for value in row.values()):  # spreadsheets write rows of empty cells
+                    yield line, {name: value or "" for name, value in row.items() if name or value}
         except csv.Error as error:
-            raise StylizeError(f"{manifest} line {reader.line_num}: expected CSV ({error})") from error
+            raise StylizeError(f"{manifest} line {reader.line_num + above}: expected CSV ({error})") from error
+
+
+def _separator(header: str) -> str:
+    """Return what separates the cells of a table: with it, `content` is one of the columns."""
+    for separator in _SEPARATORS:
+        names = next(csv.reader([header], delimiter=separator), [])
+        if "content" in (name.strip().lower() for name in names):
+            return separator
+    return _SEPARATORS[0]
 
 
 def _jsonl_rows(manifest: str, file: BinaryIO) -> Iterator[tuple[int, _Row]]:
-    with io.TextIOWrapper(file, "utf-8-sig") as text:
+    with _text_lines(file) as text:
         for number, line in enumerate(text, start=1):
             if not line.strip():
                 continue

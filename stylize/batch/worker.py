@@ -115,12 +115,12 @@ class Painter:
 
     def _paint(self, task: Task, record: Record) -> None:
         """Paint a task, and complete its record."""
-        content, styles = self._read_inputs(task, record)
-        result = self._transfer(task.config, content, styles, record)
+        content, styles, masks = self._read_inputs(task, record)
+        result = self._transfer(task.config, content, styles, masks, record)
         record["networks"] = {network.name: dict(network.sha256) for network in result.networks}
         record["picture"] = self._write(result, task.job.output, replace=task.replace)
 
-    def _read_inputs(self, task: Task, record: Record) -> tuple[Picture, list[tuple[Picture, float]]]:
+    def _read_inputs(self, task: Task, record: Record) -> tuple[Picture, list[tuple[Picture, float]], list[Picture]]:
         job, kept = task.job, loaded()
         content_px, style_px = _useful_px(task.config)
         content, record["content"] = self._read(kept.contents, job.content, "content", content_px)
@@ -129,23 +129,33 @@ class Painter:
             picture, seen = self._read(kept.styles, path, "style", style_px)
             entry.update(seen)
             styles.append((picture, weight))
-        record["notes"] = [*content.notes, *(note for style, _ in styles for note in style.notes)]
-        return content, styles
+        masks = []
+        for path, entry in zip(job.masks, record.get("masks", ()), strict=True):
+            picture, seen = self._read(kept.styles, path, "mask", content_px)
+            entry.update(seen)
+            masks.append(picture)
+        record["notes"] = [note for each in (content, *(style for style, _ in styles), *masks) for note in each.notes]
+        return content, styles, masks
 
     def _transfer(
-        self, config: Config, content: Picture, styles: list[tuple[Picture, float]], record: Record
+        self,
+        config: Config,
+        content: Picture,
+        styles: list[tuple[Picture, float]],
+        masks: list[Picture],
+        record: Record,
     ) -> TransferResult:
         networks = loaded().networks
         if isinstance(config, FastConfig):
             from stylize.api import fast
 
-            return fast(content, styles, config=config, loaded=networks, offline=self.offline)
+            return fast(content, styles, mask=masks, config=config, loaded=networks, offline=self.offline)
         from stylize.api import refine
 
         if "init" in record:
             record["init"] = self._init_entry(config.init)
             config = dataclasses.replace(config, init=files.joined(self.cwd, config.init))
-        result = refine(content, styles, config=config, loaded=networks, offline=self.offline)
+        result = refine(content, styles, mask=masks, config=config, loaded=networks, offline=self.offline)
         if result.history:
             record["losses"] = _without_nan(dataclasses.asdict(result.history[-1].losses))
         return result
@@ -188,21 +198,22 @@ class Painter:
                 files.write(place, encode(result.image, suffix, result.alpha, provenance=result.provenance))
             else:
                 os.makedirs(os.path.dirname(place), exist_ok=True)
-                if not replace:
-                    _check_not_foreign(place)
-                result.save(place, overwrite=True)
+                result.save(place, overwrite=replace or _is_unrecorded(place))
             return {"sha256": files.sha256(place), "stamp": files.stamp(place)}
 
 
-def _check_not_foreign(place: str) -> None:
-    """Raise ImageError if a file is there that stylize did not write."""
+def _is_unrecorded(place: str) -> bool:
+    """Return whether stylize wrote the file that is there, as in a run that was killed before it recorded the picture.
+
+    Raises ImageError for any other file.
+    """
     from stylize.images.provenance import read_provenance
 
     if not os.path.lexists(place):
-        return
+        return False
     with contextlib.suppress(ImageError):
         if read_provenance(place) is not None:
-            return
+            return True
     raise ImageError(
         f"output {place}: is there already, and is not of this batch; move it away or choose another output"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -107,9 +108,14 @@ def config_of_cells(mode: str, options: Mapping[str, Any]) -> ConfigOf:
 def _value(name: str, text: str) -> Any:
     """Return the value of an option from a table's text; `;` separates several layers. Raises OptionError."""
     option = _OPTIONS[name]
+    if isinstance(option.type, click.types.IntParamType):
+        text = re.sub(r"\.0*$", "", text)  # spreadsheets and data frames write 64.0
     try:
         if option.multiple:
             return tuple(option.type(part.strip(), option, None) for part in text.split(";"))
         return option.type(text, option, None)
     except click.UsageError as error:
+        if re.fullmatch(r"[-+]?\d+,\d+", text):
+            flag = option.opts[0].lstrip("-")
+            raise OptionError(f"{flag}: expected a number with a point, such as 0.5, received {text!r}") from error
         raise OptionError(f"{option.opts[0].lstrip('-')}: {error.message}") from error

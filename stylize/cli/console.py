@@ -7,12 +7,12 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from stylize.cli.printing import print_line, printable
 from stylize.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -23,11 +23,7 @@ if TYPE_CHECKING:
     from stylize.batch.run import BatchProgress
     from stylize.optimize.iterate import Iterate
 
-__all__ = ["INTERRUPTED", "Run", "json_text", "megabytes", "table", "to_standard_output"]
-
-
-#: Exit code after Ctrl-C: 128 + SIGINT, as of shells.
-INTERRUPTED = 130
+__all__ = ["Run", "json_text", "megabytes", "table", "to_standard_output"]
 
 
 class Run:
@@ -55,6 +51,8 @@ class Run:
         self._verbose = verbose and not quiet
         self._bar: tuple[Progress, TaskID] | None = None
         self._percent_shown: tuple[str, int] | None = None
+        self.ended_by: int | None = None
+        """The number of the signal, such as Ctrl-C's, that asked the command to end early."""
 
     @property
     def api_arguments(self) -> dict[str, Any]:
@@ -66,14 +64,15 @@ class Run:
         """The arguments that `refine` and `compare` have in common."""
         return {**self.api_arguments, "backend": self.backend, "device": self.device}
 
-    def result(self, data: Any, lines: str | Table) -> None:
-        """Print the command's result: `data` with --json, else the lines or the table."""
+    def result(self, data: Any, lines: str | list[str] | Table) -> None:
+        """Print the command's result: `data` with --json, else the line, the lines or the table."""
         self.close()
+        if self.as_json:
+            lines = json_text(data).split("\n")
         with to_standard_output():
-            if self.as_json:
-                click.echo(json_text(data))
-            elif isinstance(lines, str):
-                click.echo(lines)
+            if isinstance(lines, (str, list)):
+                for line in [lines] if isinstance(lines, str) else lines:
+                    print_line(line)
             else:
                 _console().print(lines)
 
@@ -82,9 +81,12 @@ class Run:
         if self._quiet:
             return
         if self._bar is not None:
-            self._bar[0].console.print(message, markup=False, highlight=False, soft_wrap=True)
+            with contextlib.suppress(OSError):
+                self._bar[0].console.print(
+                    printable(message, sys.stderr), markup=False, highlight=False, soft_wrap=True
+                )
         else:
-            click.echo(self._line(message), err=True)
+            print_line(self._line(message), error=True)
 
     def say_at_once(self, message: str) -> None:
         """Say a line from a signal handler: without the buffers, which may be in use."""
@@ -102,7 +104,8 @@ class Run:
         """Show a table on stderr, unless --quiet."""
         if not self._quiet and self._progress != "json":
             self.close()
-            _console(stderr=True).print(table)
+            with contextlib.suppress(OSError):
+                _console(stderr=True).print(table)
 
     def on_iterate(self, iterate: Iterate) -> None:
         """Show one step of the optimisation."""
@@ -111,7 +114,7 @@ class Run:
             names = ("level", "levels", "step", "steps", "elapsed_s", "remaining_s")
             numbers = {name: getattr(iterate, name) for name in names}
             losses = dataclasses.asdict(iterate.losses)
-            click.echo(_event("iterate", **numbers, width=width, height=height, losses=losses), err=True)
+            print_line(_event("iterate", **numbers, width=width, height=height, losses=losses), error=True)
         elif self._progress == "bar":
             of_all = "" if iterate.steps is None else f"/{iterate.steps}"
             self._draw(
@@ -127,7 +130,7 @@ class Run:
         names = ("done", "failed", "skipped", "jobs", "elapsed_s", "remaining_s")
         if self._progress == "json":
             job = {name: batch.record[name] for name in ("output", "status", "error")}
-            click.echo(_event("job", **job, **{name: getattr(batch, name) for name in names}), err=True)
+            print_line(_event("job", **job, **{name: getattr(batch, name) for name in names}), error=True)
         elif self._progress == "bar":
             finished = batch.done + batch.failed + batch.skipped
             failed = f", {batch.failed} failed" if batch.failed else ""
@@ -142,14 +145,15 @@ class Run:
             percent = (name, 100 * done // total if total else done // 1_000_000)
             if percent != self._percent_shown:
                 self._percent_shown = percent
-                click.echo(_event("download", name=name, bytes=done, total_bytes=total), err=True)
+                print_line(_event("download", name=name, bytes=done, total_bytes=total), error=True)
         elif self._progress == "bar":
             self._draw(name, done, total, f"{megabytes(done)} of {megabytes(total)}")
 
     def close(self) -> None:
         """Remove the bar; the next output takes its place."""
         if self._bar is not None:
-            self._bar[0].stop()
+            with contextlib.suppress(OSError):  # the terminal is gone
+                self._bar[0].stop()
             self._bar = None
 
     def _line(self, message: str) -> str:
@@ -184,19 +188,23 @@ def to_standard_output() -> Iterator[None]:
 
 
 def json_text(data: Any) -> str:
-    """Return `data` as indented JSON; paths become strings, and numbers that are not finite null."""
-    return json.dumps(_as_json(data), indent=2, ensure_ascii=False)
+    """Return `data` as indented JSON in ASCII; paths become strings, and numbers that are not finite null."""
+    return _ascii_json(_as_json(data), indent=2)
 
 
-def table(*columns: str, right: Sequence[str] = ()) -> Table:
-    """Return an empty table for `Run.result` or `Run.show`; the columns in `right` are for numbers."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> Table:
+    """Return a table for `Run.result` or `Run.show`; the columns in `right` are for numbers."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
-    empty = Table(box=SIMPLE_HEAD, pad_edge=False)
+    filled = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        empty.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return empty
+        filled.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        # As Text, so that a file's name is no markup.
+        filled.add_row(*(Text(printable(cell, sys.stdout)) for cell in row))
+    return filled
 
 
 def megabytes(count: int | None) -> str:
@@ -211,7 +219,12 @@ def _clock(seconds: float) -> str:
 
 def _event(kind: str, **data: Any) -> str:
     """Return one line of JSON."""
-    return json.dumps({"event": kind, **_as_json(data)})
+    return _ascii_json({"event": kind, **_as_json(data)})
+
+
+def _ascii_json(data: Any, indent: int | None = None) -> str:
+    """Return JSON without any character that `print_line` escapes: `json` leaves one control character as it is."""
+    return json.dumps(data, indent=indent).replace("\x7f", "\\u007f")
 
 
 def _as_json(value: Any) -> Any:
@@ -230,4 +243,7 @@ def _as_json(value: Any) -> Any:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    # Rich takes COLUMNS=0 for a width of 0 and prints nothing. Everywhere else 0 stands for unknown.
+    columns = os.environ.get("COLUMNS", "")
+    width = shutil.get_terminal_size().columns if columns.isdecimal() and int(columns) == 0 else None
+    return Console(stderr=stderr, highlight=False, width=width)

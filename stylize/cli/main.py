@@ -1,7 +1,8 @@
 """The command line: the group of all commands, and exit codes.
 
 Exit codes: 0 for success; 1 with one line for an error that the user can mend (StylizeError); 2 for misuse, before any
-work; 130 after Ctrl-C. Any other exception keeps its traceback. Results go to stdout, everything else to stderr.
+work; 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Any other exception keeps its traceback. Results go to
+stdout, everything else to stderr.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 import click
 
 from stylize._version import __version__
+from stylize.cli.printing import open_missing_streams, print_line, printable
+from stylize.cli.signals import ENDING, Ended, end, handled
 from stylize.errors import OptionError, StylizeError
 
 __all__ = ["main"]
@@ -29,6 +32,9 @@ _COMMANDS = {
     "models": ("models", "List, get and check the networks."),
     "app": ("app", "Open the web page: drop a photo, choose a style, see the preview, refine it."),
 }
+
+# Exit code after Ctrl-C: 128 + SIGINT, as of shells.
+_INTERRUPTED = 130
 
 
 class _Program(click.Group):
@@ -49,18 +55,27 @@ class _Program(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
+        open_missing_streams()
         try:
-            return super().invoke(ctx)
+            with handled(ENDING, end):
+                return super().invoke(ctx)
+        except click.UsageError as error:
+            message = error.format_message()
+            shown = "\n".join(map(printable, message.split("\n")))
+            if shown == message:
+                raise
+            raise click.UsageError(shown, error.ctx) from error
         except OptionError as error:
-            raise click.UsageError(self._text(ctx, error)) from error
+            raise click.UsageError(printable(self._text(ctx, error))) from error
         except StylizeError as error:
-            click.echo(f"stylize: {self._text(ctx, error)}", err=True)
+            print_line(f"stylize: {self._text(ctx, error)}", error=True)
             ctx.exit(1)
         except KeyboardInterrupt:
-            from stylize.cli.console import INTERRUPTED
-
-            click.echo("stylize: interrupted", err=True)
-            ctx.exit(INTERRUPTED)
+            print_line("stylize: interrupted", error=True)
+            ctx.exit(_INTERRUPTED)
+        except Ended as ended:
+            print_line(f"stylize: ended by {ended.name}", error=True)
+            raise
 
     def _text(self, ctx: click.Context, error: StylizeError) -> str:
         from stylize.cli.flags import error_text

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
-from stylize.cli.types import FILE, KeepColorsOption, Layer, Strengths, StyleFile, network_choice
+from stylize.cli.types import FILE, SOURCE, File, KeepColorsOption, Layer, Strengths, StyleFile, network_choice
 from stylize.config import AppConfig, FastConfig, RefineConfig
 from stylize.presets import PRESETS, preset_config
 
@@ -22,6 +22,7 @@ __all__ = [
     "contents_option",
     "fast_options",
     "given",
+    "mask_sources_option",
     "masks_option",
     "memory_option",
     "output_option",
@@ -30,6 +31,7 @@ __all__ = [
     "refine_config_of",
     "refine_options",
     "resume_option",
+    "style_sources_option",
     "styles_option",
 ]
 
@@ -82,17 +84,27 @@ _app = functools.partial(_field_option, AppConfig())
 
 content_option = click.option("-c", "--content", required=True, type=FILE, help="The photograph to paint.")
 contents_option = click.option(
-    "-c", "--content", "contents", required=True, multiple=True, type=FILE,
-    help="The photograph to paint; repeatable; `-` is standard input.",
+    "-c", "--content", "contents", required=True, multiple=True, type=SOURCE,
+    help="The photograph to paint, a file or a URL; repeatable; `-` is standard input.",
 )  # fmt: skip
-styles_option = click.option(
-    "-s", "--style", "styles", required=True, multiple=True, type=StyleFile(),
-    help="The picture whose style to take; several are blended by their weights.",
-)  # fmt: skip
-masks_option = click.option(
-    "--mask", "masks", multiple=True, type=FILE,
-    help="A picture that is white where to paint and black where the photo stays; repeatable: one for each style.",
-)  # fmt: skip
+
+
+def _styles_option(kind: File) -> Callable[[Command], Command]:
+    return click.option(
+        "-s", "--style", "styles", required=True, multiple=True, type=StyleFile(kind),
+        help="The picture whose style to take; several are blended by their weights.",
+    )  # fmt: skip
+
+
+def _masks_option(kind: File) -> Callable[[Command], Command]:
+    return click.option(
+        "--mask", "masks", multiple=True, type=kind,
+        help="A picture that is white where to paint and black where the photo stays; repeatable: one for each style.",
+    )  # fmt: skip
+
+
+styles_option, style_sources_option = _styles_option(FILE), _styles_option(SOURCE)
+masks_option, mask_sources_option = _masks_option(FILE), _masks_option(SOURCE)
 output_option = click.option(
     "-o", "--output", type=FILE,
     help="The picture to write; its suffix chooses the format.  [default: beside the content, such as "

@@ -8,31 +8,73 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
 from stylize.config import canonical_layer
 from stylize.errors import OptionError
+from stylize.files import is_url, weighted
 from stylize.networks import registry
-from stylize.text import split_weight
 
-__all__ = ["FILE", "Colors", "KeepColorsOption", "Layer", "Strengths", "StyleFile", "Styles", "network_choice"]
+__all__ = [
+    "FILE",
+    "SOURCE",
+    "Colors",
+    "File",
+    "KeepColorsOption",
+    "Layer",
+    "Source",
+    "SourceStyles",
+    "Strengths",
+    "StyleFile",
+    "Styles",
+    "Url",
+    "network_choice",
+]
 
 Styles = Sequence[tuple[Path, float]]
+
+
+class Url(str):
+    """The URL of a picture. A `Path` would drop one of its slashes."""
+
+    __slots__ = ()
+
+
+#: What names a picture to read.
+Source: TypeAlias = "Path | Url"
+
+SourceStyles = Sequence[tuple[Source, float]]
 
 
 class File(click.Path):
     """A file's name. An empty name, as of a shell variable that is not set, is refused."""
 
+    def __init__(self, *, urls: bool = False) -> None:
+        """Create the type.
+
+        Args:
+            urls: whether URLs are taken, too.
+        """
+        super().__init__(path_type=Path, readable=False)
+        self._urls = urls
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path."""
+        """Return the path, or a `Url`."""
         if value == "":
             self.fail("expected a file's name, received nothing", param, ctx)
+        if isinstance(value, str) and is_url(value):
+            if self._urls:
+                return Url(value)
+            self.fail(f"expected a file, received {value}; only the inputs of fast and batch may be URLs", param, ctx)
         return super().convert(value, param, ctx)
 
 
-FILE = File(path_type=Path, readable=False)
+FILE = File()
+
+#: A picture that is read from a file or a URL.
+SOURCE = File(urls=True)
 
 
 class StyleFile(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.
@@ -40,16 +82,17 @@ class StyleFile(click.ParamType):  # type: ignore[type-arg]  # Generic from clic
 
     name = "FILE[:WEIGHT]"
 
+    def __init__(self, file: File = FILE) -> None:
+        self._file = file
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return (path, weight)."""
         if isinstance(value, tuple):
             return value
-        path, weight = split_weight(value)
-        if weight is None or Path(value).exists():
-            return Path(value), 1.0
-        if not (math.isfinite(weight) and weight > 0):
+        path, weight = weighted(value)
+        if weight is not None and not (math.isfinite(weight) and weight > 0):
             self.fail(f"{path}: expected a weight over 0, received {value.rpartition(':')[2]}", param, ctx)
-        return Path(path), weight
+        return self._file.convert(path, param, ctx), 1.0 if weight is None else weight
 
 
 class Colors(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.

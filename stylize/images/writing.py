@@ -129,7 +129,7 @@ def write_image(
     check_output(path, overwrite=overwrite)
     data = encode(pixels, os.path.splitext(os.fspath(path))[1], alpha, provenance=provenance)
     # open() respects the umask; mkstemp() would make the picture private.
-    with whole_file(path, "output") as temporary, open(temporary, "xb") as file:
+    with whole_file(path, "output", overwrite=overwrite) as temporary, open(temporary, "xb") as file:
         file.write(data)
 
 

@@ -65,7 +65,7 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
     }
     arrays: dict[str, Any] = {_STATE + name: array for name, array in checkpoint.state.items()}
     # We open the file ourselves, because NumPy appends a suffix to a name.
-    with whole_file(path, "checkpoint") as partial, open(partial, "wb") as file:
+    with whole_file(path, "checkpoint", overwrite=True) as partial, open(partial, "wb") as file:
         np.savez(file, meta=np.array(json.dumps(scalars)), pixels=checkpoint.pixels, **arrays)
 
 

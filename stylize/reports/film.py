@@ -140,7 +140,7 @@ class Film:
         """
         check_film(path, overwrite=overwrite)
         data = self.encode(Path(path).suffix, alpha=alpha, max_bytes=max_bytes)
-        with whole_file(path, "film") as temporary:
+        with whole_file(path, "film", overwrite=overwrite) as temporary:
             Path(temporary).write_bytes(data)
 
     def encode(self, suffix: str, *, alpha: NDArray[np.float32] | None = None, max_bytes: int | None = None) -> bytes:

@@ -58,7 +58,7 @@ def write_plot(
     has_preview = any(curve.preview is not None for curve in drawn[0].curves)
     dashed = "; dashed: of the preview, at the last size" if has_preview else ""
     all_axes[-1].set_xlabel(f"seconds\nlosses of the best picture so far, size by size{dashed}")
-    with whole_file(path, "plot") as temporary:
+    with whole_file(path, "plot", overwrite=overwrite) as temporary:
         figure.savefig(temporary, format=Path(path).suffix.lower().removeprefix("."))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,18 @@ import pytest
 
 from batches import InlineEngine, picture
 from stylize.batch import local_engine, worker
+from stylize.images import formats
+
+
+@pytest.fixture
+def no_heif(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An installation without the extra that reads HEIC."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pillow_heif" else real(name))
+    formats.picture_suffixes.cache_clear()
+    yield
+    formats.picture_suffixes.cache_clear()
 
 
 @pytest.fixture

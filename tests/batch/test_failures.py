@@ -71,6 +71,59 @@ def test_a_foreign_file_is_not_written_over(folders):
     assert Path("out/a-s-fast.png").read_bytes() == before
 
 
+def test_what_is_left_out_and_what_cannot_be_listed_is_told(folders, no_heif, monkeypatch):
+    Path("photos/notes.txt").touch()
+    Path("photos/phone.heic").touch()
+    Path("photos/.hidden.png").touch()
+    picture("photos/camera.jfif.jpg", 7)
+    Path("photos/camera.jfif.jpg").rename("photos/camera.jfif")
+    result = run()
+    assert counts(result) == (8, 8, 0, 0)
+    assert (
+        'files left out: 1 hidden (photos/.hidden.png), 1 needs pip install "stylize[heif]" (photos/phone.heic)'
+        in result.stderr
+    )
+    real = os.scandir
+
+    def scandir(folder):
+        if str(folder).endswith("cats"):
+            raise FileNotFoundError(2, "No such file or directory")  # removed on the way
+        return real(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)
+        result = run("--json", exit_code=1)
+    assert counts(result) == (6, 0, 6, 0)
+    assert "1 folder could not be listed: photos/cats (No such file or directory)\n" in result.stderr
+    data = json.loads(result.stdout)
+    assert {"reason": "not a picture", "count": 1, "first": "photos/notes.txt"} in data["left_out"]
+    assert sum(each["count"] for each in data["left_out"]) == 3
+    assert data["not_listed"] == [{"folder": "photos/cats", "error": "No such file or directory"}]
+
+
+def test_a_name_that_is_no_text_is_a_name(folders):
+    name = os.fsdecode(b"photos/caf\xe9.png")
+    try:
+        os.rename("photos/b.png", name)
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 alone")
+    os.rename("styles/t.png", os.fsdecode(b"styles/\xff.png"))
+    assert counts(run("--pairs", "random:1")) == (3, 3, 0, 0)
+    assert counts(run()) == (6, 3, 3, 0)
+    assert counts(run()) == (6, 0, 6, 0)
+    record = records()[os.fsdecode(b"caf\xe9-\xff-fast.png")]
+    assert record["content"]["path"] == name
+    assert Path("out", record["output"]).exists()
+    rows = [{"content": name, "style": "styles/s.png", "label": name}]
+    Path("jobs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert counts(run(inputs=("--manifest", "jobs.jsonl"), output="table")) == (1, 1, 0, 0)
+    assert next(iter(records("table").values()))["labels"] == {"label": name}
+    Path(name).write_bytes(b"no picture")
+    result = run("--json", exit_code=1)
+    assert json.loads(result.stdout)["failures"][0]["first"].startswith(f"content {name}: expected a picture")
+    assert "failed, 2 of this kind: content photos/caf\\xe9.png: expected a picture" in result.stderr
+
+
 def full(*arguments: Any, **options: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -78,6 +131,7 @@ def full(*arguments: Any, **options: Any) -> None:
 def test_a_full_disk_ends_the_run_in_one_line(folders, monkeypatch):
     run(inputs=("-c", "photos/a.png", "-s", "styles"))
     with monkeypatch.context() as patch:
+        patch.setattr(os, "link", full)
         patch.setattr(os, "replace", full)
         result = run(exit_code=1)
     assert result.stderr.count("\n") == 1

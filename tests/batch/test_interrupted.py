@@ -57,18 +57,23 @@ def test_killed_again_and_again_and_continued(tmp_path, tiny_networks):
 
 
 @pytest.mark.slow
-def test_ctrl_c(tmp_path, tiny_networks):
+@pytest.mark.parametrize(
+    ("name", "exit_code", "told"),
+    [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "ended by SIGTERM"), ("SIGHUP", 129, "ended by SIGHUP")],
+)
+def test_a_signal_ends_a_batch(name, exit_code, told, tmp_path, tiny_networks):
     for number in (0, 1, 3, 4):
         picture(tmp_path / f"photos/{number}.png", number)
     os.mkfifo(tmp_path / "photos/2.png")
     picture(tmp_path / "s.png", 1000)
     running = program("-c", tmp_path / "photos", "-s", tmp_path / "s.png", "--size", 256, "-o", tmp_path / "out")
     wait_for_lines(tmp_path / "out" / MANIFEST, 1, running)
-    os.killpg(running.pid, signal.SIGINT)  # a terminal sends Ctrl-C to all processes of the group, the workers too
+    # A terminal and a cluster send their signals to all processes of the group, the workers too.
+    os.killpg(running.pid, getattr(signal, name))
     stdout, stderr = running.communicate(timeout=PATIENCE_S)
-    assert running.returncode == 130
+    assert running.returncode == exit_code
     assert stdout == ""
-    assert stderr == "the same command goes on from here\nstylize: interrupted\n"
+    assert stderr == f"the same command goes on from here\nstylize: {told}\n"
     done = records(tmp_path / "out")
     assert 0 < len(done) < 5
     assert all(record["status"] == "done" for record in done.values())

@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 import filelock
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from batches import InlineEngine, counts, picture, pictures, records, run
 from samples import REPOSITORY
@@ -23,6 +25,7 @@ from stylize.config import FastConfig
 from stylize.errors import StylizeError
 from stylize.images.provenance import read_provenance
 from stylize.images.reading import read_image
+from stylize.images.resizing import resized
 
 
 def test_every_photograph_in_every_style(folders):
@@ -53,6 +56,49 @@ def test_a_picture_of_a_batch_is_that_of_fast(folders):
     )
     assert alone.exit_code == 0
     assert Path("alone.png").read_bytes() == Path("out/a-s-fast.png").read_bytes()
+
+
+@pytest.mark.parametrize("mode", ["fast", "refine"])
+def test_a_table_names_masks(mode, folders):
+    sides = Image.new("L", (32, 24)), Image.new("L", (32, 24), 255)
+    sides[0].paste(255, (0, 0, 16, 24))
+    for name, mask in zip(("left", "all"), sides, strict=True):
+        mask.save(f"{name}.png")
+    rows = ["content;style;mask", "photos/a.png;styles/s.png;left.png", "photos/b.png;styles/s.png;"]
+    Path("jobs.csv").write_text("\n".join(rows))
+    options = ("--mode", mode) + (("--steps", 2, "--features", "vgg19-slim") if mode == "refine" else ())
+    inputs = ("--manifest", "jobs.csv")
+    assert counts(run(*options, inputs=inputs)) == (2, 2, 0, 0)
+    painted, photo = (read_image(path).pixels for path in (f"out/photos/a-s-{mode}.png", "photos/a.png"))
+    photo = resized(photo, *painted.shape[:2])
+    np.testing.assert_allclose(painted[:, 16:], photo[:, 16:], atol=2 / 255)  # black: the photo stays
+    assert np.abs(painted[:, :8] - photo[:, :8]).mean() > 0.02
+    one, two = records().values()
+    assert one["masks"] == [{"path": "left.png", "sha256": files.sha256("left.png"), "stamp": files.stamp("left.png")}]
+    assert "masks" not in two
+    assert counts(run(*options, inputs=inputs)) == (2, 0, 2, 0)
+    shutil.copy("all.png", "left.png")  # painted again, as the mask has changed
+    assert counts(run(*options, inputs=inputs)) == (2, 1, 1, 0)
+    Path("jobs.csv").write_text("content;style;mask\nphotos/a.png;styles/s.png;gone.png")
+    assert "mask gone.png: no such file" in run(*options, inputs=inputs, exit_code=1).stderr
+    Path("jobs.csv").write_text("content;style;mask\nphotos/a.png;styles/s.png;out/a.png")
+    assert "expected no picture in the output folder" in run(*options, inputs=inputs, exit_code=1).stderr
+
+
+def test_a_label_of_an_options_name_is_told_of(folders):
+    Path("jobs.csv").write_text("content,style,format,animate\nphotos/a.png,styles/s.png,jpg,x")
+    result = run(inputs=("--manifest", "jobs.csv"))
+    assert "column 'format' is taken as a label, not as the option --format" in result.stderr
+    assert "column 'animate' is taken as a label" in result.stderr
+
+
+def test_an_output_that_holds_the_photographs_is_told_as_such(folders):
+    told = "photos: expected no picture in the output folder .; choose another"
+    assert f"style {told}" in run(output=".", inputs=("-c", "photos", "-s", "photos"), exit_code=2).stderr
+    Path("here").mkdir()
+    shutil.move("photos", "here/photos")
+    os.chdir("here")
+    assert f"content {told}" in run(output=".", inputs=("-c", "photos", "-s", "../styles"), exit_code=2).stderr
 
 
 def test_refine_with_its_losses(folders):

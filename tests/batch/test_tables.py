@@ -101,11 +101,11 @@ def test_bad_json_is_told_with_its_line(tmp_path, text):
 def test_a_file_that_is_no_table(tmp_path):
     (tmp_path / "jobs.parquet").write_bytes(b"no")
     (tmp_path / "jobs.csv").write_bytes(b"content\n\xff\n")
-    with pytest.raises(OptionError, match="suffix of csv, jsonl, parquet"):
+    with pytest.raises(OptionError, match="suffix of csv, tsv, jsonl, parquet"):
         fully_read("jobs.xlsx")
     with pytest.raises(StylizeError, match="could not be read: No such file"):
         fully_read("missing.csv")
-    with pytest.raises(StylizeError, match="expected UTF-8"):
+    with pytest.raises(StylizeError, match=r"expected UTF-8 or UTF-16, .* save it as CSV UTF-8"):
         fully_read(str(tmp_path / "jobs.csv"))
     pytest.importorskip("pyarrow")
     with pytest.raises(StylizeError, match="expected a Parquet file"):
@@ -135,3 +135,79 @@ def test_several_layers_and_weights_are_one_cell(tmp_path):
     path.write_text('{"content": "a.png", "size": ["1", 2.0, null]}')
     (subject,) = subjects_of_manifest(str(path), OPTIONS)
     assert subject.cells == (("size", "1;2;"),)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("announced", [True, False])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_table_of_a_spreadsheet(encoding, separator, announced, end, tmp_path):
+    rows = [["size", "content", "class", ""], ["64.0", "ä.png", "a, b; c", ""], ["", "", "", ""], ["", "", "", "", ""]]
+    rows += [["", "b.png", "", ""], [" "]]
+    lines = [separator.join(f'"{cell}"' if "," in cell else cell for cell in row) for row in rows]
+    text = end.join([f"sep={separator}"] * announced + lines) + end
+    path = tmp_path / ("jobs.tsv" if separator == "\t" else "jobs.csv")
+    path.write_bytes(text.encode(encoding))
+    one, two = subjects_of_manifest(str(path), OPTIONS)
+    assert one.content == str(tmp_path / "ä.png")
+    assert one.cells == (("size", "64.0"),)
+    assert one.labels == {"class": "a, b; c"}
+    assert two.content == str(tmp_path / "b.png")
+    assert two.where == f"{path} line {5 + announced}"
+
+
+def test_json_lines_of_powershell(tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    path.write_bytes('{"content": "ä.png"}\r\n'.encode("utf-16"))
+    assert [subject.content for subject in subjects_of_manifest(str(path), OPTIONS)] == [str(tmp_path / "ä.png")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sep=, ;\ncontent\n", "line 1: expected sep= and one character"),
+        ("content,size,Size\na.png,1,2\n", "line 2: expected one column size, received several"),
+        ("content,tv-weight,total_variation_weight\na.png,1,2\n", "one column total_variation_weight"),
+        ("content,mask\na.png,m.png;n.png\n", "line 2: mask: expected 1; received 2"),
+    ],
+)
+def test_what_a_table_can_not_mean_is_told(tmp_path, text, words):
+    path = tmp_path / "jobs.csv"
+    path.write_text(text)
+    with pytest.raises(StylizeError, match=words):
+        fully_read(str(path))
+
+
+def test_names_with_colons_and_semicolons_are_found_by_a_table(tmp_path):
+    for name in ("shot 12:30", "a;b.png"):
+        (tmp_path / name).touch()
+    path = tmp_path / "jobs.csv"
+    path.write_text("content|style|mask\na.png|shot 12:30|a;b.png\na.png|shot 12:30:2;a;b|\n".replace("|", ","))
+    one, two = subjects_of_manifest(str(path), OPTIONS)
+    assert one.styles == ((str(tmp_path / "shot 12:30"), 1.0),)
+    assert one.masks == (str(tmp_path / "a;b.png"),)
+    assert two.styles is not None
+    assert [weight for _, weight in two.styles] == [2.0, 1.0, 1.0]
+    assert two.styles[0][0] == str(tmp_path / "shot 12:30")
+    assert two.masks == ()
+
+
+def test_an_option_of_the_whole_run_is_no_silent_label(tmp_path):
+    path = tmp_path / "jobs.csv"
+    path.write_text("content,Output\na.png,x\n")
+    said = []
+    (subject,) = subjects_of_manifest(str(path), OPTIONS, other_options={"output"}, on_message=said.append)
+    assert said == [f"{path}: column 'Output' is taken as a label, not as the option --output"]
+    assert subject.labels == {"Output": "x"}
+
+
+@pytest.mark.parametrize("scheme", ["file", "memory"])
+def test_a_table_at_a_url(tmp_path, scheme):
+    fsspec = pytest.importorskip("fsspec")
+    url = f"{scheme}://{tmp_path}/jobs.csv"
+    with fsspec.open(url, "wb") as file:
+        file.write("content;mask\nä.png;m.png\n".encode("utf-16"))
+    (subject,) = subjects_of_manifest(url, OPTIONS)
+    assert subject.content.endswith("/ä.png")
+    assert subject.masks[0].endswith("/m.png")
+    assert subject.masks[0].startswith(f"{scheme}://")

@@ -18,6 +18,11 @@ def test_a_row_replaces_the_options_of_the_run():
     assert config_of_cells("refine", {"strength": 0.25})(()) == RefineConfig(strength=0.25)
 
 
+def test_a_spreadsheet_may_write_whole_numbers_with_a_point():
+    cells = (("mode", "refine"), ("size", "64.0"), ("steps", "7."), ("seed", "3"), ("strength", "1.0"))
+    assert config_of_cells("fast", {})(cells) == RefineConfig(size=64, strength=1.0, seed=3).replace(steps=7)
+
+
 def test_a_table_may_name_the_mode_the_preset_and_layers(tmp_path):
     path = tmp_path / "jobs.jsonl"
     path.write_text(
@@ -46,6 +51,8 @@ def test_refine_takes_all_that_fast_does():
         ((("mode", "slow"),), "mode: expected fast or refine"),
         ((("network", "nope"),), "network: 'nope' is not one of"),
         ((("mode", "refine"), ("style_layers", "relu9_9")), "style-layer: .*relu9_9"),
+        ((("size", "64.5"),), "size: .*'64.5'"),
+        ((("strength", "0,5"),), r"strength: expected a number with a point, such as 0.5, received '0,5'"),
         ((("mode", "refine"), ("recolor", "perhaps")), "recolor: 'perhaps' is not a valid boolean"),
     ],
 )

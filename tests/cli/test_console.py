@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import sys
 
 from api_stand_in import LOSSES, STYLIZER, run
 
@@ -17,6 +18,13 @@ def test_json_is_all_that_is_on_stdout(inputs, fake):
     assert os.path.exists(data["output"])
     assert data["networks"] == [dataclasses.asdict(STYLIZER)]
     assert result.stderr == "using mini\n"
+
+
+def test_json_holds_every_name(inputs, fake, tmp_path):
+    output = tmp_path / "ż\x1b\n\x7f\u2028\udcff.png" if sys.platform == "linux" else tmp_path / "ż.png"
+    result = run("fast", *inputs, "--json", "-o", output, "--progress", "json")
+    assert json.loads(result.stdout)["output"] == str(output)
+    assert result.stdout.isascii()
 
 
 def test_quiet_and_verbose(inputs, fake):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,3 +123,140 @@ def test_ctrl_c_resume_and_rerun_for_real(tiny, inputs, tmp_path):
     # The interruption costs the optimiser nothing, so that the uninterrupted run ends at the same picture.
     assert np.abs(difference).max() <= 2 / 255
     assert not [path.name for path in tmp_path.iterdir() if "part" in path.name.split(".")[-1]]
+
+
+def wait_for(stream: Any, text: str) -> str:
+    """Read lines until one holds the text; return them."""
+    lines = ""
+    while text not in lines:
+        line = stream.readline()
+        assert line, lines
+        lines += line
+    return lines
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGHUP")
+@pytest.mark.parametrize(
+    ("command", "name", "exit_code", "files"),
+    [
+        ("refine", "SIGTERM", 143, ["out", "out.checkpoint.npz"]),
+        ("compare", "SIGHUP", 129, ["fast.png", "metrics.json", "refined.png", "report.html", "sheet.png"]),
+    ],
+)
+def test_a_notice_to_end_keeps_the_best_so_far_for_real(command, name, exit_code, files, tiny, inputs, tmp_path):
+    program, environment = tiny
+    output = tmp_path / "results" / ("out.png" if command == "refine" else "folder")
+    output.parent.mkdir()
+    options = ["--network", "mini", "--features", "vgg19-slim", "--size", "48", "--steps", "100000"]
+    arguments = [sys.executable, *program, command, *inputs, "-o", output, *options, "--progress", "json"]
+    # `mini` is embedded, too.
+    for part in ("mini_style.tflite", "mini_transfer.tflite"):
+        shutil.copy(REPOSITORY / "models" / part, program[-1])
+    with subprocess.Popen(
+        list(map(str, arguments)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        cwd=REPOSITORY,
+    ) as process:  # fmt: skip
+        told = wait_for(process.stderr, '"iterate"')
+        for _ in range(2):
+            process.send_signal(getattr(signal, name))
+        told += process.stderr.read()
+        assert process.wait() == exit_code, told
+    assert "is the best so far" in told
+    folder = output if command == "compare" else output.parent
+    assert sorted(path.name.replace("out.png", "out") for path in folder.iterdir()) == files
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="no such terminals")
+def test_a_closed_terminal_keeps_the_best_picture(tiny, inputs, tmp_path):
+    import fcntl
+    import termios
+
+    program, environment = tiny
+    output = tmp_path / "out.png"
+    options = ["--init", "content", "--features", "vgg19-slim", "--size", "48", "--steps", "100000"]
+    arguments = [sys.executable, *program, "refine", *inputs, "-o", output, *options]
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        list(map(str, arguments)), stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=REPOSITORY,
+        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # its own terminal
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    while b"  loss " not in shown:  # in the bar, after the first step
+        shown += os.read(ours, 1 << 16)
+    os.close(ours)
+    assert process.wait(timeout=300) == 129
+    assert read_image(output).pixels.shape == (32, 48, 3)
+    assert output.with_name("out.png.checkpoint.npz").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell's redirections")
+@pytest.mark.parametrize(
+    ("closed", "arguments", "message"),
+    [
+        ("<&-", "-c - -o out.png", "-: expected a picture on standard input, which is closed"),
+        (">&-", "-c photo.png -o -", "-o -: expected a pipe or a file as standard output, which is closed"),
+        (">&-", "-c photo.png -o out.png", ""),
+        ("<&- >&-", "-c photo.png -o out.png", ""),
+        ("<&- >&- 2>&-", "-c photo.png -o out.png", ""),
+    ],
+)
+def test_closed_streams(closed, arguments, message, inputs, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "STYLIZE_OFFLINE": "1"}
+    command = (
+        f"{shlex.quote(sys.executable)} -m stylize fast --network mini --size 16 -s photo.png {arguments} {closed}"
+    )
+    result = subprocess.run(command, shell=True, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    assert result.stderr == (f"stylize: {message}\n" if message else "")
+    assert result.returncode == (1 if message else 0)
+    if not message:
+        assert read_image(tmp_path / "out.png").pixels.shape == (11, 16, 3)
+
+
+@pytest.mark.slow
+def test_of_several_that_write_one_file_one_ends_well(inputs, tmp_path):
+    environment = {**os.environ, "STYLIZE_OFFLINE": "1"}
+    folder = tmp_path / "results"
+    folder.mkdir()
+    command = [sys.executable, "-m", "stylize", "fast", *inputs, "--network", "mini", "--size", "48"]
+    command += ["-o", folder / "out.png"]
+    running = [
+        subprocess.Popen(
+            list(map(str, command)), cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    told = [process.communicate(timeout=300)[1] for process in running]
+    assert sorted(process.returncode for process in running) == [0, 1, 1, 1]
+    assert sum("is there already" in each for each in told) == 3
+    assert all(each.count("\n") <= 1 for each in told)
+    assert os.listdir(folder) == ["out.png"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_every_name_is_printed_in_every_encoding(encoding, inputs, tmp_path):
+    names = ["żółć \x1b[31m.png"] + ([os.fsdecode(b"caf\xe9.png")] if sys.platform == "linux" else [])
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "STYLIZE_OFFLINE": "1"}
+    for name in names:
+        shutil.copy(inputs[1], tmp_path / name)
+        command = [sys.executable, "-m", "stylize", "fast", "-c", str(tmp_path / name), *inputs[2:]]
+        command = [*map(str, command), "--network", "mini", "--size", "16", "--overwrite"]
+        plain = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True)
+        assert (plain.returncode, plain.stderr) == (0, b"")
+        assert b"\x1b" not in plain.stdout
+        assert plain.stdout.endswith(b"-painting-fast.png\n")
+        exact = subprocess.run([*command, "--json"], cwd=REPOSITORY, env=environment, capture_output=True)
+        assert json.loads(exact.stdout)["output"].endswith(f"{name[:-4]}-painting-fast.png")
+        gone = [each.replace(name, f"gone{name}") for each in command]
+        result = subprocess.run(gone, cwd=REPOSITORY, env=environment, capture_output=True)
+        assert result.returncode == 1
+        assert (result.stderr.count(b"\n"), result.stderr.count(b"\x1b")) == (1, 0)
+
+
+@pytest.mark.parametrize("columns", ["0", "00", "nonsense"])
+def test_a_width_of_no_columns_is_an_unknown_width(columns, tmp_path):
+    environment = {**os.environ, "COLUMNS": columns, "STYLIZE_HOME": str(tmp_path)}
+    assert "vgg19-slim" in python("-m", "stylize", "models", "list", env=environment).stdout

@@ -9,12 +9,14 @@ import click
 
 from stylize.cli.columns import COLUMNS, batch_config, batch_options, config_of_cells
 from stylize.cli.console import Run
+from stylize.cli.expanding import Expanding
 from stylize.cli.options import given
 from stylize.cli.run import with_run
 from stylize.errors import OptionError
 
 if TYPE_CHECKING:
     from stylize.batch.engines import Engine
+    from stylize.batch.finding import LeftOut
     from stylize.batch.jobs import Subject
     from stylize.batch.run import BatchOutcome
 
@@ -23,7 +25,7 @@ __all__ = ["batch"]
 _PLACE = "FILE|FOLDER|GLOB|URL"
 
 
-@click.command()
+@click.command(cls=Expanding)
 @click.option(
     "-c", "--content", "contents", multiple=True, metavar=_PLACE,
     help="Photographs to paint; repeatable. A folder includes the folders in it, and the output keeps them. Quote a "
@@ -37,8 +39,8 @@ _PLACE = "FILE|FOLDER|GLOB|URL"
 )
 @click.option(
     "--manifest", metavar="FILE|URL",
-    help="Take the photographs from a table (.csv, .jsonl, .parquet) with a column content. Columns style, mode and "
-    "every option below are optional; other columns are labels, and go to the output's manifest.",
+    help="Take the photographs from a table (.csv, .jsonl, .parquet) with a column content. Columns style, mask, mode "
+    "and every option below are optional; other columns are labels, and go to the output's manifest.",
 )  # fmt: skip
 @click.option(
     "--pairs", default="all", show_default=True, metavar="all|zip|random:N",
@@ -85,26 +87,28 @@ def batch(
     _check_usage(mode, options, contents=contents, styles=styles, manifest=manifest, engine=engine, address=address)
 
     from stylize.batch import jobs
+    from stylize.batch.finding import LeftOut
     from stylize.batch.run import run_batch
 
     pairing = jobs.Pairing.parse(pairs, options["seed"] or 0)
     naming = jobs.Naming(template, _checked_suffix(suffix))
     config_of = config_of_cells(mode, given(options))
-    found = jobs.styles_of_places(styles, leave_out=output)
+    left_out = LeftOut()
+    found = jobs.styles_of_places(styles, left_out, output=output)
     if found:
         pairing.check(found)
-    subjects = _subjects(run, contents, manifest, output)
+    subjects = _subjects(run, contents, manifest, left_out, output)
     try:
         outcome = run_batch(
             jobs.jobs(subjects, found, pairing, naming, config_of, output=output),
             output, config_of, _engine_maker(run, engine, address, workers), resume=resume, offline=run.offline,
             on_progress=run.on_job, on_message=run.say, on_download=run.on_download,
         )  # fmt: skip
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # SystemExit: of SIGTERM or SIGHUP
         run.close()
         run.say("the same command goes on from here")
         raise
-    _report(run, outcome, output)
+    _report(run, outcome, left_out, output)
 
 
 def _check_usage(
@@ -131,15 +135,21 @@ def _checked_suffix(suffix: str) -> str:
     return suffix
 
 
-def _subjects(run: Run, contents: tuple[str, ...], manifest: str | None, output: str) -> Iterator[Subject]:
+def _subjects(
+    run: Run, contents: tuple[str, ...], manifest: str | None, left_out: LeftOut, output: str
+) -> Iterator[Subject]:
     """Return the photographs to paint."""
     if manifest is None:
         from stylize.batch.jobs import subjects_of_places
 
-        return subjects_of_places(contents, leave_out=output)
+        return subjects_of_places(contents, left_out, output=output)
     from stylize.batch.tables import subjects_of_manifest
+    from stylize.cli.commands.fast import fast
+    from stylize.cli.commands.refine import refine
 
-    return subjects_of_manifest(manifest, COLUMNS, on_message=run.say)
+    options = [option for command in (batch, fast, refine) for option in command.params]
+    flags = {flag[2:] for option in options for flag in option.opts if flag.startswith("--")}
+    return subjects_of_manifest(manifest, COLUMNS, other_options=flags, on_message=run.say)
 
 
 def _engine_maker(run: Run, name: str, address: str | None, workers: int | None) -> Callable[[int], Engine]:
@@ -162,8 +172,8 @@ def _engine_maker(run: Run, name: str, address: str | None, workers: int | None)
     return engine_for
 
 
-def _report(run: Run, outcome: BatchOutcome, output: str) -> None:
-    """Print failures and counts, and the manifest's place as the result."""
+def _report(run: Run, outcome: BatchOutcome, left_out: LeftOut, output: str) -> None:
+    """Print failures, what was left out, counts, and the manifest's place as the result."""
     from stylize import files
     from stylize.batch.manifest import MANIFEST
 
@@ -171,6 +181,8 @@ def _report(run: Run, outcome: BatchOutcome, output: str) -> None:
     run.close()
     for count, first in reasons:
         run.say(f"failed, {count} of this kind: {first}" if count > 1 else f"failed: {first}")
+    for line in left_out.lines():
+        run.say(line)
     painted = outcome.done + outcome.failed
     pace = f" ({painted / outcome.seconds:.3g} a second)" if painted else ""
     run.say(
@@ -187,8 +199,12 @@ def _report(run: Run, outcome: BatchOutcome, output: str) -> None:
         "skipped": outcome.skipped,
         "failed": outcome.failed,
         "failures": [{"count": count, "first": first} for count, first in reasons],
+        "left_out": [
+            {"reason": reason, "count": count, "first": first} for reason, (count, first) in left_out.files.items()
+        ],
+        "not_listed": [{"folder": folder, "error": error} for folder, error in left_out.folders.items()],
         "seconds": outcome.seconds,
     }
     run.result(data, manifest)
-    if outcome.failed:
+    if outcome.failed or left_out.folders:
         click.get_current_context().exit(1)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from stylize import files
 from stylize.cli.types import Styles
 from stylize.config import INITS, check_mask_count
 from stylize.errors import OptionError, StylizeError
@@ -30,7 +31,7 @@ def check_files(named: Sequence[tuple[str, Path]]) -> list[Path]:
     for name, path in named:
         if str(path) == "-":
             raise _no_pipe(name)
-        if not path.exists():
+        if not os.path.exists(path):  # `Path.exists` raises an error for a name that is too long
             raise StylizeError(f"{name} {path}: no such file")
     return [path for _, path in named]
 
@@ -62,18 +63,20 @@ def check_name(output: Path) -> None:
 
 def check_folder(folder: Path, names: Sequence[str], inputs: Sequence[Path], *, overwrite: bool) -> None:
     """Check as `check_output`, for files in a folder that may not exist yet."""
-    if folder.exists() and not folder.is_dir():
+    files.check_name(folder.name, f"output {folder}")
+    if os.path.exists(folder) and not folder.is_dir():
         raise StylizeError(f"output {folder}: expected a folder, received a file")
     for name in names:
         check_free(folder / name, inputs, overwrite=overwrite)
-    parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    parent = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
     if not os.access(parent, os.W_OK | os.X_OK):
         raise StylizeError(f"output {folder}: no permission to write in {parent}")
 
 
 def check_free(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
     """Raise OptionError for an output that is an input, StylizeError for one that exists and must not be replaced."""
-    if not output.exists():
+    files.check_name(output.name, f"output {output}")
+    if not os.path.exists(output):
         return
     if any(output.samefile(path) for path in inputs):
         raise OptionError(f"output {output}: expected another file than the input")
@@ -82,6 +85,6 @@ def check_free(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None
 
 
 def default_output(content: Path, styles: Styles, ending: str) -> Path:
-    """Return the default output: `photo-painting-fast.png` beside the content."""
-    names = "+".join(path.stem for path, _ in styles)
-    return content.parent / f"{content.stem}-{names}-{ending}"
+    """Return the default output: `photo-painting-fast.png` beside the content; a name that is too long is shortened."""
+    names = [content.stem, "+".join(path.stem for path, _ in styles)]
+    return content.parent / files.shortened("-".join(filter(None, names)), f"-{ending}")

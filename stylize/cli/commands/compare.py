@@ -10,7 +10,9 @@ import click
 
 from stylize.cli.commands.checks import check_folder, check_inputs, default_output
 from stylize.cli.commands.comparison import compare_and_write, comparison_files
+from stylize.cli.commands.results import exit_early
 from stylize.cli.console import Run
+from stylize.cli.expanding import Expanding
 from stylize.cli.flags import flag_of
 from stylize.cli.options import (
     content_option,
@@ -29,7 +31,7 @@ from stylize.errors import OptionError
 __all__ = ["compare"]
 
 
-@click.command()
+@click.command(cls=Expanding)
 @content_option
 @styles_option
 @masks_option
@@ -68,7 +70,9 @@ def compare(
     given_styles = [word for path, weight in styles for word in ("-s", f"{path}:{weight:g}" if weight != 1 else path)]
     command = ["compare", "-c", content, *given_styles]
     command += [word for name, paths in (("--mask", masks), ("--image", pictures)) for p in paths for word in (name, p)]
-    compare_and_write(
+    comparison = compare_and_write(
         run, content, styles, config, command=command, folder=output, pictures=pictures, masks=masks,
         memory_gb=memory_gb, overwrite=overwrite,
     )  # fmt: skip
+    for result in comparison.results:
+        exit_early(run, result)

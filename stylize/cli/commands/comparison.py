@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize._version import __version__
+from stylize.cli.commands.interrupt import Interrupt
 from stylize.cli.console import Run, json_text, table
 from stylize.cli.types import Styles
 from stylize.cli.words import arguments_of
@@ -33,7 +34,7 @@ def compare_and_write(
     run: Run, content: Path, styles: Styles, config: RefineConfig, *, command: Sequence[str | Path],
     folder: Path | None, pictures: Sequence[Path] = (), masks: Sequence[Path] = (), memory_gb: float | None = None,
     overwrite: bool,
-) -> None:  # fmt: skip
+) -> Comparison:  # fmt: skip
     """Compare, write the folder, and print the scores.
 
     Args:
@@ -52,31 +53,45 @@ def compare_and_write(
     from stylize.reports.film import Film
 
     film = Film()
+    with Interrupt(run) as interrupt:
 
-    def on_iterate(iterate: Iterate) -> None:
-        run.on_iterate(iterate)
-        film.add(iterate.pixels, step=iterate.step, elapsed_s=iterate.elapsed_s)
+        def on_iterate(iterate: Iterate) -> None:
+            interrupt.started = True
+            run.on_iterate(iterate)
+            film.add(iterate.pixels, step=iterate.step, elapsed_s=iterate.elapsed_s)
 
-    comparison = compare(
-        content, styles, mask=masks, images=list(pictures) or None, config=config, on_start=film.add,
-        on_iterate=on_iterate, memory_gb=memory_gb, **run.optimization_arguments,
-    )  # fmt: skip
-    metrics = comparison.metrics()
+        comparison = compare(
+            content, styles, mask=masks, images=list(pictures) or None, config=config, on_start=film.add,
+            on_iterate=on_iterate, should_stop=interrupt.asked, memory_gb=memory_gb, **run.optimization_arguments,
+        )  # fmt: skip
+        metrics = comparison.metrics()
+        if folder is not None:
+            _write(comparison, metrics, film, config, command, folder, overwrite=overwrite)
     if folder is None:
         run.result(metrics, _score_table(comparison))
-        return
+        return comparison
+    for result in comparison.results:
+        if result.stopped is not None:
+            run.say(f"{result.stopped}: {folder / 'refined.png'} is the best so far")
+    run.show(_score_table(comparison))
+    run.say(f"open the report: {folder / 'report.html'}")
+    run.result({"output": folder, "report": folder / "report.html", **metrics}, str(folder))
+    return comparison
+
+
+def _write(
+    comparison: Comparison, metrics: Mapping[str, Any], film: Film, config: RefineConfig,
+    command: Sequence[str | Path], folder: Path, *, overwrite: bool,
+) -> None:  # fmt: skip
     with write_errors(f"output {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             _write_comparison(comparison, metrics, folder, overwrite=overwrite)
-            _write_report(comparison, film, config, command, folder)
+            _write_report(comparison, film, config, command, folder, overwrite=overwrite)
         except BaseException:
             with contextlib.suppress(OSError):
                 folder.rmdir()  # only if nothing is in it
             raise
-    run.show(_score_table(comparison))
-    run.say(f"open the report: {folder / 'report.html'}")
-    run.result({"output": folder, "report": folder / "report.html", **metrics}, str(folder))
 
 
 def _write_comparison(comparison: Comparison, metrics: Mapping[str, Any], folder: Path, *, overwrite: bool) -> None:
@@ -92,12 +107,13 @@ def _write_comparison(comparison: Comparison, metrics: Mapping[str, Any], folder
         folder / "sheet.png", contact_sheet.contact_sheet(comparison),
         provenance={"command": "compare", "version": __version__, "pictures": provenance}, overwrite=overwrite,
     )  # fmt: skip
-    _write_text(folder / "metrics.json", json_text(metrics) + "\n")
+    _write_text(folder / "metrics.json", json_text(metrics) + "\n", overwrite=overwrite)
 
 
 def _write_report(
-    comparison: Comparison, film: Film, config: RefineConfig, command: Sequence[str | Path], folder: Path
-) -> None:
+    comparison: Comparison, film: Film, config: RefineConfig, command: Sequence[str | Path], folder: Path, *,
+    overwrite: bool,
+) -> None:  # fmt: skip
     from stylize.reports import html
 
     # The networks by name: `auto` may choose other networks on another machine.
@@ -111,21 +127,21 @@ def _write_report(
     if command[0] == "compare":
         command = [*command, *arguments_of(config)]
     commands = [["stylize", *map(str, command)], *reruns]
-    _write_text(folder / "report.html", html.report(comparison, film=film, commands=commands))
+    _write_text(folder / "report.html", html.report(comparison, film=film, commands=commands), overwrite=overwrite)
 
 
-def _write_text(path: Path, text: str) -> None:
-    with whole_file(path, "output") as temporary:
+def _write_text(path: Path, text: str, *, overwrite: bool) -> None:
+    with whole_file(path, "output", overwrite=overwrite) as temporary:
         # A file's name may hold bytes that are no text: they are escaped, as in JSON.
         Path(temporary).write_text(text, "utf-8", errors="backslashreplace")
 
 
 def _score_table(comparison: Comparison) -> Table:
     numbers = ("style loss", "content loss", "SSIM", "seconds")
-    scores = table("picture", *numbers, "networks", right=numbers)
+    rows = []
     for score in comparison.scores:
         seconds = "" if score.seconds is None else f"{score.seconds:.1f}"
         networks = ", ".join(network.name for network in score.networks)
         losses = f"{score.style_loss:.4g}", f"{score.content_loss:.4g}"
-        scores.add_row(score.label, *losses, f"{score.ssim:.3f}", seconds, networks)
-    return scores
+        rows.append([score.label, *losses, f"{score.ssim:.3f}", seconds, networks])
+    return table(["picture", *numbers, "networks"], rows, right=numbers)

@@ -9,13 +9,14 @@ import click
 
 from stylize.cli.commands.checks import check_folder
 from stylize.cli.commands.comparison import compare_and_write, comparison_files
+from stylize.cli.commands.results import exit_early
 from stylize.cli.console import Run
 from stylize.cli.options import given, overwrite_option
 from stylize.cli.run import with_device, with_run
 from stylize.cli.types import FILE
 from stylize.config import RefineConfig
 from stylize.errors import OptionError
-from stylize.files import write_errors
+from stylize.files import whole_file, write_errors
 
 __all__ = ["demo"]
 
@@ -47,10 +48,15 @@ def demo(run: Run, *, output: Path, scene: str, style: str, size: int, steps: in
         command = ["demo", "--scene", scene, "--style", style, "--size", str(size)]
         command += ["--steps", str(steps)] if steps is not None else []
         styles = [(painting, 1.0)]
-        compare_and_write(run, content, styles, config, command=command, folder=output, overwrite=overwrite)
+        comparison = compare_and_write(
+            run, content, styles, config, command=command, folder=output, overwrite=overwrite
+        )
         with write_errors(f"output {output}"):
             for path in (content, painting):
-                shutil.copyfile(path, output / path.name)
+                with whole_file(output / path.name, "output", overwrite=overwrite) as part:
+                    shutil.copyfile(path, part)
+    for result in comparison.results:
+        exit_early(run, result)
 
 
 def _example(folder: Path, kind: str, name: str) -> Path:

@@ -42,7 +42,7 @@ def doctor(run: Run) -> None:
         "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
     }
     width = max(len(name) for name in _flat(report))
-    run.result(report, "\n".join(f"{name:<{width}}  {value}" for name, value in _flat(report).items()))
+    run.result(report, [f"{name:<{width}}  {value}" for name, value in _flat(report).items()])
 
 
 def _version(package: str) -> str:

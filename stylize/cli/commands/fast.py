@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,19 +15,21 @@ from stylize.cli.commands.checks import default_output
 from stylize.cli.commands.previews import STANDARD_STREAM, Preview, Sheet, Sources, Work, shown_name
 from stylize.cli.commands.watch import file_state, watch_files
 from stylize.cli.console import Run
+from stylize.cli.expanding import Expanding
 from stylize.cli.flags import error_text
 from stylize.cli.options import (
     contents_option,
     fast_options,
     given,
-    masks_option,
+    mask_sources_option,
     output_option,
     overwrite_option,
     preview_options,
-    styles_option,
+    style_sources_option,
 )
+from stylize.cli.printing import print_line
 from stylize.cli.run import with_run
-from stylize.cli.types import Styles
+from stylize.cli.types import Source, SourceStyles, Styles, Url
 from stylize.config import FastConfig, check_mask_count
 from stylize.errors import OptionError, StylizeError, WeightsError
 
@@ -40,23 +43,24 @@ __all__ = ["fast"]
 _SHEET_PX = 256
 
 
-@click.command()
+@click.command(cls=Expanding)
 @contents_option
-@styles_option
-@masks_option
+@style_sources_option
+@mask_sources_option
 @output_option
 @fast_options
 @preview_options
 @overwrite_option
 @with_run
 def fast(
-    run: Run, *, contents: Sequence[Path], styles: Styles, masks: Sequence[Path], output: Path | None, overwrite: bool,
-    grid: bool, strengths: Sequence[float] | None, show: bool, watch: bool, **options: Any,
+    run: Run, *, contents: Sequence[Source], styles: SourceStyles, masks: Sequence[Source], output: Path | None,
+    overwrite: bool, grid: bool, strengths: Sequence[float] | None, show: bool, watch: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Paint at once, by a feed-forward network.
 
     Several contents are painted one after the other, each beside its own file, or all into a folder by -o FOLDER.
-    `-c -` reads a picture from standard input, `-o -` writes PNG to standard output.
+    `-c -` reads a picture from standard input, `-o -` writes PNG to standard output. `-c *.jpg` takes all files that
+    the shell names.
     """
     settings = given(options)
     _check_options(run, contents, styles, masks, output, grid=grid, strengths=strengths, watch=watch, settings=settings)
@@ -65,8 +69,7 @@ def fast(
     if grid or strengths:
         config = FastConfig(**{"size": _SHEET_PX, **settings})
         ending = "grid.png" if grid else "strengths.png"
-        first = contents[0]
-        sheet = output or (first.with_name(f"{first.stem}-{ending}") if grid else default_output(first, styles, ending))
+        sheet = output or default_output(shown_name(contents[0]), [] if grid else _shown_styles(styles), ending)
         works = [Sheet(contents, styles, masks, config, sheet, sources, strengths)]
     else:
         config = FastConfig(**settings)
@@ -77,9 +80,9 @@ def fast(
 
 def _check_options(
     run: Run,
-    contents: Sequence[Path],
-    styles: Styles,
-    masks: Sequence[Path],
+    contents: Sequence[Source],
+    styles: SourceStyles,
+    masks: Sequence[Source],
     output: Path | None,
     *,
     grid: bool,
@@ -88,11 +91,14 @@ def _check_options(
     settings: Mapping[str, Any],
 ) -> None:
     """Raise OptionError for options that do not go together."""
-    standard = [*contents, *(path for path, _ in styles), *masks].count(STANDARD_STREAM)
+    sources = [*contents, *(path for path, _ in styles), *masks]
+    standard = sources.count(STANDARD_STREAM)
     if standard > 1:
         raise OptionError("-: standard input holds one picture, expected it once among contents, styles and masks")
-    if standard and watch:
-        raise OptionError("--watch: expected files, standard input does not change")
+    if watch and (standard or any(isinstance(source, Url) for source in sources)):
+        raise OptionError("--watch: expected files; standard input does not change, and URLs are not watched")
+    if standard and sys.stdin is None:
+        raise StylizeError("-: expected a picture on standard input, which is closed")
     if STANDARD_STREAM in contents and output is None:
         raise OptionError("-c -: expected the name of the output, -o FILE, or -o - for standard output")
     if output == STANDARD_STREAM:
@@ -100,7 +106,9 @@ def _check_options(
             raise OptionError("-o -: the picture is all that is on standard output, leave out --json")
         if watch:
             raise OptionError("-o -: expected one picture, leave out --watch")
-        if sys.stdout is not None and sys.stdout.isatty():
+        if sys.stdout is None:
+            raise StylizeError("-o -: expected a pipe or a file as standard output, which is closed")
+        if sys.stdout.isatty():
             raise OptionError("-o -: expected a pipe or a file, received a terminal; --show draws there")
     check_mask_count(len(masks), len(styles))
     if grid and strengths:
@@ -113,11 +121,11 @@ def _check_options(
         raise OptionError("--strengths: takes the place of --strength, leave that out")
 
 
-def _outputs(contents: Sequence[Path], styles: Styles, output: Path | None) -> dict[Path, Path]:
+def _outputs(contents: Sequence[Source], styles: SourceStyles, output: Path | None) -> dict[Source, Path]:
     """Return where the picture of each content goes; into an existing folder under its default name."""
-    named = [(shown_name(path), weight) for path, weight in styles]
+    named = _shown_styles(styles)
     outputs = {content: default_output(shown_name(content), named, "fast.png") for content in contents}
-    if output is not None and output.is_dir():
+    if output is not None and os.path.isdir(output):
         outputs = {content: output / path.name for content, path in outputs.items()}
     elif output is not None and len(contents) == 1:
         outputs = {contents[0]: output}
@@ -130,6 +138,10 @@ def _outputs(contents: Sequence[Path], styles: Styles, output: Path | None) -> d
         if list(outputs.values()).count(path) > 1:
             raise OptionError(f"output {path}: two contents have this name, paint them one by one with -o")
     return outputs
+
+
+def _shown_styles(styles: SourceStyles) -> Styles:
+    return [(shown_name(path), weight) for path, weight in styles]
 
 
 def _paint_all(run: Run, works: Sequence[Work], *, overwrite: bool, show: bool, watch: bool) -> None:
@@ -164,7 +176,7 @@ def _paint_all(run: Run, works: Sequence[Work], *, overwrite: bool, show: bool, 
     if as_list:
         run.result(listed, "")
     for failure in failures:
-        click.echo(f"stylize: {error_text(failure, fast)}", err=True)
+        print_line(f"stylize: {error_text(failure, fast)}", error=True)
     if watch:
         run.say("watching for changes; Ctrl-C ends")
         with contextlib.suppress(KeyboardInterrupt):

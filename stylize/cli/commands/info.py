@@ -24,7 +24,7 @@ def info(run: Run, image: Path) -> None:
     provenance = provenance_of(image)
     leaves = [(name.removeprefix("options."), value) for name, value in _flat(provenance)]
     width = max(len(name) for name, _ in leaves)
-    run.result(provenance, "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in leaves))
+    run.result(provenance, [f"{name:<{width}}  {value}".rstrip() for name, value in leaves])
 
 
 def provenance_of(image: Path) -> dict[str, Any]:

@@ -30,19 +30,20 @@ _network = click.argument("name", type=click.Choice(list(registry.REGISTRY)))
 def list_models(run: Run) -> None:
     """List every network: what it is for, whether it is here, its size and licence."""
     entries = store.status()
-    rows = table("name", "role", "state", "origin", "size", "licence", right=["size"])
+    rows = []
     for entry in entries:
         origin: str = entry.origin or ""
         if entry.state == "ready" and not entry.published and origin != "embedded":
             origin += ", not the published file"
         size = "" if entry.size_bytes is None else megabytes(entry.size_bytes)
         state = f"{entry.state}, as {entry.serves_as.split()[0]}" if entry.serves_as else entry.state
-        rows.add_row(entry.name, entry.role, state, origin, size, entry.licence)
+        rows.append([entry.name, entry.role, state, origin, size, entry.licence])
         if entry.detail:
             run.say(f"{entry.name}: {entry.detail}")
         if entry.serves_as:
             run.say(f"{entry.name}: runs as {entry.serves_as}")
-    run.result([dataclasses.asdict(entry) for entry in entries], rows)
+    listed = table(["name", "role", "state", "origin", "size", "licence"], rows, right=["size"])
+    run.result([dataclasses.asdict(entry) for entry in entries], listed)
 
 
 @models.command()
@@ -77,7 +78,7 @@ def verify(run: Run, name: str | None) -> None:
     checks = [(name, *check) for name in names for check in store.verify(name)]
     run.result(
         [dict(zip(("name", "file", "ok", "detail"), check, strict=True)) for check in checks],
-        "\n".join(f"{name}/{file}: {'ok' if ok else 'damaged'} ({note})" for name, file, ok, note in checks),
+        [f"{name}/{file}: {'ok' if ok else 'damaged'} ({note})" for name, file, ok, note in checks],
     )
     damaged = dict.fromkeys(name for name, _, ok, _ in checks if not ok)
     if damaged:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stylize import files
 from stylize.cli.commands.interrupt import Interrupt
 from stylize.cli.commands.results import save
 from stylize.cli.console import Run
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from stylize.transfer.results import TransferResult
 
 __all__ = ["Painting"]
+
+# Room for a step's number and a suffix.
+_STEP_BYTES = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +52,12 @@ class Painting:
     @property
     def checkpoint(self) -> Path:
         """The checkpoint of an interrupted refinement."""
-        return self.output.with_name(f"{self.output.name}.checkpoint.npz")
+        return self.output.with_name(files.shortened(self.output.name, ".checkpoint.npz"))
+
+    @property
+    def step_stem(self) -> str:
+        """What the names of pictures in between begin with; the step's number follows."""
+        return files.shortened(self.output.stem, "-step-", max_bytes=files.MAX_NAME_BYTES - _STEP_BYTES)
 
     @property
     def replaces(self) -> bool:
@@ -112,7 +121,7 @@ class Painting:
 
         checkpoint = iterate.checkpoint()
         provenance = {**checkpoint.context.provenance, "steps_taken": iterate.step}
-        picture = self.output.with_name(f"{self.output.stem}-step-{iterate.step:04d}{self.output.suffix}")
+        picture = self.output.with_name(f"{self.step_stem}{iterate.step:04d}{self.output.suffix}")
         try:
             write_image(
                 picture, resized(iterate.pixels, *checkpoint.context.size), provenance=provenance, overwrite=True

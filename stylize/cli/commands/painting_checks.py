@@ -39,12 +39,12 @@ def _check_earlier_run(painting: Painting) -> None:
     """Raise StylizeError if files of an earlier run would be replaced, or if --resume finds no checkpoint."""
     checkpoint, output = painting.checkpoint, painting.output
     if painting.resume:
-        if not checkpoint.exists():
+        if not os.path.exists(checkpoint):
             raise StylizeError(f"--resume: no checkpoint {checkpoint}; start without --resume")
         return
-    earlier = [checkpoint] if checkpoint.exists() else []
+    earlier = [checkpoint] if os.path.exists(checkpoint) else []
     if painting.save_every:
-        earlier += sorted(output.parent.glob(f"{glob.escape(output.stem)}-step-*{output.suffix}"))
+        earlier += sorted(output.parent.glob(f"{glob.escape(painting.step_stem)}*{output.suffix}"))
     if earlier and not painting.overwrite:
         advice = "--resume goes on from it, " if checkpoint in earlier else ""
         raise StylizeError(f"{earlier[0]}: left by an earlier run; {advice}--overwrite starts anew")

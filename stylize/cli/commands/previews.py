@@ -6,15 +6,16 @@ import dataclasses
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from stylize.cli.commands.checks import check_files, check_output
 from stylize.cli.commands.results import print_details, result_data, save
 from stylize.cli.commands.watch import FileState, file_state
 from stylize.cli.console import Run, to_standard_output
-from stylize.cli.types import Styles
+from stylize.cli.types import Source, SourceStyles, Url
 from stylize.config import FastConfig
+from stylize.errors import StylizeError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,9 +31,11 @@ __all__ = ["STANDARD_STREAM", "Preview", "Sheet", "Sources", "Work", "shown_name
 STANDARD_STREAM = Path("-")
 
 
-def shown_name(path: Path) -> Path:
-    """Return the name that outputs are derived from: that of the file, or stdin."""
-    return Path("stdin") if path == STANDARD_STREAM else path
+def shown_name(source: Source) -> Path:
+    """Return the path that outputs are derived from: that of the file, `stdin`, or a URL's last part."""
+    if isinstance(source, Url):
+        return Path(PurePosixPath(source.split("?")[0]).name)
+    return Path("stdin") if source == STANDARD_STREAM else source
 
 
 class Sources:
@@ -40,35 +43,38 @@ class Sources:
 
     def __init__(self) -> None:
         self._standard: bytes | None = None
-        self._styles: dict[tuple[Path, FileState], Picture] = {}
+        self._styles: dict[tuple[Source, FileState], Picture] = {}
 
-    def content(self, path: Path, config: FastConfig) -> Picture:
+    def content(self, path: Source, config: FastConfig) -> Picture:
         """Return a content, decoded as large as `config` needs it."""
         return self._read(path, "content", config.size)
 
-    def styles(self, styles: Styles, config: FastConfig) -> tuple[tuple[Picture, float], ...]:
+    def styles(self, styles: SourceStyles, config: FastConfig) -> tuple[tuple[Picture, float], ...]:
         """Return styles with their weights, decoded as large as `config` needs them."""
         from stylize.transfer.inputs import STYLE_PX
 
         pictures = []
         for path, weight in styles:
-            key = path, file_state(path)
+            key = path, file_state(Path(path))
             if key not in self._styles:
                 self._styles[key] = self._read(path, "style", max(config.size, STYLE_PX))
             pictures.append((self._styles[key], weight))
         return tuple(pictures)
 
-    def masks(self, masks: Sequence[Path], config: FastConfig) -> list[Picture]:
+    def masks(self, masks: Sequence[Source], config: FastConfig) -> list[Picture]:
         """Return masks, decoded as large as `config` needs them."""
         return [self._read(path, "mask", config.size) for path in masks]
 
-    def _read(self, path: Path, name: str, long_side_px: int) -> Picture:
+    def _read(self, path: Source, name: str, long_side_px: int) -> Picture:
         from stylize.images.reading import read_image
 
         if path != STANDARD_STREAM:
             return read_image(path, name=name, long_side_px=long_side_px)
         if self._standard is None:
-            self._standard = sys.stdin.buffer.read()
+            try:
+                self._standard = sys.stdin.buffer.read()
+            except OSError as error:
+                raise StylizeError(f"standard input: could not be read: {error.strerror or error}") from error
         return read_image(self._standard, name=f"{name} -", long_side_px=long_side_px)
 
 
@@ -76,9 +82,9 @@ class Sources:
 class Work:
     """One file to make."""
 
-    contents: Sequence[Path]
-    styles: Styles
-    masks: Sequence[Path]
+    contents: Sequence[Source]
+    styles: SourceStyles
+    masks: Sequence[Source]
     config: FastConfig
     output: Path
     sources: Sources
@@ -87,13 +93,13 @@ class Work:
     def inputs(self) -> list[Path]:
         """The files that are read."""
         paths = (*self.contents, *(path for path, _ in self.styles), *self.masks)
-        return [path for path in paths if path != STANDARD_STREAM]
+        return [path for path in paths if isinstance(path, Path) and path != STANDARD_STREAM]
 
     def check(self, *, overwrite: bool) -> None:
         """Raise StylizeError unless all can be read and written."""
         named = [("content", path) for path in self.contents]
         named += [*(("style", path) for path, _ in self.styles), *(("mask", path) for path in self.masks)]
-        check_files([(name, path) for name, path in named if path != STANDARD_STREAM])
+        check_files([(name, path) for name, path in named if isinstance(path, Path) and path != STANDARD_STREAM])
         if self.output != STANDARD_STREAM:
             check_output(self.output, self.inputs, overwrite=overwrite)
 

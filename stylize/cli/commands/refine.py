@@ -13,6 +13,7 @@ from stylize.cli.commands.painting import Painting
 from stylize.cli.commands.painting_checks import check_painting
 from stylize.cli.commands.results import print_result
 from stylize.cli.console import Run
+from stylize.cli.expanding import Expanding
 from stylize.cli.options import (
     content_option,
     masks_option,
@@ -31,7 +32,9 @@ from stylize.presets import PRESETS
 __all__ = ["refine"]
 
 
-@click.command(epilog="\n\n".join(f"Preset {name}: {preset.description}" for name, preset in PRESETS.items()))
+@click.command(
+    cls=Expanding, epilog="\n\n".join(f"Preset {name}: {preset.description}" for name, preset in PRESETS.items())
+)
 @content_option
 @styles_option
 @masks_option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -63,7 +64,7 @@ def rerun(
         used = {network["name"]: network["sha256"] for network in provenance["networks"]}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StylizeError(f"{image}: its provenance is damaged or of another version ({error!r})") from error
-    output = output or image.with_name(f"{image.stem}-rerun{image.suffix}")
+    output = output or image.with_name(files.shortened(image.stem, f"-rerun{image.suffix}"))
     resume = resume_from and command == "refine"
     painting = Painting(content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume)
     check_painting(painting, image)
@@ -124,7 +125,7 @@ def _recorded_input(name: str, record: Mapping[str, Any], image: Path) -> Path:
     # The picture may come from a machine with other separators.
     base = PureWindowsPath(record["path"]).name
     places = [Path(record["path"]), image.parent / record["path"], image.parent / base]
-    found: list[Path] = [path for path in places if path.is_file()]
+    found: list[Path] = [path for path in places if os.path.isfile(path)]
     for path in found:
         if files.sha256(str(path)) == record["sha256"]:
             return path

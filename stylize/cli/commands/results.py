@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stylize.cli.console import INTERRUPTED, Run
+from stylize.cli.console import Run
 
 if TYPE_CHECKING:
     from stylize.transfer.results import TransferResult
 
-__all__ = ["print_details", "print_result", "result_data", "save"]
+__all__ = ["exit_early", "print_details", "print_result", "result_data", "save"]
 
 
 def save(run: Run, result: TransferResult, output: Path, *, overwrite: bool) -> None:
@@ -41,13 +41,25 @@ def result_data(result: TransferResult, output: Path, **others: Path | None) -> 
 
 
 def print_result(run: Run, result: TransferResult, output: Path, **others: Path | None) -> None:
-    """Print what was painted, and exit 130 if Ctrl-C ended the run; `others` are files written beside the picture."""
+    """Print what was painted; if a signal ended the run, exit with its code.
+
+    Args:
+        run: the running command.
+        result: the picture.
+        output: where it was written.
+        others: files that were written beside the picture.
+    """
     print_details(run, result)
     if result.stopped is not None:
         run.say(f"{result.stopped}: {output} is the best so far; the same command with --resume goes on")
     run.result(result_data(result, output, **others), str(output))
-    if result.stopped is not None:
-        click.get_current_context().exit(INTERRUPTED)
+    exit_early(run, result)
+
+
+def exit_early(run: Run, result: TransferResult) -> None:
+    """If a signal ended the refinement, exit with its code: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
+    if result.stopped is not None and run.ended_by is not None:
+        click.get_current_context().exit(128 + run.ended_by)
 
 
 def print_details(run: Run, result: TransferResult) -> None:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import click
 
 from stylize.cli.flags import error_text
+from stylize.cli.printing import print_line
 from stylize.errors import StylizeError
 
 __all__ = ["FileState", "file_state", "watch_files"]
@@ -61,4 +62,4 @@ def watch_files(inputs: Sequence[Sequence[Path]], seen: list[list[FileState]], p
                     if time.monotonic() - since < _PATIENCE_S:
                         changed[index] = since
                     else:
-                        click.echo(f"stylize: {error_text(error, click.get_current_context().command)}", err=True)
+                        print_line(f"stylize: {error_text(error, click.get_current_context().command)}", error=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,3 +187,64 @@ def test_pictures_on_the_way_carry_their_provenance(inputs, fake, tmp_path):
     output = tmp_path / "out.png"
     run("refine", *inputs, "-o", output, "--save-every", "2")
     assert read_provenance(tmp_path / "out-step-0002.png")["steps_taken"] == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGHUP")
+@pytest.mark.parametrize(("name", "exit_code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_notice_to_end_keeps_the_best_picture_and_a_checkpoint(name, exit_code, inputs, fake, tmp_path):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+
+    def twice(step):  # as a closed terminal does
+        if step == 2:
+            signal.raise_signal(number)
+            signal.raise_signal(number)
+
+    fake.on_step = twice
+    output = tmp_path / "out.png"
+    data = json.loads(run("refine", *inputs, "-o", output, "--json", exit_code=exit_code).stdout)
+    assert (data["stopped"], data["steps"]) == ("interrupted", 2)
+    assert read_provenance(output)["command"] == "refine"
+    assert read_checkpoint(f"{output}.checkpoint.npz").elapsed_s == CHECKPOINT.elapsed_s
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGHUP")
+@pytest.mark.parametrize(("name", "exit_code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_notice_to_end_before_there_is_a_picture_ends_at_once(name, exit_code, inputs, fake, tmp_path):
+    fake.on_step = lambda step: signal.raise_signal(getattr(signal, name))
+    files = sorted(tmp_path.iterdir())
+    result = run("refine", *inputs, exit_code=exit_code)
+    assert result.stderr.endswith(f"stylize: ended by {name}\n")
+    assert sorted(tmp_path.iterdir()) == files
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGHUP")
+def test_an_ignored_signal_stays_ignored(inputs, fake):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+    fake.on_step = lambda step: signal.raise_signal(signal.SIGHUP)
+    try:
+        run("refine", *inputs)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_long_names_are_shortened_where_nobody_chose_them(pictures, fake, tmp_path):
+    content = tmp_path / f"{'ä' * 120}.png"
+    shutil.copy(pictures[0], content)
+    fake.on_step = lambda step: signal.raise_signal(signal.SIGINT) if step == 2 else None
+    arguments = ["refine", "-c", content, "-s", pictures[1], "--save-every", "1"]
+    output = Path(run(*arguments, exit_code=130).stdout.rstrip("\n"))
+    assert output.name.endswith("-refine.png")
+    (checkpoint,) = tmp_path.glob("*.checkpoint.npz")
+    assert read_checkpoint(checkpoint).elapsed_s == CHECKPOINT.elapsed_s
+    assert len(list(tmp_path.glob("*-step-000[12].png"))) == 2
+    assert "left by an earlier run" in one_line(run(*arguments, exit_code=1).stderr)
+    run(*arguments, "--resume", exit_code=130)
+    rerun = Path(run("rerun", output, "-o", tmp_path / "again.png", exit_code=130).stdout.rstrip("\n"))
+    assert rerun.exists()
+    message = one_line(
+        run("refine", "-c", pictures[0], "-s", pictures[1], "-o", "x" * 256 + ".png", exit_code=1).stderr
+    )
+    assert message.endswith("expected a name of up to 255 bytes, received 260; shorten it")

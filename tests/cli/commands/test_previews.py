@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samples import REPOSITORY, painting
+from servers import clear_proxies, serving
 from stylize import read_image
 from stylize.cli.main import main
 from stylize.images.provenance import read_provenance
@@ -152,6 +153,34 @@ def test_what_is_no_picture_on_standard_input_is_one_line(files):
     result = run("-c", "-", "-s", files[2], "-o", "-", stdin=b"hello", exit_code=1)
     assert result.stderr.startswith("stylize: content -: expected a picture")
     assert result.stdout_bytes == b""
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# URLs
+
+
+def test_pictures_are_read_from_the_web(files, tmp_path, monkeypatch):
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    clear_proxies(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    lake, _, waves, _ = files
+    with serving() as server:
+        server.bodies = {"/a/lake.png?large": lake.read_bytes(), "/waves.png": waves.read_bytes(), "/no.png": b"no"}
+        address = f"{server.base}/a/lake.png?large"
+        data = json.loads(run("-c", address, "-s", f"{server.base}/waves.png:2", "--json").stdout)
+        assert data["output"] == "lake-waves-fast.png"
+        run("-c", lake, "-s", waves, "-o", "local.png")
+        np.testing.assert_array_equal(samples("lake-waves-fast.png"), samples("local.png"))
+        assert read_provenance("lake-waves-fast.png")["content"]["path"] == address
+        sheet = json.loads(run("-c", address, lake, "-s", waves, "--grid", "--json").stdout)
+        assert (sheet["output"], sheet["rows"]) == ("lake-grid.png", [address, str(lake)])
+        result = run("-c", f"{server.base}/gone.png", f"{server.base}/no.png", lake, "-s", waves, exit_code=1)
+        gone, no = (line for line in result.stderr.splitlines() if line.startswith("stylize:"))
+        assert f"content {server.base}/gone.png: no such file" in gone
+        assert f"content {server.base}/no.png: expected a picture" in no
+        assert result.stdout == f"{lake.with_name('lake-waves-fast.png')}\n"
+        message = run("-c", address, "-s", waves, "--watch", exit_code=2).stderr
+        assert "URLs are not watched" in message
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,233 @@
+"""The pictures of folders, globs and URLs, and what is left out there."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from stylize import files
+from stylize.errors import OptionError, StylizeError
+from stylize.images.formats import extra_for, picture_suffixes
+
+__all__ = ["LeftOut", "Seen", "in_output", "pictures"]
+
+
+# Reasons to leave a file out.
+_HIDDEN = "hidden"
+_NO_PICTURE = "not a picture"
+
+
+class Seen:
+    """The paths so far, as short hashes, because a million paths take too much memory."""
+
+    def __init__(self) -> None:
+        self._hashes: set[bytes] = set()
+
+    def is_new(self, path: str) -> bool:
+        """Return whether the path comes for the first time."""
+        before = len(self._hashes)
+        self._hashes.add(hashlib.blake2b(os.fsencode(os.path.normpath(path)), digest_size=12).digest())
+        return len(self._hashes) > before
+
+
+@dataclass
+class LeftOut:
+    """What lies in the folders of a batch and is not painted."""
+
+    files: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """By the reason: how many files (or hidden and linked folders), and the first of them by name."""
+    folders: dict[str, str] = field(default_factory=dict)
+    """Folders that could not be listed, and why."""
+    _seen: Seen = field(default_factory=Seen)
+
+    def add(self, path: str, reason: str) -> None:
+        """Count a file; a file that was counted before is not counted again."""
+        if self._seen.is_new(path):
+            count, first = self.files.get(reason, (0, path))
+            self.files[reason] = count + 1, min(first, path)
+
+    def lines(self) -> list[str]:
+        """Return what to tell of it, such as `3 files left out: 2 not pictures (a.txt, ...), 1 hidden (.b.png)`."""
+        total = sum(count for count, _ in self.files.values())
+        reasons = []
+        for reason, (count, first) in sorted(self.files.items()):
+            text = reason if count == 1 else reason.replace("needs", "need").replace(_NO_PICTURE, "not pictures")
+            reasons.append(f"{count} {text} ({first}{', ...' * (count > 1)})")
+        lines = [f"{total} {'file' if total == 1 else 'files'} left out: {', '.join(reasons)}"] if total else []
+        for folder, why in itertools.islice(self.folders.items(), 1):
+            count = len(self.folders)
+            folders = "1 folder" if count == 1 else f"{count} folders"
+            lines.append(f"{folders} could not be listed: {folder} ({why}){', ...' * (count > 1)}")
+        return lines
+
+
+def in_output(label: str, output: str) -> OptionError:
+    """Return the error for a picture in the output folder.
+
+    A job could overwrite its input, and the next run would paint paintings.
+    """
+    return OptionError(f"{label}: expected no picture in the output folder {output}; choose another")
+
+
+def pictures(place: str, role: str, left_out: LeftOut, *, output: str) -> Iterator[tuple[str, str]]:
+    """Find the pictures of a folder (with its subfolders), of a glob, or a single file.
+
+    A file that is named directly is taken as given. A linked folder is followed once, unless its pictures are found
+    anyway.
+
+    Args:
+        place: A path, a URL, or a glob.
+        role: What error messages call the place, such as "content".
+        left_out: Counts what is found and is no picture, and folders that cannot be listed.
+        output: The output folder of the batch; its pictures are ignored.
+
+    Yields:
+        The path, and the path below the folder or below the fixed part of the glob, with `/`; sorted by name within
+        each folder.
+
+    Raises:
+        OptionError: All pictures lie in the output folder.
+        StylizeError: The place does not exist, cannot be listed, or contains no picture.
+    """
+    search = _Search(place, role, left_out, output)
+    found = False
+    for item in search.urls() if files.is_url(place) else search.paths():
+        found = True
+        yield item
+    if found:
+        return
+    if search.met_output:
+        raise in_output(f"{role} {place}", output)
+    reasons = ["expected files such as .jpg, .png, .webp or .tif", *left_out.lines()]
+    raise StylizeError(f"{role} {place}: no pictures there; {'; '.join(reasons)}")
+
+
+class _Search:
+    """The search of one place."""
+
+    def __init__(self, place: str, role: str, left_out: LeftOut, output: str) -> None:
+        self._place = place
+        self._label = f"{role} {place}"
+        self._left_out = left_out
+        self._output = output
+        self._root = place
+        while glob.has_magic(self._root) and not os.path.lexists(self._root):
+            self._root = os.path.dirname(self._root)
+        self._top = place  # the folder that a walk began with
+        self._walked_folders: set[tuple[int, int]] = set()
+        self.met_output = False
+        """Whether something was ignored because it lies in the output folder."""
+
+    def paths(self) -> Iterator[tuple[str, str]]:
+        """Yield the pictures of a path or a glob."""
+        if os.path.isdir(self._place):
+            yield from self._walked(self._place, "")
+        elif os.path.lexists(self._place):
+            yield self._place, os.path.basename(self._place)
+        elif glob.has_magic(self._place):
+            yield from self._globbed()
+        else:
+            raise StylizeError(f"{self._label}: no such file or folder")
+
+    def urls(self) -> Iterator[tuple[str, str]]:
+        """Yield the pictures of a URL."""
+        system, path = files.system_of(self._place)
+        root = path
+        while glob.has_magic(root):
+            root = root.rpartition("/")[0]
+        try:
+            # A `?` may also begin the query of a web address.
+            if not set("*[") & set(path) and system.isfile(path):
+                yield self._place, PurePosixPath(path).name
+                return
+            listed = system.glob(path) if root != path else system.find(path)
+        except OSError as error:
+            raise self._not_listed(error) from error
+        for each in sorted(listed):
+            below = each[len(root) :].lstrip("/")
+            url = system.unstrip_protocol(each)
+            if any(part.startswith(".") for part in below.split("/")):
+                self._left_out.add(url, _HIDDEN)
+            elif self._is_picture(url, each):
+                yield url, below
+
+    def _globbed(self) -> Iterator[tuple[str, str]]:
+        for path in sorted(glob.iglob(self._place, recursive=True)):
+            below = os.path.relpath(path, self._root or ".").replace(os.sep, "/")
+            if os.path.isdir(path):
+                # The glob itself finds the content of this folder if it has a `**`.
+                if "**" not in self._place:
+                    self._top = path
+                    yield from self._walked(path, f"{below}/")
+            elif files.within(path, self._output):
+                self.met_output = True
+            elif self._is_picture(path, path):
+                yield path, below
+
+    def _walked(self, folder: str, below: str) -> Iterator[tuple[str, str]]:
+        if files.within(folder, self._output):
+            self.met_output = True
+            return
+        try:
+            status = os.stat(folder)
+            # Windows may give no number.
+            if status.st_ino and (status.st_dev, status.st_ino) in self._walked_folders:
+                return
+            self._walked_folders.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as entries:
+                # Keep only names: a folder may have a million files.
+                listed = sorted(
+                    (entry.name, is_folder) for entry in entries if (is_folder := self._kind(entry)) is not None
+                )
+        except OSError as error:
+            if folder == self._place:
+                raise self._not_listed(error) from error
+            self._left_out.folders[folder] = error.strerror or str(error)
+            return
+        for name, is_folder in listed:
+            path = os.path.join(folder, name)
+            if is_folder:
+                yield from self._walked(path, f"{below}{name}/")
+            else:
+                yield path, below + name
+
+    def _kind(self, entry: os.DirEntry[str]) -> bool | None:
+        """Return True for a folder to walk through, False for a picture, None for what is left out."""
+        if entry.name.startswith("."):
+            self._left_out.add(entry.path, _HIDDEN)
+            return None
+        try:
+            is_folder = entry.is_dir()
+        except OSError:  # a link to itself
+            is_folder = False
+        if not is_folder:
+            return False if self._is_picture(entry.path, entry.name) else None
+        return True if not entry.is_symlink() or self._is_followed(entry.path) else None
+
+    def _is_followed(self, link: str) -> bool:
+        """Return whether to walk through a linked folder."""
+        if files.within(link, self._top):
+            # Its pictures are found without the link, too, unless they are hidden there.
+            below = os.path.relpath(os.path.realpath(link), os.path.realpath(self._top))
+            return below != "." and any(part.startswith(".") for part in below.split(os.sep))
+        if files.within(self._top, link):
+            self._left_out.add(link, "linked to a folder around it")
+            return False
+        return True
+
+    def _is_picture(self, path: str, name: str) -> bool:
+        """Return whether a name is that of a picture that can be read here; count others."""
+        suffix = os.path.splitext(name)[1].lower()
+        if suffix in picture_suffixes():
+            return True
+        extra = extra_for(suffix)
+        self._left_out.add(path, f'needs pip install "stylize[{extra}]"' if extra else _NO_PICTURE)
+        return False
+
+    def _not_listed(self, error: OSError) -> StylizeError:
+        return StylizeError(f"{self._label}: could not be listed: {error.strerror or error}")

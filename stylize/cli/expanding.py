@@ -1,0 +1,40 @@
+"""Several files after one option, as a shell makes of `-c *.jpg`."""
+
+from __future__ import annotations
+
+import itertools
+
+import click
+
+__all__ = ["Expanding"]
+
+
+class Expanding(click.Command):
+    """A command in which an option that may be repeated takes all words up to the next option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat the option before each further word. Raises UsageError where the option takes one file only."""
+        flags = {flag: option for option in self.params if isinstance(option, click.Option) for flag in option.opts}
+        words: list[str] = []
+        rest = iter(args)
+        flag: str | None = None
+        for word in rest:
+            if word == "--":
+                words += [word, *rest]
+            elif word.startswith("-") and word != "-":
+                flag = None
+                words.append(word)
+                name = word.partition("=")[0] if word.startswith("--") else word[:2]
+                if name in flags and (flags[name].multiple or flags[name].name == "content"):
+                    flag = name
+                    if word == name:
+                        words += itertools.islice(rest, 1)  # the option's own value
+            elif flag is not None and flags[flag].multiple:
+                words += [flag, word]
+            elif flag is not None:
+                raise click.UsageError(
+                    f"{flag}: expected one file, received more; stylize batch --mode refine paints many", ctx
+                )
+            else:
+                words.append(word)
+        return super().parse_args(ctx, words)
