@@ -105,7 +105,9 @@ def agreement(device: Device) -> dict[str, float]:
 
     def measured(place: Device, precision: Any, tile_px: int | None) -> tuple[float, Any]:
         with on(place):
-            objective = Objective(FeatureEncoder(random_vgg19(), layers, precision=precision, edge_padding=True), config)
+            objective = Objective(
+                FeatureEncoder(random_vgg19(), layers, precision=precision, edge_padding=True), config
+            )
             targets = objective.targets.encode(pictures[0], [(pictures[1], 1.0)], tile_px)
             terms, gradient = objective.value_and_gradient(pictures[2], targets, tile_px)
             return terms["total"], numpy_of(gradient)

@@ -205,7 +205,9 @@ def moment_loss(moments: Any, target: Any, normalization: str) -> Any:
             upstream = given[0] if upstream is None else upstream
             by_covariance = (2 * upstream * covariance_scale)[..., None, None] * covariance_off
             # S = (second moments) - m m': the covariance depends on the mean, too.
-            by_mean = (2 * upstream * mean_scale)[..., None] * mean_off - 2 * ops.matmul(by_covariance, mean[..., None])[..., 0]
+            by_mean = (2 * upstream * mean_scale)[..., None] * mean_off - 2 * ops.matmul(
+                by_covariance, mean[..., None]
+            )[..., 0]
             columns = ops.concatenate([by_covariance, by_mean[..., None]], -1)
             return ops.concatenate([columns, ops.zeros_like(columns[..., :1, :])], -2)
 

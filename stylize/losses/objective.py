@@ -39,12 +39,12 @@ from numpy.typing import NDArray
 from stylize.config import LayerWeights, PerceptualLossConfig
 from stylize.losses import tiled_pixels
 from stylize.losses.pixels import PALETTE_SHAPE, border, frame_loss, palette_loss, total_variation
-from stylize.losses.regions import Regions, octave_pyramid, region_count
+from stylize.losses.regions import octave_pyramid, region_count
 from stylize.losses.statistics import Statistics, StatisticsEncoder
 from stylize.losses.targets import TargetEncoder, Targets
 from stylize.losses.tiled_statistics import TiledStatistics
 from stylize.losses.tiles import PICTURE, fits_whole
-from stylize.networks.backend import array_of, framework, numpy_of, ops, spec
+from stylize.networks.backend import Array, array_of, framework, numpy_of, ops, spec
 from stylize.networks.vgg import FeatureEncoder
 
 __all__ = ["Objective"]
@@ -91,8 +91,10 @@ class Objective:
         """
         return self.value_and_gradient(image, targets, tile_px)[0]
 
-    def value_and_gradient(self, image: Any, targets: Targets, tile_px: int | None = None) -> tuple[dict[str, Any], Any]:
-        """Return the terms of `value`, and the gradient of `total`, (1, H, W, 3) on the device. Arguments as of `value`."""
+    def value_and_gradient(
+        self, image: Any, targets: Targets, tile_px: int | None = None
+    ) -> tuple[dict[str, Any], Array]:
+        """Return the terms of `value`, and the gradient of `total`, (1, H, W, 3). Arguments as of `value`."""
         image = array_of(image)
         if fits_whole(image, tile_px):
             _, terms, gradient = self._step(targets)(image, *_arrays(targets))
@@ -171,7 +173,8 @@ class Objective:
         style_sums, squares = self._tiled.sums(pictures, targets.content, targets.regions, tile_px)
 
         def total(sums: Any) -> tuple[Any, Any]:
-            terms = self._terms_of_sums(pictures, *sums, targets)
+            style_sums, squares = sums
+            terms = self._terms_of_sums(pictures, style_sums, squares, targets)
             return terms["total"], terms
 
         _, terms, slopes = framework.value_and_gradient(total)((style_sums, squares))

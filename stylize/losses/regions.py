@@ -82,8 +82,7 @@ def masked_regions(masks: NDArray[np.float32], octaves: int, strides: Mapping[st
             counts[-1][name] = counted * _OCTAVE_DECAY**octave
     totals = {name: np.sum([each[name] for each in counts], axis=0) for name in strides}
     shares = [
-        {name: array_of(areas * each[name] / np.maximum(totals[name], TINY)) for name in totals}
-        for each in counts
+        {name: array_of(areas * each[name] / np.maximum(totals[name], TINY)) for name in totals} for each in counts
     ]
     return Regions(weights, shares, [array_of(mask) for mask in masks], array_of(areas))
 

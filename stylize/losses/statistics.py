@@ -96,9 +96,7 @@ class StatisticsEncoder:
         channels, count, extra = self.encoder.channels, regions or 1, self.style.extra_channels
         content = {name: spec(1, None, None, channels[name]) for name in self.content_layers}
         scales = {name: spec() for name in self.content_layers}
-        style = {
-            name: spec(count, channels[name] + extra, channels[name] + extra) for name in self.style_layers
-        }
+        style = {name: spec(count, channels[name] + extra, channels[name] + extra) for name in self.style_layers}
         plane = spec(count, None, None)
         weights = dict.fromkeys(self.style_layers, plane) if regions else {}
         return content, scales, style, weights
@@ -135,7 +133,8 @@ class StatisticsEncoder:
         for tile in self.tiles(content, tile_px):
             features = self._activations(crop(content, tile))
             for name, target in whole.items():
-                self._place(target, name, tile)[...] = numpy_of(ops.cast(self._core(features, name, content, tile), "float32"))
+                core = ops.cast(self._core(features, name, content, tile), "float32")
+                self._place(target, name, tile)[...] = numpy_of(core)
         return whole
 
     # ----------------------------------------------------------------------------------------------------------------
@@ -164,4 +163,3 @@ class StatisticsEncoder:
     def _place(self, whole: Any, name: str, tile: Tile) -> Any:
         rows, columns = tile.place_at(self.encoder.strides[name], *whole.shape[1:3])
         return whole[:, rows, columns]
-

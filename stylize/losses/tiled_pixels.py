@@ -72,7 +72,7 @@ def _given(weights: Array | None) -> tuple[Array, ...]:
 _WEIGHTS = spec(None, None)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _variation(normalization: str) -> Any:
     def value(parts: tuple[Array, Array]) -> tuple[Array, tuple[()]]:
         return pixels.variation_sum(*parts, normalization), ()
@@ -80,7 +80,7 @@ def _variation(normalization: str) -> Any:
     return framework.compiled(framework.value_and_gradient(value), [(PICTURE, PICTURE)])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _frame() -> Any:
     def value(parts: tuple[Array, ...]) -> tuple[Array, tuple[()]]:
         return pixels.frame_loss(*parts), ()
@@ -88,12 +88,12 @@ def _frame() -> Any:
     return framework.compiled(framework.value_and_gradient(value), [(PICTURE,) * 4])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _counts(weighted: bool) -> Any:
     return framework.compiled(pixels.color_counts, [PICTURE, _WEIGHTS] if weighted else [PICTURE])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _palette(weighted: bool) -> Any:
     def value(band: Array, wanted: Array, weights: Array | None = None) -> tuple[Array, tuple[()]]:
         return pixels.palette_sum(band, wanted, weights), ()

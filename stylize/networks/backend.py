@@ -34,6 +34,7 @@ __all__ = [
     "faster_precision",
     "framework",
     "is_out_of_memory",
+    "keras",
     "numpy_of",
     "on",
     "ops",
@@ -82,7 +83,6 @@ class Framework(Protocol):
 
     def add_window(self, canvas: Any, window: Any, top: int, left: int) -> Any:
         """Return `canvas` (H, W, C) with `window` (h, w, C) added there. `canvas` is written in place."""
-
 
     def is_out_of_memory(self, error: Exception) -> bool:
         """Return whether an exception tells that an allocation was refused."""
@@ -149,7 +149,6 @@ class _TensorFlow:
         whole_rows = self._tf.pad(window, [[0, 0], [left, right], [0, 0]])
         return self._tf.raw_ops.InplaceAdd(x=canvas, i=range(top, top + window.shape[0]), v=whole_rows)
 
-
     def is_out_of_memory(self, error: Exception) -> bool:
         return isinstance(error, self._tf.errors.ResourceExhaustedError)
 
@@ -208,7 +207,6 @@ class _Torch:
         canvas[top : top + window.shape[0], left : left + window.shape[1]] += window
         return canvas
 
-
     def is_out_of_memory(self, error: Exception) -> bool:
         if isinstance(error, self._torch.cuda.OutOfMemoryError):
             return True
@@ -244,9 +242,8 @@ class _Jax:
 
     def convolved(self, picture: Any, kernel: Any, bias: Any, padding: Literal["same", "valid"]) -> Any:
         layout = ("NHWC", "HWIO", "NHWC")
-        return (
-            self._jax.lax.conv_general_dilated(picture, kernel, (1, 1), padding.upper(), dimension_numbers=layout) + bias
-        )
+        convolve = self._jax.lax.conv_general_dilated
+        return convolve(picture, kernel, (1, 1), padding.upper(), dimension_numbers=layout) + bias
 
     def spectrum(self, planes: Any) -> tuple[Any, Any]:
         transformed = self._jax.numpy.fft.rfft2(planes, norm="ortho")
@@ -269,7 +266,6 @@ class _Jax:
         sliced = self._jax.lax.dynamic_slice(canvas, (top, left, 0), window.shape)
         return self._jax.lax.dynamic_update_slice(canvas, sliced + window, (top, left, 0))
 
-
     def is_out_of_memory(self, error: Exception) -> bool:
         return isinstance(error, self._jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
 
@@ -280,7 +276,7 @@ def _integers(signature: Any) -> list[int]:
     return [index for index, dtypes in enumerate(types) if dtypes == {"int32"}]
 
 
-_FRAMEWORKS = {"tensorflow": _TensorFlow, "torch": _Torch, "jax": _Jax}
+_FRAMEWORKS: dict[str, Callable[[], Framework]] = {"tensorflow": _TensorFlow, "torch": _Torch, "jax": _Jax}
 #: What the backend of this process does beside `keras.ops`.
 framework: Framework = _FRAMEWORKS[keras.backend.backend()]()
 
@@ -316,7 +312,7 @@ _MAX_TIME_RATIO = 0.8
 _TRIALS = 9
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def faster_precision(device: Device) -> Precision:
     """Return the precision in which a device computes convolutions faster, by a trial of about 0.1 s.
 
@@ -359,7 +355,7 @@ def _convolution(precision: Precision, device: Device) -> Callable[[], None]:
     picture, kernel = ops.ones((1, side, side, 128), precision), ops.ones((3, 3, 128, 128), precision)
     bias = ops.zeros(128, precision)
     convolved = framework.compiled(
-        lambda *arrays: ops.max(framework.convolved(*arrays, "same")),
+        lambda x, kernel, bias: ops.max(framework.convolved(x, kernel, bias, "same")),
         [keras.KerasTensor(each.shape, precision) for each in (picture, kernel, bias)],
     )
 

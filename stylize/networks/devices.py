@@ -135,7 +135,7 @@ def _candidates(backend: str) -> Sequence[Backend]:
     found = [each for each in installed if each == wanted]
     if not found:
         known = ", ".join(installed)
-        raise OptionError(f"backend: {wanted} is not installed, found {known}: `pip install \"stylize[{wanted}]\"`")
+        raise OptionError(f'backend: {wanted} is not installed, found {known}: `pip install "stylize[{wanted}]"`')
     return found
 
 
@@ -181,7 +181,7 @@ def has_gpu_hardware() -> bool:
     return any(Path(path).exists() for path in ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg"))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def gpus(backend: Backend) -> tuple[str, ...]:
     """Return the names of the GPUs that a backend can use. Imports the backend where there may be one."""
     if not has_gpu_hardware():
@@ -211,10 +211,10 @@ def free_bytes(device: Device) -> int | None:
 
         if device.name.startswith("mps"):
             most: int = torch.mps.recommended_max_memory()
-            return most - torch.mps.current_allocated_memory()
+            return most - int(torch.mps.current_allocated_memory())
         free: int = torch.cuda.mem_get_info(device.index)[0]
         # What PyTorch keeps for later is free for us.
-        return free + torch.cuda.memory_reserved(device.index) - torch.cuda.memory_allocated(device.index)
+        return free + int(torch.cuda.memory_reserved(device.index) - torch.cuda.memory_allocated(device.index))
     if device.backend == "jax":
         known = jax().devices()[device.index].memory_stats() or {}
         return known["bytes_limit"] - known["bytes_in_use"] if "bytes_limit" in known else None

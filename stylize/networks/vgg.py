@@ -171,9 +171,7 @@ class FeatureEncoder:
         }
         self.strides, self.grid_px, self.reach_px = _geometry(self.layers)
         self._lifts = {
-            layer: array_of(matrix[None, None])
-            for layer, matrix in weights.lifts.items()
-            if layer in self.layers
+            layer: array_of(matrix[None, None]) for layer, matrix in weights.lifts.items() if layer in self.layers
         }
 
     @property

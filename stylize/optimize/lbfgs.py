@@ -99,8 +99,9 @@ class LBFGS:
     def tell(self, loss: float, gradient: Array) -> bool:
         """Accept the point and choose a new direction, or shorten the step. Return False if a number is not finite."""
         gradient = array_of(gradient)
-        moved, change, finite, slope = self._history.compared(self._x, self._trial, self._gradient, gradient)
-        finite = finite and math.isfinite(loss)
+        moved, change, numbers = _compiled_comparison()(self._x, self._trial, self._gradient, gradient)
+        gradient_is_finite, slope = numpy_of(numbers).tolist()
+        finite = gradient_is_finite == 1 and math.isfinite(loss)
         if math.isnan(self._loss):
             if finite:
                 self._loss, self._gradient = loss, gradient
@@ -182,12 +183,6 @@ class _History:
         self._products = np.zeros((self._size, self._size))
         self._rows: Any = None
 
-    def compared(self, x: Array, trial: Array, gradient: Array, new_gradient: Array) -> tuple[Array, Array, bool, float]:
-        """Return s, y, whether the new gradient is finite, and g·s."""
-        moved, change, numbers = _compiled_comparison()(x, trial, gradient, new_gradient)
-        finite, slope = numpy_of(numbers).tolist()
-        return moved, change, bool(finite), slope
-
     def remember(self, step: Array, change: Array) -> None:
         """Add a pair, if the loss curves upwards along its step, and drop the oldest where there is no room."""
         if self._rows is None:
@@ -251,6 +246,7 @@ _PICTURE, _ROWS, _NUMBERS = spec(None, None, 3), spec(None, None), spec(None)
 @functools.lru_cache(maxsize=1)
 def _compiled_comparison() -> Any:
     def compare(x: Array, trial: Array, gradient: Array, new_gradient: Array) -> tuple[Array, Array, Array]:
+        """Return s, y, and two numbers: 1 if the new gradient is finite, and g·s."""
         moved, change = trial - x, new_gradient - gradient
         finite = ops.cast(ops.all(ops.isfinite(new_gradient)), "float32")
         return moved, change, ops.stack([finite, _dot(gradient, moved)])
@@ -307,9 +303,7 @@ def _compiled_steepest() -> Any:
 
 def _free(x: Array, gradient: Array) -> Array:
     """Return 0 for pixels at a bound which descent would push outwards, 1 for the others."""
-    outwards = ops.logical_or(
-        ops.logical_and(x <= 0, gradient > 0), ops.logical_and(x >= 1, gradient < 0)
-    )
+    outwards = ops.logical_or(ops.logical_and(x <= 0, gradient > 0), ops.logical_and(x >= 1, gradient < 0))
     return 1 - ops.cast(outwards, "float32")
 
 

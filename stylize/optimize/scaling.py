@@ -27,7 +27,6 @@ D is split into two halves around B, so that H_0 is symmetric. The factor t make
 as the usual guess does. H_0 has only positive scales, so it is positive definite, and -H_0 g is a direction of descent.
 """
 
-
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -100,10 +99,10 @@ class FrequencyBands(NamedTuple):
         """Return a picture (H, W, 3) with each band's part multiplied by its number in `by` (2, 8)."""
         real, imaginary = framework.spectrum(_planes(picture))
         of_light, of_color = (ops.reshape(each, ops.shape(real)[1:]) for each in _rows(ops.matmul(by, self.members)))
-        scaled = [
+        real, imaginary = (
             of_color * color + of_light * light for light, color in map(_light_and_color, (real, imaginary))
-        ]
-        return ops.transpose(framework.from_spectrum(*scaled, width=ops.shape(picture)[1]), (1, 2, 0))
+        )
+        return ops.transpose(framework.from_spectrum(real, imaginary, ops.shape(picture)[1]), (1, 2, 0))
 
 
 def _planes(picture: Array) -> Array:

@@ -62,10 +62,10 @@ def run_summary(
     length = f"{config.steps} steps" if config.time_budget is None else f"{config.time_budget:g} s"
     about = "" if seconds is None else f"about {rough_duration(seconds)}, "
     tiles = f", in tiles of {tiling.tile_px} px" if tiling.is_needed else ""
+    where = f"{features.name} in {objective.precision} on {device_label(chosen())}"
     return (
-        f"{features.name} in {objective.precision} on {device_label(chosen())}, {config.optimization.optimizer}, {length} "
-        f"over {sizes} px, "
-        f"{about}up to {tiling.peak_bytes / 1e9:.1f} GB{tiles}"
+        f"{where}, {config.optimization.optimizer}, {length} over {sizes} px, {about}"
+        f"up to {tiling.peak_bytes / 1e9:.1f} GB{tiles}"
     )
 
 

@@ -74,8 +74,9 @@ def run_refine(
     tiling = Tiling.of_run(objective, inputs, session, config.optimization.optimizer)
     if levels:
         session.say(run_summary(config, features, objective, levels, tiling, inputs, resumed=resume_from is not None))
-    init_record = {"init": init.record} if init.record else {}
-    provenance = inputs.provenance("refine", config, start.networks, precision_used=objective.precision, **devices.chosen().record, **init_record)
+    how = {"precision_used": objective.precision, **devices.chosen().record}
+    how.update({"init": init.record} if init.record else {})
+    provenance = inputs.provenance("refine", config, start.networks, **how)
 
     # One pyramid of content, styles and masks; the targets of a level are made when the run gets there.
     pyramid = picture_pyramid(inputs, config, [level_size(inputs.size, level.long_side_px) for level in levels])
