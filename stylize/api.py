@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal
 
 from stylize.config import FastConfig, KeepColors, RefineConfig
@@ -124,7 +125,7 @@ def refine(
     network: str | None = None,
     offline: bool = False,
     memory_gb: float | None = None,
-    backend: Literal["auto", "tensorflow", "torch", "jax"] = "auto",
+    backend: str = "auto",
     device: str = "auto",
     loaded: LoadedNetworks | None = None,
     resume_from: Checkpoint | None = None,
@@ -182,7 +183,7 @@ def refine(
         offline: whether nothing may be downloaded.
         memory_gb: how much memory of the device the process may take, in GB; what is free, if None. Large pictures are
             computed in tiles, which changes nothing in them.
-        backend: what computes: `auto` takes a GPU if an installed backend sees one. A process keeps its first one.
+        backend: auto, tensorflow, torch or jax; auto takes one that sees a GPU. A process keeps its first one.
         device: auto, cpu, gpu, or a name such as gpu:1 or mps.
         loaded: keeps networks loaded between calls.
         on_start: receives the picture that the optimisation starts from, float32 (h, w, 3).
@@ -200,16 +201,14 @@ def refine(
         WeightsError: a network cannot be had.
     """
     config = _refine_config(preset, config, locals())
-    computed_on = devices.choose(backend, device)
-    # Keras takes its backend when it is imported.
-    from stylize.networks.backend import on
+    place = _computing_on(backend, device)
     from stylize.transfer.refine import run_refine
 
     began = time.perf_counter()
     session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
     inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
     callbacks = Callbacks(on_start, on_iterate, should_stop)
-    with on(computed_on):
+    with place:
         return run_refine(inputs, config, session, callbacks, resume_from=resume_from, began=began)
 
 
@@ -255,7 +254,7 @@ def compare(
     network: str | None = None,
     offline: bool = False,
     memory_gb: float | None = None,
-    backend: Literal["auto", "tensorflow", "torch", "jax"] = "auto",
+    backend: str = "auto",
     device: str = "auto",
     loaded: LoadedNetworks | None = None,
     on_start: Callable[[NDArray[np.float32]], None] | None = None,
@@ -313,7 +312,7 @@ def compare(
         offline: whether nothing may be downloaded.
         memory_gb: how much memory of the device the process may take, in GB; what is free, if None. Large pictures are
             computed in tiles, which changes nothing in them.
-        backend: what computes: `auto` takes a GPU if an installed backend sees one. A process keeps its first one.
+        backend: auto, tensorflow, torch or jax; auto takes one that sees a GPU. A process keeps its first one.
         device: auto, cpu, gpu, or a name such as gpu:1 or mps.
         loaded: keeps networks loaded between calls.
         on_start: receives the picture that the optimisation starts from, float32 (h, w, 3).
@@ -331,14 +330,21 @@ def compare(
         WeightsError: a network cannot be had.
     """
     config = _refine_config(preset, config, locals())
-    computed_on = devices.choose(backend, device)
-    from stylize.networks.backend import on
+    place = _computing_on(backend, device)
     from stylize.transfer.compare import run_compare
 
     session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
     inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
-    with on(computed_on):
+    with place:
         return run_compare(inputs, config, session, Callbacks(on_start, on_iterate, should_stop), images=images)
+
+
+def _computing_on(backend: str, device: str) -> AbstractContextManager[None]:
+    """Choose what computes, before Keras is imported, and return the context in which arrays lie there."""
+    chosen = devices.choose(backend, device)
+    from stylize.networks.backend import on
+
+    return on(chosen)
 
 
 def _refine_config(preset: str, config: RefineConfig | None, arguments: Mapping[str, Any]) -> RefineConfig:

@@ -10,6 +10,7 @@ import functools
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -281,9 +282,10 @@ _FRAMEWORKS: dict[str, Callable[[], Framework]] = {"tensorflow": _TensorFlow, "t
 framework: Framework = _FRAMEWORKS[keras.backend.backend()]()
 
 
-def on(device: Device) -> Any:
+def on(device: Device) -> AbstractContextManager[None]:
     """Return a context in which new arrays lie on a device."""
-    return keras.device(device.name)
+    context: AbstractContextManager[None] = keras.device(device.name)
+    return context
 
 
 def array_of(numbers: Any) -> Array:
