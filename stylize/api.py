@@ -201,14 +201,13 @@ def refine(
         WeightsError: a network cannot be had.
     """
     config = _refine_config(preset, config, locals())
-    place = _computing_on(backend, device)
+    place, began = _computing_on(backend, device), time.perf_counter()
     from stylize.transfer.refine import run_refine
 
-    began = time.perf_counter()
     session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
     inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
-    callbacks = Callbacks(on_start, on_iterate, should_stop)
     with place:
+        callbacks = Callbacks(on_start, on_iterate, should_stop)
         return run_refine(inputs, config, session, callbacks, resume_from=resume_from, began=began)
 
 
