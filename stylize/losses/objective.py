@@ -153,18 +153,18 @@ class Objective:
             content, scale, style, weights = self._statistics.signature(count)
             by_layer = {name: (spec(octaves, *each.shape), spec(octaves, count or 1)) for name, each in style.items()}
             masks, palettes = [spec(None, None)] * (count or 0), [spec(*PALETTE_SHAPE)] * len(targets.palettes)
-            signature = [PICTURE, content, scale, by_layer, [weights] * octaves, masks, spec(count or 1), palettes]
+            colors = masks, spec(count or 1), palettes
+            signature = [PICTURE, (content, scale), by_layer, [weights] * octaves, colors]
             self._steps[octaves, count] = framework.compiled(
                 framework.value_and_gradient(self._total_and_terms), signature
             )
         return self._steps[octaves, count]
 
-    def _total_and_terms(
-        self, image: Any, content: Any, scale: Any, by_layer: Any, weights: Any, masks: Any, areas: Any, palettes: Any
-    ) -> tuple[Any, Any]:
+    def _total_and_terms(self, image: Any, content: Any, by_layer: Any, weights: Any, colors: Any) -> tuple[Any, Any]:
         """Return the total loss and all terms as one array. Arguments as of `_arrays`."""
-        terms = self._terms(self._statistics_of(image, content, weights), scale, by_layer)
-        variation, of_pixels = self._pixel_terms(image, masks, areas, palettes)
+        activations, scale = content
+        terms = self._terms(self._statistics_of(image, activations, weights), scale, by_layer)
+        variation, of_pixels = self._pixel_terms(image, *colors)
         total = terms["total"] + of_pixels
         return total, self._vector({**terms, "total": total, "total_variation": variation})
 
@@ -233,10 +233,11 @@ _SCALARS = ("total", "content", "style", "total_variation")
 
 
 def _arrays(targets: Targets) -> tuple[Any, ...]:
-    """Return all arrays of targets, in the order of `_total_and_terms`."""
-    regions, palettes = targets.regions, list(targets.palettes)
-    weights, masks = list(regions.position_weights), list(regions.masks)
-    return targets.content, targets.content_scale, targets.by_layer, weights, masks, regions.areas, palettes
+    """Return the arrays of targets that `Objective._total_and_terms` takes."""
+    regions = targets.regions
+    content = targets.content, targets.content_scale
+    colors = list(regions.masks), regions.areas, list(targets.palettes)
+    return content, targets.by_layer, list(regions.position_weights), colors
 
 
 def _weighted(losses: Mapping[str, Any], weights: LayerWeights) -> Any:

@@ -34,7 +34,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,12 +213,11 @@ class _History:
         # In double precision, on the host: the triangle has 20 rows.
         inverse = np.zeros((count, count))
         inverse[np.ix_(order, order)] = np.linalg.inv(np.triu(self._products[np.ix_(order, order)]))
-        newest = curvatures[order[-1]]
-        weights = np.divide(newest, curvatures, out=np.zeros(count), where=curvatures > 0)
-        result: tuple[Array, Array, Array] = _compiled_direction()(
-            *(x, gradient, steps, changes, Energies(bands, blocks)),
-            *map(array_of, (inverse, curvatures, weights, np.arange(count) == order[-1])), self._first_guess,
-        )  # fmt: skip
+        weights = np.divide(curvatures[order[-1]], curvatures, out=np.zeros(count), where=curvatures > 0)
+        is_newest = np.arange(count) == order[-1]
+        pairs = _Pairs(steps, changes, Energies(bands, blocks))
+        numbers = _Numbers(*map(array_of, (inverse, curvatures, weights, is_newest)))
+        result: tuple[Array, Array, Array] = _compiled_direction()(x, gradient, pairs, numbers, self._first_guess)
         return result
 
     def state(self) -> State:
@@ -240,7 +239,30 @@ class _History:
 # --------------------------------------------------------------------------------------------------------------------
 # On the device
 
-_PICTURE, _ROWS, _NUMBERS = spec(None, None, 3), spec(None, None), spec(None)
+_PICTURE, _ROWS = spec(None, None, 3), spec(None, None)
+
+
+class _Pairs(NamedTuple):
+    """The history, a row for each pair."""
+
+    steps: Array
+    """S, (K, n)."""
+    changes: Array
+    """Y, (K, n)."""
+    energies: Energies
+
+
+class _Numbers(NamedTuple):
+    """What the host knows of the pairs; 0 for rows that are not used."""
+
+    inverse: Array
+    """U^-1, (K, K)."""
+    curvatures: Array
+    """The diagonal D, (K,)."""
+    weights: Array
+    """1 / curvatures, up to a common factor."""
+    is_newest: Array
+    """1 for the newest pair."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -269,25 +291,26 @@ def _compiled_pair() -> Any:
 @functools.lru_cache(maxsize=1)
 def _compiled_direction() -> Any:
     def direction(
-        x: Array, gradient: Array, steps: Array, changes: Array, energies: Energies, inverse: Array,
-        curvatures: Array, weights: Array, is_newest: Array, first_guess: FirstGuess,
-    ) -> tuple[Array, Array, Array]:  # fmt: skip
+        x: Array, gradient: Array, pairs: _Pairs, numbers: _Numbers, first_guess: FirstGuess
+    ) -> tuple[Array, Array, Array]:
         free, shape = _free(x, gradient), ops.shape(x)
         q = ops.reshape(gradient * free, (-1,))
-        alphas = _times(inverse, _times(steps, q))
-        q = q - _times(ops.transpose(changes), alphas)
-        newest = [ops.reshape(_times(ops.transpose(rows), is_newest), shape) for rows in (steps, changes)]
-        curvature = ops.sum(curvatures * is_newest)
-        r = first_guess.times(ops.reshape(q, shape), energies, weights, curvature, _of_moved(*newest))
+        a = _times(numbers.inverse, _times(pairs.steps, q))
+        q = q - _times(ops.transpose(pairs.changes), a)
+        newest = [
+            ops.reshape(_times(ops.transpose(rows), numbers.is_newest), shape) for rows in (pairs.steps, pairs.changes)
+        ]
+        curvature = ops.sum(numbers.curvatures * numbers.is_newest)
+        r = first_guess.times(ops.reshape(q, shape), pairs.energies, numbers.weights, curvature, _of_moved(*newest))
         r = ops.reshape(r, (-1,))
-        gammas = _times(ops.transpose(inverse), curvatures * alphas - _times(changes, r))
-        towards = -free * ops.reshape(r + _times(ops.transpose(steps), gammas), shape)
+        b = _times(ops.transpose(numbers.inverse), numbers.curvatures * a - _times(pairs.changes, r))
+        towards = -free * ops.reshape(r + _times(ops.transpose(pairs.steps), b), shape)
         trial = ops.clip(x + towards, 0, 1)
         return towards, trial, _dot(gradient, trial - x)
 
     energies = Energies(spec(None, 2, 2, BANDS), spec(None, 2, None, None))
-    signature = [_PICTURE, _PICTURE, _ROWS, _ROWS, energies, _ROWS, *[_NUMBERS] * 3, FirstGuess.signature()]
-    return framework.compiled(direction, signature)
+    pairs, numbers = _Pairs(_ROWS, _ROWS, energies), _Numbers(_ROWS, *[spec(None)] * 3)
+    return framework.compiled(direction, [_PICTURE, _PICTURE, pairs, numbers, FirstGuess.signature()])
 
 
 @functools.lru_cache(maxsize=1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,8 +74,7 @@ def run_refine(
     tiling = Tiling.of_run(objective, inputs, session, config.optimization.optimizer)
     if levels:
         session.say(run_summary(config, features, objective, levels, tiling, inputs, resumed=resume_from is not None))
-    how: dict[str, Any] = {"precision_used": objective.precision, **devices.chosen().record}
-    how.update({"init": init.record} if init.record else {})
+    how = {"precision_used": objective.precision, **devices.chosen().record, **init.provenance}
     provenance = inputs.provenance("refine", config, start.networks, **how)
 
     # One pyramid of content, styles and masks; the targets of a level are made when the run gets there.
