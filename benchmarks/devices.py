@@ -175,8 +175,10 @@ def matrix_rate(device: Device, precision: str) -> float:
     with on(device):
         side = MATRIX_SIDE if device.is_gpu else 1024
         matrix = ops.ones((side, side), precision)
-        product = framework.compiled(lambda a: ops.max(ops.matmul(a, a)), [spec(side, side, dtype=precision)])
-        return 2 * side**3 / median_seconds(lambda: float(ops.convert_to_numpy(product(matrix)).astype(np.float32)))
+        product = framework.compiled(
+            lambda a: ops.cast(ops.max(ops.matmul(a, a)), "float32"), [spec(side, side, dtype=precision)]
+        )
+        return 2 * side**3 / median_seconds(lambda: float(product(matrix)))
 
 
 def steps_at(device: Device, size: int, rates: dict[str, float], clock: Clock) -> dict[str, Any]:

@@ -50,13 +50,14 @@ Array = Any
 class Framework(Protocol):
     """What a backend of Keras does beside `keras.ops`. Pictures are (1, H, W, C), planes (..., H, W)."""
 
-    def compiled(self, function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+    def compiled(self, function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
         """Return a function of arrays, compiled.
 
         Args:
             function: of nested arrays, written on `keras.ops`.
             signature: a `spec` for each array. TensorFlow makes one graph for all sizes. JAX compiles once for each
                 size, and for each value of an argument whose specs are int32. PyTorch runs the function as it is.
+                Without a signature, all compile once for each size.
         """
 
     def value_and_gradient(self, function: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any, Any]]:
@@ -93,7 +94,10 @@ class _TensorFlow:
     def __init__(self) -> None:
         self._tf = devices.tensorflow()
 
-    def compiled(self, function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+    def compiled(self, function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
+        if signature is None:
+            unbound: Callable[..., Any] = self._tf.function(function, autograph=False)
+            return unbound
         specifications = keras.tree.map_structure(lambda each: self._tf.TensorSpec(each.shape, each.dtype), signature)
         graph: Callable[..., Any] = self._tf.function(function, input_signature=specifications, autograph=False)
         constants = _integers(signature)
@@ -165,7 +169,7 @@ class _Torch:
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
 
-    def compiled(self, function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+    def compiled(self, function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
         def without_graph(*arguments: Any) -> Any:
             with self._torch.no_grad():
                 return function(*arguments)
@@ -223,7 +227,7 @@ class _Jax:
         self._set = self._jax.jit(lambda rows, index, row: rows.at[index].set(row), donate_argnums=0)
         self._add = self._jax.jit(self._added, donate_argnums=0)
 
-    def compiled(self, function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+    def compiled(self, function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
         def exactly(*arguments: Any) -> Any:
             # By default, products of float32 on a GPU are rounded to TF32, which keeps 10 bits of 23.
             with self._jax.default_matmul_precision("highest"):
@@ -273,7 +277,7 @@ class _Jax:
 
 def _integers(signature: Any) -> list[int]:
     """Return the places of the arguments that are integers."""
-    types = [{each.dtype for each in keras.tree.flatten(argument)} for argument in signature]
+    types = [{each.dtype for each in keras.tree.flatten(argument)} for argument in signature or ()]
     return [index for index, dtypes in enumerate(types) if dtypes == {"int32"}]
 
 
@@ -357,7 +361,7 @@ def _convolution(precision: Precision, device: Device) -> Callable[[], None]:
     picture, kernel = ops.ones((1, side, side, 128), precision), ops.ones((3, 3, 128, 128), precision)
     bias = ops.zeros(128, precision)
     convolved = framework.compiled(
-        lambda x, kernel, bias: ops.max(framework.convolved(x, kernel, bias, "same")),
+        lambda x, kernel, bias: ops.cast(ops.max(framework.convolved(x, kernel, bias, "same")), "float32"),
         [keras.KerasTensor(each.shape, precision) for each in (picture, kernel, bias)],
     )
 
