@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from stylize.errors import ImageError
 from stylize.files import opened
+from stylize.images.formats import FORMATS
 from stylize.text import one_line
 
 __all__ = ["MAX_PIXELS", "check_size", "identify", "open_picture_file", "pillow_errors"]
@@ -21,10 +22,6 @@ __all__ = ["MAX_PIXELS", "check_size", "identify", "open_picture_file", "pillow_
 #: The largest picture that is decoded, in px (width times height). Larger pictures are refused: a small file may
 #: hold a picture that fills the memory (a decompression bomb).
 MAX_PIXELS = 300_000_000
-
-# The most frequent formats first: Pillow imports the plugins of later formats only if the earlier formats do not fit.
-# Left out are formats that start other programs (EPS) and formats without a signature (TGA).
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "PSD", "QOI")
 
 _EXPECTED = "a picture (JPEG, PNG, WebP, TIFF, AVIF, GIF, BMP, JPEG 2000, PSD)"
 
@@ -105,7 +102,7 @@ def identify(file: BinaryIO, label: str, max_pixels: int | None = None) -> Image
         ImageError: The format is unknown or not supported, or the picture is too large.
     """
     try:
-        image = Image.open(file, formats=_FORMATS)
+        image = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
         file.seek(0)
         head = file.read(12)
