@@ -41,6 +41,8 @@ def test_standard_error_comes_back_after_overlapping_threads(capfd: pytest.Captu
 
 
 def test_no_standard_error_at_all() -> None:
-    code = "import os; os.close(2); from stylize.native_stderr import native_stderr_silenced as s\nwith s(): print('in')"
+    code = (
+        "import os; os.close(2); from stylize.native_stderr import native_stderr_silenced as s\nwith s(): print('in')"
+    )
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout == "in\n"

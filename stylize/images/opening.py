@@ -14,7 +14,11 @@ from PIL import Image, UnidentifiedImageError
 
 from stylize.errors import ImageError
 from stylize.files import opened
+from stylize.images import png
+from stylize.images.encodings import nclx
 from stylize.images.formats import FORMATS
+from stylize.images.raw import RawFile, holds_raw, is_raw
+from stylize.images.tiff import is_tiff, read_directories
 from stylize.text import one_line
 
 __all__ = ["MAX_PIXELS", "check_size", "identify", "open_picture_file", "pillow_errors"]
@@ -23,9 +27,13 @@ __all__ = ["MAX_PIXELS", "check_size", "identify", "open_picture_file", "pillow_
 #: hold a picture that fills the memory (a decompression bomb).
 MAX_PIXELS = 300_000_000
 
-_EXPECTED = "a picture (JPEG, PNG, WebP, TIFF, AVIF, GIF, BMP, JPEG 2000, PSD)"
+_EXPECTED = "a picture (JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF, BMP, JPEG 2000, PSD)"
 
-_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
+
+# The boxes that describe an AVIF or HEIF picture stand before the pixels.
+_BOXES_BYTES = 1 << 18
 
 # Decoding changes Pillow's global size limit and Python's global warning filters: one thread at a time.
 _PILLOW_LOCK = threading.RLock()
@@ -101,21 +109,86 @@ def identify(file: BinaryIO, label: str, max_pixels: int | None = None) -> Image
     Raises:
         ImageError: The format is unknown or not supported, or the picture is too large.
     """
-    try:
-        image = Image.open(file, formats=FORMATS)
-    except UnidentifiedImageError:
+    file.seek(0)
+    head = file.read(64)
+    if head.startswith(png.SIGNATURE):
+        file, info = png.without_faults(file)
+        image = _opened(file, head, label)
+        image.info.update(info)
+    elif is_tiff(head):
+        image = _tiff(file, head, label)
+    elif is_raw(head):
+        image = _raw(file, label)
+    elif head[4:8] == b"ftyp":
+        image = _heif(file, head, label) if _is_heif(head) else _opened(file, head, label)
         file.seek(0)
-        head = file.read(12)
-        if not head:
-            received, advice = "an empty file", "export or download it again"
-        elif head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
-            received, advice = "HEIC", "export it as JPEG"
-        else:
-            received = f"an unknown or damaged format (it begins {head[:8]!r})"
-            advice = "export it as PNG or JPEG"
-        raise ImageError(f"{label}: expected {_EXPECTED}, received {received}; {advice}") from None
+        numbers = nclx(file.read(_BOXES_BYTES))
+        if numbers is not None:
+            image.info["cicp"] = numbers
+    else:
+        image = _opened(file, head, label)
     check_size(image.size, label, max_pixels)
     return image
+
+
+def _opened(file: BinaryIO, head: bytes, label: str, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    file.seek(0)
+    try:
+        return Image.open(file, formats=formats)
+    except UnidentifiedImageError:
+        if head:
+            received = f"an unknown or damaged format (it begins {head[:8]!r})"
+            advice = "export it as PNG or JPEG"
+        else:
+            received, advice = "an empty file", "export or download it again"
+        raise ImageError(f"{label}: expected {_EXPECTED}, received {received}; {advice}") from None
+
+
+def _tiff(file: BinaryIO, head: bytes, label: str) -> Image.Image:
+    from stylize.images.deep_tiff import TiffFile
+
+    try:
+        if head.startswith(b"MM\0+"):  # Pillow takes these for TIFFs of the usual kind
+            raise ImageError("a BigTIFF with the highest byte first")
+        if is_raw(head) or holds_raw(read_directories(file)):
+            return _raw(file, label)
+        file.seek(0)
+        return TiffFile(file)
+    except ImageError as error:
+        raise ImageError(
+            f"{label}: expected a TIFF of gray or RGB, received {error}, which is not supported; "
+            "save it as a TIFF or PNG of 8 or 16 bits"
+        ) from None
+
+
+def _raw(file: BinaryIO, label: str) -> Image.Image:
+    file.seek(0)
+    try:
+        return RawFile(file)
+    except ImportError:
+        raise ImageError(
+            f"{label}: expected {_EXPECTED}, received a camera's raw file; "
+            'install the extra that develops it (pip install "stylize[raw]"), or export it as JPEG'
+        ) from None
+
+
+def _is_heif(head: bytes) -> bool:
+    """Whether a file of the family of AVIF and HEIF is a HEIF."""
+    size = int.from_bytes(head[:4], "big")
+    brands = {head[at : at + 4] for at in (8, *range(16, min(size, len(head)), 4))}
+    return bool(brands & _HEIF_BRANDS) and not brands & _AVIF_BRANDS
+
+
+def _heif(file: BinaryIO, head: bytes, label: str) -> Image.Image:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise ImageError(
+            f"{label}: expected {_EXPECTED}, received HEIC; "
+            'install the extra that reads it (pip install "stylize[heif]"), or export it as JPEG'
+        ) from None
+    pillow_heif.register_heif_opener()
+    return _opened(file, head, label, ("HEIF",))
 
 
 def check_size(size: tuple[int, int], label: str, max_pixels: int | None = None) -> None:
