@@ -130,4 +130,4 @@ class Tiff:
             split = np.moveaxis(rows.view(np.uint8).reshape(*rows.shape, width), 2, 1)
             split = split.reshape(len(part), -1, part.shape[2])
             return np.concatenate([split[:, :1], split[:, 1:] - split[:, :-1]], axis=1).tobytes()
-        return part.astype(part.dtype.newbyteorder(order)).tobytes()
+        return part.astype(part.dtype.newbyteorder(">" if self.big_endian else "<")).tobytes()

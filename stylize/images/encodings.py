@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-__all__ = ["named_profile", "nclx", "says_adobe_rgb"]
+__all__ = ["named_profile", "says_adobe_rgb"]
 
 # x and y of red, green, blue and white.
 Primaries = tuple[float, ...]
@@ -148,43 +148,3 @@ def _profile(primaries: Primaries, curve: float | NDArray[np.float64]) -> bytes:
     header = struct.pack(">I4sI4s4s4s", start + len(body), b"lcms", 0x02100000, b"mntr", b"RGB ", b"XYZ ")
     header += struct.pack(">6H4s28x", 2000, 1, 1, 0, 0, 0, b"acsp") + place(_D50)[8:]
     return header.ljust(128, b"\0") + table + body
-
-
-def nclx(data: bytes) -> tuple[int, ...] | None:
-    """Find the numbers of H.273 of the first picture in the head of an AVIF or HEIF file; None if there are none.
-
-    Args:
-        data: The first bytes of the file, with the box "meta".
-    """
-    span = _boxes(data, 0, len(data), b"meta")
-    if span is None:
-        return None
-    start, end = span[0] + 4, span[1]  # "meta" has a version
-    for kind in (b"iprp", b"ipco"):
-        span = _boxes(data, start, end, kind)
-        if span is None:
-            return None
-        start, end = span
-    while (span := _boxes(data, start, end, b"colr")) is not None:
-        if data[span[0] :].startswith(b"nclx") and span[1] - span[0] >= 11:
-            primaries, transfer, matrix = struct.unpack_from(">3H", data, span[0] + 4)
-            return primaries, transfer, matrix, data[span[0] + 10] >> 7
-        start = span[1]
-    return None
-
-
-def _boxes(data: bytes, start: int, end: int, wanted: bytes) -> tuple[int, int] | None:
-    """Find a box between two places: where its content begins and ends."""
-    while start + 8 <= end:
-        size, kind = struct.unpack_from(">I4s", data, start)
-        head = 8
-        if size == 1 and start + 16 <= end:
-            (size,) = struct.unpack_from(">Q", data, start + 8)
-            head = 16
-        stop = end if size == 0 else min(end, start + size)
-        if size and size < head:
-            return None
-        if kind == wanted:
-            return start + head, stop
-        start = stop
-    return None

@@ -15,8 +15,8 @@ from PIL import Image, UnidentifiedImageError
 from stylize.errors import ImageError
 from stylize.files import opened
 from stylize.images import png
-from stylize.images.encodings import nclx
 from stylize.images.formats import FORMATS
+from stylize.images.overlooked import overlooked_colors
 from stylize.images.raw import RawFile, holds_raw, is_raw
 from stylize.images.tiff import is_tiff, read_directories
 from stylize.text import one_line
@@ -31,9 +31,6 @@ _EXPECTED = "a picture (JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF, BMP, JPEG 2000, 
 
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
-
-# The boxes that describe an AVIF or HEIF picture stand before the pixels.
-_BOXES_BYTES = 1 << 18
 
 # Decoding changes Pillow's global size limit and Python's global warning filters: one thread at a time.
 _PILLOW_LOCK = threading.RLock()
@@ -119,14 +116,9 @@ def identify(file: BinaryIO, label: str, max_pixels: int | None = None) -> Image
         image = _tiff(file, head, label)
     elif is_raw(head):
         image = _raw(file, label)
-    elif head[4:8] == b"ftyp":
-        image = _heif(file, head, label) if _is_heif(head) else _opened(file, head, label)
-        file.seek(0)
-        numbers = nclx(file.read(_BOXES_BYTES))
-        if numbers is not None:
-            image.info["cicp"] = numbers
     else:
-        image = _opened(file, head, label)
+        image = _heif(file, head, label) if _is_heif(head) else _opened(file, head, label)
+        image.info.update(overlooked_colors(file))
     check_size(image.size, label, max_pixels)
     return image
 
@@ -136,23 +128,25 @@ def _opened(file: BinaryIO, head: bytes, label: str, formats: tuple[str, ...] = 
     try:
         return Image.open(file, formats=formats)
     except UnidentifiedImageError:
-        if head:
-            received = f"an unknown or damaged format (it begins {head[:8]!r})"
-            advice = "export it as PNG or JPEG"
-        else:
+        received = f"an unknown or damaged format (it begins {head[:8]!r})"
+        advice = "export it as PNG or JPEG"
+        if not head:
             received, advice = "an empty file", "export or download it again"
+        elif head.startswith(b"8BPS") and head[23] not in (1, 8):
+            received = f"a PSD of {head[23]} bits per sample, which is not supported"
         raise ImageError(f"{label}: expected {_EXPECTED}, received {received}; {advice}") from None
 
 
 def _tiff(file: BinaryIO, head: bytes, label: str) -> Image.Image:
     from stylize.images.deep_tiff import TiffFile
 
+    big_endian_big_tiff = head.startswith(b"MM\0+")  # Pillow takes these for TIFFs of the usual kind
+    if not big_endian_big_tiff and (is_raw(head) or holds_raw(read_directories(file))):
+        return _raw(file, label)
+    file.seek(0)
     try:
-        if head.startswith(b"MM\0+"):  # Pillow takes these for TIFFs of the usual kind
+        if big_endian_big_tiff:
             raise ImageError("a BigTIFF with the highest byte first")
-        if is_raw(head) or holds_raw(read_directories(file)):
-            return _raw(file, label)
-        file.seek(0)
         return TiffFile(file)
     except ImageError as error:
         raise ImageError(
@@ -162,18 +156,27 @@ def _tiff(file: BinaryIO, head: bytes, label: str) -> Image.Image:
 
 
 def _raw(file: BinaryIO, label: str) -> Image.Image:
-    file.seek(0)
     try:
-        return RawFile(file)
+        import rawpy
     except ImportError:
         raise ImageError(
             f"{label}: expected {_EXPECTED}, received a camera's raw file; "
             'install the extra that develops it (pip install "stylize[raw]"), or export it as JPEG'
         ) from None
+    file.seek(0)
+    try:
+        return RawFile(file)
+    except rawpy.LibRawFileUnsupportedError:
+        raise ImageError(
+            f"{label}: expected a raw file of a camera that LibRaw knows, received another or a damaged file; "
+            "export it as JPEG"
+        ) from None
 
 
 def _is_heif(head: bytes) -> bool:
-    """Whether a file of the family of AVIF and HEIF is a HEIF."""
+    """Whether a file begins as a HEIF. An AVIF begins almost alike."""
+    if head[4:8] != b"ftyp":
+        return False
     size = int.from_bytes(head[:4], "big")
     brands = {head[at : at + 4] for at in (8, *range(16, min(size, len(head)), 4))}
     return bool(brands & _HEIF_BRANDS) and not brands & _AVIF_BRANDS
