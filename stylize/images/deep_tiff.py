@@ -62,7 +62,7 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
             with native_stderr_silenced():  # libtiff prints what is damaged
                 return super().load()
         samples, notes = _unit_samples(self, self._layout)
-        self.info["notes"] = notes
+        self.info["notes"] = [*self.info.get("notes", []), *notes]
         array = samples[..., 0] if self.mode == "F" else np.rint(samples * 255).astype(np.uint8)
         self.im = Image.fromarray(array).im
         self._layout = None

@@ -67,9 +67,11 @@ def named_profile(info: Mapping[Any, Any], *, adobe_rgb: bool) -> tuple[bytes | 
 
 def says_adobe_rgb(exif: Image.Exif) -> bool:
     """Whether EXIF names Adobe RGB: a colour space other than sRGB, and rule R03 (DCF 2.0)."""
-    space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
+    camera = exif.get_ifd(ExifTags.IFD.Exif)
+    if ExifTags.IFD.Interop not in camera:  # Pillow 12.1 fails on such files
+        return False
     rule = exif.get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
-    return space != 1 and isinstance(rule, str) and rule.rstrip("\0 ") == "R03"
+    return camera.get(ExifTags.Base.ColorSpace) != 1 and isinstance(rule, str) and rule.rstrip("\0 ") == "R03"
 
 
 def _of_numbers(primaries: int, transfer: int) -> tuple[bytes | None, list[str]]:

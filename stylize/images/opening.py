@@ -18,7 +18,7 @@ from stylize.images import png
 from stylize.images.formats import FORMATS
 from stylize.images.overlooked import overlooked_colors
 from stylize.images.raw import RawFile, holds_raw, is_raw
-from stylize.images.tiff import is_tiff, read_directories
+from stylize.images.tiff import is_preview, is_tiff, read_directories
 from stylize.text import one_line
 
 __all__ = ["MAX_PIXELS", "check_size", "identify", "open_picture_file", "pillow_errors"]
@@ -141,13 +141,19 @@ def _tiff(file: BinaryIO, head: bytes, label: str) -> Image.Image:
     from stylize.images.deep_tiff import TiffFile
 
     big_endian_big_tiff = head.startswith(b"MM\0+")  # Pillow takes these for TIFFs of the usual kind
-    if not big_endian_big_tiff and (is_raw(head) or holds_raw(read_directories(file))):
+    pages = [] if big_endian_big_tiff else read_directories(file)
+    if is_raw(head) or holds_raw(pages):
         return _raw(file, label)
     file.seek(0)
     try:
         if big_endian_big_tiff:
             raise ImageError("a BigTIFF with the highest byte first")
-        return TiffFile(file)
+        image = TiffFile(file)
+        whole = next((i for i, tags in enumerate(pages) if not is_preview(tags)), 0)
+        if whole > 0:
+            image.seek(whole)
+            image.info["notes"] = [f"page 1 is a preview: page {whole + 1} is used"]
+        return image
     except ImageError as error:
         raise ImageError(
             f"{label}: expected a TIFF of gray or RGB, received {error}, which is not supported; "

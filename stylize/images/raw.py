@@ -7,6 +7,9 @@ from typing import Any, BinaryIO, cast
 
 from PIL import Image, ImageFile, TiffImagePlugin
 
+from stylize.images.tiff import is_preview
+from stylize.native_stderr import native_stderr_silenced
+
 __all__ = ["RawFile", "holds_raw", "is_raw"]
 
 # Beginnings of raw files that are no TIFFs: Fujifilm, Olympus, Panasonic, Sigma, Minolta, Canon before 2004 and after
@@ -15,7 +18,6 @@ _BEGINNINGS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb",
 _MIDDLES = {6: b"HEAPCCDR", 4: b"ftypcrx ", 8: b"CR\x02"}
 
 _DNG_VERSION = 50706
-_SUBFILE_TYPE, _REDUCED = 254, 1
 _COLOR_FILTERS, _LINEAR_RAW = 32803, 34892
 
 
@@ -29,7 +31,7 @@ def holds_raw(directories: Sequence[Mapping[int, Any]]) -> bool:
     if not directories:
         return False
     first = directories[0]
-    preview = bool(first.get(_SUBFILE_TYPE, 0) & _REDUCED) and TiffImagePlugin.SUBIFD in first
+    preview = is_preview(first) and TiffImagePlugin.SUBIFD in first
     meanings = {tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) for tags in directories}
     return preview or _DNG_VERSION in first or bool({_COLOR_FILTERS, _LINEAR_RAW} & meanings)
 
@@ -48,7 +50,8 @@ class RawFile(ImageFile.ImageFile):
         import rawpy
 
         assert self.fp is not None
-        self._raw: Any = rawpy.imread(cast(BinaryIO, self.fp))
+        with native_stderr_silenced():  # LibRaw prints what is damaged
+            self._raw: Any = rawpy.imread(cast(BinaryIO, self.fp))
         sizes = self._raw.sizes
         turned = sizes.flip in (5, 6)
         self._size = (sizes.iheight, sizes.iwidth) if turned else (sizes.iwidth, sizes.iheight)
@@ -58,7 +61,7 @@ class RawFile(ImageFile.ImageFile):
         """Develop the picture."""
         if self._raw is not None:
             srgb = (2.4, 12.92)
-            with self._raw as raw:
+            with native_stderr_silenced(), self._raw as raw:
                 array = raw.postprocess(use_camera_wb=True, output_bps=8, gamma=srgb)
             self._raw = None
             self.im = Image.fromarray(array).im

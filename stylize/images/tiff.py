@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from PIL import TiffImagePlugin
 
-__all__ = ["FLOAT", "SIGNED", "TiffLayout", "is_tiff", "layout_of", "read_directories"]
+__all__ = ["FLOAT", "SIGNED", "UNSIGNED", "TiffLayout", "is_preview", "is_tiff", "layout_of", "read_directories"]
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CIELAB = 0, 1, 2, 8
 _PHOTOMETRICS = {
@@ -23,6 +23,8 @@ _SAMPLE_FORMATS = {UNSIGNED: "unsigned", SIGNED: "signed", FLOAT: "float", 4: "u
 # Compressions of bytes. The others, such as JPEG, compress samples: only Pillow decodes these.
 _BYTE_COMPRESSIONS = (1, 5, 8, 32773, 32946, 34925, 50000)
 
+_NEW_SUBFILE_TYPE = 254
+
 # As many as Pillow reads. More samples are measurements rather than a picture.
 _MAX_SAMPLES = 6
 
@@ -32,7 +34,12 @@ def is_tiff(head: bytes) -> bool:
     return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def read_directories(file: BinaryIO, count: int = 2) -> list[Mapping[int, Any]]:
+def is_preview(tags: Mapping[int, Any]) -> bool:
+    """Whether a directory says that its picture is a smaller version of another one."""
+    return bool(tags.get(_NEW_SUBFILE_TYPE, 0) & 1)
+
+
+def read_directories(file: BinaryIO, count: int = 16) -> list[Mapping[int, Any]]:
     """Read the tags of the first directories. Damaged directories raise many types of errors."""
     file.seek(0)
     head = file.read(16)
@@ -102,8 +109,8 @@ class TiffLayout:
             return False
         if self.photometric == _RGB:
             return depths in ({8}, {16})
-        if self.extra:
-            return depths == {8} and not self.white_is_zero
+        if self.extra:  # versions of Pillow differ
+            return False
         return depths <= {1, 2, 4, 8} or (depths == {16} and not self.white_is_zero)
 
     def refusal(self) -> str | None:
@@ -143,7 +150,7 @@ class TiffLayout:
 
 
 def layout_of(tags: Mapping[int, Any]) -> TiffLayout:
-    """Read the layout from tags. Damaged tags raise KeyError, TypeError or ValueError."""
+    """Read the layout from tags. Damaged tags raise ValueError or TypeError."""
     count = int(tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1))
     photometric = int(tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, _WHITE_IS_ZERO))
     extra = tuple(map(int, tags.get(TiffImagePlugin.EXTRASAMPLES, ())))
@@ -151,6 +158,8 @@ def layout_of(tags: Mapping[int, Any]) -> TiffLayout:
         extra = (2,)  # some programs forget the tag; Pillow decides in the same way
     bits = tuple(map(int, tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))))
     kinds = tuple(map(int, tags.get(TiffImagePlugin.SAMPLEFORMAT, (UNSIGNED,))))
+    if TiffImagePlugin.IMAGEWIDTH not in tags or TiffImagePlugin.IMAGELENGTH not in tags:
+        raise ValueError("the directory of the TIFF is missing or names no size")
     if not 0 < count < 1000 or not bits or not kinds:
         raise ValueError(f"{count} samples per pixel")
     return TiffLayout(

@@ -162,6 +162,8 @@ def test_nclx(format: str) -> None:
     options = {"quality": 100, "subsampling": "4:4:4"} if format == "AVIF" else {"quality": -1, "chroma": 444}
     Image.new("RGB", (64, 64), (100, 150, 100)).save(buffer, format, **options)
     whole = buffer.getvalue()
+    if b"nclx" not in whole:
+        pytest.skip("this pillow-heif writes no nclx")
     at = whole.index(b"nclx") + 4
     for numbers, expected in (
         ((1, 13), [100, 150, 100]),

@@ -99,9 +99,3 @@ def test_other_raw_files_are_recognised(head: bytes, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "rawpy", None)
     with pytest.raises(ImageError, match="stylize\\[raw\\]"):
         read_image(head + bytes(200))
-
-
-def test_pages_that_are_thumbnails_do_not_hide_a_plain_tiff() -> None:
-    """A first page without a mark is the picture, whatever else the file holds."""
-    picture = read_image(Tiff(8, UNSIGNED, RGB, tags=((330, "I", [16]),)).file(scene() / 255))
-    np.testing.assert_array_equal(np.rint(picture.pixels * 255), scene())

@@ -54,7 +54,7 @@ def test_reduced_without_end_marker() -> None:
 @given(st.booleans(), st.booleans(), st.floats(0, 1))
 def test_really_cut_off(progressive: bool, restarts: bool, share: float) -> None:
     whole = jpeg(progressive, **({"restart_marker_rows": 1} if restarts else {}))
-    start = whole.index(b"\xff\xda")
+    start = whole.index(b"\xff\xda") + 20
     cut = whole[: start + int(share * (len(whole) - 6 - start))]
     with pytest.raises(ImageError) as error:
         read_image(cut)
@@ -67,7 +67,5 @@ def test_cut_between_the_scans_of_a_progressive_jpeg() -> None:
     scans = [at := whole.index(b"\xff\xda", at + 1) for _ in range(whole.count(b"\xff\xda"))]
     assert len(scans) > 5
     for cut in scans[1:]:
-        for end in (b"", b"\xff\xd9"):
-            if not end:
-                with pytest.raises(ImageError, match="cut-off"):
-                    read_image(whole[:cut] + end)
+        with pytest.raises(ImageError, match="cut-off"):
+            read_image(whole[:cut])

@@ -246,6 +246,18 @@ def test_damaged_strips_are_one_line_and_nothing_on_standard_error(capfd: pytest
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_first_page_that_is_a_preview_is_not_the_picture(deep: bool, tmp_path: Path) -> None:
+    mode, white = ("F", 1.0) if deep else ("L", 255)
+    pages = [Image.new(mode, size, white) for size in ((8, 6), (80, 60))]
+    for page, subfile_type in zip(pages, (1, 0), strict=True):
+        page.encoderinfo = {"tiffinfo": {254: subfile_type}}
+    pages[0].save(tmp_path / "in.tif", save_all=True, append_images=pages[1:], tiffinfo={254: 1})
+    picture = read_image(tmp_path / "in.tif")
+    assert picture.notes == ("page 1 is a preview: page 2 is used",)
+    assert (picture.height, picture.width) == (60, 80)
+
+
 @pytest.mark.parametrize("name", ["tif_miniswhite16.tif", "tif_la16.tif", "tif_gray_half.tif"])
 def test_reported_files(name: str) -> None:
     picture = read_image(DATA / name)
