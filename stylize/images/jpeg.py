@@ -12,10 +12,11 @@ from PIL import Image
 
 __all__ = ["with_end_marker"]
 
+_SCAN = b"\xff\xda"
 _END = b"\xff\xd9"
 
 # What could have followed. Where pixels are missing, the decoder takes these bytes for pixels.
-_CONTINUATIONS = (b"", b"\x55" * 64, b"\xaa" * 64)
+_FILLINGS = (b"\x55" * 64, b"\xaa" * 64)
 
 # A marker within compressed data: neither a stuffed zero, nor a restart, nor padding.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
@@ -31,8 +32,11 @@ def with_end_marker(file: BinaryIO) -> BinaryIO | None:
     data = file.read().removesuffix(b"\xff")
     if data.endswith(_END) or not _has_all_scans(data):
         return None
+    # Where a restart is due, the decoder skips all bytes before its marker; the markers count from 0 to 7 in each scan.
+    restarts = re.findall(rb"\xff[\xd0-\xd7]", data[data.rindex(_SCAN) :])
+    restart = bytes([0xFF, 0xD0 + ((restarts[-1][1] + 1) % 8 if restarts else 0)])
     decoded = set()
-    for continuation in _CONTINUATIONS:
+    for continuation in (b"", *_FILLINGS, *(restart + filling for filling in _FILLINGS)):
         with Image.open(io.BytesIO(data + continuation + _END), formats=["JPEG"]) as image:
             decoded.add(hashlib.sha256(image.tobytes()).digest())
     return io.BytesIO(data + _END) if len(decoded) == 1 else None

@@ -15,10 +15,8 @@ from PIL import Image, UnidentifiedImageError
 from stylize.errors import ImageError
 from stylize.files import opened
 from stylize.images import png
-from stylize.images.formats import FORMATS
+from stylize.images.formats import FORMATS, RAW_SUFFIXES, is_heif, is_raw, is_tiff
 from stylize.images.overlooked import overlooked_colors
-from stylize.images.raw import RawFile, holds_raw, is_raw
-from stylize.images.tiff import is_preview, is_tiff, read_directories
 from stylize.text import one_line
 
 __all__ = ["MAX_PIXELS", "check_size", "identify", "open_picture_file", "pillow_errors"]
@@ -28,9 +26,6 @@ __all__ = ["MAX_PIXELS", "check_size", "identify", "open_picture_file", "pillow_
 MAX_PIXELS = 300_000_000
 
 _EXPECTED = "a picture (JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF, BMP, JPEG 2000, PSD)"
-
-_AVIF_BRANDS = frozenset({b"avif", b"avis"})
-_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 
 # Decoding changes Pillow's global size limit and Python's global warning filters: one thread at a time.
 _PILLOW_LOCK = threading.RLock()
@@ -95,13 +90,14 @@ def pillow_errors(label: str) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def identify(file: BinaryIO, label: str, max_pixels: int | None = None) -> Image.Image:
+def identify(file: BinaryIO, label: str, max_pixels: int | None = None, *, path: str | None = None) -> Image.Image:
     """Read the header of a picture and check its size. The pixels are not decoded yet.
 
     Args:
         file: A seekable stream.
         label: What error messages call the picture.
         max_pixels: As `check_size`.
+        path: The path of the file, if known. Its suffix tells raw files from other TIFFs.
 
     Raises:
         ImageError: The format is unknown or not supported, or the picture is too large.
@@ -113,11 +109,11 @@ def identify(file: BinaryIO, label: str, max_pixels: int | None = None) -> Image
         image = _opened(file, head, label)
         image.info.update(info)
     elif is_tiff(head):
-        image = _tiff(file, head, label)
+        image = _tiff(file, head, label, is_raw(head) or os.path.splitext(path or "")[1].lower() in RAW_SUFFIXES)
     elif is_raw(head):
         image = _raw(file, label)
     else:
-        image = _heif(file, head, label) if _is_heif(head) else _opened(file, head, label)
+        image = _heif(file, head, label) if is_heif(head) else _opened(file, head, label)
         image.info.update(overlooked_colors(file))
     check_size(image.size, label, max_pixels)
     return image
@@ -137,12 +133,14 @@ def _opened(file: BinaryIO, head: bytes, label: str, formats: tuple[str, ...] = 
         raise ImageError(f"{label}: expected {_EXPECTED}, received {received}; {advice}") from None
 
 
-def _tiff(file: BinaryIO, head: bytes, label: str) -> Image.Image:
+def _tiff(file: BinaryIO, head: bytes, label: str, raw: bool) -> Image.Image:
     from stylize.images.deep_tiff import TiffFile
+    from stylize.images.raw import holds_raw
+    from stylize.images.tiff import is_preview, read_directories
 
     big_endian_big_tiff = head.startswith(b"MM\0+")  # Pillow takes these for TIFFs of the usual kind
     pages = [] if big_endian_big_tiff else read_directories(file)
-    if is_raw(head) or holds_raw(pages):
+    if raw or holds_raw(pages):
         return _raw(file, label)
     file.seek(0)
     try:
@@ -169,6 +167,8 @@ def _raw(file: BinaryIO, label: str) -> Image.Image:
             f"{label}: expected {_EXPECTED}, received a camera's raw file; "
             'install the extra that develops it (pip install "stylize[raw]"), or export it as JPEG'
         ) from None
+    from stylize.images.raw import RawFile
+
     file.seek(0)
     try:
         return RawFile(file)
@@ -177,15 +177,6 @@ def _raw(file: BinaryIO, label: str) -> Image.Image:
             f"{label}: expected a raw file of a camera that LibRaw knows, received another or a damaged file; "
             "export it as JPEG"
         ) from None
-
-
-def _is_heif(head: bytes) -> bool:
-    """Whether a file begins as a HEIF. An AVIF begins almost alike."""
-    if head[4:8] != b"ftyp":
-        return False
-    size = int.from_bytes(head[:4], "big")
-    brands = {head[at : at + 4] for at in (8, *range(16, min(size, len(head)), 4))}
-    return bool(brands & _HEIF_BRANDS) and not brands & _AVIF_BRANDS
 
 
 def _heif(file: BinaryIO, head: bytes, label: str) -> Image.Image:

@@ -10,20 +10,10 @@ from PIL import Image, ImageFile, TiffImagePlugin
 from stylize.images.tiff import is_preview
 from stylize.native_stderr import native_stderr_silenced
 
-__all__ = ["RawFile", "holds_raw", "is_raw"]
-
-# Beginnings of raw files that are no TIFFs: Fujifilm, Olympus, Panasonic, Sigma, Minolta, Canon before 2004 and after
-# 2018; and of Canon's TIFFs, which do not say that their first picture is a preview.
-_BEGINNINGS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
-_MIDDLES = {6: b"HEAPCCDR", 4: b"ftypcrx ", 8: b"CR\x02"}
+__all__ = ["RawFile", "holds_raw"]
 
 _DNG_VERSION = 50706
 _COLOR_FILTERS, _LINEAR_RAW = 32803, 34892
-
-
-def is_raw(head: bytes) -> bool:
-    """Whether a file begins as a raw file; a TIFF also may be a raw file, see `holds_raw`."""
-    return head.startswith(_BEGINNINGS) or any(head[at:].startswith(text) for at, text in _MIDDLES.items())
 
 
 def holds_raw(directories: Sequence[Mapping[int, Any]]) -> bool:

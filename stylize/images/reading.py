@@ -67,7 +67,7 @@ def _read_file(
     stream: contextlib.AbstractContextManager[BinaryIO]
     stream = io.BytesIO(source) if isinstance(source, bytes) else open_picture_file(os.fsdecode(source), label)
     with stream as file, pillow_errors(label):
-        image = identify(file, label, max_pixels)
+        image = identify(file, label, max_pixels, path=path)
         width, height = image.size
         # Twice the hint: Lanczos does the last halving, with better quality than the JPEG decoder.
         at_least = None if long_side_px is None else size_for_long_side(height, width, 2 * long_side_px)

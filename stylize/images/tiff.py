@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from PIL import TiffImagePlugin
 
-__all__ = ["FLOAT", "SIGNED", "UNSIGNED", "TiffLayout", "is_preview", "is_tiff", "layout_of", "read_directories"]
+__all__ = ["FLOAT", "SIGNED", "UNSIGNED", "TiffLayout", "is_preview", "layout_of", "read_directories"]
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CIELAB = 0, 1, 2, 8
 _PHOTOMETRICS = {
@@ -27,11 +27,6 @@ _NEW_SUBFILE_TYPE = 254
 
 # As many as Pillow reads. More samples are measurements rather than a picture.
 _MAX_SAMPLES = 6
-
-
-def is_tiff(head: bytes) -> bool:
-    """Whether a file begins as a TIFF or a BigTIFF."""
-    return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def is_preview(tags: Mapping[int, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +88,13 @@ def test_previews_are_never_taken_for_the_picture(tags: tuple[tuple[int, str, li
         ImageError, match="expected a raw file of a camera that LibRaw knows, received another or a damaged"
     ):
         read_image(Tiff(8, UNSIGNED, RGB, tags=tags).file(scene() / 255))
+
+
+def test_the_suffix_of_raw_files_counts(tmp_path: Path) -> None:
+    pytest.importorskip("rawpy", reason="the extra raw is not installed")
+    (tmp_path / "in.KDC").write_bytes(Tiff(8, UNSIGNED, RGB).file(scene() / 255))
+    with pytest.raises(ImageError, match="expected a raw file of a camera that LibRaw knows"):
+        read_image(tmp_path / "in.KDC")
 
 
 @pytest.mark.parametrize(

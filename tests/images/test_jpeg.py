@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -59,6 +60,17 @@ def test_really_cut_off(progressive: bool, restarts: bool, share: float) -> None
     with pytest.raises(ImageError) as error:
         read_image(cut)
     assert "cut-off" in single_line(error)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_cut_before_a_restart(progressive: bool) -> None:
+    whole = jpeg(progressive, restart_marker_rows=1)
+    restarts = [found.start() for found in re.finditer(rb"\xff[\xd0-\xd7]", whole)]
+    assert len(restarts) >= 7
+    for cut in restarts:
+        for kept in (cut, cut + 2):
+            with pytest.raises(ImageError, match="cut-off"):
+                read_image(whole[:kept])
 
 
 def test_cut_between_the_scans_of_a_progressive_jpeg() -> None:
