@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-GRAY_NEGATIVE, GRAY, RGB, PALETTE, CMYK, LAB = 0, 1, 2, 3, 5, 8
+GRAY_NEGATIVE, GRAY, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 
 

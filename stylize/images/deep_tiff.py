@@ -13,13 +13,16 @@ from PIL import Image, TiffImagePlugin
 
 from stylize.errors import ImageError
 from stylize.images.samples import finite, white_of_floats, white_of_integers
-from stylize.images.tiff import FLOAT, SIGNED, TiffLayout, layout_of
+from stylize.images.tiff import FLOAT, SIGNED, YCBCR, TiffLayout, layout_of
 from stylize.native_stderr import native_stderr_silenced
 
 __all__ = ["TiffFile"]
 
 # Rows computed at once where single bits are unpacked: each bit becomes a byte.
 _BAND_PX = 64
+
+# ITU-R BT.601, without headroom, the default of TIFF.
+_RGB_OF_YCBCR = np.array([[1, 1, 1], [0, -0.344136, 1.772], [1.402, -0.714136, 0]], np.float32)
 
 # Compressions that know no predictor: none and PackBits.
 _UNPREDICTED = (1, 32773)
@@ -73,14 +76,14 @@ def _unit_samples(image: TiffFile, layout: TiffLayout) -> tuple[NDArray[np.float
     """Return the colours, and alpha last if there is one: float32 (H, W, C) in [0, 1]; and notes for the user."""
     stored = np.concatenate([_plane(image, layout, i) for i in range(len(layout.bits) if layout.planar else 1)], axis=2)
     colors, notes = _in_unit_range(stored[..., : len(layout.bits) - len(layout.extra)], layout)
+    alpha = None if layout.alpha is None else _in_unit_range(stored[..., layout.alpha, None], layout)[0]
+    if alpha is not None and layout.premultiplied:
+        colors = np.clip(colors / np.maximum(alpha, np.finfo(np.float32).eps), 0, 1)
     if layout.white_is_zero:
         colors = 1 - colors
-    if layout.alpha is None:
-        return colors, notes
-    alpha, _ = _in_unit_range(stored[..., layout.alpha, None], layout)
-    if layout.premultiplied:
-        colors = np.clip(colors / np.maximum(alpha, np.finfo(np.float32).eps), 0, 1)
-    return np.concatenate([colors, alpha], axis=2), notes
+    if layout.photometric == YCBCR:
+        colors = np.clip((colors - np.array([0, 128 / 255, 128 / 255], np.float32)) @ _RGB_OF_YCBCR, 0, 1)
+    return (colors if alpha is None else np.concatenate([colors, alpha], axis=2)), notes
 
 
 def _in_unit_range(stored: NDArray[Any], layout: TiffLayout) -> tuple[NDArray[np.float32], list[str]]:

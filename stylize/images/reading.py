@@ -31,8 +31,9 @@ def read_image(
 ) -> Picture:
     """Read a picture upright, in sRGB, with its transparency.
 
-    EXIF orientation is applied. Colour profiles are converted to sRGB (relative colorimetric, black point
-    compensation). Gray of 16 bits and of floats keeps its precision. The first frame of an animation is used.
+    EXIF orientation is applied. Colour profiles, and colour spaces that are named without a profile, are converted to
+    sRGB (relative colorimetric, black point compensation). Gray of more than 8 bits keeps its precision. The first
+    frame of an animation is used. docs/pictures.md lists all formats and kinds of samples.
 
     Args:
         source: A path or a URL; the bytes of a file; a PIL image; an array of uint8, uint16 or float in [0, 1],

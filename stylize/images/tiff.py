@@ -8,8 +8,10 @@ from typing import Any, BinaryIO
 
 from PIL import TiffImagePlugin
 
-__all__ = ["FLOAT", "SIGNED", "UNSIGNED", "TiffLayout", "is_preview", "layout_of", "read_directories"]
+__all__ = ["FLOAT", "SIGNED", "UNSIGNED", "YCBCR", "TiffLayout", "is_preview", "layout_of", "read_directories"]
 
+#: What samples mean, the `photometric` of `TiffLayout`.
+YCBCR = 6
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CIELAB = 0, 1, 2, 8
 _PHOTOMETRICS = {
     **{0: "gray", 1: "gray", 2: "RGB", 3: "palette colours", 4: "a transparency mask", 5: "CMYK", 6: "YCbCr"},
@@ -62,6 +64,7 @@ class TiffLayout:
         compression: The number of the compression.
         predictor: 1 none; 2 differences between samples; 3 differences between the bytes of floats.
         lowest_bit_first: Whether the bits of bytes are reversed.
+        subsampled: Whether several pixels of YCbCr share their Cb and Cr.
     """
 
     width: int
@@ -74,6 +77,7 @@ class TiffLayout:
     compression: int
     predictor: int
     lowest_bit_first: bool
+    subsampled: bool
 
     @property
     def alpha(self) -> int | None:
@@ -98,8 +102,9 @@ class TiffLayout:
             return True
         unsigned, depths = set(self.kinds) == {UNSIGNED}, set(self.bits)
         if self.photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
-            # From planes, Pillow cuts deep samples and forgets the signs of CIELAB.
-            return unsigned and not (self.planar and (max(depths) > 8 or self.photometric == _CIELAB))
+            # From planes, Pillow cuts deep samples and forgets the signs of CIELAB. Versions differ for YCbCr.
+            misread = max(depths) > 8 or self.photometric == _CIELAB
+            return unsigned and self.photometric != YCBCR and not (self.planar and misread)
         if not unsigned or self.planar or len(self.extra) > 1:
             return False
         if self.photometric == _RGB:
@@ -110,7 +115,7 @@ class TiffLayout:
 
     def refusal(self) -> str | None:
         """Name what keeps `DeepTiff` from reading the file; None if nothing does."""
-        gray, rgb = self.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO), self.photometric == _RGB
+        colors = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, YCBCR: 3}.get(self.photometric)
         bits, kind = self.bits[0], self.kinds[0]
         depths: Mapping[int, tuple[int, ...] | range] = {
             UNSIGNED: range(1, 33),
@@ -118,8 +123,8 @@ class TiffLayout:
             FLOAT: (16, 32, 64),
         }
         if (
-            not (gray or rgb)
-            or len(self.bits) - len(self.extra) != (1 if gray else 3)
+            len(self.bits) - len(self.extra) != colors
+            or self.subsampled
             or len(self.bits) > _MAX_SAMPLES
             or len(set(self.bits)) > 1
             or len(set(self.kinds)) > 1
@@ -141,6 +146,7 @@ class TiffLayout:
         count = f"{len(self.bits)} {'planes of ' if self.planar else ''}"
         compression = TiffImagePlugin.COMPRESSION_INFO.get(self.compression, f"method {self.compression}")
         packed = "" if self.compression == 1 else f", compressed by {compression}"
+        meaning = "subsampled " * self.subsampled + meaning
         return f"{meaning}{alpha}, {count}{bits}-bit {kind} samples{packed}"
 
 
@@ -168,4 +174,5 @@ def layout_of(tags: Mapping[int, Any]) -> TiffLayout:
         compression=int(tags.get(TiffImagePlugin.COMPRESSION, 1)),
         predictor=int(tags.get(TiffImagePlugin.PREDICTOR, 1)),
         lowest_bit_first=int(tags.get(TiffImagePlugin.FILLORDER, 1)) == 2,
+        subsampled=photometric == YCBCR and tuple(tags.get(TiffImagePlugin.YCBCRSUBSAMPLING, (2, 2))) != (1, 1),
     )

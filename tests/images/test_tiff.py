@@ -20,7 +20,7 @@ from picture_files import wide_gamut_profile
 from samples import REPOSITORY
 from stylize.errors import ImageError
 from stylize.images.reading import read_image
-from tiff_files import CMYK, FLOAT, GRAY, GRAY_NEGATIVE, LAB, PALETTE, RGB, SIGNED, UNSIGNED, Tiff
+from tiff_files import CMYK, FLOAT, GRAY, GRAY_NEGATIVE, LAB, PALETTE, RGB, SIGNED, UNSIGNED, YCBCR, Tiff
 
 DATA = REPOSITORY / "tests" / "data"
 HEIGHT, WIDTH = 7, 20
@@ -192,12 +192,26 @@ def test_other_colors(deflate: bool, big_endian: bool) -> None:
         tiff = Tiff(bits, UNSIGNED, PALETTE, (), False, big_endian, deflate, tags=tags)
         pixels = read_image(tiff.file(places[..., None] / (levels - 1))).pixels
         np.testing.assert_allclose(pixels, np.moveaxis(palette[:, places], 0, 2) / 65535, atol=1e-6)
+    weights = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+    ycbcr = unit_colors(RGB) @ weights.T + [0, 0.5, 0.5]
+    for planar in (False, True):
+        tiff = Tiff(8, UNSIGNED, YCBCR, (), planar, big_endian, deflate, tags=((530, "H", [1, 1]),))
+        np.testing.assert_allclose(read_image(tiff.file(ycbcr)).pixels, unit_colors(RGB), atol=3.5 / 255)
     lightness = unit_colors(GRAY)
     neutral = np.concatenate([lightness, np.zeros((HEIGHT, WIDTH, 2))], axis=2)
     pixels = read_image(Tiff(8, UNSIGNED, LAB, (), False, big_endian, deflate).file(neutral)).pixels
     light = np.where(lightness > 0.08, ((100 * lightness + 16) / 116) ** 3, lightness / 9.033)
     expected = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light)
     np.testing.assert_allclose(pixels, np.repeat(expected, 3, axis=2), atol=0.02)
+
+
+@pytest.mark.parametrize("premultiplied", [False, True])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_negatives_with_alpha(bits: int, premultiplied: bool) -> None:
+    gray, alpha = unit_colors(GRAY), np.full((HEIGHT, WIDTH, 1), 0.5)
+    stored = np.concatenate([(1 - gray) * (alpha if premultiplied else 1), alpha], axis=2)
+    picture = read_image(Tiff(bits, UNSIGNED, GRAY_NEGATIVE, (1 if premultiplied else 2,)).file(stored))
+    np.testing.assert_allclose(picture.pixels, np.repeat(gray, 3, axis=2), atol=2.5 / 255)
 
 
 def test_what_is_not_supported_is_named() -> None:
@@ -207,6 +221,7 @@ def test_what_is_not_supported_is_named() -> None:
         (Tiff(64, UNSIGNED, RGB, planar=True), "RGB, 3 planes of 64-bit unsigned samples"),
         (Tiff(16, 5, RGB), "RGB, 3 16-bit complex samples"),
         (Tiff(16, UNSIGNED, LAB), "CIELAB, 3 16-bit unsigned samples"),
+        (Tiff(8, UNSIGNED, YCBCR, tags=((530, "H", [2, 2]),)), "subsampled YCbCr, 3 8-bit unsigned samples"),
         (Tiff(8, UNSIGNED, LAB, planar=True), "CIELAB, 3 planes of 8-bit unsigned samples"),
         (Tiff(16, UNSIGNED, CMYK, planar=True), "CMYK, 3 planes of 16-bit unsigned samples"),
         (Tiff(16, UNSIGNED, RGB, planar=True, tags=((266, "H", [2]),)), "lowest bit first"),
