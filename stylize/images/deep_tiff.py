@@ -34,7 +34,7 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
     Gray without alpha becomes mode F, with white at 1. Everything else has 8 bits per sample, as in Pillow.
 
     Raises:
-        ImageError: The samples are of a kind that nobody reads; the message names the kind, without the file.
+        ImageError: The samples are of a kind that is not supported; the message is the name of the kind.
     """
 
     _layout: TiffLayout | None
