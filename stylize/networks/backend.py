@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from stylize.machine import available_cores, has_native_bfloat16
-from stylize.networks.native_stderr import native_stderr_silenced
+from stylize.native_stderr import native_stderr_silenced
 
 __all__ = ["Precision", "compare_precisions", "faster_precision", "tf"]
 
