@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from stylize.images.encodings import named_profile, says_adobe_rgb
 from stylize.images.profiles import to_srgb, transfer_curve
+from stylize.images.samples import finite, white_of_floats, white_of_integers
 
 __all__ = ["Frame", "load_frame", "upright_samples"]
 
@@ -37,18 +39,24 @@ class Frame:
 
 def load_frame(image: Image.Image) -> Frame:
     """Decode the first frame of a picture. Pillow raises many types of errors for damaged data."""
-    notes = []
+    notes: list[str] = []
     tile = getattr(image, "tile", None)  # load() empties the list
     args = tile[0][3] if tile else ""
     rawmode = args if isinstance(args, str) else str(args[0]) if args else ""
     image.load()
+    notes += image.info.get("notes", [])
     frame = image.copy()  # counting the frames seeks in the file
+    orientation, adobe_rgb = 1, False
     try:
         # After load(): a PNG may store EXIF behind the pixels, and load() itself turns a TIFF upright.
-        orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        exif = image.getexif()
+        orientation = int(exif.get(ExifTags.Base.Orientation, 1))
+        adobe_rgb = says_adobe_rgb(exif)
     except Exception:  # damaged EXIF is no reason to refuse good pixels
-        orientation = 1
         notes.append("EXIF data unreadable: taken as upright")
+    if not frame.info.get("icc_profile"):
+        frame.info["icc_profile"], profile_notes = named_profile(frame.info, adobe_rgb=adobe_rgb)
+        notes += profile_notes
     try:
         frames = int(getattr(image, "n_frames", 1))
     except Exception:  # a later frame is damaged, the first frame is whole
@@ -58,6 +66,8 @@ def load_frame(image: Image.Image) -> Frame:
         notes.append(f"animated: the first of {frames} frames is used")
     elif frames > 1 and image.tell() == 0 and image.format == "TIFF":
         notes.append(f"{frames} pages: the first is used")
+    elif frames > 1 and image.format == "HEIF":
+        notes.append(f"{frames} pictures: the main picture is used")
     return Frame(frame, rawmode, orientation, tuple(notes))
 
 
@@ -115,15 +125,9 @@ def _deep_gray_samples(image: Image.Image, rawmode: str) -> Samples:
     samples = np.asarray(image)
     transparent = image.info.get("transparency")
     alpha = None if transparent is None else (samples != transparent).astype(np.float32)
-    gray = samples.astype(np.float32)
-    notes = []
-    if not np.isfinite(gray).all():
-        gray = np.nan_to_num(gray, nan=0.0, posinf=0.0, neginf=0.0)
-        notes.append("not-a-number or infinite samples: taken as black")
-    peak = float(gray.max())
-    white = _white_sample(image.mode, rawmode, peak)
-    if image.mode == "F" and white != 1:
-        notes.append(f"float samples up to {peak:g}: taken as 0 to {white:g}")
+    gray, notes = finite(samples.astype(np.float32))
+    white, white_notes = _white_sample(image.mode, rawmode, float(gray.max()))
+    notes += white_notes
     gray = np.clip(gray / np.float32(white), 0, 1)
 
     icc = image.info.get("icc_profile")
@@ -136,10 +140,10 @@ def _deep_gray_samples(image: Image.Image, rawmode: str) -> Samples:
     return np.stack(channels, axis=2), alpha, notes + icc_notes
 
 
-def _white_sample(mode: str, rawmode: str, peak: float) -> float:
-    """The sample value of white. Files of 32 bits and floats do not state it: guess from the largest sample."""
+def _white_sample(mode: str, rawmode: str, peak: float) -> tuple[float, list[str]]:
+    """The sample value of white, and notes for the user."""
     if mode == "F":
-        return next((white for white in (1.0, 255.0, 65535.0) if peak <= white), peak)
+        return white_of_floats(peak)
     if mode == "I":
-        return 65535.0 if peak <= 65535 else float(2**31 - 1)
-    return 4095.0 if rawmode.startswith("I;12") else 65535.0
+        return white_of_integers(31, int(peak)), []
+    return 4095.0 if rawmode.startswith("I;12") else 65535.0, []

@@ -1,4 +1,4 @@
-"""Which picture formats are read, known by their suffixes, and which optional packages they need."""
+"""Which picture formats are read, known by their suffixes and first bytes, and which extras they need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib.util
 
 from PIL import Image
 
-__all__ = ["FORMATS", "HEIF_SUFFIXES", "RAW_SUFFIXES", "extra_for", "picture_suffixes"]
+__all__ = ["FORMATS", "HEIF_SUFFIXES", "RAW_SUFFIXES", "extra_for", "is_heif", "is_raw", "is_tiff", "picture_suffixes"]
 
 #: Pillow's names of the formats that are read. The most frequent formats come first: Pillow imports the plugins of
 #: later formats only if the earlier formats do not fit. Left out are formats that start other programs (EPS) and
@@ -22,6 +22,14 @@ RAW_SUFFIXES = frozenset(
     ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .rw2 .rwl "  # noqa: SIM905
     ".sr2 .srf .srw .x3f".split()
 )
+
+# Beginnings of raw files that are no TIFFs: Fujifilm, Olympus, Panasonic, Sigma, Minolta, Canon before 2004 and after
+# 2018; and of TIFFs of Canon and Phase One, which do not say that their first picture is a preview.
+_BEGINNINGS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
+_MIDDLES = ((6, b"HEAPCCDR"), (4, b"ftypcrx "), (8, b"CR\x02"), (8, b"IIIITwaR"), (8, b"MMMMRawT"))
+
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 
 # The package that each extra installs.
 _PACKAGES = {"heif": "pillow_heif", "raw": "rawpy"}
@@ -51,3 +59,22 @@ def extra_for(suffix: str) -> str | None:
     suffix = suffix.lower()
     extra = "heif" if suffix in HEIF_SUFFIXES else "raw" if suffix in RAW_SUFFIXES else None
     return None if extra is None or importlib.util.find_spec(_PACKAGES[extra]) else extra
+
+
+def is_tiff(head: bytes) -> bool:
+    """Whether a file begins as a TIFF or a BigTIFF."""
+    return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def is_raw(head: bytes) -> bool:
+    """Whether a file begins as a raw file; a TIFF also may be a raw file, see `stylize.images.raw.holds_raw`."""
+    return head.startswith(_BEGINNINGS) or any(head.startswith(text, at) for at, text in _MIDDLES)
+
+
+def is_heif(head: bytes) -> bool:
+    """Whether a file begins as a HEIF. An AVIF begins almost alike."""
+    if head[4:8] != b"ftyp":
+        return False
+    size = int.from_bytes(head[:4], "big")
+    brands = {head[at : at + 4] for at in (8, *range(16, min(size, len(head)), 4))}
+    return bool(brands & _HEIF_BRANDS) and not brands & _AVIF_BRANDS

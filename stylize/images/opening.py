@@ -14,7 +14,9 @@ from PIL import Image, UnidentifiedImageError
 
 from stylize.errors import ImageError
 from stylize.files import opened
-from stylize.images.formats import FORMATS
+from stylize.images import png
+from stylize.images.formats import FORMATS, RAW_SUFFIXES, is_heif, is_raw, is_tiff
+from stylize.images.overlooked import overlooked_colors
 from stylize.text import one_line
 
 __all__ = ["MAX_PIXELS", "check_size", "identify", "open_picture_file", "pillow_errors"]
@@ -23,9 +25,7 @@ __all__ = ["MAX_PIXELS", "check_size", "identify", "open_picture_file", "pillow_
 #: hold a picture that fills the memory (a decompression bomb).
 MAX_PIXELS = 300_000_000
 
-_EXPECTED = "a picture (JPEG, PNG, WebP, TIFF, AVIF, GIF, BMP, JPEG 2000, PSD)"
-
-_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+_EXPECTED = "a picture (JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF, BMP, JPEG 2000, PSD)"
 
 # Decoding changes Pillow's global size limit and Python's global warning filters: one thread at a time.
 _PILLOW_LOCK = threading.RLock()
@@ -90,32 +90,105 @@ def pillow_errors(label: str) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def identify(file: BinaryIO, label: str, max_pixels: int | None = None) -> Image.Image:
+def identify(file: BinaryIO, label: str, max_pixels: int | None = None, *, path: str | None = None) -> Image.Image:
     """Read the header of a picture and check its size. The pixels are not decoded yet.
 
     Args:
         file: A seekable stream.
         label: What error messages call the picture.
         max_pixels: As `check_size`.
+        path: The path of the file, if known. Its suffix tells raw files from other TIFFs.
 
     Raises:
         ImageError: The format is unknown or not supported, or the picture is too large.
     """
-    try:
-        image = Image.open(file, formats=FORMATS)
-    except UnidentifiedImageError:
-        file.seek(0)
-        head = file.read(12)
-        if not head:
-            received, advice = "an empty file", "export or download it again"
-        elif head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
-            received, advice = "HEIC", "export it as JPEG"
-        else:
-            received = f"an unknown or damaged format (it begins {head[:8]!r})"
-            advice = "export it as PNG or JPEG"
-        raise ImageError(f"{label}: expected {_EXPECTED}, received {received}; {advice}") from None
+    file.seek(0)
+    head = file.read(64)
+    if head.startswith(png.SIGNATURE):
+        file, info = png.without_faults(file)
+        image = _opened(file, head, label)
+        image.info.update(info)
+    elif is_tiff(head):
+        image = _tiff(file, head, label, is_raw(head) or os.path.splitext(path or "")[1].lower() in RAW_SUFFIXES)
+    elif is_raw(head):
+        image = _raw(file, label)
+    else:
+        image = _heif(file, head, label) if is_heif(head) else _opened(file, head, label)
+        image.info.update(overlooked_colors(file))
     check_size(image.size, label, max_pixels)
     return image
+
+
+def _opened(file: BinaryIO, head: bytes, label: str, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    file.seek(0)
+    try:
+        return Image.open(file, formats=formats)
+    except UnidentifiedImageError:
+        received = f"an unknown or damaged format (it begins {head[:8]!r})"
+        advice = "export it as PNG or JPEG"
+        if not head:
+            received, advice = "an empty file", "export or download it again"
+        elif head.startswith(b"8BPS") and head[23] not in (1, 8):
+            received = f"a PSD of {head[23]} bits per sample, which is not supported"
+        raise ImageError(f"{label}: expected {_EXPECTED}, received {received}; {advice}") from None
+
+
+def _tiff(file: BinaryIO, head: bytes, label: str, raw: bool) -> Image.Image:
+    from stylize.images.deep_tiff import TiffFile
+    from stylize.images.raw import holds_raw
+    from stylize.images.tiff import is_preview, read_directories
+
+    big_endian_big_tiff = head.startswith(b"MM\0+")  # Pillow takes these for TIFFs of the usual kind
+    pages = [] if big_endian_big_tiff else read_directories(file)
+    if raw or holds_raw(pages):
+        return _raw(file, label)
+    file.seek(0)
+    try:
+        if big_endian_big_tiff:
+            raise ImageError("a BigTIFF with the highest byte first")
+        image = TiffFile(file)
+        whole = next((i for i, tags in enumerate(pages) if not is_preview(tags)), 0)
+        if whole > 0:
+            image.seek(whole)
+            image.info["notes"] = [f"page 1 is a preview: page {whole + 1} is used"]
+        return image
+    except ImageError as error:
+        raise ImageError(
+            f"{label}: expected a TIFF of gray or RGB, received {error}, which is not supported; "
+            "save it as a TIFF or PNG of 8 or 16 bits"
+        ) from None
+
+
+def _raw(file: BinaryIO, label: str) -> Image.Image:
+    try:
+        import rawpy
+    except ImportError:
+        raise ImageError(
+            f"{label}: expected {_EXPECTED}, received a camera's raw file; "
+            'install the extra that develops it (pip install "stylize[raw]"), or export it as JPEG'
+        ) from None
+    from stylize.images.raw import RawFile
+
+    file.seek(0)
+    try:
+        return RawFile(file)
+    except rawpy.LibRawFileUnsupportedError:
+        raise ImageError(
+            f"{label}: expected a raw file of a camera that LibRaw knows, received another or a damaged file; "
+            "export it as JPEG"
+        ) from None
+
+
+def _heif(file: BinaryIO, head: bytes, label: str) -> Image.Image:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise ImageError(
+            f"{label}: expected {_EXPECTED}, received HEIC; "
+            'install the extra that reads it (pip install "stylize[heif]"), or export it as JPEG'
+        ) from None
+    pillow_heif.register_heif_opener()
+    return _opened(file, head, label, ("HEIF",))
 
 
 def check_size(size: tuple[int, int], label: str, max_pixels: int | None = None) -> None:

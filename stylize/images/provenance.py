@@ -49,7 +49,7 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     name = os.fsdecode(path)
     label = one_line(f"image {name}")
     with open_picture_file(name, label) as file, pillow_errors(label):
-        description = identify(file, label).getexif().get(_TAG)
+        description = identify(file, label, path=name).getexif().get(_TAG)
     if not isinstance(description, str) or not description.startswith((_MARKER, _EARLIER_MARKER)):
         return None
     try:

@@ -15,7 +15,8 @@ from PIL import Image
 
 from stylize.errors import ImageError
 from stylize.files import stream_sha256
-from stylize.images.decoding import load_frame, upright_samples
+from stylize.images.decoding import Frame, load_frame, upright_samples
+from stylize.images.jpeg import with_end_marker
 from stylize.images.opening import check_size, identify, open_picture_file, pillow_errors
 from stylize.images.picture import ImageSource, Picture, checked_samples
 from stylize.images.resizing import size_for_long_side
@@ -30,8 +31,9 @@ def read_image(
 ) -> Picture:
     """Read a picture upright, in sRGB, with its transparency.
 
-    EXIF orientation is applied. Colour profiles are converted to sRGB (relative colorimetric, black point
-    compensation). Gray of 16 bits and of floats keeps its precision. The first frame of an animation is used.
+    EXIF orientation is applied. Colour profiles, and colour spaces that are named without a profile, are converted to
+    sRGB (relative colorimetric, black point compensation). Gray of more than 8 bits keeps its precision. The first
+    frame of an animation is used. docs/pictures.md lists all formats and kinds of samples.
 
     Args:
         source: A path or a URL; the bytes of a file; a PIL image; an array of uint8, uint16 or float in [0, 1],
@@ -66,14 +68,13 @@ def _read_file(
     stream: contextlib.AbstractContextManager[BinaryIO]
     stream = io.BytesIO(source) if isinstance(source, bytes) else open_picture_file(os.fsdecode(source), label)
     with stream as file, pillow_errors(label):
-        image = identify(file, label, max_pixels)
+        image = identify(file, label, max_pixels, path=path)
         width, height = image.size
-        if long_side_px is not None and image.format in ("JPEG", "MPO"):
-            # Twice the hint: Lanczos does the last halving, with better quality than the JPEG decoder.
-            at_least = size_for_long_side(height, width, 2 * long_side_px)
-            image.draft(None, at_least[::-1])  # None keeps the mode
-        reduced = image.size != (width, height)
-        frame = load_frame(image)
+        # Twice the hint: Lanczos does the last halving, with better quality than the JPEG decoder.
+        at_least = None if long_side_px is None else size_for_long_side(height, width, 2 * long_side_px)
+        jpeg = image.format in ("JPEG", "MPO")
+        frame = _jpeg_frame(image, file, at_least) if jpeg else load_frame(image)
+        reduced = jpeg and frame.image.size != (width, height)
         file.seek(0)
         digest = stream_sha256(file)
     pixels, alpha, notes = upright_samples(frame)
@@ -82,6 +83,25 @@ def _read_file(
         return picture
     turned = frame.orientation >= 5
     return replace(picture, full_size=(width, height) if turned else (height, width))
+
+
+def _jpeg_frame(image: Image.Image, file: BinaryIO, at_least: tuple[int, int] | None) -> Frame:
+    """Decode a JPEG, at a reduced size if height and width are still `at_least`, also without its end marker."""
+
+    def drafted(image: Image.Image) -> Frame:
+        if at_least is not None:
+            image.draft(None, at_least[::-1])  # None keeps the mode
+        return load_frame(image)
+
+    try:
+        return drafted(image)
+    except OSError:
+        whole = with_end_marker(file)
+        if whole is None:
+            raise
+    with Image.open(whole, formats=["JPEG"]) as completed:
+        frame = drafted(completed)
+    return replace(frame, notes=(*frame.notes, "the JPEG lacks its end marker; all pixels are there"))
 
 
 def _read_pil_image(image: Image.Image, name: str) -> Picture:

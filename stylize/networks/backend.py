@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylize.machine import available_cores, has_native_bfloat16
+from stylize.native_stderr import native_stderr_silenced
 from stylize.networks import devices
 from stylize.networks.devices import Device
-from stylize.networks.native_stderr import native_stderr_silenced
 
 with devices.keras_backend_set(), native_stderr_silenced():
     import keras

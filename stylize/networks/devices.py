@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 
 from stylize.errors import OptionError
 from stylize.machine import available_cores
-from stylize.networks.native_stderr import native_stderr_silenced
+from stylize.native_stderr import native_stderr_silenced
 
 __all__ = [
     "BACKENDS",

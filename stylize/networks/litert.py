@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylize.machine import available_cores
-from stylize.networks.native_stderr import native_stderr_silenced
+from stylize.native_stderr import native_stderr_silenced
 
 __all__ = ["LiteRTNetwork"]
 

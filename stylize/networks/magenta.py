@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from stylize.errors import WeightsError
 from stylize.images.resizing import resized, size_for_long_side, with_change_of
+from stylize.native_stderr import native_stderr_silenced
 from stylize.networks.litert import LiteRTNetwork
-from stylize.networks.native_stderr import native_stderr_silenced
 from stylize.networks.style_vectors import Recall
 
 __all__ = ["MAX_CONTENT_PX", "ConvertedStylizer", "Int8Stylizer", "MagentaStylizer", "convert"]

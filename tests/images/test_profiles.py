@@ -2,52 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from picture_files import scene
+from picture_files import scene, wide_gamut_profile
 from stylize.images.reading import read_image
-
-
-def wide_gamut_profile(kind: bytes = b"RGB ", curve: float = 2.2) -> bytes:
-    """An ICC 2 profile: Adobe RGB (1998)'s primaries, or gray, with a pure power curve."""
-    gamma = b"curv" + bytes(4) + struct.pack(">IH", 1, round(curve * 256)) + bytes(2)
-
-    def xyz(*values: float) -> bytes:
-        return b"XYZ " + bytes(4) + struct.pack(">3i", *(round(v * 65536) for v in values))
-
-    tags = {
-        b"desc": b"desc" + bytes(4) + struct.pack(">I", 5) + b"test\0" + bytes(79),
-        b"wtpt": xyz(0.9642, 1.0, 0.8249),
-    }
-    if kind == b"GRAY":
-        tags |= {b"kTRC": gamma}
-    else:
-        tags |= {b"rXYZ": xyz(0.60974, 0.31111, 0.01947), b"gXYZ": xyz(0.20528, 0.62567, 0.06087)}
-        tags |= {b"bXYZ": xyz(0.14919, 0.06322, 0.74457), b"rTRC": gamma, b"gTRC": gamma, b"bTRC": gamma}
-    table, body = struct.pack(">I", len(tags)), b""
-    for tag, data in tags.items():
-        data += bytes(-len(data) % 4)
-        table += tag + struct.pack(">II", 128 + 4 + 12 * len(tags) + len(body), len(data))
-        body += data
-    header = struct.pack(
-        ">I4sI4s4s4s12s4s",
-        132 + 12 * len(tags) + len(body),
-        b"lcms",
-        0x02100000,
-        b"mntr",
-        kind,
-        b"XYZ ",
-        struct.pack(">6H", 2000, 1, 1, 0, 0, 0),
-        b"acsp",
-    )
-    header += bytes(28) + struct.pack(">3i", 63190, 65536, 54061)  # the D50 white
-    return header.ljust(128, b"\0") + table + body
-
 
 rng = np.random.default_rng(7)
 

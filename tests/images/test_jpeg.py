@@ -1,0 +1,83 @@
+"""JPEGs without their end marker are read if all pixels are there, and only then."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from picture_files import scene, single_line
+from samples import REPOSITORY
+from stylize.errors import ImageError
+from stylize.images.reading import read_image
+
+DATA = REPOSITORY / "tests" / "data"
+NOTE = "the JPEG lacks its end marker; all pixels are there"
+
+
+def jpeg(progressive: bool, height: int = 120, width: int = 90, **options: int) -> bytes:
+    noise = np.random.default_rng(7).integers(0, 60, (height, width, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(scene(height, width) // 2 + noise).save(buffer, "JPEG", progressive=progressive, **options)
+    return buffer.getvalue()
+
+
+def test_reported_file() -> None:
+    picture = read_image(DATA / "jpg_no_eoi.jpg")
+    assert picture.notes == (NOTE,)
+    np.testing.assert_allclose(picture.pixels * 255, np.load(DATA / "jpg_no_eoi_expected.npy"), atol=5)
+
+
+@pytest.mark.parametrize("options", [{}, {"restart_marker_rows": 1}, {"quality": 100, "subsampling": 0}])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("missing", [1, 2])
+def test_without_end_marker(progressive: bool, missing: int, options: dict[str, int]) -> None:
+    whole = jpeg(progressive, **options)
+    picture = read_image(whole[:-missing])
+    assert picture.notes == (NOTE,)
+    np.testing.assert_array_equal(picture.pixels, read_image(whole).pixels)
+
+
+def test_reduced_without_end_marker() -> None:
+    whole = jpeg(False, 1200, 900)
+    picture = read_image(whole[:-2], long_side_px=150)
+    assert picture.notes == (NOTE,)
+    assert picture.full_size == (1200, 900)
+    assert picture.height == 300
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.booleans(), st.booleans(), st.floats(0, 1))
+def test_really_cut_off(progressive: bool, restarts: bool, share: float) -> None:
+    whole = jpeg(progressive, **({"restart_marker_rows": 1} if restarts else {}))
+    start = whole.index(b"\xff\xda") + 20
+    cut = whole[: start + int(share * (len(whole) - 6 - start))]
+    with pytest.raises(ImageError) as error:
+        read_image(cut)
+    assert "cut-off" in single_line(error)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_cut_before_a_restart(progressive: bool) -> None:
+    whole = jpeg(progressive, restart_marker_rows=1)
+    restarts = [found.start() for found in re.finditer(rb"\xff[\xd0-\xd7]", whole)]
+    assert len(restarts) >= 7
+    for cut in restarts:
+        for kept in (cut, cut + 2):
+            with pytest.raises(ImageError, match="cut-off"):
+                read_image(whole[:kept])
+
+
+def test_cut_between_the_scans_of_a_progressive_jpeg() -> None:
+    whole = jpeg(True)
+    at = -1
+    scans = [at := whole.index(b"\xff\xda", at + 1) for _ in range(whole.count(b"\xff\xda"))]
+    assert len(scans) > 5
+    for cut in scans[1:]:
+        with pytest.raises(ImageError, match="cut-off"):
+            read_image(whole[:cut])
