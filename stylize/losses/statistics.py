@@ -10,7 +10,7 @@ import numpy as np
 
 from stylize.config import PerceptualLossConfig
 from stylize.losses.features import GramMatrices, Moments, StyleStatistics, squared_distance
-from stylize.losses.regions import Regions, octave_pyramid
+from stylize.losses.regions import Regions, octave_pyramid, region_count
 from stylize.losses.tiles import PICTURE, Tile, crop, fits_whole, tiles
 from stylize.networks.backend import array_of, framework, numpy_of, ops, spec
 from stylize.networks.vgg import FeatureEncoder
@@ -44,6 +44,7 @@ class StatisticsEncoder:
         self.style_layers = [name for name, _ in config.style_layers]
         self.style: StyleStatistics = Moments() if config.statistics == "moments" else GramMatrices()
         self._activations = framework.compiled(encoder, [PICTURE])
+        self._whole: dict[int | None, Any] = {}
         # Activations put together from tiles are large. float16 keeps all digits of bfloat16.
         self.content_type = np.float16 if encoder.precision == "bfloat16" else np.float32
 
@@ -113,6 +114,9 @@ class StatisticsEncoder:
         ]
 
     def _of_octave(self, picture: Any, tile_px: int | None, weights: Mapping[str, Any]) -> Mapping[str, Any]:
+        if fits_whole(picture, tile_px):
+            means: Mapping[str, Any] = self._encoded(picture, weights)[0]
+            return means
         sums: dict[str, Any] = dict.fromkeys(self.style_layers, 0.0)
         for tile in self.tiles(picture, tile_px):
             features, parts = self._activations(crop(picture, tile)), self.parts(weights, tile)
@@ -123,8 +127,8 @@ class StatisticsEncoder:
     def content_features(self, content: Any, tile_px: int | None = None) -> Mapping[str, Any]:
         """Return the content layers' activations of (1, H, W, 3): float32 tensors, or arrays where tiles made them."""
         if fits_whole(content, tile_px):
-            features = self._activations(array_of(content))
-            return {name: ops.cast(features[name], "float32") for name in self.content_layers}
+            activations: Mapping[str, Any] = self._encoded(content, {})[1]
+            return activations
         whole = {}
         for name in self.content_layers:
             stride = self.encoder.strides[name]
@@ -136,6 +140,21 @@ class StatisticsEncoder:
                 core = ops.cast(self._core(features, name, content, tile), "float32")
                 self._place(target, name, tile)[...] = numpy_of(core)
         return whole
+
+    def _encoded(self, picture: Any, weights: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Return the style statistics of a whole picture and the content layers' activations: one graph for both."""
+        count = region_count(weights)
+        if count not in self._whole:
+            planes = self.signature(count)[3]
+            self._whole[count] = framework.compiled(self._statistics_and_content, [PICTURE, planes])
+        encoded: tuple[Any, Any] = self._whole[count](array_of(picture), weights)
+        return encoded
+
+    def _statistics_and_content(self, picture: Any, weights: Mapping[str, Any]) -> tuple[Any, Any]:
+        features = self.encoder(picture)
+        sums = {name: self._region_sums(features[name], weights.get(name)) for name in self.style_layers}
+        content = {name: ops.cast(features[name], "float32") for name in self.content_layers}
+        return self.means(picture, sums, weights), content
 
     # ----------------------------------------------------------------------------------------------------------------
     # Tiles on the layers' grids
