@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,23 +99,22 @@ class LBFGS:
     def tell(self, loss: float, gradient: Array) -> bool:
         """Accept the point and choose a new direction, or shorten the step. Return False if a number is not finite."""
         gradient = array_of(gradient)
-        moved, change, numbers = _compiled_comparison()(self._x, self._trial, self._gradient, gradient)
-        gradient_is_finite, slope = numpy_of(numbers).tolist()
-        finite = gradient_is_finite == 1 and math.isfinite(loss)
+        pair = self._history.pair((self._x, self._trial), (self._gradient, gradient))
+        finite = pair.is_finite and math.isfinite(loss)
         if math.isnan(self._loss):
             if finite:
                 self._loss, self._gradient = loss, gradient
                 self._choose_direction()
             return finite
-        if finite and loss <= self._loss + _ARMIJO * slope + self._loss_noise * abs(self._loss):
+        if finite and loss <= self._loss + _ARMIJO * pair.slope + self._loss_noise * abs(self._loss):
             self._direction = None  # Free the old direction, which takes 150 MB at 12 megapixels.
-            self._history.remember(moved, change)
+            self._history.remember(pair)
             self._x, self._loss, self._gradient = self._trial, loss, gradient
             self._choose_direction()
             return True
         if finite:
-            curvature = 2 * (loss - self._loss - slope)
-            self._length *= min(0.5, max(0.1, -slope / curvature)) if curvature > 0 else 0.5
+            curvature = 2 * (loss - self._loss - pair.slope)
+            self._length *= min(0.5, max(0.1, -pair.slope / curvature)) if curvature > 0 else 0.5
         else:
             self._length *= 0.1
         if self._length < _LEAST_LENGTH:
@@ -155,6 +154,23 @@ class LBFGS:
         self._direction, self._trial = _compiled_steepest()(self._x, self._gradient, self._first_step)
 
 
+class _Pair(NamedTuple):
+    """The pair between two points, and what the decision about the second point needs."""
+
+    rows: Sequence[Array]
+    """s, y, and their energies in bands and blocks: a row of each array of the history."""
+    is_finite: bool
+    """Whether the second gradient is finite."""
+    slope: float
+    """The first gradient times s."""
+    curvature: float
+    """s·y."""
+    change_squared: float
+    """y·y."""
+    products: Sequence[float]
+    """S y: y times each step of the history."""
+
+
 class _History:
     """The pairs (s, y) of the last steps, and the products with the inverse Hessian that they describe.
 
@@ -183,26 +199,28 @@ class _History:
         self._products = np.zeros((self._size, self._size))
         self._rows: Any = None
 
-    def remember(self, step: Array, change: Array) -> None:
-        """Add a pair, if the loss curves upwards along its step, and drop the oldest where there is no room."""
+    def pair(self, points: tuple[Array, Array], gradients: tuple[Array, Array]) -> _Pair:
+        """Return the pair between two points, the first of them accepted."""
         if self._rows is None:
             blocks = self._first_guess.blocks
             grid = blocks.row_members.shape[0], blocks.column_members.shape[0]
-            self._rows = [
-                *(ops.zeros((self._size, math.prod(self._shape))) for _ in range(2)),
-                *(ops.zeros((self._size, *shape)) for shape in ((2, 2, BANDS), (2, *grid))),
-            ]
+            shapes = (math.prod(self._shape),), (math.prod(self._shape),), (2, 2, BANDS), (2, *grid)
+            self._rows = [ops.zeros((self._size, *shape)) for shape in shapes]
         steps = framework.used_rows(self._rows[0], max(1, len(self)))
-        *rows, numbers = _compiled_pair()(step, change, steps, self._first_guess)
-        curvature, change_squared, *products = numpy_of(numbers).tolist()
-        if not curvature > _LEAST_CURVATURE * change_squared:
+        *rows, numbers = _compiled_pair()(points, gradients, steps, self._first_guess)
+        is_finite, slope, curvature, change_squared, *products = numpy_of(numbers).tolist()
+        return _Pair(rows, is_finite == 1, slope, curvature, change_squared, products)
+
+    def remember(self, pair: _Pair) -> None:
+        """Add a pair, if the loss curves upwards along its step, and drop the oldest where there is no room."""
+        if not pair.curvature > _LEAST_CURVATURE * pair.change_squared:
             return
         slot = self._slots.pop(0) if len(self) == self._size else len(self)
         self._slots.append(slot)
-        del steps
-        self._rows = [framework.set_row(all_rows, slot, row) for all_rows, row in zip(self._rows, rows, strict=True)]
-        self._products[: len(products), slot] = products
-        self._products[slot, slot] = curvature
+        written = zip(self._rows, pair.rows, strict=True)
+        self._rows = [framework.set_row(all_rows, slot, row) for all_rows, row in written]
+        self._products[: len(pair.products), slot] = pair.products
+        self._products[slot, slot] = pair.curvature
 
     def direction(self, x: Array, gradient: Array) -> tuple[Array, Array, Array]:
         """Return -H g among the variables that are free, the point that this leads to, and g·(the way there)."""
@@ -214,9 +232,9 @@ class _History:
         inverse = np.zeros((count, count))
         inverse[np.ix_(order, order)] = np.linalg.inv(np.triu(self._products[np.ix_(order, order)]))
         weights = np.divide(curvatures[order[-1]], curvatures, out=np.zeros(count), where=curvatures > 0)
-        is_newest = np.arange(count) == order[-1]
-        pairs = _Pairs(steps, changes, Energies(bands, blocks))
-        numbers = _Numbers(*map(array_of, (inverse, curvatures, weights, is_newest)))
+        newest = self._slots[-1]
+        pairs = _Pairs(steps, changes, Energies(bands, blocks), self._rows[0][newest], self._rows[1][newest])
+        numbers = _Numbers(*map(array_of, (inverse, curvatures, weights)))
         result: tuple[Array, Array, Array] = _compiled_direction()(x, gradient, pairs, numbers, self._first_guess)
         return result
 
@@ -232,8 +250,10 @@ class _History:
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take the pairs of `state`."""
         self.forget()
-        for pair in range(sum(name[1:].isdigit() for name in state) // 2):
-            self.remember(array_of(state[f"s{pair}"]), array_of(state[f"y{pair}"]))
+        for index in range(sum(name[1:].isdigit() for name in state) // 2):
+            step, change = array_of(state[f"s{index}"]), array_of(state[f"y{index}"])
+            nothing = ops.zeros_like(step)
+            self.remember(self.pair((nothing, step), (nothing, change)))
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -250,6 +270,8 @@ class _Pairs(NamedTuple):
     changes: Array
     """Y, (K, n)."""
     energies: Energies
+    newest_step: Array
+    newest_change: Array
 
 
 class _Numbers(NamedTuple):
@@ -261,31 +283,23 @@ class _Numbers(NamedTuple):
     """The diagonal D, (K,)."""
     weights: Array
     """1 / curvatures, up to a common factor."""
-    is_newest: Array
-    """1 for the newest pair."""
-
-
-@functools.lru_cache(maxsize=1)
-def _compiled_comparison() -> Any:
-    def compare(x: Array, trial: Array, gradient: Array, new_gradient: Array) -> tuple[Array, Array, Array]:
-        """Return s, y, and two numbers: 1 if the new gradient is finite, and g·s."""
-        moved, change = trial - x, new_gradient - gradient
-        finite = ops.cast(ops.all(ops.isfinite(new_gradient)), "float32")
-        return moved, change, ops.stack([finite, _dot(gradient, moved)])
-
-    return framework.compiled(compare, [_PICTURE] * 4)
 
 
 @functools.lru_cache(maxsize=1)
 def _compiled_pair() -> Any:
-    def pair(step: Array, change: Array, steps: Array, first_guess: FirstGuess) -> tuple[Array, ...]:
-        """Return the rows of a pair, and s·y, y·y and S y."""
+    def pair(
+        points: tuple[Array, Array], gradients: tuple[Array, Array], steps: Array, first_guess: FirstGuess
+    ) -> tuple[Array, ...]:
+        """Return the rows of the pair between two points, and numbers: see `_Pair`."""
+        step, change = points[1] - points[0], gradients[1] - gradients[0]
         energies = first_guess.energies(step, _of_moved(step, change))
         s, y = ops.reshape(step, (-1,)), ops.reshape(change, (-1,))
-        numbers = ops.concatenate([ops.stack([_dot(s, y), _dot(y, y)]), _times(steps, y)], 0)
-        return s, y, energies.bands[0], energies.blocks[0], numbers
+        is_finite = ops.cast(ops.all(ops.isfinite(gradients[1])), "float32")
+        numbers = ops.stack([is_finite, _dot(gradients[0], step), _dot(s, y), _dot(y, y)])
+        return s, y, energies.bands[0], energies.blocks[0], ops.concatenate([numbers, _times(steps, y)], 0)
 
-    return framework.compiled(pair, [_PICTURE, _PICTURE, _ROWS, FirstGuess.signature()])
+    two = _PICTURE, _PICTURE
+    return framework.compiled(pair, [two, two, _ROWS, FirstGuess.signature()])
 
 
 @functools.lru_cache(maxsize=1)
@@ -297,11 +311,11 @@ def _compiled_direction() -> Any:
         q = ops.reshape(gradient * free, (-1,))
         a = _times(numbers.inverse, _times(pairs.steps, q))
         q = q - _times(ops.transpose(pairs.changes), a)
-        newest = [
-            ops.reshape(_times(ops.transpose(rows), numbers.is_newest), shape) for rows in (pairs.steps, pairs.changes)
-        ]
-        curvature = ops.sum(numbers.curvatures * numbers.is_newest)
-        r = first_guess.times(ops.reshape(q, shape), pairs.energies, numbers.weights, curvature, _of_moved(*newest))
+        newest = _of_moved(pairs.newest_step, pairs.newest_change)
+        curvature = _dot(pairs.newest_step, pairs.newest_change)
+        r = first_guess.times(
+            ops.reshape(q, shape), pairs.energies, numbers.weights, curvature, ops.reshape(newest, shape)
+        )
         r = ops.reshape(r, (-1,))
         b = _times(ops.transpose(numbers.inverse), numbers.curvatures * a - _times(pairs.changes, r))
         towards = -free * ops.reshape(r + _times(ops.transpose(pairs.steps), b), shape)
@@ -309,7 +323,7 @@ def _compiled_direction() -> Any:
         return towards, trial, _dot(gradient, trial - x)
 
     energies = Energies(spec(None, 2, 2, BANDS), spec(None, 2, None, None))
-    pairs, numbers = _Pairs(_ROWS, _ROWS, energies), _Numbers(_ROWS, *[spec(None)] * 3)
+    pairs, numbers = _Pairs(_ROWS, _ROWS, energies, spec(None), spec(None)), _Numbers(_ROWS, spec(None), spec(None))
     return framework.compiled(direction, [_PICTURE, _PICTURE, pairs, numbers, FirstGuess.signature()])
 
 

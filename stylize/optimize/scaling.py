@@ -89,33 +89,29 @@ class FrequencyBands(NamedTuple):
         Returns:
             (2, 8): light and colour.
         """
-        parts = [_light_and_color(part) for part in framework.spectrum(_planes(picture))]
-        light = sum(3 * ops.square(light) for light, _ in parts)
-        color = sum(ops.sum(ops.square(color), 0) for _, color in parts)
-        squares = ops.stack([ops.reshape(each, (-1,)) for each in (light, color)])
-        return ops.matmul(squares, ops.transpose(self.members))
+        squares = sum(ops.square(part) for part in framework.spectrum(_planes(picture)))
+        of_axes = ops.matmul(ops.reshape(squares, (3, -1)), ops.transpose(self.members))
+        return ops.stack([of_axes[0], of_axes[1] + of_axes[2]])
 
     def scaled(self, picture: Array, by: Array) -> Array:
         """Return a picture (H, W, 3) with each band's part multiplied by its number in `by` (2, 8)."""
         real, imaginary = framework.spectrum(_planes(picture))
-        of_light, of_color = (ops.reshape(each, ops.shape(real)[1:]) for each in _rows(ops.matmul(by, self.members)))
-        real, imaginary = (
-            of_color * color + of_light * light for light, color in map(_light_and_color, (real, imaginary))
-        )
-        return ops.transpose(framework.from_spectrum(real, imaginary, ops.shape(picture)[1]), (1, 2, 0))
+        scales = ops.matmul(ops.take(by, (0, 1, 1), 0), self.members)
+        scales = ops.reshape(scales, ops.shape(real))
+        planes = framework.from_spectrum(real * scales, imaginary * scales, ops.shape(picture)[1])
+        pixels = ops.matmul(ops.transpose(ops.reshape(planes, (3, -1))), _LIGHT_AND_COLOR)
+        return ops.reshape(pixels, ops.shape(picture))
+
+
+# Orthonormal: light, and two axes of colour.
+_LIGHT_AND_COLOR = np.array([[2, 2, 2], [6**0.5, 0, -(6**0.5)], [-(2**0.5), 8**0.5, -(2**0.5)]], np.float32) / 12**0.5
 
 
 def _planes(picture: Array) -> Array:
-    return ops.transpose(picture, (2, 0, 1))
-
-
-def _light_and_color(planes: Array) -> tuple[Array, Array]:
-    light = ops.mean(planes, 0)
-    return light, planes - light
-
-
-def _rows(pair: Array) -> tuple[Array, Array]:
-    return pair[0], pair[1]
+    """Return light and the two axes of colour of a picture (H, W, 3), as planes (3, H, W)."""
+    height, width, _ = ops.shape(picture)
+    planes = ops.matmul(_LIGHT_AND_COLOR, ops.transpose(ops.reshape(picture, (-1, 3))))
+    return ops.reshape(planes, (3, height, width))
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -148,8 +144,11 @@ class Blocks(NamedTuple):
 
     def energies(self, picture: Array) -> Array:
         """Return the squared length of each block of a picture (H, W, 3), as (rows, columns)."""
-        squares = ops.sum(ops.square(picture), 2)
-        return ops.matmul(ops.matmul(self.row_members, squares), ops.transpose(self.column_members))
+        height, width, _ = ops.shape(picture)
+        # Rows first, because a sum over three colours alone is slow.
+        rows = ops.matmul(self.row_members, ops.reshape(ops.square(picture), (height, -1)))
+        rows = ops.sum(ops.reshape(rows, (-1, width, 3)), 2)
+        return ops.matmul(rows, ops.transpose(self.column_members))
 
     def spread(self, by: Array) -> Array:
         """Return one number a pixel, (H, W, 1), that changes smoothly between the numbers of blocks in `by`.
@@ -224,5 +223,6 @@ def _scales(energies: Array, weights: Array) -> Array:
 
     The products P_p s · P_p y in place of squared lengths reach a higher loss (benchmarks/notes/035).
     """
-    moved, changed = _rows(ops.tensordot(weights, energies, 1))
+    sums = ops.tensordot(weights, energies, 1)
+    moved, changed = sums[0], sums[1]
     return ops.sqrt((moved + _LEAST_ENERGY * ops.mean(moved)) / (changed + _LEAST_ENERGY * ops.mean(changed)))
