@@ -225,5 +225,7 @@ def _ranks(counts: Any) -> Any:
 def _along_axes(image: Array) -> tuple[Array, Array]:
     """Return the positions of pixels along the axes, (n, 6), and their bins, (n, 6)."""
     projected = ops.matmul(ops.reshape(image, (-1, 3)), PALETTE_AXES)
-    places = (ops.stop_gradient(projected) - _FIRST_BIN_COLORS) * (1 / _BIN_WIDTHS) + 0.5
-    return projected, ops.cast(ops.clip(places, 0, _BINS - 1), "int32") + _FIRST_BINS
+    # Functions, because PyTorch's operators leave a NumPy operand to NumPy, which knows no GPU.
+    distances = ops.subtract(ops.stop_gradient(projected), _FIRST_BIN_COLORS)
+    places = ops.multiply(distances, 1 / _BIN_WIDTHS) + 0.5
+    return projected, ops.add(ops.cast(ops.clip(places, 0, _BINS - 1), "int32"), _FIRST_BINS)
