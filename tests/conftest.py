@@ -27,7 +27,9 @@ def tensorflow() -> Any:
     from stylize.networks import devices
 
     if devices.chosen().backend != "tensorflow":
-        pytest.skip(f"the backend is {devices.chosen().backend}: TensorFlow beside it would take its threads and memory")
+        pytest.skip(
+            f"the backend is {devices.chosen().backend}: TensorFlow beside it would take its threads and memory"
+        )
     return devices.tensorflow()
 
 

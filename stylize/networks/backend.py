@@ -216,9 +216,8 @@ class _Torch:
         if isinstance(error, self._torch.cuda.OutOfMemoryError):
             return True
         # On the CPU and under Metal, PyTorch raises a plain RuntimeError.
-        return isinstance(error, RuntimeError) and (
-            "not enough memory" in str(error) or "out of memory" in str(error) or "alloc" in str(error).lower()
-        )
+        refusals = ("not enough memory", "out of memory", "can't allocate memory")
+        return isinstance(error, RuntimeError) and any(words in str(error) for words in refusals)
 
 
 class _Jax:
