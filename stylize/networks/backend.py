@@ -220,9 +220,16 @@ class _Torch:
         return isinstance(error, RuntimeError) and any(words in str(error) for words in refusals)
 
 
+# A program of JAX on the CPU takes some ten memory mappings, a large one hundreds, of 65530 that Linux gives a process.
+# XLA crashes where none is left: after some fifty sizes of pictures in one process.
+_MOST_PROGRAMS = 1000
+
+
 class _Jax:
     def __init__(self) -> None:
         self._jax = devices.jax()
+        self._programs = 0
+        self._jax.monitoring.register_event_duration_secs_listener(self._count_program)
         self._set = self._jax.jit(lambda rows, index, row: rows.at[index].set(row), donate_argnums=0)
         self._add = self._jax.jit(self._added, donate_argnums=0)
 
@@ -232,8 +239,18 @@ class _Jax:
             with self._jax.default_matmul_precision("highest"):
                 return function(*arguments)
 
-        compiled: Callable[..., Any] = self._jax.jit(exactly, static_argnums=_integers(signature))
-        return compiled
+        compiled = self._jax.jit(exactly, static_argnums=_integers(signature))
+
+        def within_limits(*arguments: Any) -> Any:
+            if self._programs > _MOST_PROGRAMS:
+                self._jax.clear_caches()
+                self._programs = 0
+            return compiled(*arguments)
+
+        return within_limits
+
+    def _count_program(self, event: str, seconds: float, **details: Any) -> None:
+        self._programs += event == "/jax/core/compile/backend_compile_duration"
 
     def value_and_gradient(self, function: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any, Any]]:
         differentiated = self._jax.value_and_grad(function, has_aux=True)
