@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -13,6 +14,7 @@ from stylize.errors import OptionError
 __all__ = [
     "GATYS_STYLE_LAYERS",
     "INITS",
+    "LARGEST_PX",
     "SMALLEST_PX",
     "VGG19_LAYERS",
     "AppConfig",
@@ -26,6 +28,7 @@ __all__ = [
     "canonical_layer",
     "check_mask_count",
     "config_from_dict",
+    "relative_size",
 ]
 
 #: Layers of VGG-19, by the names in `VGG19_LAYERS`, with their weights.
@@ -53,6 +56,9 @@ INITS = ("preview", "preview+content", "content", "noise", "content+noise")
 
 #: Smallest side of a picture for VGG-19 in px: four poolings halve 16 px to a single position.
 SMALLEST_PX = 16
+
+#: Largest long side of an output in px, the limit of JPEG.
+LARGEST_PX = 65535
 
 
 def canonical_layer(name: str) -> str:
@@ -98,9 +104,21 @@ def _checked_colors(keep_colors: KeepColors) -> KeepColors:
     return keep_colors
 
 
-def _check_size(size: int) -> None:
-    whole = isinstance(size, int)
-    _check(whole and 1 <= size <= 65535, f"size: expected a long side of 1 to 65535 px, received {size!r}")
+def _check_size(size: int | str) -> None:
+    relative = isinstance(size, str) and (size == "original" or 0 < _percent(size) <= 100 * LARGEST_PX)
+    _check(
+        relative or (isinstance(size, int) and 1 <= size <= LARGEST_PX),
+        f"size: expected a long side of 1 to {LARGEST_PX} px, original, or percent such as 200%; received {size!r}",
+    )
+
+
+def _percent(size: str) -> float:
+    return float(size[:-1]) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?%", size) else 0.0
+
+
+def relative_size(size: int | str) -> float | None:
+    """Return the output's long side relative to the content's, such as 2 for 200%; None for a size in px."""
+    return None if isinstance(size, int) else 1.0 if size == "original" else _percent(size) / 100
 
 
 @dataclass(frozen=True)
@@ -109,7 +127,7 @@ class FastConfig:
 
     Attributes:
         network: name of a stylizer (`magenta`, `magenta-int8`, `mini`), or `auto`.
-        size: long side of the output in px, 1 to 65535 (the limit of JPEG).
+        size: long side of the output in px, 1 to 65535; `original` for the content's, or percent of it such as `200%`.
         strength: 0 (the content) to 1 (the full style).
         keep_colors: how the output keeps the colours of the content (Gatys et al. 2016, arXiv 1606.05897). False: the
             output has the colours of the style. `luminance`, or True: the style changes the luminance only.
@@ -117,7 +135,7 @@ class FastConfig:
     """
 
     network: str = "auto"
-    size: int = 512
+    size: int | str = 512
     strength: float = 1.0
     keep_colors: KeepColors = False
 
@@ -259,7 +277,7 @@ class RefineConfig:
 
     Attributes:
         features: name of a feature network (`vgg19`, `vgg19-slim`), or `auto`.
-        size: long side of the output in px, 1 to 65535 (the limit of JPEG).
+        size: long side of the output in px, 1 to 65535; `original` for the content's, or percent of it such as `200%`.
         steps: evaluations of loss and gradient over all levels of the pyramid, 1 or more.
         time_budget: seconds for the whole refinement, over 0; replaces `steps`.
         init: the picture that the optimisation starts from: one of `INITS`, or the path of a picture. `preview` is the
@@ -280,7 +298,7 @@ class RefineConfig:
     """
 
     features: str = "auto"
-    size: int = 512
+    size: int | str = 512
     steps: int = 140
     time_budget: float | None = None
     init: str = "preview"

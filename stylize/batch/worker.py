@@ -223,7 +223,9 @@ def _useful_px(config: Config) -> tuple[int | None, int | None]:
     """Return the long sides of content and style beyond which `fast` gains nothing; None: read the full size."""
     from stylize.transfer.inputs import STYLE_PX
 
-    return (config.size, max(config.size, STYLE_PX)) if isinstance(config, FastConfig) else (None, None)
+    if isinstance(config, FastConfig) and isinstance(config.size, int):
+        return config.size, max(config.size, STYLE_PX)
+    return None, None
 
 
 def _without_nan(value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
-from stylize.cli.types import FILE, SOURCE, File, KeepColorsOption, Layer, Strengths, StyleFile, network_choice
+from stylize.cli.types import FILE, SOURCE, File, KeepColorsOption, Layer, Size, Strengths, StyleFile, network_choice
 from stylize.config import AppConfig, FastConfig, RefineConfig
 from stylize.presets import PRESETS, preset_config
 
@@ -78,6 +78,8 @@ _KEEP_COLORS_HELP = (
     "in the photo's colours."
 )
 
+_SIZE_HELP = "Long side of the output, px; `original` for the photo's own, or percent of the photo's such as 200%."
+
 _fast = functools.partial(_field_option, FastConfig())
 _refine = functools.partial(_field_option, RefineConfig())
 _app = functools.partial(_field_option, AppConfig())
@@ -121,7 +123,7 @@ memory_option = click.option(
 
 fast_options = _joined(
     _fast("--network", type=network_choice("stylizer"), help="The network that paints."),
-    _fast("--size", help="Long side of the output, px."),
+    _fast("--size", type=Size(), help=_SIZE_HELP),
     _fast("--strength", help="0 keeps the content, 1 is the full style."),
     _fast("--keep-colors", cls=KeepColorsOption, help=_KEEP_COLORS_HELP),
 )
@@ -150,7 +152,7 @@ refine_options = _joined(
         "--init", metavar="preview|preview+content|content|noise|content+noise|FILE",
         help="What to start from; with a FILE, sizes up to that of the FILE are skipped.",
     ),
-    _refine("--size", help="Long side of the output, px."),
+    _refine("--size", type=Size(), help=_SIZE_HELP),
     _refine("--steps", help="Evaluations of the loss, over all sizes from coarse to fine."),
     _refine("--time-budget", type=float, metavar="SECONDS", help="Time for the whole refinement; replaces --steps."),
     _refine("--optimizer", help="The optimiser of the pixels."),

@@ -48,6 +48,16 @@ def test_every_photograph_in_every_style(folders):
     assert provenance["content"] == {key: record["content"][key] for key in ("path", "sha256")}
 
 
+def test_sizes_may_be_relative_to_each_photograph(folders):
+    Path("photos/broken.png").write_bytes(b"no picture")
+    picture("photos/large.png", 3, 48, 64)
+    result = run("--size", "50%", inputs=("-c", "photos", "-s", "styles/s.png"), exit_code=1)
+    assert counts(result) == (5, 4, 0, 1)
+    for name, size in (("a", (16, 12)), ("cats/c", (16, 12)), ("large", (32, 24))):
+        with Image.open(f"out/{name}-s-fast.png") as painted:
+            assert painted.size == size
+
+
 def test_a_picture_of_a_batch_is_that_of_fast(folders):
     run()
     alone = CliRunner().invoke(

@@ -47,25 +47,25 @@ class Sources:
 
     def content(self, path: Source, config: FastConfig) -> Picture:
         """Return a content, decoded as large as `config` needs it."""
-        return self._read(path, "content", config.size)
+        return self._read(path, "content", _enough_px(config))
 
     def styles(self, styles: SourceStyles, config: FastConfig) -> tuple[tuple[Picture, float], ...]:
         """Return styles with their weights, decoded as large as `config` needs them."""
         from stylize.transfer.inputs import STYLE_PX
 
-        pictures = []
+        enough_px, pictures = _enough_px(config), []
         for path, weight in styles:
             key = path, file_state(Path(path))
             if key not in self._styles:
-                self._styles[key] = self._read(path, "style", max(config.size, STYLE_PX))
+                self._styles[key] = self._read(path, "style", None if enough_px is None else max(enough_px, STYLE_PX))
             pictures.append((self._styles[key], weight))
         return tuple(pictures)
 
     def masks(self, masks: Sequence[Source], config: FastConfig) -> list[Picture]:
         """Return masks, decoded as large as `config` needs them."""
-        return [self._read(path, "mask", config.size) for path in masks]
+        return [self._read(path, "mask", _enough_px(config)) for path in masks]
 
-    def _read(self, path: Source, name: str, long_side_px: int) -> Picture:
+    def _read(self, path: Source, name: str, long_side_px: int | None) -> Picture:
         from stylize.images.reading import read_image
 
         if path != STANDARD_STREAM:
@@ -76,6 +76,11 @@ class Sources:
             except OSError as error:
                 raise StylizeError(f"standard input: could not be read: {error.strerror or error}") from error
         return read_image(self._standard, name=f"{name} -", long_side_px=long_side_px)
+
+
+def _enough_px(config: FastConfig) -> int | None:
+    """Return the long side beyond which a content gains nothing; None: read the full size."""
+    return config.size if isinstance(config.size, int) else None
 
 
 @dataclasses.dataclass(frozen=True)
