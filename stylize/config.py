@@ -1,20 +1,19 @@
-"""What a run asks for: frozen dataclasses and their defaults. Only the standard library is imported."""
+"""What a run asks for: frozen dataclasses and their defaults. No library is imported."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from stylize.errors import OptionError
+from stylize.output import check_size
 
 __all__ = [
     "GATYS_STYLE_LAYERS",
     "INITS",
-    "LARGEST_PX",
     "SMALLEST_PX",
     "VGG19_LAYERS",
     "AppConfig",
@@ -28,7 +27,6 @@ __all__ = [
     "canonical_layer",
     "check_mask_count",
     "config_from_dict",
-    "relative_size",
 ]
 
 #: Layers of VGG-19, by the names in `VGG19_LAYERS`, with their weights.
@@ -56,9 +54,6 @@ INITS = ("preview", "preview+content", "content", "noise", "content+noise")
 
 #: Smallest side of a picture for VGG-19 in px: four poolings halve 16 px to a single position.
 SMALLEST_PX = 16
-
-#: Largest long side of an output in px, the limit of JPEG.
-LARGEST_PX = 65535
 
 
 def canonical_layer(name: str) -> str:
@@ -104,23 +99,6 @@ def _checked_colors(keep_colors: KeepColors) -> KeepColors:
     return keep_colors
 
 
-def _check_size(size: int | str) -> None:
-    relative = isinstance(size, str) and (size == "original" or 0 < _percent(size) <= 100 * LARGEST_PX)
-    _check(
-        relative or (isinstance(size, int) and 1 <= size <= LARGEST_PX),
-        f"size: expected a long side of 1 to {LARGEST_PX} px, original, or percent such as 200%; received {size!r}",
-    )
-
-
-def _percent(size: str) -> float:
-    return float(size[:-1]) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?%", size) else 0.0
-
-
-def relative_size(size: int | str) -> float | None:
-    """Return the output's long side relative to the content's, such as 2 for 200%; None for a size in px."""
-    return None if isinstance(size, int) else 1.0 if size == "original" else _percent(size) / 100
-
-
 @dataclass(frozen=True)
 class FastConfig:
     """The options of `fast`.
@@ -141,7 +119,7 @@ class FastConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))
-        _check_size(self.size)
+        check_size(self.size)
         _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
 
 
@@ -317,7 +295,7 @@ class RefineConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))
-        _check_size(self.size)
+        check_size(self.size)
         _check(self.steps >= 1, f"steps: expected 1 or more, received {self.steps}")
         _check(
             self.time_budget is None or 0 < self.time_budget < math.inf,
