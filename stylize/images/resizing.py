@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylize.errors import ImageError, OptionError
-from stylize.output import LARGEST_PX, relative_size
 from stylize.images.picture import Picture
+from stylize.output import LARGEST_PX, relative_size
 
 __all__ = ["long_side_of", "resampled", "resized", "size_for_long_side", "with_change_of"]
 
