@@ -8,7 +8,7 @@ from typing import Literal
 
 from stylize.errors import OptionError
 
-__all__ = ["LARGEST_PX", "OutputConfig", "check_size", "relative_size"]
+__all__ = ["DEFAULT_OUTPUT", "LARGEST_PX", "OutputConfig", "check_size", "relative_size"]
 
 #: Largest long side of an output in px, the limit of JPEG.
 LARGEST_PX = 65535
@@ -39,6 +39,10 @@ class OutputConfig:
             raise OptionError(f"bit_depth: expected 8 or 16, received {self.bit_depth}")
         if self.metadata not in ("safe", "all", "none"):
             raise OptionError(f"metadata: expected safe, all or none, received {self.metadata!r}")
+
+
+#: As pictures are written where nothing else is asked for.
+DEFAULT_OUTPUT = OutputConfig()
 
 
 def check_size(size: int | str) -> None:

@@ -42,4 +42,5 @@ def run_fast(inputs: Inputs, config: FastConfig, session: Session, *, began: flo
         networks=networks,
         seconds=time.perf_counter() - began,
         provenance=inputs.provenance("fast", config, networks),
+        metadata=inputs.content.metadata,
     )

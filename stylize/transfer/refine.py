@@ -102,6 +102,7 @@ def run_refine(
         stopped=None if checkpoint is None else "interrupted",
         checkpoint=checkpoint,
         levels=levels,
+        metadata=inputs.content.metadata,
     )
 
 
