@@ -16,6 +16,7 @@ from stylize.cli.console import Run, to_standard_output
 from stylize.cli.types import Source, SourceStyles, Url
 from stylize.config import FastConfig
 from stylize.errors import StylizeError
+from stylize.output import OutputConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,6 +93,7 @@ class Work:
     masks: Sequence[Source]
     config: FastConfig
     output: Path
+    output_config: OutputConfig
     sources: Sources
 
     @property
@@ -105,8 +107,12 @@ class Work:
         named = [("content", path) for path in self.contents]
         named += [*(("style", path) for path, _ in self.styles), *(("mask", path) for path in self.masks)]
         check_files([(name, path) for name, path in named if isinstance(path, Path) and path != STANDARD_STREAM])
-        if self.output != STANDARD_STREAM:
-            check_output(self.output, self.inputs, overwrite=overwrite)
+        if self.output == STANDARD_STREAM:
+            from stylize.images.writing import check_format
+
+            check_format("png", self.output_config)
+        else:
+            check_output(self.output, self.inputs, self.output_config, overwrite=overwrite)
 
     def paint(
         self, run: Run, networks: LoadedNetworks, *, overwrite: bool
@@ -130,11 +136,9 @@ class Preview(Work):
         result = fast(content, styles, mask=masks, config=self.config, loaded=networks, **run.api_arguments)
         print_details(run, result)
         if self.output == STANDARD_STREAM:
-            from stylize.images.writing import encode
-
-            _to_standard_output(encode(result.image, "png", result.alpha, provenance=result.provenance))
+            _to_standard_output(result.encode("png", self.output_config))
         else:
-            save(run, result, self.output, overwrite=overwrite)
+            save(run, result, self.output, self.output_config, overwrite=overwrite)
         return result_data(result, self.output), [content.pixels, result.image]
 
 
@@ -161,9 +165,9 @@ class Sheet(Work):
             rows.append((shown_name(path).stem, _cells(content, results)))
         sheet = preview_sheet(rows, columns)
         if self.output == STANDARD_STREAM:
-            _to_standard_output(encode(sheet, "png"))
+            _to_standard_output(encode(sheet, "png", output=self.output_config))
         else:
-            write_image(self.output, sheet, overwrite=overwrite)
+            write_image(self.output, sheet, output=self.output_config, overwrite=overwrite)
         data = {
             "command": "fast",
             "output": self.output,
