@@ -118,6 +118,8 @@ class Painter:
         content, styles, masks = self._read_inputs(task, record)
         result = self._transfer(task.config, content, styles, masks, record)
         record["networks"] = {network.name: dict(network.sha256) for network in result.networks}
+        if task.output_config.metadata == "all" and result.metadata.left_out:
+            record["notes"].append(f"metadata too long to be kept: {', '.join(result.metadata.left_out)}")
         record["picture"] = self._write(result, task)
 
     def _read_inputs(self, task: Task, record: Record) -> tuple[Picture, list[tuple[Picture, float]], list[Picture]]:

@@ -16,7 +16,7 @@ from stylize.files import is_url
 from stylize.images.opening import identify, open_picture_file, pillow_errors
 from stylize.text import one_line
 
-__all__ = ["is_provenance", "places", "provenance_text", "read_provenance", "with_paths"]
+__all__ = ["found_path", "is_provenance", "places", "provenance_text", "read_provenance", "with_paths"]
 
 # The only EXIF field that Pillow writes and reads in all five output formats.
 _TAG = ExifTags.Base.ImageDescription
@@ -107,6 +107,11 @@ def with_paths(value: Any, change: Callable[[str], str], name: str = "") -> Any:
         return [with_paths(item, change) for item in value]
     is_path = isinstance(value, str) and (name == "path" or (name == "init" and value not in INITS))
     return change(value) if is_path else value
+
+
+def found_path(path: str, folder: str) -> str:
+    """Return the first of the `places` that exists; the path itself if none does."""
+    return next((place for place in places(path, folder) if os.path.lexists(place)), path)
 
 
 def _portable(path: str, folder: str | None) -> str:

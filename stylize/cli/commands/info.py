@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,9 @@ __all__ = ["info", "provenance_of"]
 @with_run
 def info(run: Run, image: Path) -> None:
     """Print how a picture was made: the provenance that stylize keeps inside it."""
-    from stylize.images.provenance import places, with_paths
+    from stylize.images.provenance import found_path, with_paths
 
-    def found(path: str) -> str:
-        return next((place for place in places(path, str(image.parent)) if os.path.lexists(place)), path)
-
-    provenance = with_paths(provenance_of(image), found)
+    provenance = with_paths(provenance_of(image), lambda path: found_path(path, str(image.parent)))
     leaves = [(name.removeprefix("options."), value) for name, value in _flat(provenance)]
     width = max(len(name) for name, _ in leaves)
     run.result(provenance, [f"{name:<{width}}  {value}".rstrip() for name, value in leaves])

@@ -26,9 +26,9 @@ from stylize.cli.options import (
 )
 from stylize.cli.run import with_run
 from stylize.cli.types import FILE, StyleFile, Styles
-from stylize.config import FastConfig, RefineConfig, config_from_dict
+from stylize.config import INITS, FastConfig, RefineConfig, config_from_dict
 from stylize.errors import StylizeError
-from stylize.images.provenance import places
+from stylize.images.provenance import found_path, places
 from stylize.machine import has_native_bfloat16
 from stylize.networks import registry
 
@@ -108,6 +108,8 @@ def _recorded_config(provenance: Mapping[str, Any], image: Path) -> FastConfig |
         options["precision"] = used
     if "init" in provenance:
         options["init"] = str(_recorded_input("init", provenance["init"], image))
+    elif options.get("init", "preview") not in INITS:
+        options["init"] = found_path(options["init"], str(image.parent))
     if provenance["command"] == "fast":
         return config_from_dict(FastConfig, options)
     return config_from_dict(RefineConfig, options)
