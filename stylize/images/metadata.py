@@ -200,8 +200,8 @@ def _texts(image: Image.Image) -> Iterator[tuple[str, str]]:
 
 
 def _dpi(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
-    # Pillow makes 72 dpi up for a JPEG that states nothing.
-    stated = image.format not in ("JPEG", "MPO") or image.info.get("jfif_unit") in (1, 2)
+    # Pillow makes numbers up for a JPEG or a TIFF that states nothing.
+    stated = image.format in ("PNG", "BMP") or image.info.get("jfif_unit") in (1, 2)
     resolution = _values(exif, (_BASE.XResolution, _BASE.YResolution, _BASE.ResolutionUnit))
     unit = {2: 1.0, 3: 2.54}.get(resolution.get(_BASE.ResolutionUnit, 2))
     across, down = resolution.get(_BASE.XResolution), resolution.get(_BASE.YResolution)
