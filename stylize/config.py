@@ -1,4 +1,4 @@
-"""What a run asks for: frozen dataclasses and their defaults. Only the standard library is imported."""
+"""What a run asks for: frozen dataclasses and their defaults. No library is imported."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from stylize.errors import OptionError
+from stylize.output import check_size
 
 __all__ = [
     "GATYS_STYLE_LAYERS",
@@ -98,18 +99,13 @@ def _checked_colors(keep_colors: KeepColors) -> KeepColors:
     return keep_colors
 
 
-def _check_size(size: int) -> None:
-    whole = isinstance(size, int)
-    _check(whole and 1 <= size <= 65535, f"size: expected a long side of 1 to 65535 px, received {size!r}")
-
-
 @dataclass(frozen=True)
 class FastConfig:
     """The options of `fast`.
 
     Attributes:
         network: name of a stylizer (`magenta`, `magenta-int8`, `mini`), or `auto`.
-        size: long side of the output in px, 1 to 65535 (the limit of JPEG).
+        size: long side of the output in px, 1 to 65535; `original` for the content's, or percent of it such as `200%`.
         strength: 0 (the content) to 1 (the full style).
         keep_colors: how the output keeps the colours of the content (Gatys et al. 2016, arXiv 1606.05897). False: the
             output has the colours of the style. `luminance`, or True: the style changes the luminance only.
@@ -117,13 +113,13 @@ class FastConfig:
     """
 
     network: str = "auto"
-    size: int = 512
+    size: int | str = 512
     strength: float = 1.0
     keep_colors: KeepColors = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))
-        _check_size(self.size)
+        check_size(self.size)
         _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
 
 
@@ -259,7 +255,7 @@ class RefineConfig:
 
     Attributes:
         features: name of a feature network (`vgg19`, `vgg19-slim`), or `auto`.
-        size: long side of the output in px, 1 to 65535 (the limit of JPEG).
+        size: long side of the output in px, 1 to 65535; `original` for the content's, or percent of it such as `200%`.
         steps: evaluations of loss and gradient over all levels of the pyramid, 1 or more.
         time_budget: seconds for the whole refinement, over 0; replaces `steps`.
         init: the picture that the optimisation starts from: one of `INITS`, or the path of a picture. `preview` is the
@@ -280,7 +276,7 @@ class RefineConfig:
     """
 
     features: str = "auto"
-    size: int = 512
+    size: int | str = 512
     steps: int = 140
     time_budget: float | None = None
     init: str = "preview"
@@ -299,7 +295,7 @@ class RefineConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))
-        _check_size(self.size)
+        check_size(self.size)
         _check(self.steps >= 1, f"steps: expected 1 or more, received {self.steps}")
         _check(
             self.time_budget is None or 0 < self.time_budget < math.inf,

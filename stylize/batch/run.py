@@ -22,6 +22,7 @@ from stylize.batch.resume import ResumeCheck
 from stylize.batch.worker import Painter
 from stylize.config import FastConfig
 from stylize.errors import StylizeError
+from stylize.output import DEFAULT_OUTPUT, OutputConfig
 
 __all__ = ["MAX_REASONS", "MESSAGE_INTERVAL", "BatchOutcome", "BatchProgress", "run_batch"]
 
@@ -96,6 +97,7 @@ def run_batch(
     *,
     resume: bool = True,
     offline: bool = False,
+    output_config: OutputConfig = DEFAULT_OUTPUT,
     work: Callable[[Sequence[Task]], Sequence[Record]] | None = None,
     on_progress: Callable[[BatchProgress], None] = lambda progress: None,
     on_message: Callable[[str], None] = lambda message: None,
@@ -110,6 +112,7 @@ def run_batch(
         engine_for: makes the engine for workers that need so many bytes of memory.
         resume: skip a job whose picture is there and whose inputs, options and networks have not changed.
         offline: never use the internet.
+        output_config: how the pictures are written.
         work: replaces the `Painter`.
         on_progress: called after each job that a worker finished.
         on_message: called with each message.
@@ -134,7 +137,7 @@ def run_batch(
         folder.remove_unfinished()
         stack.callback(folder.remove_unfinished)
         records = _Records(ledger, manifest, outcome)
-        tasks = _tasks(plan, records, ResumeCheck(output) if resume else None, on_message)
+        tasks = _tasks(plan, records, ResumeCheck(output) if resume else None, output_config, on_message)
         engine = stack.enter_context(engine_for(plan.memory_bytes))
         if engine.nodes > 1:
             plan.warn_of_local_paths(output, on_message)
@@ -189,12 +192,17 @@ class _Records:
 
 
 def _tasks(
-    plan: Plan, records: _Records, check: ResumeCheck | None, on_message: Callable[[str], None]
+    plan: Plan,
+    records: _Records,
+    check: ResumeCheck | None,
+    output_config: OutputConfig,
+    on_message: Callable[[str], None],
 ) -> Iterator[Task]:
     """Yield what the workers have to paint; count what an earlier run painted."""
     outcome = records.outcome
     for job in records.ledger.jobs():
-        task, before = Task(job, plan.config(job), replace=False), records.ledger.record(job.output)
+        task = Task(job, plan.config(job), replace=False, output_config=output_config)
+        before = records.ledger.record(job.output)
         now = check.unchanged(task, before, plan.networks(job)) if check and before else None
         if now is None:
             yield dataclasses.replace(task, replace=before is not None)

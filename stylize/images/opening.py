@@ -19,7 +19,7 @@ from stylize.images.formats import FORMATS, RAW_SUFFIXES, is_heif, is_raw, is_ti
 from stylize.images.overlooked import overlooked_colors
 from stylize.text import one_line
 
-__all__ = ["MAX_PIXELS", "check_size", "identify", "open_picture_file", "pillow_errors"]
+__all__ = ["MAX_PIXELS", "check_size", "identify", "long_side_px_of", "open_picture_file", "pillow_errors"]
 
 #: The largest picture that is decoded, in px (width times height). Larger pictures are refused: a small file may
 #: hold a picture that fills the memory (a decompression bomb).
@@ -117,6 +117,17 @@ def identify(file: BinaryIO, label: str, max_pixels: int | None = None, *, path:
         image.info.update(overlooked_colors(file))
     check_size(image.size, label, max_pixels)
     return image
+
+
+def long_side_px_of(path: str) -> int:
+    """Read the long side of a picture in px from its header.
+
+    Raises:
+        ImageError: The file is unreadable, or not a picture.
+    """
+    label = one_line(f"image {path}")
+    with open_picture_file(path, label) as file, pillow_errors(label):
+        return max(identify(file, label, path=path).size)
 
 
 def _opened(file: BinaryIO, head: bytes, label: str, formats: tuple[str, ...] = FORMATS) -> Image.Image:

@@ -84,9 +84,8 @@ def run_refine(
     callbacks = _in_result_colors(callbacks, inputs, config)
     if callbacks.on_start is not None:
         callbacks.on_start(start.pixels)
-    photos = [*(pictures.photo for pictures in pyramid), inputs.content_pixels]
     image, history, checkpoint = optimize(
-        start.pixels, photos, levels, losses, config,
+        start.pixels, [*(pictures.photo for pictures in pyramid), inputs.content_pixels], levels, losses, config,
         context=RunContext(identity, inputs.size, provenance), resume_from=resume_from,
         on_iterate=callbacks.on_iterate, should_stop=callbacks.should_stop, on_message=session.say, started_at=began,
     )  # fmt: skip
@@ -102,6 +101,7 @@ def run_refine(
         stopped=None if checkpoint is None else "interrupted",
         checkpoint=checkpoint,
         levels=levels,
+        metadata=inputs.content.metadata,
     )
 
 

@@ -21,7 +21,9 @@ __all__ = ["info", "provenance_of"]
 @with_run
 def info(run: Run, image: Path) -> None:
     """Print how a picture was made: the provenance that stylize keeps inside it."""
-    provenance = provenance_of(image)
+    from stylize.images.provenance import found_path, with_paths
+
+    provenance = with_paths(provenance_of(image), lambda path: found_path(path, str(image.parent)))
     leaves = [(name.removeprefix("options."), value) for name, value in _flat(provenance)]
     width = max(len(name) for name, _ in leaves)
     run.result(provenance, [f"{name:<{width}}  {value}".rstrip() for name, value in leaves])

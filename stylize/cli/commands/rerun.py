@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,11 +16,19 @@ from stylize.cli.commands.painting import Painting
 from stylize.cli.commands.painting_checks import check_painting
 from stylize.cli.commands.results import print_result
 from stylize.cli.console import Run
-from stylize.cli.options import overwrite_option, resume_option
+from stylize.cli.options import (
+    file_options,
+    output_config_of,
+    overwrite_option,
+    provenance_option,
+    quality_option,
+    resume_option,
+)
 from stylize.cli.run import with_run
 from stylize.cli.types import FILE, StyleFile, Styles
-from stylize.config import FastConfig, RefineConfig, config_from_dict
+from stylize.config import INITS, FastConfig, RefineConfig, config_from_dict
 from stylize.errors import StylizeError
+from stylize.images.provenance import found_path, places
 from stylize.machine import has_native_bfloat16
 from stylize.networks import registry
 
@@ -38,12 +46,15 @@ __all__ = ["rerun"]
 @click.option(
     "--mask", "masks", multiple=True, type=FILE, help="Paint where this says instead of where the recorded masks do."
 )
+@quality_option
+@file_options
+@provenance_option
 @resume_option
 @overwrite_option
 @with_run
 def rerun(
     run: Run, *, image: Path, output: Path | None, content: Path | None, styles: Styles, masks: Sequence[Path],
-    resume_from: bool, overwrite: bool,
+    resume_from: bool, overwrite: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Paint a picture again, by the provenance inside it.
 
@@ -65,7 +76,10 @@ def rerun(
         raise StylizeError(f"{image}: its provenance is damaged or of another version ({error!r})") from error
     output = output or image.with_name(files.shortened(image.stem, f"-rerun{image.suffix}"))
     resume = resume_from and command == "refine"
-    painting = Painting(content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume)
+    painting = Painting(
+        content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume,
+        output_config=output_config_of(options),
+    )  # fmt: skip
     check_painting(painting, image)
     if provenance.get("version") != __version__:
         run.say(f"made by stylize {provenance.get('version')}, this is {__version__}: the picture may differ")
@@ -94,6 +108,8 @@ def _recorded_config(provenance: Mapping[str, Any], image: Path) -> FastConfig |
         options["precision"] = used
     if "init" in provenance:
         options["init"] = str(_recorded_input("init", provenance["init"], image))
+    elif options.get("init", "preview") not in INITS:
+        options["init"] = found_path(options["init"], str(image.parent))
     if provenance["command"] == "fast":
         return config_from_dict(FastConfig, options)
     return config_from_dict(RefineConfig, options)
@@ -104,10 +120,7 @@ def _recorded_input(name: str, record: Mapping[str, Any], image: Path) -> Path:
     advice = "" if name == "init" else f"; --{name} FILE takes another"
     if record["path"] is None:
         raise StylizeError(f"{image}: its {name} was no file{advice}")
-    # The picture may come from a machine with other separators.
-    base = PureWindowsPath(record["path"]).name
-    places = [Path(record["path"]), image.parent / record["path"], image.parent / base]
-    found: list[Path] = [path for path in places if os.path.isfile(path)]
+    found = [Path(path) for path in places(record["path"], str(image.parent)) if os.path.isfile(path)]
     for path in found:
         if files.sha256(str(path)) == record["sha256"]:
             return path
