@@ -17,6 +17,7 @@ from stylize import files
 from stylize.batch.jobs import Subject, WeightedStyles
 from stylize.config import INITS
 from stylize.errors import OptionError, StylizeError
+from stylize.schema import parsed, shown
 
 __all__ = ["subjects_of_manifest"]
 
@@ -213,11 +214,11 @@ def _jsonl_rows(manifest: str, file: BinaryIO) -> Iterator[tuple[int, _Row]]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = parsed(line)
             except ValueError as error:
                 raise StylizeError(f"{manifest} line {number}: expected a JSON object ({error})") from error
             if not isinstance(row, dict):
-                raise StylizeError(f"{manifest} line {number}: expected a JSON object, received {type(row).__name__}")
+                raise StylizeError(f"{manifest} line {number}: expected a JSON object, received {shown(row)}")
             yield number, row
 
 

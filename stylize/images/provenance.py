@@ -11,6 +11,7 @@ from PIL import ExifTags, Image
 
 from stylize.errors import ImageError
 from stylize.images.opening import identify, open_picture_file, pillow_errors
+from stylize.schema import parsed, shown
 from stylize.text import one_line
 
 __all__ = ["provenance_exif", "read_provenance"]
@@ -27,7 +28,8 @@ def provenance_exif(provenance: Mapping[str, Any]) -> bytes:
     """Encode a provenance as an EXIF block for a picture file.
 
     Args:
-        provenance: A mapping that JSON can represent; `read_provenance` returns the same mapping.
+        provenance: A mapping that JSON can represent, not empty and of at most 100 levels; `read_provenance` returns
+            the same mapping.
     """
     exif = Image.Exif()
     exif[_TAG] = _MARKER + json.dumps(dict(provenance))  # json.dumps escapes to ASCII
@@ -41,7 +43,8 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         path: The path or the URL of a picture that `write_image` wrote.
 
     Returns:
-        The embedded provenance, or None if the picture has none.
+        The embedded provenance as JSON values of at most 100 levels, or None if the picture has none. Which entries
+        there are is not checked: the picture may come from anywhere.
 
     Raises:
         ImageError: The file is unreadable or not a picture, or the provenance is damaged.
@@ -53,9 +56,13 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     if not isinstance(description, str) or not description.startswith((_MARKER, _EARLIER_MARKER)):
         return None
     try:
-        provenance = json.loads(description.partition(": ")[2])
-    except ValueError:
-        provenance = None
-    if not isinstance(provenance, dict):
-        raise ImageError(f"{label}: expected a provenance in JSON, received damaged text; use the original file")
+        provenance = parsed(description.partition(": ")[2])
+    except ValueError as error:
+        raise _damaged(label, f"damaged text ({one_line(error)})") from None
+    if not isinstance(provenance, dict) or not provenance:
+        raise _damaged(label, shown(provenance))
     return provenance
+
+
+def _damaged(label: str, received: str) -> ImageError:
+    return ImageError(f"{label}: expected a provenance as a JSON object, received {received}; use the original file")
