@@ -91,8 +91,8 @@ def test_rerun_starts_from_the_recorded_picture_and_from_no_other(inputs, fake, 
     run("rerun", tmp_path / "out.png")
     assert fake.calls[1][3].init == str(init)
     init.write_bytes(b"hunter2")
-    for change, words in ((
-        {}, f"init {init}: has changed since"),
+    for change, words in (
+        ({}, f"init {init}: has changed since"),
         ({"init": None}, "options.init: expected preview, preview+content, content, noise, content+noise, or a file"),
     ):
         altered(tmp_path / "out.png", tmp_path / "other.png", change)
