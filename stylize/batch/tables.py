@@ -72,6 +72,8 @@ def _subject(row: _Row, options: Mapping[str, str], base: str, where: str) -> Su
         elif text := _text(value):  # an empty cell: the run's own value stays
             if name in cells:
                 raise StylizeError(f"{where}: expected one column {name}, received several")
+            if "\0" in text:  # no file has such a name
+                raise StylizeError(f"{where}: {name}: expected text without null characters, received {shown(text)}")
             cells[name] = text
     content, style, mask = (cells.pop(name, None) for name in ("content", "style", "mask"))
     if content is None:

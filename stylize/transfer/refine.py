@@ -58,12 +58,11 @@ def run_refine(
     features = session.network(config.features, "features")
     init = InitPicture.read(config, resume_from)
     levels = plan_levels(inputs, config, init)
-    sizes = [level_size(inputs.size, level.long_side_px) for level in levels]
     identity = fingerprint(inputs, config, features, levels)
 
     # What to start from: the preview, a picture, noise, or the checkpoint of an interrupted run.
     if resume_from is not None:
-        start = resumed(resume_from, identity, config, sizes)
+        start = resumed(resume_from, identity, config, inputs.size, levels)
     else:
         start = starting_point(inputs, config, session, features, init=init, levels=levels, preview=preview)
     if config.strength == 0:
@@ -78,7 +77,7 @@ def run_refine(
     provenance = inputs.provenance("refine", config, start.networks, precision_used=objective.precision, **init_record)
 
     # One pyramid of content, styles and masks; the targets of a level are made when the run gets there.
-    pyramid = picture_pyramid(inputs, config, sizes[: len(levels)])
+    pyramid = picture_pyramid(inputs, config, [level_size(inputs.size, level.long_side_px) for level in levels])
     losses = level_losses(pyramid, config.strength, objective, tiling, session.loaded.style_targets)
 
     # The steps.

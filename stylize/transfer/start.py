@@ -19,7 +19,7 @@ from stylize.images.recorded import PaintingRecord
 from stylize.images.resizing import resized, size_for_long_side, with_change_of
 from stylize.networks.store import LocalWeights
 from stylize.optimize.checkpoint import Checkpoint
-from stylize.optimize.pyramid import PyramidLevel, pyramid_levels
+from stylize.optimize.pyramid import PyramidLevel, level_size, pyramid_levels
 from stylize.transfer.fast import run_fast
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.results import NetworkUse, TransferResult
@@ -116,14 +116,17 @@ def starting_point(
     return Start(pixels, tuple(networks), config.precision)
 
 
-def resumed(checkpoint: Checkpoint, identity: str, config: RefineConfig, sizes: Sequence[tuple[int, int]]) -> Start:
+def resumed(
+    checkpoint: Checkpoint, identity: str, config: RefineConfig, size: tuple[int, int], levels: Sequence[PyramidLevel]
+) -> Start:
     """Return the start that a checkpoint holds.
 
     Args:
         checkpoint: of the interrupted run.
         identity: the `fingerprint` of this run.
         config: the options of this run.
-        sizes: (height, width) of the levels in px, coarse to fine.
+        size: (height, width) of the output in px.
+        levels: of this run, coarse to fine.
 
     Raises:
         OptionError: the checkpoint is of another run.
@@ -142,10 +145,12 @@ def resumed(checkpoint: Checkpoint, identity: str, config: RefineConfig, sizes: 
             f"{checkpoint.optimizer or 'no optimizer'}: start a new run"
         )
     height, width = checkpoint.pixels.shape[:2]
-    if sizes[checkpoint.level - 1 : checkpoint.level] != [(height, width)]:
+    if [(height, width)] != [
+        level_size(size, at.long_side_px) for at in levels[checkpoint.level - 1 : checkpoint.level]
+    ]:
         raise ImageError(
             f"resume_from: expected a picture of the size of its level, received {width} x {height} px at level "
-            f"{checkpoint.level} of {len(sizes)}: start a new run"
+            f"{checkpoint.level} of {len(levels)}: start a new run"
         )
     networks = tuple(NetworkUse(network.name, network.origin, network.sha256) for network in recorded.networks)
     return Start(checkpoint.pixels, networks, recorded.precision_used or config.precision)

@@ -22,7 +22,7 @@ from stylize.images.resizing import resized
 from stylize.networks.local import LocalWeights
 from stylize.optimize.checkpoint import Checkpoint, RunContext, read_checkpoint, write_checkpoint
 from stylize.optimize.iterate import Iterate
-from stylize.optimize.pyramid import level_size, pyramid_levels
+from stylize.optimize.pyramid import pyramid_levels
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.results import TransferResult
 from stylize.transfer.session import Session
@@ -90,7 +90,7 @@ def test_refine_without_any_stylizer_starts_from_the_content(tiny_networks: Path
 
 
 IDENTITY = "0" * 64
-SIZES = [level_size((24, 32), level.long_side_px) for level in pyramid_levels(32, CONFIG.steps, CONFIG.pyramid)]
+RUN = IDENTITY, CONFIG, (24, 32), pyramid_levels(32, CONFIG.steps, CONFIG.pyramid)
 PICTURE_RECORD: dict[str, Any] = {"path": "a.png", "sha256": "1" * 64}
 CONTEXT = RunContext(IDENTITY, (24, 32), {
     "command": "refine", "content": PICTURE_RECORD, "styles": [{**PICTURE_RECORD, "weight": 1.0}],
@@ -122,9 +122,9 @@ def interrupted() -> Checkpoint:
 def test_a_checkpoint_that_contradicts_the_run_is_refused(
     interrupted: Checkpoint, change: dict[str, Any], words: str
 ) -> None:
-    assert resumed(interrupted, IDENTITY, CONFIG, SIZES).precision == "float32"
+    assert resumed(interrupted, *RUN).precision == "float32"
     with pytest.raises(StylizeError, match=words) as caught:
-        resumed(dataclasses.replace(interrupted, **change), IDENTITY, CONFIG, SIZES)
+        resumed(dataclasses.replace(interrupted, **change), *RUN)
     assert "\n" not in str(caught.value)
 
 
@@ -168,7 +168,7 @@ def test_any_checkpoint_is_resumed_or_refused(
     try:
         checkpoint = read_checkpoint(path)
         InitPicture.read(CONFIG, checkpoint)
-        resumed(checkpoint, IDENTITY, CONFIG, SIZES)
+        resumed(checkpoint, *RUN)
         pixels, history, _ = optimize_picture(resume_from=checkpoint)
     except StylizeError:
         return
