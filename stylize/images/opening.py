@@ -135,7 +135,9 @@ def _opened(file: BinaryIO, head: bytes, label: str, formats: tuple[str, ...] = 
     try:
         return Image.open(file, formats=formats)
     except UnidentifiedImageError:
-        received = f"an unknown or damaged format (it begins {head[:8]!r})"
+        # No bytes of the file: its name may come from a foreign provenance or table.
+        text = head.isascii() and b"\0" not in head
+        received = "text, such as a web page" if text else "an unknown or damaged format"
         advice = "export it as PNG or JPEG"
         if not head:
             received, advice = "an empty file", "export or download it again"

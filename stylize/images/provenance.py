@@ -11,9 +11,9 @@ from typing import Any
 from PIL import ExifTags
 
 from stylize.config import INITS
-from stylize.errors import ImageError
 from stylize.files import is_url
 from stylize.images.opening import identify, open_picture_file, pillow_errors
+from stylize.schema import parsed, shown
 from stylize.text import one_line
 
 __all__ = ["found_path", "is_provenance", "places", "provenance_text", "read_provenance", "with_paths"]
@@ -32,8 +32,9 @@ def provenance_text(provenance: Mapping[str, Any], folder: str | None = None) ->
     """Encode a provenance as the description of a picture.
 
     Args:
-        provenance: A mapping that JSON can represent. The text holds its paths as `places` finds them again: relative
-            to the picture, else `~/...` for a file in the home folder, which is never named.
+        provenance: A mapping that JSON can represent, not empty and of at most 100 levels. The text holds its paths as
+            `places` finds them again: relative to the picture, else `~/...` for a file in the home folder, which is
+            never named.
         folder: The folder of the picture; None if the picture gets no file, or a URL.
     """
     portable = with_paths(dict(provenance), lambda path: _portable(path, folder))
@@ -52,8 +53,9 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         path: The path or the URL of a picture that `write_image` wrote.
 
     Returns:
-        The embedded provenance, or None if the picture has none. Its paths are relative to the picture, begin with `~/`
-        for the home folder, or are absolute; in pictures of earlier versions they are as they were given.
+        The embedded provenance as JSON values of at most 100 levels, or None if the picture has none. Which entries
+        there are is not checked: the picture may come from anywhere. Its paths are relative to the picture, begin with
+        `~/` for the home folder, or are absolute; in pictures of earlier versions they are as they were given.
 
     Raises:
         ImageError: The file is unreadable or not a picture, or the provenance is damaged.
@@ -65,11 +67,11 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     if not isinstance(description, str) or not is_provenance(description):
         return None
     try:
-        provenance = json.loads(description.partition(": ")[2])
-    except ValueError:
-        provenance = None
-    if not isinstance(provenance, dict):
-        raise ImageError(f"{label}: expected a provenance in JSON, received damaged text; use the original file")
+        provenance = parsed(description.partition(": ")[2])
+    except ValueError as error:
+        raise _damaged(label, f"damaged text ({one_line(error)})") from None
+    if not isinstance(provenance, dict) or not provenance:
+        raise _damaged(label, shown(provenance))
     return provenance
 
 
@@ -140,3 +142,7 @@ def _common(path: str, folder: str) -> str:
         return os.path.commonpath([path, folder])
     except ValueError:
         return ""
+
+
+def _damaged(label: str, received: str) -> ImageError:
+    return ImageError(f"{label}: expected a provenance as a JSON object, received {received}; use the original file")

@@ -62,7 +62,7 @@ def run_refine(
 
     # What to start from: the preview, a picture, noise, or the checkpoint of an interrupted run.
     if resume_from is not None:
-        start = resumed(resume_from, identity, config)
+        start = resumed(resume_from, identity, config, inputs.size, levels)
     else:
         start = starting_point(inputs, config, session, features, init=init, levels=levels, preview=preview)
     if config.strength == 0:

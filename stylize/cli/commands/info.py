@@ -41,7 +41,9 @@ def provenance_of(image: Path) -> dict[str, Any]:
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every leaf of nested JSON with its dotted name; hashes are shortened."""
-    if isinstance(value, Mapping) and name.endswith("sha256"):
+    if isinstance(value, Mapping) and not value:
+        yield name, ""
+    elif isinstance(value, Mapping) and name.endswith("sha256"):
         yield name, ", ".join(f"{file} {str(sha256)[:12]}" for file, sha256 in value.items())
     elif isinstance(value, Mapping):
         for key, item in value.items():

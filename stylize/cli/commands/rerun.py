@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,11 @@ from stylize.cli.run import with_run
 from stylize.cli.types import FILE, StyleFile, Styles
 from stylize.config import INITS, FastConfig, RefineConfig, config_from_dict
 from stylize.errors import StylizeError
-from stylize.images.provenance import found_path, places
+from stylize.images.provenance import places
+from stylize.images.recorded import FileRecord, PaintingRecord
 from stylize.machine import has_native_bfloat16
 from stylize.networks import registry
+from stylize.schema import shown
 
 __all__ = ["rerun"]
 
@@ -63,17 +65,15 @@ def rerun(
     provenance = provenance_of(image)
     command = provenance.get("command")
     if command not in ("fast", "refine"):
-        raise StylizeError(f"{image}: expected the provenance of fast or refine, received that of {command}")
+        raise StylizeError(f"{image}: expected the provenance of fast or refine, received that of {shown(command)}")
     try:
-        content = content or _recorded_input("content", provenance["content"], image)
-        styles = styles or [
-            (_recorded_input("style", style, image), float(style["weight"])) for style in provenance["styles"]
-        ]
-        masks = masks or [_recorded_input("mask", mask, image) for mask in provenance.get("masks", [])]
-        config = _recorded_config(provenance, image)
-        used = {network["name"]: network["sha256"] for network in provenance["networks"]}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StylizeError(f"{image}: its provenance is damaged or of another version ({error!r})") from error
+        recorded = PaintingRecord.of(provenance)
+        content = content or _recorded_input("content", recorded.content, image)
+        styles = styles or [(_recorded_input("style", style, image), style.weight) for style in recorded.styles]
+        masks = masks or [_recorded_input("mask", mask, image) for mask in recorded.masks]
+        config = _recorded_config(recorded, image)
+    except ValueError as error:
+        raise StylizeError(f"{image}: its provenance is damaged or of another version: {error}") from error
     output = output or image.with_name(files.shortened(image.stem, f"-rerun{image.suffix}"))
     resume = resume_from and command == "refine"
     painting = Painting(
@@ -81,49 +81,61 @@ def rerun(
         output_config=output_config_of(options),
     )  # fmt: skip
     check_painting(painting, image)
-    if provenance.get("version") != __version__:
-        run.say(f"made by stylize {provenance.get('version')}, this is {__version__}: the picture may differ")
-    if provenance.get("precision_used", "float32") != getattr(config, "precision", "float32"):
-        run.say(f"made in {provenance['precision_used']}, which this machine does not have: the picture may differ")
-    taken = provenance.get("steps_taken")
-    if taken not in (None, getattr(config, "steps", None)):
-        run.say(f"made in {taken} steps, as it ran out of time or was interrupted: the picture may differ")
+    if recorded.version != __version__:
+        run.say(f"made by stylize {recorded.version}, this is {__version__}: the picture may differ")
+    if recorded.precision_used not in (None, getattr(config, "precision", None)):
+        run.say(f"made in {recorded.precision_used}, which this machine does not have: the picture may differ")
+    if recorded.steps_taken not in (None, getattr(config, "steps", None)):
+        run.say(
+            f"made in {recorded.steps_taken} steps, as it ran out of time or was interrupted: the picture may differ"
+        )
     result = painting.paint(run)
+    used = {network.name: network.sha256 for network in recorded.networks}
     for network in result.networks:
         if dict(network.sha256) != used.get(network.name):
             run.say(f"{network.name} is not the network that was recorded: the picture may differ")
     print_result(run, result, output)
 
 
-def _recorded_config(provenance: Mapping[str, Any], image: Path) -> FastConfig | RefineConfig:
-    """Return the config that `provenance` records, with the networks and the precision that `auto` chose."""
-    options = dict(provenance["options"])
+def _recorded_config(recorded: PaintingRecord, image: Path) -> FastConfig | RefineConfig:
+    """Return the config that was recorded, with the networks and the precision that `auto` chose.
+
+    Raises ValueError for options that no config has.
+    """
+    options = dict(recorded.options)
     fields = {"stylizer": "network", "features": "features"}
-    for network in provenance["networks"]:
-        spec = registry.REGISTRY.get(network["name"])
+    for network in recorded.networks:
+        spec = registry.REGISTRY.get(network.name)
         if spec is not None and fields[spec.role] in options:
             options[fields[spec.role]] = spec.name
-    used = provenance.get("precision_used")
+    used = recorded.precision_used
     if used == "float32" or (used == "bfloat16" and has_native_bfloat16()):  # without the instructions bfloat16 is slow
         options["precision"] = used
-    if "init" in provenance:
-        options["init"] = str(_recorded_input("init", provenance["init"], image))
-    elif options.get("init", "preview") not in INITS:
-        options["init"] = found_path(options["init"], str(image.parent))
-    if provenance["command"] == "fast":
+    if recorded.command == "fast":
         return config_from_dict(FastConfig, options)
-    return config_from_dict(RefineConfig, options)
+    # First without the file: `init` is a path only where its hash is recorded, too.
+    named = options.pop("init", "preview") if recorded.init is None else "content"
+    config = config_from_dict(RefineConfig, {**options, "init": named})
+    if recorded.init is not None:
+        return config.replace(init=str(_recorded_input("init", recorded.init, image)))
+    if config.init not in INITS:
+        raise ValueError(f"options.init: expected {', '.join(INITS)}, or a file with its hash; received {shown(named)}")
+    return config
 
 
-def _recorded_input(name: str, record: Mapping[str, Any], image: Path) -> Path:
+def _recorded_input(name: str, record: FileRecord, image: Path) -> Path:
     """Return the recorded file, where it was or beside the image, unless it is gone or changed."""
     advice = "" if name == "init" else f"; --{name} FILE takes another"
-    if record["path"] is None:
+    if record.path is None:
         raise StylizeError(f"{image}: its {name} was no file{advice}")
-    found = [Path(path) for path in places(record["path"], str(image.parent)) if os.path.isfile(path)]
+    found = [Path(path) for path in places(record.path, str(image.parent)) if os.path.isfile(path)]
     for path in found:
-        if files.sha256(str(path)) == record["sha256"]:
-            return path
+        try:
+            if files.sha256(str(path)) == record.sha256:
+                return path
+        except OSError as error:
+            raise StylizeError(f"{name} {path}: could not be read: {error.strerror or error}{advice}") from error
     if found:
         raise StylizeError(f"{name} {found[0]}: has changed since{advice}")
-    raise StylizeError(f"{name} {record['path']}: no such file, nor beside {image}{advice}")
+    recorded = record.path if len(record.path) <= files.MAX_NAME_BYTES else shown(record.path)
+    raise StylizeError(f"{name} {recorded}: no such file, nor beside {image}{advice}")
