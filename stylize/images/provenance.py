@@ -11,6 +11,7 @@ from typing import Any
 from PIL import ExifTags
 
 from stylize.config import INITS
+from stylize.errors import ImageError
 from stylize.files import is_url
 from stylize.images.opening import identify, open_picture_file, pillow_errors
 from stylize.schema import parsed, shown
