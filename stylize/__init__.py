@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from stylize.errors import ImageError, OptionError, StylizeError, WeightsError
     from stylize.images.masks import MaskSource
+    from stylize.images.metadata import Metadata
     from stylize.images.picture import ImageSource, Picture
     from stylize.images.provenance import read_provenance
     from stylize.images.reading import read_image
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from stylize.optimize.history import HistoryEntry, LossTerms
     from stylize.optimize.iterate import Iterate
     from stylize.optimize.pyramid import PyramidLevel
+    from stylize.output import OutputConfig
     from stylize.presets import PRESETS, Preset
     from stylize.transfer.inputs import StyleSource
     from stylize.transfer.results import Comparison, NetworkUse, Scored, TransferResult
@@ -46,6 +48,7 @@ _HOMES = {
     ),
     "stylize.errors": ("ImageError", "OptionError", "StylizeError", "WeightsError"),
     "stylize.images.masks": ("MaskSource",),
+    "stylize.images.metadata": ("Metadata",),
     "stylize.images.picture": ("ImageSource", "Picture"),
     "stylize.images.provenance": ("read_provenance",),
     "stylize.images.reading": ("read_image",),
@@ -55,6 +58,7 @@ _HOMES = {
     "stylize.optimize.history": ("HistoryEntry", "LossTerms"),
     "stylize.optimize.iterate": ("Iterate",),
     "stylize.optimize.pyramid": ("PyramidLevel",),
+    "stylize.output": ("OutputConfig",),
     "stylize.presets": ("PRESETS", "Preset"),
     "stylize.transfer.inputs": ("StyleSource",),
     "stylize.transfer.results": ("Comparison", "NetworkUse", "Scored", "TransferResult"),
@@ -73,11 +77,13 @@ __all__ = [
     "LoadedNetworks",
     "LossTerms",
     "MaskSource",
+    "Metadata",
     "NetworkUse",
     "OnDownload",
     "OnMessage",
     "OptimizationConfig",
     "OptionError",
+    "OutputConfig",
     "PerceptualLossConfig",
     "Picture",
     "Preset",

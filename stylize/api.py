@@ -40,7 +40,7 @@ def fast(
     *,
     mask: MaskSource = (),
     config: FastConfig | None = None,
-    size: int | None = None,
+    size: int | str | None = None,
     strength: float | None = None,
     keep_colors: KeepColors | None = None,
     network: str | None = None,
@@ -57,7 +57,7 @@ def fast(
         style: the same, or a sequence of pictures, or of pairs of a picture and a weight.
         mask: a picture that is white where to paint and black where the content stays, or one for each style.
         config: all options at once; options below replace its own.
-        size: long side of the output in px, 1 to 65535.
+        size: long side of the output in px, 1 to 65535; `original` for the content's, or percent of it such as `200%`.
         strength: 0 keeps the content, 1 is the full style.
         keep_colors: True or `luminance` takes only light and dark from the style; `histogram` moves the style to the
             content's colours first.
@@ -91,7 +91,7 @@ def refine(
     mask: MaskSource = (),
     preset: str = "default",
     config: RefineConfig | None = None,
-    size: int | None = None,
+    size: int | str | None = None,
     steps: int | None = None,
     time_budget: float | None = None,
     strength: float | None = None,
@@ -145,7 +145,7 @@ def refine(
         mask: as of `fast`; each style is compared in its own region.
         preset: a name of `PRESETS`: the options that all others start from.
         config: all options at once, instead of a preset; options below replace its own.
-        size: long side of the output in px.
+        size: as of `fast`.
         steps: evaluations of loss and gradient over all sizes.
         time_budget: seconds for the whole refinement; replaces `steps`.
         strength: 0 keeps the content, 1 is the full style.
@@ -219,7 +219,7 @@ def compare(
     images: Sequence[ImageSource] | None = None,
     preset: str = "default",
     config: RefineConfig | None = None,
-    size: int | None = None,
+    size: int | str | None = None,
     steps: int | None = None,
     time_budget: float | None = None,
     strength: float | None = None,
@@ -274,7 +274,7 @@ def compare(
             Without them, `fast` and `refine` paint.
         preset: as of `refine`.
         config: as of `refine`.
-        size: long side of the output in px.
+        size: as of `fast`.
         steps: evaluations of loss and gradient over all sizes.
         time_budget: seconds for the whole refinement; replaces `steps`.
         strength: 0 keeps the content, 1 is the full style.

@@ -1,4 +1,4 @@
-"""What a run asks for: frozen dataclasses and their defaults. Only the standard library is imported."""
+"""What a run asks for: frozen dataclasses and their defaults."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from stylize.errors import OptionError
+from stylize.output import check_size
+from stylize.schema import checked, shown
 
 __all__ = [
     "GATYS_STYLE_LAYERS",
@@ -69,7 +71,7 @@ def canonical_layer(name: str) -> str:
     if plain.startswith("conv"):
         plain = "relu" + plain[len("conv") :]
     if plain not in VGG19_LAYERS:
-        raise OptionError(f"layer {name!r}: expected one of VGG-19's activations, relu1_1 to relu5_4 (such as relu4_2)")
+        raise OptionError(f"layer {shown(name)}: expected one of VGG-19's activations, relu1_1 to relu5_4")
     return plain
 
 
@@ -85,22 +87,23 @@ def _check(condition: bool, message: str) -> None:
 
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    _check(value in choices, f"{name}: expected {', '.join(choices[:-1])} or {choices[-1]}, received {value!r}")
+    _check(value in choices, f"{name}: expected {', '.join(choices[:-1])} or {choices[-1]}, received {shown(value)}")
 
 
 def _checked_colors(keep_colors: KeepColors) -> KeepColors:
     if keep_colors is True:
         return "luminance"
-    _check(
-        keep_colors in (False, "luminance", "histogram"),
-        f"keep_colors: expected luminance or histogram, received {keep_colors!r}",
-    )
+    known = keep_colors in (False, "luminance", "histogram")
+    _check(known, f"keep_colors: expected luminance or histogram, received {shown(keep_colors)}")
     return keep_colors
 
 
-def _check_size(size: int) -> None:
-    whole = isinstance(size, int)
-    _check(whole and 1 <= size <= 65535, f"size: expected a long side of 1 to 65535 px, received {size!r}")
+def _check_whole(name: str, value: Any, least: int, most: int | None, what: str = "a whole number of {}") -> None:
+    """Raise OptionError unless `value` is a whole number from `least` to `most`; None is no limit."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    limits = f"{least} or more" if most is None else f"{least} to {most}"
+    fits = whole and least <= value and (most is None or value <= most)
+    _check(fits, f"{name}: expected {what.format(limits)}, received {shown(value)}")
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class FastConfig:
 
     Attributes:
         network: name of a stylizer (`magenta`, `magenta-int8`, `mini`), or `auto`.
-        size: long side of the output in px, 1 to 65535 (the limit of JPEG).
+        size: long side of the output in px, 1 to 65535; `original` for the content's, or percent of it such as `200%`.
         strength: 0 (the content) to 1 (the full style).
         keep_colors: how the output keeps the colours of the content (Gatys et al. 2016, arXiv 1606.05897). False: the
             output has the colours of the style. `luminance`, or True: the style changes the luminance only.
@@ -117,13 +120,13 @@ class FastConfig:
     """
 
     network: str = "auto"
-    size: int = 512
+    size: int | str = 512
     strength: float = 1.0
     keep_colors: KeepColors = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))
-        _check_size(self.size)
+        check_size(self.size)
         _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
 
 
@@ -153,7 +156,7 @@ class PerceptualLossConfig:
         relative_to_content: divide the style loss of each layer by the style loss of the content picture, so that the
             loss is near 1 for the content and 0 for the style. The content loss gets less weight for styles whose
             activations vary more than the content's.
-        octaves: number of sizes (full, half, quarter, ...) over which the style loss is averaged, 1 or more. Each size
+        octaves: number of sizes (full, half, quarter, ...) over which the style loss is averaged, 1 to 16. Each size
             weighs less than the size before.
     """
 
@@ -197,7 +200,8 @@ class PerceptualLossConfig:
         _check(bool(self.style_layers) or self.style_weight == 0, "style_layers: expected at least one layer")
         _check_choice("normalization", self.normalization, ("relative", "mean", "sum"))
         _check_choice("statistics", self.statistics, ("moments", "gram"))
-        _check(self.octaves >= 1, f"octaves: expected 1 or more, received {self.octaves}")
+        # The smallest of 16 octaves of the largest picture has 2 px.
+        _check_whole("octaves", self.octaves, 1, 16)
 
 
 @dataclass(frozen=True)
@@ -244,11 +248,8 @@ class PyramidConfig:
     ratio: float = 2**0.5
 
     def __post_init__(self) -> None:
-        coarsest = self.coarsest_px
-        _check(
-            coarsest is None or coarsest >= SMALLEST_PX,
-            f"coarsest_px: expected {SMALLEST_PX} px or more, or none; received {coarsest}",
-        )
+        if self.coarsest_px is not None:
+            _check_whole("coarsest_px", self.coarsest_px, SMALLEST_PX, None, "{} px, or none")
         # Below 1.1, two levels could round to the same number of pixels.
         _check(1.1 <= self.ratio <= 65535, f"ratio: expected 1.1 or more, received {self.ratio}")
 
@@ -259,8 +260,8 @@ class RefineConfig:
 
     Attributes:
         features: name of a feature network (`vgg19`, `vgg19-slim`), or `auto`.
-        size: long side of the output in px, 1 to 65535 (the limit of JPEG).
-        steps: evaluations of loss and gradient over all levels of the pyramid, 1 or more.
+        size: long side of the output in px, 1 to 65535; `original` for the content's, or percent of it such as `200%`.
+        steps: evaluations of loss and gradient over all levels of the pyramid, 1 to 100000.
         time_budget: seconds for the whole refinement, over 0; replaces `steps`.
         init: the picture that the optimisation starts from: one of `INITS`, or the path of a picture. `preview` is the
             output of `fast`. `preview+content` has the colours and light of the preview and the details of the content;
@@ -280,7 +281,7 @@ class RefineConfig:
     """
 
     features: str = "auto"
-    size: int = 512
+    size: int | str = 512
     steps: int = 140
     time_budget: float | None = None
     init: str = "preview"
@@ -299,13 +300,13 @@ class RefineConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep_colors", _checked_colors(self.keep_colors))
-        _check_size(self.size)
-        _check(self.steps >= 1, f"steps: expected 1 or more, received {self.steps}")
+        check_size(self.size)
+        _check_whole("steps", self.steps, 1, 100_000)
         _check(
             self.time_budget is None or 0 < self.time_budget < math.inf,
             f"time_budget: expected more than 0 seconds, and an end; received {self.time_budget}",
         )
-        _check(self.seed >= 0, f"seed: expected 0 or more, received {self.seed}")
+        _check_whole("seed", self.seed, 0, None)
         _check_choice("pooling", self.pooling, ("max", "avg"))
         _check_choice("precision", self.precision, ("auto", "float32", "bfloat16"))
         _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
@@ -367,11 +368,11 @@ class AppConfig:
     grace_s: float = 20.0
 
     def __post_init__(self) -> None:
-        _check(1 <= self.port <= 65535, f"port: expected 1 to 65535, received {self.port}")
-        _check(self.max_refinements >= 1, f"max_refinements: expected 1 or more, received {self.max_refinements}")
-        _check(self.max_queue >= 0, f"max_queue: expected 0 or more, received {self.max_queue}")
-        _check(self.max_upload_mb >= 1, f"max_upload_mb: expected 1 MB or more, received {self.max_upload_mb}")
-        _check(self.max_megapixels >= 1, f"max_megapixels: expected 1 or more, received {self.max_megapixels}")
+        _check_whole("port", self.port, 1, 65535)
+        _check_whole("max_refinements", self.max_refinements, 1, None)
+        _check_whole("max_queue", self.max_queue, 0, None)
+        _check_whole("max_upload_mb", self.max_upload_mb, 1, None, "{} MB")
+        _check_whole("max_megapixels", self.max_megapixels, 1, None)
 
 
 def config_from_dict(kind: type[Config], options: Mapping[str, Any]) -> Config:
@@ -382,15 +383,16 @@ def config_from_dict(kind: type[Config], options: Mapping[str, Any]) -> Config:
         options: values by field name. JSON lists become tuples. Fields without a value keep their defaults.
 
     Raises:
-        OptionError: `kind` has no such field, or a value is out of range.
+        OptionError: `kind` has no such field, or a value has another type or is out of range.
     """
-    fields, values = get_type_hints(kind), {}
+    config = checked(dict(options), kind, OptionError)
+    _check_names(options, kind)
+    return config
+
+
+def _check_names(options: Mapping[str, Any], kind: type[Any]) -> None:
+    fields = get_type_hints(kind)
     for name, value in options.items():
-        _check(name in fields, f"option {name!r}: not an option of {kind.__name__}")
-        is_part = dataclasses.is_dataclass(fields[name])
-        values[name] = config_from_dict(fields[name], value) if is_part else _lists_to_tuples(value)
-    return kind(**values)
-
-
-def _lists_to_tuples(value: Any) -> Any:
-    return tuple(map(_lists_to_tuples, value)) if isinstance(value, list) else value
+        _check(name in fields, f"option {shown(name)}: not an option of {kind.__name__}")
+        if dataclasses.is_dataclass(fields[name]):
+            _check_names(value, fields[name])

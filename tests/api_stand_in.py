@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 import stylize.api
 from stylize import __version__
 from stylize.cli.main import main
-from stylize.config import FastConfig, RefineConfig
+from stylize.config import INITS, FastConfig, RefineConfig
 from stylize.images.picture import Picture
 from stylize.optimize.checkpoint import Checkpoint, RunContext
 from stylize.optimize.history import HistoryEntry, LossTerms
@@ -31,8 +31,8 @@ FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "5" *
 STYLIZER = NetworkUse("mini", "embedded", {"mini.tflite": "7" * 64})
 LOSSES = LossTerms(3.0, 1.0, 2.0, 0.5, {"relu4_2": 1.0}, {"relu1_1": 2.0})
 CHECKPOINT = Checkpoint(
-    RunContext("0" * 64, (4, 6), {"networks": []}), 1, 0.5,
-    np.full((4, 6, 3), 0.5, np.float32), {"x": np.zeros(3)},
+    RunContext("0" * 64, (4, 6), {"networks": []}), 1, 0.5, np.full((4, 6, 3), 0.5, np.float32),
+    {"scalars": np.ones(2), **dict.fromkeys(("x", "trial", "gradient", "direction"), np.zeros((4, 6, 3), np.float32))},
     (HistoryEntry(1, 1, 0.1, LOSSES),),
 )  # fmt: skip
 
@@ -174,5 +174,7 @@ class ApiStandIn:
             provenance["masks"] = [_recorded(path) for path in self.masks]
         if mode == "refine":
             provenance["precision_used"] = self.precision
+        if isinstance(config, RefineConfig) and config.init not in INITS:
+            provenance["init"] = {**_recorded(Path(config.init)), "long_side_px": 6}
         image = np.full((4, 6, 3), 0.5, np.float32)
         return TransferResult(mode, image, None, config, networks, 1.5, provenance, **more)

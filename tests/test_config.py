@@ -23,6 +23,8 @@ from stylize.presets import PRESETS
 CONFIGS = {
     **{name: preset.config for name, preset in PRESETS.items()},
     "fast": FastConfig(network="mini", size=99, strength=0.5, keep_colors=True),
+    "relative": FastConfig(size="12.5%"),
+    "original": RefineConfig(size="original"),
     "budget": RefineConfig(time_budget=2.5, init="photo.jpg", seed=3),
 }
 
@@ -78,6 +80,10 @@ NONSENSE = {
     "an unknown option in a part": lambda: config_from_dict(RefineConfig, {"loss": {"brush": 3}}),
     "an option of refine for fast": lambda: config_from_dict(FastConfig, {"steps": 3}),
     "no size": lambda: FastConfig(size=0),
+    "a size that is no number": lambda: FastConfig(size="large"),
+    "no percent": lambda: FastConfig(size="0%"),
+    "percent of nothing": lambda: RefineConfig(size="%"),
+    "percent beyond all pictures": lambda: FastConfig(size="6553501%"),
     "a size beyond JPEG's": lambda: RefineConfig().replace(size=70_000),
     "a strength over 1": lambda: FastConfig(strength=1.5),
     "a strength that is no number": lambda: FastConfig(strength=float("nan")),

@@ -28,7 +28,6 @@ from stylize.app.studio import (
 from stylize.config import FastConfig, RefineConfig
 from stylize.errors import StylizeError
 from stylize.images.picture import Picture
-from stylize.images.writing import encode
 from stylize.text import duration
 
 __all__ = ["main"]
@@ -161,7 +160,7 @@ def _preview(studio: Studio, content: Picture, styles: WeightedStyles, config: F
     with st.container(key="under_preview", horizontal=True, vertical_alignment="center"):
         st.caption(escaped(f"Preview by {result.networks[0].name}, {duration(result.seconds)}"))
         st.download_button(
-            "Picture", functools.partial(encode, result.image, "png", result.alpha, provenance=result.provenance),
+            "Picture", functools.partial(result.encode, "png"),
             f"{file_stem(result)}.png", "image/png", key="download_preview", on_click="ignore",
             icon=":material/download:", type="tertiary",
         )  # fmt: skip

@@ -21,7 +21,6 @@ from stylize.config import AppConfig, FastConfig, RefineConfig
 from stylize.images.picture import Picture
 from stylize.images.reading import read_image
 from stylize.images.resizing import resized, size_for_long_side
-from stylize.images.writing import encode
 from stylize.networks import registry, store
 from stylize.networks.loaded import LoadedNetworks
 from stylize.optimize.history import HistoryEntry
@@ -216,7 +215,7 @@ def _painted(content: Picture, preview: TransferResult, result: TransferResult, 
     views = (("Photo", content.pixels), ("Preview", preview.image), ("Refined", result.image))
     return Painted(
         name=file_stem(result),
-        picture=encode(result.image, "png", alpha, provenance=result.provenance),
+        picture=result.encode("png"),
         film=film.encode(".webp", alpha=alpha),
         provenance=json.dumps(result.provenance, indent=1),
         slider=slider([(name, Picture(resized(pixels, *size), alpha)) for name, pixels in views], left=1),

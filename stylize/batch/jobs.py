@@ -19,6 +19,7 @@ from stylize import files
 from stylize.batch.finding import LeftOut, Seen, in_output, pictures
 from stylize.config import FastConfig, RefineConfig, check_mask_count
 from stylize.errors import OptionError, StylizeError
+from stylize.output import DEFAULT_OUTPUT, OutputConfig
 
 __all__ = [
     "Cells",
@@ -103,6 +104,8 @@ class Task:
     config: Config
     replace: bool
     """Whether the manifest lists the output, so that the worker may overwrite the file."""
+    output_config: OutputConfig = DEFAULT_OUTPUT
+    """How the picture is written."""
 
 
 def subjects_of_places(places: Sequence[str], left_out: LeftOut, *, output: str) -> Iterator[Subject]:

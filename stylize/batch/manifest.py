@@ -14,6 +14,7 @@ from typing import Any
 from stylize.batch.jobs import Config, Task
 from stylize.config import INITS, FastConfig, RefineConfig
 from stylize.files import whole_file, write_errors
+from stylize.output import DEFAULT_OUTPUT
 
 __all__ = ["MANIFEST", "Manifest", "Record", "record_of"]
 
@@ -42,6 +43,8 @@ def record_of(task: Task) -> Record:
         "error": None,
         "seconds": None,
     }
+    if task.output_config != DEFAULT_OUTPUT:
+        record["output_options"] = dataclasses.asdict(task.output_config)
     if job.masks:
         record["masks"] = [{"path": path, "sha256": None, "stamp": None} for path in job.masks]
     if isinstance(config, RefineConfig) and config.init not in INITS:

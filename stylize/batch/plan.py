@@ -10,16 +10,26 @@ from stylize import files
 from stylize.batch.jobs import Cells, Config, ConfigOf, Job
 from stylize.batch.manifest import Record
 from stylize.config import FastConfig, RefineConfig
+from stylize.errors import ImageError
+from stylize.images.opening import long_side_px_of
+from stylize.images.resizing import long_side_of
 
 __all__ = ["Plan", "memory_bytes"]
 
 
-def memory_bytes(config: Config) -> int:
+def memory_bytes(config: Config, full_px: int = 1) -> int:
     """Return the memory that a worker needs at most, the styles that it keeps included.
 
     Measured with the networks mini, magenta-int8 and VGG-19.
+
+    Args:
+        config: the options of a job.
+        full_px: the long side of the job's content in px; of no meaning if the config's size is in px.
+
+    Raises:
+        ImageError: the output would be too large.
     """
-    pixels = config.size**2
+    pixels = long_side_of(config.size, full_px) ** 2
     if isinstance(config, RefineConfig):
         return 1_200_000_000 + 4_000 * pixels
     # Above 1280 px magenta paints a smaller picture, so that its memory does not grow further.
@@ -45,14 +55,22 @@ class Plan:
             LoadedNetworks().find, offline=offline, on_message=on_message, on_download=on_download
         )
         self._resolved = functools.lru_cache(maxsize=1024)(self._resolve)
+        self._long_side_px = functools.lru_cache(maxsize=1)(long_side_px_of)  # the jobs of a content follow each other
         self.memory_bytes = 0
         """What a worker needs for any job so far."""
         self._has_local_inputs = False
 
     def consider(self, job: Job) -> None:
         """Take a job into account. Raises WeightsError for a network that is not available."""
-        self.memory_bytes = max(self.memory_bytes, memory_bytes(self.config(job)))
+        self.memory_bytes = max(self.memory_bytes, self._memory_bytes(job))
         self._has_local_inputs |= not all(map(files.is_url, job.inputs))
+
+    def _memory_bytes(self, job: Job) -> int:
+        config = self.config(job)
+        try:
+            return memory_bytes(config, 1 if isinstance(config.size, int) else self._long_side_px(job.content))
+        except ImageError:  # the worker reports a content that is unreadable or too large
+            return memory_bytes(config, 1)
 
     def config(self, job: Job) -> Config:
         """Return a job's config, where a network's name stands in place of `auto`."""

@@ -36,6 +36,8 @@ class ResumeCheck:
         try:
             if before["status"] != "done" or any(before[name] != now[name] for name in ("mode", "options")):
                 return None
+            if before.get("output_options") != now.get("output_options"):
+                return None
             if before["networks"] != networks or ("init" in before) != ("init" in now):
                 return None
             pairs = [(before["content"], now["content"]), *zip(before["styles"], now["styles"], strict=True)]

@@ -22,6 +22,7 @@ from stylize.batch.resume import ResumeCheck
 from stylize.batch.worker import Painter
 from stylize.config import FastConfig
 from stylize.errors import StylizeError
+from stylize.output import DEFAULT_OUTPUT, OutputConfig
 
 __all__ = ["MAX_REASONS", "MESSAGE_INTERVAL", "BatchOutcome", "BatchProgress", "run_batch"]
 
@@ -98,6 +99,7 @@ def run_batch(
     offline: bool = False,
     backend: str = "auto",
     device: str = "auto",
+    output_config: OutputConfig = DEFAULT_OUTPUT,
     work: Callable[[Sequence[Task]], Sequence[Record]] | None = None,
     on_progress: Callable[[BatchProgress], None] = lambda progress: None,
     on_message: Callable[[str], None] = lambda message: None,
@@ -114,6 +116,7 @@ def run_batch(
         offline: never use the internet.
         backend: what refinements compute with, as of `stylize.refine`.
         device: where.
+        output_config: how the pictures are written.
         work: replaces the `Painter`.
         on_progress: called after each job that a worker finished.
         on_message: called with each message.
@@ -138,7 +141,7 @@ def run_batch(
         folder.remove_unfinished()
         stack.callback(folder.remove_unfinished)
         records = _Records(ledger, manifest, outcome)
-        tasks = _tasks(plan, records, ResumeCheck(output) if resume else None, on_message)
+        tasks = _tasks(plan, records, ResumeCheck(output) if resume else None, output_config, on_message)
         engine = stack.enter_context(engine_for(plan.memory_bytes))
         if engine.nodes > 1:
             plan.warn_of_local_paths(output, on_message)
@@ -193,12 +196,17 @@ class _Records:
 
 
 def _tasks(
-    plan: Plan, records: _Records, check: ResumeCheck | None, on_message: Callable[[str], None]
+    plan: Plan,
+    records: _Records,
+    check: ResumeCheck | None,
+    output_config: OutputConfig,
+    on_message: Callable[[str], None],
 ) -> Iterator[Task]:
     """Yield what the workers have to paint; count what an earlier run painted."""
     outcome = records.outcome
     for job in records.ledger.jobs():
-        task, before = Task(job, plan.config(job), replace=False), records.ledger.record(job.output)
+        task = Task(job, plan.config(job), replace=False, output_config=output_config)
+        before = records.ledger.record(job.output)
         now = check.unchanged(task, before, plan.networks(job)) if check and before else None
         if now is None:
             yield dataclasses.replace(task, replace=before is not None)

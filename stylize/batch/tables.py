@@ -17,6 +17,7 @@ from stylize import files
 from stylize.batch.jobs import Subject, WeightedStyles
 from stylize.config import INITS
 from stylize.errors import OptionError, StylizeError
+from stylize.schema import parsed, shown
 
 __all__ = ["subjects_of_manifest"]
 
@@ -71,6 +72,8 @@ def _subject(row: _Row, options: Mapping[str, str], base: str, where: str) -> Su
         elif text := _text(value):  # an empty cell: the run's own value stays
             if name in cells:
                 raise StylizeError(f"{where}: expected one column {name}, received several")
+            if "\0" in text:  # no file has such a name
+                raise StylizeError(f"{where}: {name}: expected text without null characters, received {shown(text)}")
             cells[name] = text
     content, style, mask = (cells.pop(name, None) for name in ("content", "style", "mask"))
     if content is None:
@@ -213,11 +216,11 @@ def _jsonl_rows(manifest: str, file: BinaryIO) -> Iterator[tuple[int, _Row]]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = parsed(line)
             except ValueError as error:
                 raise StylizeError(f"{manifest} line {number}: expected a JSON object ({error})") from error
             if not isinstance(row, dict):
-                raise StylizeError(f"{manifest} line {number}: expected a JSON object, received {type(row).__name__}")
+                raise StylizeError(f"{manifest} line {number}: expected a JSON object, received {shown(row)}")
             yield number, row
 
 

@@ -120,7 +120,9 @@ class Painter:
         content, styles, masks = self._read_inputs(task, record)
         result = self._transfer(task.config, content, styles, masks, record)
         record["networks"] = {network.name: dict(network.sha256) for network in result.networks}
-        record["picture"] = self._write(result, task.job.output, replace=task.replace)
+        if task.output_config.metadata == "all" and result.metadata.left_out:
+            record["notes"].append(f"metadata too long to be kept: {', '.join(result.metadata.left_out)}")
+        record["picture"] = self._write(result, task)
 
     def _read_inputs(self, task: Task, record: Record) -> tuple[Picture, list[tuple[Picture, float]], list[Picture]]:
         job, kept = task.job, loaded()
@@ -184,7 +186,7 @@ class Painter:
             from stylize.images.reading import read_image
 
             try:
-                picture = dataclasses.replace(read_image(place, name=role, long_side_px=long_side_px), path=path)
+                picture = read_image(place, name=role, long_side_px=long_side_px)
             except ImageError as error:
                 raise ImageError(str(error).replace(place, path)) from error
             kept.keep(key, picture)
@@ -198,18 +200,17 @@ class Painter:
         except OSError as error:
             raise ImageError(f"init {path}: could not be read: {error.strerror or error}") from error
 
-    def _write(self, result: TransferResult, name: str, *, replace: bool) -> Record:
+    def _write(self, result: TransferResult, task: Task) -> Record:
         """Write a picture, and return its hash and stamp."""
+        name = task.job.output
         place = files.joined(self.output, name)
         with write_errors(f"output {place}", ImageError):
             if files.is_url(self.output):
-                from stylize.images.writing import encode
-
-                suffix = name.rpartition(".")[2]
-                files.write(place, encode(result.image, suffix, result.alpha, provenance=result.provenance))
+                files.write(place, result.encode(name.rpartition(".")[2], task.output_config))
             else:
                 os.makedirs(os.path.dirname(place), exist_ok=True)
-                result.save(place, overwrite=replace or _is_unrecorded(place))
+                overwrite = task.replace or _is_unrecorded(place)
+                result.save(place, overwrite=overwrite, **dataclasses.asdict(task.output_config))
             return {"sha256": files.sha256(place), "stamp": files.stamp(place)}
 
 
@@ -234,7 +235,9 @@ def _useful_px(config: Config) -> tuple[int | None, int | None]:
     """Return the long sides of content and style beyond which `fast` gains nothing; None: read the full size."""
     from stylize.transfer.inputs import STYLE_PX
 
-    return (config.size, max(config.size, STYLE_PX)) if isinstance(config, FastConfig) else (None, None)
+    if isinstance(config, FastConfig) and isinstance(config.size, int):
+        return config.size, max(config.size, STYLE_PX)
+    return None, None
 
 
 def _without_nan(value: Any) -> Any:

@@ -5,14 +5,16 @@ Each is declared once. Its default, type and choices come from the field of `sty
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
-from stylize.cli.types import FILE, SOURCE, File, KeepColorsOption, Layer, Strengths, StyleFile, network_choice
+from stylize.cli.types import FILE, SOURCE, File, KeepColorsOption, Layer, Size, Strengths, StyleFile, network_choice
 from stylize.config import AppConfig, FastConfig, RefineConfig
+from stylize.output import OutputConfig
 from stylize.presets import PRESETS, preset_config
 
 __all__ = [
@@ -21,13 +23,17 @@ __all__ = [
     "content_option",
     "contents_option",
     "fast_options",
+    "file_options",
     "given",
     "mask_sources_option",
     "masks_option",
     "memory_option",
+    "output_config_of",
     "output_option",
     "overwrite_option",
     "preview_options",
+    "provenance_option",
+    "quality_option",
     "refine_config_of",
     "refine_options",
     "resume_option",
@@ -50,7 +56,7 @@ def _joined(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
 
 
 def _field_option(
-    config: AppConfig | FastConfig | RefineConfig, *names: str, help: str, **settings: Any
+    config: AppConfig | FastConfig | OutputConfig | RefineConfig, *names: str, help: str, **settings: Any
 ) -> Callable[[Command], Command]:
     """Return the option that sets the field of `config` with the option's name.
 
@@ -78,9 +84,12 @@ _KEEP_COLORS_HELP = (
     "in the photo's colours."
 )
 
+_SIZE_HELP = "Long side of the output, px; `original` for the photo's own, or percent of the photo's such as 200%."
+
 _fast = functools.partial(_field_option, FastConfig())
 _refine = functools.partial(_field_option, RefineConfig())
 _app = functools.partial(_field_option, AppConfig())
+_output = functools.partial(_field_option, OutputConfig())
 
 content_option = click.option("-c", "--content", required=True, type=FILE, help="The photograph to paint.")
 contents_option = click.option(
@@ -119,9 +128,22 @@ memory_option = click.option(
     help="Memory that the process may use; large pictures are computed in tiles.  [default: what is free]",
 )  # fmt: skip
 
+quality_option = _output(
+    "--quality", type=int, metavar="N", help="Quality of JPEG, WebP and AVIF, 1 to 100.  [default: 95, for AVIF 90]"
+)
+file_options = _joined(
+    _output("--bit-depth", help="Bits of a sample: 8, or 16 for PNG and TIFF."),
+    _output(
+        "--keep-metadata", "metadata",
+        help="What is kept of what the photo's file says. safe: resolution, author, copyright, capture date; all: all "
+        "of EXIF and the texts, but never places and serial numbers.",
+    ),
+)  # fmt: skip
+provenance_option = _output("--provenance", help="Whether the picture carries how it was made.")
+
 fast_options = _joined(
     _fast("--network", type=network_choice("stylizer"), help="The network that paints."),
-    _fast("--size", help="Long side of the output, px."),
+    _fast("--size", type=Size(), help=_SIZE_HELP),
     _fast("--strength", help="0 keeps the content, 1 is the full style."),
     _fast("--keep-colors", cls=KeepColorsOption, help=_KEEP_COLORS_HELP),
 )
@@ -150,7 +172,7 @@ refine_options = _joined(
         "--init", metavar="preview|preview+content|content|noise|content+noise|FILE",
         help="What to start from; with a FILE, sizes up to that of the FILE are skipped.",
     ),
-    _refine("--size", help="Long side of the output, px."),
+    _refine("--size", type=Size(), help=_SIZE_HELP),
     _refine("--steps", help="Evaluations of the loss, over all sizes from coarse to fine."),
     _refine("--time-budget", type=float, metavar="SECONDS", help="Time for the whole refinement; replaces --steps."),
     _refine("--optimizer", help="The optimiser of the pixels."),
@@ -204,6 +226,12 @@ common_options = _joined(
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given on the command line."""
     return {name: value for name, value in options.items() if value not in (None, ())}
+
+
+def output_config_of(options: dict[str, Any]) -> OutputConfig:
+    """Take the options that tell how a picture is written out of `options`, and return their config."""
+    names = [field.name for field in dataclasses.fields(OutputConfig)]
+    return OutputConfig(**given({name: options.pop(name, None) for name in names}))
 
 
 def refine_config_of(preset: str, options: Mapping[str, Any]) -> RefineConfig:

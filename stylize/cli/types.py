@@ -6,6 +6,7 @@ A file that cannot be read is not misuse: the code that reads it says so in one 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,6 +25,7 @@ __all__ = [
     "File",
     "KeepColorsOption",
     "Layer",
+    "Size",
     "Source",
     "SourceStyles",
     "Strengths",
@@ -144,6 +146,20 @@ class Layer(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.
             return canonical_layer(name), weight
         except OptionError as error:
             self.fail(str(error), param, ctx)
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.
+    """A long side in px, original, or percent such as 200%; in a table's cell also 64.0."""
+
+    name = "PX|original|N%"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a config's `size`. Its check refuses what has no meaning."""
+        if isinstance(value, int):
+            return value
+        # Spreadsheets and data frames write 64.0.
+        whole = re.fullmatch(r"(-?[0-9]+)(\.0*)?", value.strip())
+        return int(whole[1]) if whole else value.strip().lower()
 
 
 class Strengths(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.

@@ -7,13 +7,14 @@ from typing import Any, TypeVar
 
 import click
 
-from stylize.cli.options import refine_options
+from stylize.cli.options import file_options, provenance_option, quality_option, refine_options
 from stylize.cli.types import KeepColorsOption
 from stylize.config import RefineConfig
 from stylize.errors import OptionError
+from stylize.output import DEFAULT_OUTPUT, OutputConfig
 from stylize.presets import PRESETS
 
-__all__ = ["arguments_of"]
+__all__ = ["arguments_of", "arguments_of_output"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,6 +39,14 @@ def arguments_of(config: RefineConfig) -> list[str]:
     if not found:
         raise OptionError("expected a config that options of refine make, received one with values that have none")
     return min(found, key=len)
+
+
+def arguments_of_output(output: OutputConfig) -> list[str]:
+    """Return the options that differ from the default."""
+    declared = [each for option in (quality_option, file_options, provenance_option) for each in _declared(option)]
+    values = [(option, getattr(output, str(option.name))) for option in declared]
+    changed = [(option, value) for option, value in values if value != getattr(DEFAULT_OUTPUT, str(option.name))]
+    return [word for pair in changed for word in _words(*pair)]
 
 
 def _declared(options: Callable[[Command], Command]) -> list[click.Parameter]:

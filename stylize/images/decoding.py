@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from stylize.images.encodings import named_profile, says_adobe_rgb
+from stylize.images.metadata import NO_METADATA, Metadata, read_metadata
 from stylize.images.profiles import to_srgb, transfer_curve
 from stylize.images.samples import finite, white_of_floats, white_of_integers
 
@@ -29,12 +30,14 @@ class Frame:
         rawmode: How Pillow's decoder names the stored samples, such as "RGB;16B"; "" if unknown.
         orientation: The EXIF orientation, 1 (upright) to 8.
         notes: What the user should know, one line each.
+        metadata: What the file says beside the pixels.
     """
 
     image: Image.Image
     rawmode: str
     orientation: int
     notes: tuple[str, ...]
+    metadata: Metadata = NO_METADATA
 
 
 def load_frame(image: Image.Image) -> Frame:
@@ -46,12 +49,13 @@ def load_frame(image: Image.Image) -> Frame:
     image.load()
     notes += image.info.get("notes", [])
     frame = image.copy()  # counting the frames seeks in the file
-    orientation, adobe_rgb = 1, False
+    orientation, adobe_rgb, metadata = 1, False, NO_METADATA
     try:
         # After load(): a PNG may store EXIF behind the pixels, and load() itself turns a TIFF upright.
         exif = image.getexif()
         orientation = int(exif.get(ExifTags.Base.Orientation, 1))
         adobe_rgb = says_adobe_rgb(exif)
+        metadata = read_metadata(image, exif)
     except Exception:  # damaged EXIF is no reason to refuse good pixels
         notes.append("EXIF data unreadable: taken as upright")
     if not frame.info.get("icc_profile"):
@@ -68,7 +72,7 @@ def load_frame(image: Image.Image) -> Frame:
         notes.append(f"{frames} pages: the first is used")
     elif frames > 1 and image.format == "HEIF":
         notes.append(f"{frames} pictures: the main picture is used")
-    return Frame(frame, rawmode, orientation, tuple(notes))
+    return Frame(frame, rawmode, orientation, tuple(notes), metadata)
 
 
 def upright_samples(frame: Frame) -> Samples:

@@ -19,7 +19,7 @@ from stylize.images.formats import FORMATS, RAW_SUFFIXES, is_heif, is_raw, is_ti
 from stylize.images.overlooked import overlooked_colors
 from stylize.text import one_line
 
-__all__ = ["MAX_PIXELS", "check_size", "identify", "open_picture_file", "pillow_errors"]
+__all__ = ["MAX_PIXELS", "check_size", "identify", "long_side_px_of", "open_picture_file", "pillow_errors"]
 
 #: The largest picture that is decoded, in px (width times height). Larger pictures are refused: a small file may
 #: hold a picture that fills the memory (a decompression bomb).
@@ -119,12 +119,25 @@ def identify(file: BinaryIO, label: str, max_pixels: int | None = None, *, path:
     return image
 
 
+def long_side_px_of(path: str) -> int:
+    """Read the long side of a picture in px from its header.
+
+    Raises:
+        ImageError: The file is unreadable, or not a picture.
+    """
+    label = one_line(f"image {path}")
+    with open_picture_file(path, label) as file, pillow_errors(label):
+        return max(identify(file, label, path=path).size)
+
+
 def _opened(file: BinaryIO, head: bytes, label: str, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     file.seek(0)
     try:
         return Image.open(file, formats=formats)
     except UnidentifiedImageError:
-        received = f"an unknown or damaged format (it begins {head[:8]!r})"
+        # No bytes of the file: its name may come from a foreign provenance or table.
+        text = head.isascii() and b"\0" not in head
+        received = "text, such as a web page" if text else "an unknown or damaged format"
         advice = "export it as PNG or JPEG"
         if not head:
             received, advice = "an empty file", "export or download it again"

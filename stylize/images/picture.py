@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylize.errors import ImageError
+from stylize.images.metadata import NO_METADATA, Metadata
 
 __all__ = ["ImageSource", "Picture", "checked_samples"]
 
@@ -30,6 +31,7 @@ class Picture:
         sha256: Hash of the bytes of the file; of the sample bytes for an array or a PIL image.
         notes: What the user should know, one line each, such as "animated: the first of 24 frames is used".
         full_size: Height and width of the file in px if the picture was decoded at a reduced size.
+        metadata: What the file says beside the pixels: author, copyright, dates, resolution.
     """
 
     pixels: NDArray[np.float32]
@@ -38,6 +40,7 @@ class Picture:
     sha256: str | None = None
     notes: tuple[str, ...] = ()
     full_size: tuple[int, int] | None = None
+    metadata: Metadata = NO_METADATA
 
     @property
     def height(self) -> int:

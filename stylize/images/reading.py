@@ -78,7 +78,7 @@ def _read_file(
         file.seek(0)
         digest = stream_sha256(file)
     pixels, alpha, notes = upright_samples(frame)
-    picture = replace(_picture(pixels, alpha, digest, notes), path=path)
+    picture = replace(_picture(pixels, alpha, digest, notes), path=path, metadata=frame.metadata)
     if not reduced:
         return picture
     turned = frame.orientation >= 5
@@ -111,7 +111,7 @@ def _read_pil_image(image: Image.Image, name: str) -> Picture:
         palette = image.palette.tobytes() if image.palette else b""
         digest = hashlib.sha256(image.tobytes() + palette).hexdigest()
     pixels, alpha, notes = upright_samples(frame)
-    return _picture(pixels, alpha, digest, notes)
+    return replace(_picture(pixels, alpha, digest, notes), metadata=frame.metadata)
 
 
 def _read_array(array: NDArray[Any], name: str) -> Picture:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylize.errors import OptionError
+from stylize.errors import ImageError, OptionError
 from stylize.images.picture import Picture
+from stylize.output import LARGEST_PX, relative_size
 
-__all__ = ["resampled", "resized", "size_for_long_side", "with_change_of"]
+__all__ = ["long_side_of", "resampled", "resized", "size_for_long_side", "with_change_of"]
 
 _PictureOrArray = TypeVar("_PictureOrArray", Picture, NDArray[np.float32])
 
@@ -65,6 +66,31 @@ def resampled(
         return sampled
     plane = Image.fromarray(np.ascontiguousarray(array, np.float32))
     return np.array(plane.resize((width, height), kernel))
+
+
+def long_side_of(size: int | str, full_px: int) -> int:
+    """Compute the long side of an output.
+
+    Args:
+        size: A long side in px, `original`, or percent such as `200%`; see `FastConfig`.
+        full_px: The long side of the content in px.
+
+    Returns:
+        The long side in px, at least 1.
+
+    Raises:
+        ImageError: The content is too large for percent of it.
+    """
+    relative = relative_size(size)
+    if relative is None:
+        return int(size)
+    long_side_px = max(1, round(full_px * relative))
+    if long_side_px > LARGEST_PX:
+        raise ImageError(
+            f"size: expected a long side of up to {LARGEST_PX} px, received {size} of {full_px} px, "
+            f"{long_side_px} px; choose a smaller size"
+        )
+    return long_side_px
 
 
 def size_for_long_side(height: int, width: int, long_side_px: int) -> tuple[int, int]:

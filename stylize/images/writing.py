@@ -1,59 +1,29 @@
-"""Pictures to files of PNG, JPEG, WebP, TIFF or AVIF, with their provenance inside."""
+"""Pictures to files of PNG, JPEG, WebP, TIFF or AVIF, with their provenance and metadata inside."""
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from stylize.errors import ImageError
+from stylize.errors import ImageError, OptionError
 from stylize.files import check_place, whole_file
+from stylize.images.encoders import ENCODERS, Encoder
+from stylize.images.metadata import NO_METADATA, Metadata
 from stylize.images.picture import checked_samples
-from stylize.images.profiles import srgb_profile
-from stylize.images.provenance import provenance_exif
+from stylize.images.provenance import provenance_text
+from stylize.output import DEFAULT_OUTPUT, OutputConfig
 from stylize.text import one_line
 
-__all__ = ["SUFFIXES", "check_output", "encode", "write_image"]
+__all__ = ["SUFFIXES", "check_format", "check_output", "encode", "write_image"]
 
-
-@dataclass(frozen=True)
-class _Encoder:
-    """How a suffix is written: Pillow's format, the options, and what the format can hold."""
-
-    format: str
-    options: Mapping[str, Any]
-    max_side_px: int
-    alpha: bool = True
-
-
-# Level 1 takes half the time of the default level, for 5 % more bytes.
-_PNG = _Encoder("PNG", {"compress_level": 1}, 2**31 - 1)
-
-_JPEG = _Encoder("JPEG", {"quality": 95, "subsampling": "4:4:4"}, 65500, alpha=False)
-
-_TIFF = _Encoder("TIFF", {"compression": "tiff_adobe_deflate"}, 2**31 - 1)
-
-_ENCODERS = {
-    "png": _PNG,
-    "jpg": _JPEG,
-    "jpeg": _JPEG,
-    "webp": _Encoder("WEBP", {"quality": 95}, 16383),
-    "tif": _TIFF,
-    "tiff": _TIFF,
-    "avif": _Encoder("AVIF", {"quality": 90, "subsampling": "4:4:4"}, 32768),
-}
 
 #: The output suffixes, without the dot. PNG and TIFF are lossless; JPEG and WebP are written at quality 95,
 #: AVIF at quality 90.
-SUFFIXES = tuple(_ENCODERS)
-
-_MAX_JPEG_EXIF_BYTES = 65533  # the length of a JPEG segment, which counts itself, has 16 bits
+SUFFIXES = tuple(ENCODERS)
 
 
 def encode(
@@ -62,20 +32,27 @@ def encode(
     alpha: NDArray[np.floating[Any]] | None = None,
     *,
     provenance: Mapping[str, Any] | None = None,
+    metadata: Metadata = NO_METADATA,
+    output: OutputConfig = DEFAULT_OUTPUT,
+    folder: str | None = None,
 ) -> bytes:
-    """Encode a picture as the bytes of an 8-bit image file, with an sRGB profile and no other metadata.
+    """Encode a picture as the bytes of an image file, with an sRGB profile.
 
     Args:
         pixels: float (H, W, 3), sRGB, [0, 1].
         suffix: One of `SUFFIXES`, with or without a dot, in upper or lower case.
         alpha: float (H, W), [0, 1]. JPEG has no alpha channel: the picture is laid on white.
         provenance: A mapping that JSON can represent, embedded for `read_provenance`.
+        metadata: What the content's file said.
+        output: Quality and bit depth; which metadata are kept, and whether the provenance is.
+        folder: The folder of the file, where paths of the provenance start; None if there is none.
 
     Raises:
         ImageError: The suffix is unknown, the values are not finite or not in [0, 1], the shapes do not fit,
             or the format cannot hold the size or the provenance.
+        OptionError: The format has no such quality or bit depth.
     """
-    encoder = _encoder(suffix.lower().removeprefix("."), "output")
+    encoder = _encoder(suffix.lower().removeprefix("."), "output", output)
     _check_shapes(pixels, alpha, encoder)
     samples = checked_samples(pixels, "output")
     if alpha is not None:
@@ -85,22 +62,16 @@ def encode(
         elif cover.min() < 1:
             samples = np.concatenate([samples, cover], axis=2)
 
-    options = dict(encoder.options)
-    if provenance is not None:
-        options["exif"] = provenance_exif(provenance)
-        if encoder.format == "JPEG" and len(options["exif"]) > _MAX_JPEG_EXIF_BYTES:
-            raise ImageError(
-                f"output: JPEG holds a provenance of up to {_MAX_JPEG_EXIF_BYTES} bytes, "
-                f"received {len(options['exif'])}; write PNG, WebP, TIFF or AVIF"
-            )
-    buffer = io.BytesIO()
-    image = Image.fromarray(np.rint(samples * 255).astype(np.uint8))
+    metadata = metadata.kept(output.metadata)
+    if provenance is not None and output.provenance:
+        metadata = metadata.with_description(provenance_text(provenance, folder))
+    options = {**encoder.options, **({} if output.quality is None else {"quality": output.quality})}
+    white, kind = (65535, np.uint16) if output.bit_depth == 16 else (255, np.uint8)
     try:
-        image.save(buffer, encoder.format, icc_profile=srgb_profile(), **options)
+        return encoder.write(np.rint(samples * white).astype(kind), metadata, options)
     except (OSError, ValueError, MemoryError) as error:
         reason = one_line(error)
         raise ImageError(f"output: {encoder.format} encoding failed ({reason}); write PNG") from error
-    return buffer.getvalue()
 
 
 def write_image(
@@ -109,6 +80,8 @@ def write_image(
     alpha: NDArray[np.floating[Any]] | None = None,
     *,
     provenance: Mapping[str, Any] | None = None,
+    metadata: Metadata = NO_METADATA,
+    output: OutputConfig = DEFAULT_OUTPUT,
     overwrite: bool = False,
 ) -> None:
     """Write a picture in the format of the path's suffix.
@@ -121,34 +94,61 @@ def write_image(
         pixels: float (H, W, 3), sRGB, [0, 1].
         alpha: float (H, W), [0, 1]. JPEG has no alpha channel: the picture is laid on white.
         provenance: A mapping that JSON can represent, embedded for `read_provenance`.
+        metadata: What the content's file said, see `Picture.metadata`.
+        output: Quality and bit depth; which metadata are kept, and whether the provenance is.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
         ImageError: As `check_output` and `encode`; or the system refuses to write (disk full).
+        OptionError: As `check_output`.
     """
-    check_output(path, overwrite=overwrite)
-    data = encode(pixels, os.path.splitext(os.fspath(path))[1], alpha, provenance=provenance)
+    check_output(path, output, overwrite=overwrite)
+    name = os.fspath(path)
+    data = encode(
+        pixels, os.path.splitext(name)[1], alpha,
+        provenance=provenance, metadata=metadata, output=output, folder=os.path.dirname(os.path.abspath(name)),
+    )  # fmt: skip
     # open() respects the umask; mkstemp() would make the picture private.
     with whole_file(path, "output", overwrite=overwrite) as temporary, open(temporary, "xb") as file:
         file.write(data)
 
 
-def check_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+def check_output(path: str | os.PathLike[str], output: OutputConfig = DEFAULT_OUTPUT, *, overwrite: bool) -> None:
     """Check before a long run that its picture can be written at the end.
 
+    Args:
+        path: Where to write.
+        output: How to write.
+        overwrite: Whether an existing file may be replaced.
+
     Raises:
+        OptionError: The format has no such quality or bit depth.
         ImageError: The suffix is unknown or cannot be encoded here, the folder is missing or not writable, or
             the file exists and `overwrite` is false.
     """
-    _encoder(os.path.splitext(os.fspath(path))[1].lower().removeprefix("."), one_line(f"output {os.fspath(path)}"))
+    _encoder(
+        os.path.splitext(os.fspath(path))[1].lower().removeprefix("."), one_line(f"output {os.fspath(path)}"), output
+    )
     check_place(path, "output", overwrite=overwrite)
 
 
-def _encoder(suffix: str, label: str) -> _Encoder:
-    encoder = _ENCODERS.get(suffix)
+def check_format(suffix: str, output: OutputConfig) -> None:
+    """Raise OptionError if the format of a suffix has no such quality or bit depth."""
+    encoder = ENCODERS[suffix]
+    if output.quality is not None and not encoder.lossy:
+        raise OptionError(
+            f"quality: expected an output of jpg, webp or avif, received {suffix}, which is lossless; leave it out"
+        )
+    if output.bit_depth == 16 and not encoder.deep:
+        raise OptionError(f"bit_depth: expected an output of png or tif for 16 bits, received {suffix}")
+
+
+def _encoder(suffix: str, label: str, output: OutputConfig) -> Encoder:
+    encoder = ENCODERS.get(suffix)
     if encoder is None:
         received = f".{suffix}" if suffix else "none"
         raise ImageError(f"{label}: expected a suffix of {', '.join(SUFFIXES)}, received {received}")
+    check_format(suffix, output)
     if encoder.format in ("WEBP", "AVIF"):
         from PIL import features
 
@@ -157,9 +157,7 @@ def _encoder(suffix: str, label: str) -> _Encoder:
     return encoder
 
 
-def _check_shapes(
-    pixels: NDArray[np.floating[Any]], alpha: NDArray[np.floating[Any]] | None, encoder: _Encoder
-) -> None:
+def _check_shapes(pixels: NDArray[np.floating[Any]], alpha: NDArray[np.floating[Any]] | None, encoder: Encoder) -> None:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
         raise ImageError(f"output: expected pixels shaped (H, W, 3), received {pixels.shape}")
     if alpha is not None and alpha.shape != pixels.shape[:2]:

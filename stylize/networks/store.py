@@ -16,6 +16,7 @@ from stylize.networks import checking, conversion, local, pulling, registry
 from stylize.networks.installing import OnProgress, install, staging_folder
 from stylize.networks.local import LocalWeights, Origin, home
 from stylize.networks.registry import Role, WeightsSpec
+from stylize.schema import shown
 from stylize.text import one_line
 
 __all__ = [
@@ -280,7 +281,7 @@ def _serves_as(found: LocalWeights) -> str:
 
 def _spec(name: str) -> WeightsSpec:
     if name not in registry.REGISTRY:
-        raise WeightsError(f"no network is called {name!r}; expected one of {', '.join(registry.REGISTRY)}")
+        raise WeightsError(f"no network is called {shown(name)}; expected one of {', '.join(registry.REGISTRY)}")
     return registry.REGISTRY[name]
 
 

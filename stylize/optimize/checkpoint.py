@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
+import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,10 @@ from numpy.typing import NDArray
 
 from stylize.errors import ImageError
 from stylize.files import whole_file
-from stylize.optimize.history import HistoryEntry, LossTerms
+from stylize.images.picture import checked_samples
+from stylize.optimize.history import HistoryEntry
+from stylize.schema import checked, parsed, shown
+from stylize.text import one_line
 
 __all__ = ["Checkpoint", "RunContext", "read_checkpoint", "write_checkpoint"]
 
@@ -50,6 +55,11 @@ class Checkpoint:
     """Of the optimiser. A checkpoint from a file reads each array when it is asked for: 12 megapixels have 2 GB."""
     history: tuple[HistoryEntry, ...]
 
+    @property
+    def optimizer(self) -> str | None:
+        """The optimiser that the state is of, lbfgs or adam; None for any other state."""
+        return _optimizer_of(self.state)
+
 
 def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
     """Write `checkpoint` as one .npz file: first beside the target, then renamed.
@@ -70,64 +80,160 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
-    """Read a file of `write_checkpoint`.
+    """Read a file of `write_checkpoint`, and check everything that the optimisation relies on.
+
+    The arrays are read one after the other, so that memory holds a single one. Whether the context is that of a
+    refinement is for the caller to check.
 
     Raises:
-        ImageError: there is no such file, or the file is damaged.
+        ImageError: there is no such file, or the file is damaged or no checkpoint.
     """
     try:
-        # We open the file ourselves, because NumPy leaves a file open that is not an archive.
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            scalars = json.loads(str(file["meta"]))
-            checkpoint = Checkpoint(
-                context=_context(scalars["context"]),
-                level=scalars["level"],
-                elapsed_s=scalars["elapsed_s"],
-                pixels=file["pixels"],
-                state=_StateOnDisk(Path(path), file.files),
-                history=tuple(map(_history_entry, scalars["history"])),
-            )
-            if file.zip.testzip() is not None:
-                raise ValueError("damaged")
+        with zipfile.ZipFile(path) as file:
+            stored = checked(parsed(str(_array(file, "meta"))), _Stored)
+            pixels = checked_samples(_picture(file, "pixels"), "pixels")
+            state = _StateOnDisk(Path(path), file.namelist())
+            _check_state(file, list(state), pixels.shape)
+        _check_history(stored)
     except FileNotFoundError as error:
         raise ImageError(
             f"{path}: expected the checkpoint of an unfinished refine, found none: start a new run"
         ) from error
-    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    # RuntimeError: the archive is encrypted or compressed by another method.
+    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, ImageError) as error:
         raise ImageError(
-            f"{path}: expected a checkpoint of refine, received an unreadable file: start a new run"
+            f"{one_line(path)}: expected a checkpoint of refine, received a damaged or another file "
+            f"({one_line(error)}): start a new run"
         ) from error
-    return checkpoint
+    context = RunContext(stored.context.fingerprint, stored.context.size, stored.context.provenance_or_recipe)
+    return Checkpoint(context, stored.level, stored.elapsed_s, pixels, state, stored.history)
 
 
 # The state's arrays have this prefix in the file, so that their names cannot collide with ours.
 _STATE = "state/"
 
+# The pictures in the state of each optimiser, and its number of scalars. L-BFGS has pairs s0, y0, s1, y1 ... beside.
+_STATES = {
+    "lbfgs": ({"x", "trial", "gradient", "direction"}, 2),
+    "adam": ({"x", "safe", "best", "m", "v"}, 3),
+}
+_PAIR = re.compile("[sy][0-9]+")
 
-def _context(stored: Mapping[str, Any]) -> RunContext:
-    # Files of earlier versions call the provenance "recipe".
-    provenance = stored["recipe"] if "recipe" in stored else stored["provenance"]
-    height, width = stored["size"]
-    return RunContext(stored["fingerprint"], (height, width), provenance)
+
+@dataclass(frozen=True)
+class _StoredContext:
+    fingerprint: str
+    size: tuple[int, int]
+    provenance: dict[str, Any] | None = None
+    recipe: dict[str, Any] | None = None
+    """The provenance in files of earlier versions."""
+
+    def __post_init__(self) -> None:
+        if not all(1 <= side <= 65535 for side in self.size):
+            raise ValueError(f"size: expected sides of 1 to 65535 px, received {shown(self.size)}")
+
+    @property
+    def provenance_or_recipe(self) -> dict[str, Any]:
+        return self.provenance or self.recipe or {}
 
 
-def _history_entry(stored: Mapping[str, Any]) -> HistoryEntry:
-    return HistoryEntry(**{**stored, "losses": LossTerms(**stored["losses"])})
+@dataclass(frozen=True)
+class _Stored:
+    """What the file has as JSON."""
+
+    context: _StoredContext
+    level: int
+    elapsed_s: float
+    history: tuple[HistoryEntry, ...]
+
+
+def _check_history(stored: _Stored) -> None:
+    """Raise ValueError unless the history leads to the level, step by step."""
+    history = stored.history
+    steps, levels = [entry.step for entry in history], [1, *(entry.level for entry in history), stored.level]
+    seconds = [0.0, *(entry.elapsed_s for entry in history)]
+    if levels != sorted(levels) or steps != list(range(1, len(steps) + 1)):
+        raise ValueError(f"level, history: expected steps from level 1 to {shown(stored.level)}, received others")
+    if not all(map(math.isfinite, [*seconds, stored.elapsed_s])) or seconds != sorted(seconds) or stored.elapsed_s < 0:
+        raise ValueError("elapsed_s: expected seconds that rise from 0, received others")
+
+
+def _check_state(file: zipfile.ZipFile, names: Collection[str], shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless the arrays are all of an optimiser at pictures of this shape, and finite."""
+    optimizer = _optimizer_of(names)
+    if optimizer is None:
+        raise ValueError(f"state: expected the arrays of L-BFGS or Adam, received {shown(sorted(names))}")
+    pictures, count = _STATES[optimizer]
+    pairs = set(names) - pictures - {"scalars"}
+    if pairs != {f"{kind}{index}" for kind in "sy" for index in range(len(pairs) // 2)}:
+        raise ValueError(f"state: expected pairs s0, y0, s1, y1 ..., received {shown(sorted(pairs))}")
+    for name in (*pictures, *pairs):
+        picture = _picture(file, _STATE + name)
+        if picture.shape != shape or not np.isfinite(picture).all():
+            raise ValueError(f"state: expected finite numbers of shape {shape} in {name}, received {picture.shape}")
+    scalars = _array(file, f"{_STATE}scalars")
+    # The first scalar is a loss, which is not finite before the first step.
+    fit = scalars.shape == (count,) and scalars.dtype == np.float64
+    if not (fit and np.isfinite(scalars[1:]).all() and (scalars[1:] >= 0).all()):
+        raise ValueError(f"state: expected {count} finite scalars of 0 or more, received {shown(scalars.tolist())}")
+
+
+def _optimizer_of(names: Collection[str]) -> str | None:
+    """Return lbfgs or adam, or None if a state with arrays of these names is of neither."""
+    rest = {name for name in names if not _PAIR.fullmatch(name)}
+    known = (name for name, (pictures, _) in _STATES.items() if rest == {*pictures, "scalars"})
+    return next(known, None)
+
+
+def _picture(file: zipfile.ZipFile, name: str) -> NDArray[np.float32]:
+    array = _array(file, name)
+    if array.ndim != 3 or array.shape[2] != 3 or array.size == 0 or array.dtype != np.float32:
+        raise ValueError(f"{name}: expected float32 (h, w, 3), received {array.dtype} {array.shape}")
+    return array
+
+
+# The header of an array as NumPy writes it. Other headers are refused unread: NumPy evaluates them.
+_HEADER = re.compile(
+    rb"\{'descr': '<(?P<kind>f4|f8|U[0-9]{1,9})', 'fortran_order': (?:True|False), "
+    rb"'shape': \((?P<shape>|(?:[1-9][0-9]{0,8}, ?)*(?:[1-9][0-9]{0,8})?)\), \} *\n"
+)
+
+
+def _array(file: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """Read an array, whose memory is at most the size of the file.
+
+    Raises:
+        KeyError: there is no such array.
+        ValueError: the array is damaged, or not as `write_checkpoint` writes arrays.
+    """
+    info = file.getinfo(f"{name}.npy")
+    with file.open(info) as stream:
+        start = stream.read(10)
+        header = stream.read(int.from_bytes(start[8:], "little"))
+    described = _HEADER.fullmatch(header) if start[:8] == b"\x93NUMPY\x01\x00" else None
+    if described is None or info.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name}: expected an array as NumPy saves it, received another")
+    shape = [int(side) for side in described["shape"].replace(b" ", b"").split(b",") if side]
+    size_bytes = math.prod(shape) * np.dtype(described["kind"].decode()).itemsize
+    if 10 + len(header) + size_bytes != info.file_size or info.file_size != info.compress_size:
+        raise ValueError(f"{name}: expected {size_bytes} bytes, received another number")
+    with file.open(info) as stream:
+        array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    return array
 
 
 class _StateOnDisk(Mapping[str, StateArray]):
     """The arrays of an optimiser in a file. Each access reads one array, so that memory holds no second copy of all."""
 
-    def __init__(self, path: Path, files: list[str]) -> None:
+    def __init__(self, path: Path, files: Iterable[str]) -> None:
         self._path = path
-        self._names = [name.removeprefix(_STATE) for name in files if name.startswith(_STATE)]
+        self._names = [name.removeprefix(_STATE).removesuffix(".npy") for name in files if name.startswith(_STATE)]
 
     def __getitem__(self, name: str) -> StateArray:
         if name not in self._names:
             raise KeyError(name)
-        with open(self._path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            array: StateArray = file[_STATE + name]
-        return array
+        with zipfile.ZipFile(self._path) as file:
+            return _array(file, _STATE + name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

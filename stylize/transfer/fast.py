@@ -31,7 +31,7 @@ def run_fast(inputs: Inputs, config: FastConfig, session: Session, *, began: flo
     photo = inputs.content_pixels
     paintings = [
         stylizer.stylize(photo, [(style.pixels, weight) for style, weight in styles], config.strength)
-        for styles in inputs.region_styles(config.keep_colors, max(config.size, STYLE_PX))
+        for styles in inputs.region_styles(config.keep_colors, max(*inputs.size, STYLE_PX))
     ]
     networks = (NetworkUse.of(found),)
     return TransferResult(
@@ -42,4 +42,5 @@ def run_fast(inputs: Inputs, config: FastConfig, session: Session, *, began: flo
         networks=networks,
         seconds=time.perf_counter() - began,
         provenance=inputs.provenance("fast", config, networks),
+        metadata=inputs.content.metadata,
     )

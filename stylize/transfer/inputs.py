@@ -17,7 +17,7 @@ from stylize.images.color import with_colors_of, with_palette_of
 from stylize.images.masks import Masks, MaskSource
 from stylize.images.picture import ImageSource, Picture
 from stylize.images.reading import read_image
-from stylize.images.resizing import resized, size_for_long_side
+from stylize.images.resizing import long_side_of, resized, size_for_long_side
 from stylize.transfer.results import NetworkUse
 
 __all__ = ["STYLE_PX", "Inputs", "StyleSource", "WeightedStyles"]
@@ -55,7 +55,7 @@ class Inputs:
         content: ImageSource,
         style: StyleSource,
         mask: MaskSource,
-        long_side_px: int,
+        output_size: int | str,
         *,
         reduced: bool = False,
         on_message: Callable[[str], None],
@@ -66,7 +66,7 @@ class Inputs:
             content: the photograph.
             style: one or more styles.
             mask: no mask, one, or one for each style.
-            long_side_px: long side of the output.
+            output_size: the size of the output, see `FastConfig`.
             reduced: whether JPEGs may be decoded at a smaller size. For `fast` this takes half of the time away. A
                 refinement would lose detail: decoders halve by a coarser filter than ours.
             on_message: receives what the user should know of the pictures.
@@ -75,8 +75,10 @@ class Inputs:
             ImageError: a picture cannot be read or does not fit.
             OptionError: there are no styles, or weights or masks do not fit them.
         """
-        picture = read_image(content, name="content", long_side_px=long_side_px if reduced else None)
+        enough_px = output_size if reduced and isinstance(output_size, int) else None
+        picture = read_image(content, name="content", long_side_px=enough_px)
         full_size = picture.full_size or (picture.height, picture.width)
+        long_side_px = long_side_of(output_size, max(full_size))
         styles = _weighted_styles(style, max(long_side_px, STYLE_PX) if reduced else None)
         size = size_for_long_side(*full_size, long_side_px)
         masks = Masks.read(mask, [weight for _, weight in styles], full_size, size)

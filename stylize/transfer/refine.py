@@ -63,7 +63,7 @@ def run_refine(
 
     # What to start from: the preview, a picture, noise, or the checkpoint of an interrupted run.
     if resume_from is not None:
-        start = resumed(resume_from, identity, config)
+        start = resumed(resume_from, identity, config, inputs.size, levels)
     else:
         start = starting_point(inputs, config, session, features, init=init, levels=levels, preview=preview)
     if config.strength == 0:
@@ -85,9 +85,8 @@ def run_refine(
     callbacks = _in_result_colors(callbacks, inputs, config)
     if callbacks.on_start is not None:
         callbacks.on_start(start.pixels)
-    photos = [*(pictures.photo for pictures in pyramid), inputs.content_pixels]
     image, history, checkpoint = optimize(
-        start.pixels, photos, levels, losses, config,
+        start.pixels, [*(pictures.photo for pictures in pyramid), inputs.content_pixels], levels, losses, config,
         context=RunContext(identity, inputs.size, provenance), resume_from=resume_from,
         on_iterate=callbacks.on_iterate, should_stop=callbacks.should_stop, on_message=session.say, started_at=began,
     )  # fmt: skip
@@ -103,6 +102,7 @@ def run_refine(
         stopped=None if checkpoint is None else "interrupted",
         checkpoint=checkpoint,
         levels=levels,
+        metadata=inputs.content.metadata,
     )
 
 

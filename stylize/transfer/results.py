@@ -6,16 +6,18 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stylize._version import __version__
 from stylize.config import FastConfig, RefineConfig
+from stylize.images.metadata import NO_METADATA, Metadata
 from stylize.images.picture import Picture
 from stylize.images.resizing import resized, size_for_long_side
 from stylize.images.writing import encode, write_image
+from stylize.output import DEFAULT_OUTPUT, OutputConfig
 from stylize.text import duration
 
 if TYPE_CHECKING:  # `fast` starts without the modules of the optimisation.
@@ -64,6 +66,7 @@ class TransferResult:
         stopped: `interrupted` where `should_stop` ended the run.
         checkpoint: where an interrupted run can go on.
         levels: the sizes that the refinement went through, coarse to fine.
+        metadata: what the content's file says beside its pixels.
     """
 
     mode: str
@@ -77,10 +80,47 @@ class TransferResult:
     stopped: str | None = None
     checkpoint: Checkpoint | None = None
     levels: tuple[PyramidLevel, ...] = ()
+    metadata: Metadata = NO_METADATA
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the picture with its provenance inside; the suffix chooses the format. Raises ImageError."""
-        write_image(path, self.image, self.alpha, provenance=self.provenance, overwrite=overwrite)
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        quality: int | None = None,
+        bit_depth: int = 8,
+        metadata: Literal["safe", "all", "none"] = "safe",
+        provenance: bool = True,
+    ) -> None:
+        """Write the picture.
+
+        Args:
+            path: where to write; the suffix chooses the format.
+            overwrite: whether an existing file may be replaced.
+            quality: of JPEG, WebP and AVIF, 1 to 100; 95 if None, for AVIF 90.
+            bit_depth: 8 or 16; PNG and TIFF hold 16.
+            metadata: what is kept of what the content's file says. `safe`: resolution, author, copyright and capture
+                date. `all`: all of EXIF and the texts, but never places and serial numbers. `none`: nothing.
+            provenance: whether the file carries how the picture was made.
+
+        Raises:
+            ImageError: the file cannot be written.
+            OptionError: an option has no meaning, or none for this format.
+        """
+        output = OutputConfig(quality, bit_depth, metadata, provenance)
+        write_image(
+            path, self.image, self.alpha,
+            provenance=self.provenance, metadata=self.metadata, output=output, overwrite=overwrite,
+        )  # fmt: skip
+
+    def encode(self, suffix: str, output: OutputConfig = DEFAULT_OUTPUT) -> bytes:
+        """Return the bytes of the picture's file. Raises ImageError or OptionError, as `save`.
+
+        Args:
+            suffix: of the format, such as png.
+            output: how to write.
+        """
+        return encode(self.image, suffix, self.alpha, provenance=self.provenance, metadata=self.metadata, output=output)
 
     def _repr_png_(self) -> bytes:
         """Show the picture in a notebook."""

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylize.config import INITS, RefineConfig
-from stylize.errors import OptionError, WeightsError
+from stylize.errors import ImageError, OptionError, WeightsError
 from stylize.images.reading import read_image
+from stylize.images.recorded import PaintingRecord
 from stylize.images.resizing import resized, size_for_long_side, with_change_of
 from stylize.networks.store import LocalWeights
 from stylize.optimize.checkpoint import Checkpoint
-from stylize.optimize.pyramid import PyramidLevel, pyramid_levels
+from stylize.optimize.pyramid import PyramidLevel, level_size, pyramid_levels
 from stylize.transfer.fast import run_fast
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.results import NetworkUse, TransferResult
@@ -51,7 +52,8 @@ class InitPicture:
     def read(config: RefineConfig, resume_from: Checkpoint | None) -> InitPicture:
         """Read the picture that `config.init` names. Raises ImageError."""
         if resume_from is not None:
-            return InitPicture(resume_from.context.provenance.get("init", {}))
+            init = _recorded(resume_from).init
+            return InitPicture() if init is None else InitPicture(dataclasses.asdict(init))
         if config.init in INITS:
             return InitPicture()
         picture = read_image(config.init, name="init")
@@ -119,23 +121,54 @@ def starting_point(
     return Start(pixels, tuple(networks), config.precision)
 
 
-def resumed(checkpoint: Checkpoint, identity: str, config: RefineConfig) -> Start:
-    """Return the start that a checkpoint holds. Raises OptionError if the checkpoint is of another run.
+def resumed(
+    checkpoint: Checkpoint, identity: str, config: RefineConfig, size: tuple[int, int], levels: Sequence[PyramidLevel]
+) -> Start:
+    """Return the start that a checkpoint holds.
 
     Args:
         checkpoint: of the interrupted run.
         identity: the `fingerprint` of this run.
         config: the options of this run.
+        size: (height, width) of the output in px.
+        levels: of this run, coarse to fine.
+
+    Raises:
+        OptionError: the checkpoint is of another run.
+        ImageError: the checkpoint contradicts itself.
     """
-    provenance = checkpoint.context.provenance
+    recorded = _recorded(checkpoint)
     if checkpoint.context.fingerprint != identity:
-        changed = _changed_options(provenance["options"], config)
+        changed = _changed_options(recorded.options, config)
         raise OptionError(
             "resume_from: expected the inputs, options and networks of the interrupted run, received different ones"
             f"{f' ({changed})' if changed else ''}: repeat its options, or start a new run"
         )
-    networks = tuple(NetworkUse(**network) for network in provenance["networks"])
-    return Start(checkpoint.pixels, networks, provenance.get("precision_used", config.precision))
+    if checkpoint.optimizer != config.optimization.optimizer:
+        raise ImageError(
+            f"resume_from: expected the state of {config.optimization.optimizer}, received that of "
+            f"{checkpoint.optimizer or 'no optimizer'}: start a new run"
+        )
+    height, width = checkpoint.pixels.shape[:2]
+    if [(height, width)] != [
+        level_size(size, at.long_side_px) for at in levels[checkpoint.level - 1 : checkpoint.level]
+    ]:
+        raise ImageError(
+            f"resume_from: expected a picture of the size of its level, received {width} x {height} px at level "
+            f"{checkpoint.level} of {len(levels)}: start a new run"
+        )
+    networks = tuple(NetworkUse(network.name, network.origin, network.sha256) for network in recorded.networks)
+    return Start(checkpoint.pixels, networks, recorded.precision_used or config.precision)
+
+
+def _recorded(checkpoint: Checkpoint) -> PaintingRecord:
+    try:
+        return PaintingRecord.of(checkpoint.context.provenance)
+    except ValueError as error:
+        raise ImageError(
+            "resume_from: expected the checkpoint of a refine, received one of another version or a damaged one "
+            f"({error}): start a new run"
+        ) from None
 
 
 def _noise(inputs: Inputs, config: RefineConfig, levels: Sequence[PyramidLevel]) -> NDArray[np.float32]:

@@ -45,17 +45,40 @@ def test_every_photograph_in_every_style(folders):
     assert record["options"] == {"network": "mini", "size": 24, "strength": 1.0, "keep_colors": False}
     assert record["seconds"] > 0
     provenance = read_provenance("out/cats/c-t-fast.png")
-    assert provenance["content"] == {key: record["content"][key] for key in ("path", "sha256")}
+    assert provenance["content"] == {"path": "../../photos/cats/c.png", "sha256": record["content"]["sha256"]}
+
+
+def test_sizes_may_be_relative_to_each_photograph(folders):
+    Path("photos/broken.png").write_bytes(b"no picture")
+    picture("photos/large.png", 3, 48, 64)
+    result = run("--size", "50%", inputs=("-c", "photos", "-s", "styles/s.png"), exit_code=1)
+    assert counts(result) == (5, 4, 0, 1)
+    for name, size in (("a", (16, 12)), ("cats/c", (16, 12)), ("large", (32, 24))):
+        with Image.open(f"out/{name}-s-fast.png") as painted:
+            assert painted.size == size
 
 
 def test_a_picture_of_a_batch_is_that_of_fast(folders):
     run()
+    Path("one").mkdir()
     alone = CliRunner().invoke(
         main,
-        ["fast", "-c", "photos/a.png", "-s", "styles/s.png", "-o", "alone.png", "--size", "24", "--network", "mini"],
+        [
+            "fast",
+            "-c",
+            "photos/a.png",
+            "-s",
+            "styles/s.png",
+            "-o",
+            "one/alone.png",
+            "--size",
+            "24",
+            "--network",
+            "mini",
+        ],
     )
     assert alone.exit_code == 0
-    assert Path("alone.png").read_bytes() == Path("out/a-s-fast.png").read_bytes()
+    assert Path("one/alone.png").read_bytes() == Path("out/a-s-fast.png").read_bytes()
 
 
 @pytest.mark.parametrize("mode", ["fast", "refine"])

@@ -6,9 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from stylize.batch.jobs import Cells, Naming, Pairing, jobs
+from stylize.batch.manifest import MANIFEST
 from stylize.batch.tables import subjects_of_manifest
+from stylize.cli.main import main
 from stylize.config import FastConfig
 from stylize.errors import OptionError, StylizeError
 
@@ -75,7 +80,10 @@ def test_a_table(tmp_path, suffix):
     ("text", "words"),
     [
         ("content,size\na.png,big\n", r"jobs.csv line 2: size: .*'big'"),
-        ("content,size\n\nb.png,\na.png,0\n", "line 4: size: expected a long side"),
+        (
+            "content,size\n\nb.png,\na.png,0\n",
+            "line 4: size: expected a long side of 1 to 65535 px, original, or percent such as 200%; received 0",
+        ),
         ("content,style\na.png,s.jpg:-1\n", "line 2: style .*s.jpg: expected a weight over 0"),
         ("picture\na.png\n", "line 2: expected a content, received picture"),
         ("content\na.png,b.png\n", "line 2: expected as many cells"),
@@ -211,3 +219,37 @@ def test_a_table_at_a_url(tmp_path, scheme):
     assert subject.content.endswith("/ä.png")
     assert subject.masks[0].endswith("/m.png")
     assert subject.masks[0].startswith(f"{scheme}://")
+
+
+NAMES = ["content", "style", "mask", "mode", "size", "steps", "strength", "keep-colors", "init", "preset", "class"]
+CELLS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+    | st.sampled_from(["fast", "refine", "x" * 5000, "photos/a.png", "styles/s.png", "a.png:1", ";", "\0", "\udcff"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+ROWS_OF_ANYTHING = st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=5), CELLS, max_size=5)
+LINES = st.lists(ROWS_OF_ANYTHING.map(lambda row: {"content": "gone.png", **row}) | CELLS, max_size=3)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(lines=r'{"content": "nul\u0000.png"}', number=-1)
+@example(lines=r'{"content": "photos/a.png", "style": "nul\u0000"}', number=-2)
+@example(lines=r'{"content": "photos/a.png", "mask": "nul\u0000"}', number=-3)
+@example(lines=r'{"content": "photos/a.png", "mode": "refine", "init": "nul\u0000"}', number=-4)
+@example(lines=r'{"content": "half\ud800.png"}', number=-5)
+@example(lines=r'{"content": "byte\udcff.png"}', number=-6)
+@example(lines='{"content": "a.png", "class": %s}' % ("[" * 2000 + "]" * 2000), number=-7)
+@example(lines='{"content": "a://b"}', number=-8)
+@example(lines='{"content": "file://a\\u0000"}', number=-9)
+@example(lines='{"content": "%s"}' % ("c" * 70_000), number=-10)
+@example(lines='{"content": "photos/a.png", "mode": "refine", "steps": 1e30}', number=-11)
+@given(lines=LINES.map(lambda rows: "\n".join(map(json.dumps, rows))) | st.text(), number=st.integers())
+def test_any_json_lines_are_painted_or_refused(lines, number, folders):
+    """No line ends the program, and no picture fails by an error of ours."""
+    Path("any.jsonl").write_bytes(lines.encode(errors="surrogatepass"))
+    arguments = ["--manifest", "any.jsonl", "-s", "styles", "--size", "24", "--network", "mini", "--name", "{number}"]
+    result = CliRunner().invoke(main, ["batch", *arguments, "-o", f"out{number}"])
+    assert isinstance(result.exception, (SystemExit, type(None))), lines
+    manifest = Path(f"out{number}", MANIFEST)
+    assert "traceback" not in (manifest.read_text() if manifest.exists() else "")

@@ -23,6 +23,11 @@ def test_a_spreadsheet_may_write_whole_numbers_with_a_point():
     assert config_of_cells("fast", {})(cells) == RefineConfig(size=64, strength=1.0, seed=3).replace(steps=7)
 
 
+@pytest.mark.parametrize(("cell", "size"), [("original", "original"), ("Original", "original"), ("150%", "150%")])
+def test_a_size_may_be_relative_to_the_photograph(cell, size):
+    assert config_of_cells("refine", {})((("size", cell),)) == RefineConfig(size=size)
+
+
 def test_a_table_may_name_the_mode_the_preset_and_layers(tmp_path):
     path = tmp_path / "jobs.jsonl"
     path.write_text(

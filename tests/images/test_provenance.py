@@ -55,7 +55,9 @@ json_values = st.recursive(
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.dictionaries(st.text(max_size=8), json_values, max_size=4), st.sampled_from(["png", "jpg", "tif"]))
+@given(
+    st.dictionaries(st.text(max_size=8), json_values, min_size=1, max_size=4), st.sampled_from(["png", "jpg", "tif"])
+)
 def test_any_provenance_round_trips(tmp_path_factory: pytest.TempPathFactory, provenance: dict, suffix: str) -> None:
     path = tmp_path_factory.mktemp("provenance") / f"out.{suffix}"
     write_image(path, scene(4, 4) / 255, provenance=provenance)
@@ -71,7 +73,7 @@ def test_read_provenance_of_others(tmp_path: Path) -> None:
         exif[ExifTags.Base.ImageDescription] = text
         Image.fromarray(scene()).save(path, exif=exif)
         if damaged:
-            with pytest.raises(ImageError, match="damaged"):
+            with pytest.raises(ImageError, match="expected a provenance as a JSON object"):
                 read_provenance(path)
         else:
             assert read_provenance(path) is None

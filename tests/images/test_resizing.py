@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stylize.errors import OptionError
-from stylize.images.resizing import resized, size_for_long_side, with_change_of
+from stylize.errors import ImageError, OptionError
+from stylize.images.resizing import long_side_of, resized, size_for_long_side, with_change_of
 
 rng = np.random.default_rng(7)
 
@@ -34,6 +34,20 @@ def test_resized_is_antialiased_and_not_rounded() -> None:
     out = resized(edge, 100, 100)
     assert out.min() == 0  # Lanczos overshoots: clipped
     assert out.max() == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "full_px", "expected"),
+    [(64, 999, 64), ("original", 999, 999), ("200%", 999, 1998), ("12.5%", 100, 12), ("1%", 5, 1)],
+)
+def test_long_side_of_a_size(size: int | str, full_px: int, expected: int) -> None:
+    assert long_side_of(size, full_px) == expected
+
+
+def test_percent_end_at_the_largest_size() -> None:
+    assert long_side_of("100%", 65535) == 65535
+    with pytest.raises(ImageError, match="size: expected a long side of up to 65535 px, received 200% of 40000 px"):
+        long_side_of("200%", 40000)
 
 
 def test_resized_copies_and_refuses() -> None:

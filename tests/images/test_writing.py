@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import stat
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,11 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms
 
 from picture_files import scene, single_line
-from stylize.errors import ImageError
+from stylize.errors import ImageError, OptionError
+from stylize.images.profiles import srgb_profile
 from stylize.images.reading import read_image
 from stylize.images.writing import SUFFIXES, check_output, encode, write_image
+from stylize.output import OutputConfig
 
 LOSSLESS = ("png", "tif", "tiff")
 
@@ -32,6 +36,100 @@ def test_png_and_tiff_round_trip(tmp_path_factory: pytest.TempPathFactory, sampl
         np.testing.assert_array_equal(np.rint(picture.pixels * 255), samples)
         assert picture.alpha is None
         assert picture.notes == ()
+
+
+def _deep_png_samples(data: bytes) -> np.ndarray:
+    """Decode a PNG of 16-bit colours whose rows have the filter "differences to the left"."""
+    start, packed = 8, b""
+    while start < len(data):
+        length, kind = struct.unpack(">I4s", data[start : start + 8])
+        body = data[start + 8 : start + 8 + length]
+        assert zlib.crc32(kind + body) == int.from_bytes(data[start + 8 + length : start + 12 + length], "big")
+        if kind == b"IHDR":
+            width, height, depth, color = struct.unpack(">IIBB", body[:10])
+        elif kind == b"IDAT":
+            packed += body
+        start += 12 + length
+    assert depth == 16
+    channels = {2: 3, 6: 4}[color]
+    rows = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, -1)
+    assert (rows[:, 0] == 1).all()
+    bytes_ = np.cumsum(rows[:, 1:].reshape(height, width, 2 * channels), axis=1, dtype=np.uint8)
+    return np.ascontiguousarray(bytes_).view(">u2")
+
+
+def _tiff_samples(data: bytes) -> np.ndarray:
+    """Decode a TIFF of deflated strips of differences."""
+    with Image.open(io.BytesIO(data)) as image:
+        tags = {tag: image.tag_v2[tag] for tag in image.tag_v2}
+    assert (tags[259], tags[262], tags[317]) == (8, 2, 2)
+    places = zip(tags[273], tags[279], strict=True)
+    raw = b"".join(zlib.decompress(data[offset : offset + size]) for offset, size in places)
+    samples = np.frombuffer(raw, f"<u{tags[258][0] // 8}").reshape(tags[257], tags[256], tags[277])
+    return np.cumsum(samples, axis=1, dtype=samples.dtype)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (700, 333)])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_sixteen_bits(shape: tuple[int, int], transparent: bool) -> None:
+    random = np.random.default_rng(0)
+    samples = random.integers(0, 65536, (*shape, 4 if transparent else 3), np.uint16)
+    samples[..., 3:] //= 2
+    alpha = samples[..., 3] / 65535 if transparent else None
+    pixels = samples[..., :3] / 65535
+    deep = OutputConfig(bit_depth=16)
+    png, tiff = (encode(pixels, suffix, alpha, output=deep, provenance={"a": 1}) for suffix in ("png", "tif"))
+    np.testing.assert_array_equal(_deep_png_samples(png), samples)
+    np.testing.assert_array_equal(_tiff_samples(tiff), samples)
+    for data in (png, tiff):
+        with Image.open(io.BytesIO(data)) as image:
+            assert image.mode == ("RGBA" if transparent else "RGB")
+            np.testing.assert_array_equal(np.asarray(image), samples >> 8)
+            assert image.info["icc_profile"] == srgb_profile()
+        again = read_image(data)
+        assert again.notes == ()
+        visible = np.ones(shape, bool) if alpha is None else alpha > 0.1
+        np.testing.assert_allclose(again.pixels[visible], pixels[visible], atol=1 / 255)
+
+
+def test_sixteen_bits_hold_more_than_eight() -> None:
+    ramp = np.linspace(0.5, 0.51, 1000)[None, :, None].repeat(3, axis=2)
+    data = encode(ramp, "tif", output=OutputConfig(bit_depth=16))
+    assert len(np.unique(_tiff_samples(data))) > 600
+    assert len(np.unique(_tiff_samples(encode(ramp, "tif")))) < 5
+
+
+def test_quality() -> None:
+    noise = np.random.default_rng(0).random((64, 64, 3))
+    for suffix in ("jpg", "webp", "avif"):
+        sizes = [len(encode(noise, suffix, output=OutputConfig(quality=quality))) for quality in (10, 60, 100)]
+        assert sizes == sorted(set(sizes))
+    assert encode(noise, "jpg", output=OutputConfig(quality=95)) == encode(noise, "jpg")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "words"),
+    [
+        ("png", {"quality": 50}, "quality: expected an output of jpg, webp or avif, received png, which is lossless"),
+        ("jpg", {"bit_depth": 16}, "bit_depth: expected an output of png or tif for 16 bits, received jpg"),
+    ],
+)
+def test_options_that_a_format_does_not_have(tmp_path: Path, suffix: str, options: dict, words: str) -> None:
+    output = OutputConfig(**options)
+    for write in (
+        lambda: check_output(tmp_path / f"out.{suffix}", output, overwrite=False),
+        lambda: write_image(tmp_path / f"out.{suffix}", scene() / 255, output=output),
+        lambda: encode(scene() / 255, suffix, output=output),
+    ):
+        with pytest.raises(OptionError, match=words):
+            write()
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("options", [{"quality": 0}, {"quality": 101}, {"bit_depth": 12}, {"metadata": "some"}])
+def test_options_without_meaning(options: dict) -> None:
+    with pytest.raises(OptionError, match="expected"):
+        OutputConfig(**options)
 
 
 def test_rounds_to_the_nearest() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bowls import optimize_picture
 from stylize.errors import ImageError
@@ -32,10 +36,11 @@ def test_interrupted_run_goes_on_where_it_was(tmp_path):
 def test_a_checkpoint_comes_back_from_its_file(tmp_path, key):
     path = tmp_path / "run.npz"
     losses = LossTerms(3.0, 1.0, 2.0, 0.5, {"relu4_2": 1.0}, {"relu1_1": 2.0})
+    picture = np.linspace(0, 1, 4 * 6 * 3, dtype=np.float32).reshape(4, 6, 3)
+    state = {**dict.fromkeys(("x", "safe", "best", "m", "v"), picture), "scalars": np.arange(3.0)}
     written = Checkpoint(
-        RunContext("0" * 64, (4, 6), {"networks": []}), 2, 0.5, np.full((4, 6, 3), 0.5, np.float32),
-        {"x": np.arange(3.0)}, (HistoryEntry(1, 1, 0.1, losses),),
-    )  # fmt: skip
+        RunContext("0" * 64, (4, 6), {"networks": []}), 2, 0.5, picture, state, (HistoryEntry(1, 1, 0.1, losses),)
+    )
     write_checkpoint(path, written)
     with np.load(path) as file:
         arrays = dict(file)
@@ -48,8 +53,8 @@ def test_a_checkpoint_comes_back_from_its_file(tmp_path, key):
     assert read.context == written.context
     assert (read.level, read.elapsed_s, read.history) == (2, 0.5, written.history)
     np.testing.assert_array_equal(read.pixels, written.pixels)
-    assert list(read.state) == ["x"]
-    np.testing.assert_array_equal(read.state["x"], [0, 1, 2])
+    assert (read.optimizer, set(read.state)) == ("adam", set(state))
+    np.testing.assert_array_equal(read.state["scalars"], [0, 1, 2])
 
 
 def test_damaged_or_missing_checkpoint_is_one_line(tmp_path):
@@ -59,3 +64,98 @@ def test_damaged_or_missing_checkpoint_is_one_line(tmp_path):
         with pytest.raises(ImageError, match="start a new run") as caught:
             read_checkpoint(path)
         assert "\n" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A checkpoint of a run, after 8 of its steps."""
+    path = tmp_path_factory.mktemp("run") / "run.npz"
+    seen = []
+    write_checkpoint(path, optimize_picture(on_iterate=seen.append, should_stop=lambda: len(seen) >= 8)[2])
+    return path
+
+
+def altered(path, target, *, arrays=None, removed=(), **meta):
+    """Write a checkpoint with other arrays and other values in its JSON; `part__name` is `name` in `part`."""
+    with np.load(path) as file:
+        kept = {name: file[name] for name in file.files if name not in removed}
+    stored = json.loads(str(kept.pop("meta")))
+    for name, value in meta.items():
+        part, _, inner = name.rpartition("__")
+        (stored[part] if part else stored)[inner] = value
+    np.savez(target, **{**kept, "meta": np.array(json.dumps(stored)), **(arrays or {})})
+
+
+PICTURE = np.zeros((16, 16, 3), np.float32)
+LATE = {"level": 1, "step": 7, "elapsed_s": 1.0, "losses": dict.fromkeys(("total", "content"), 0.0)}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"level": -1}, "expected steps from level 1 to -1"),
+        ({"level": 1.5}, "level: expected int, received 1.5"),
+        ({"context": {}}, "context: expected fingerprint, received none"),
+        ({"context__size": [0, 32]}, "size: expected sides of 1 to 65535 px, received"),
+        ({"context__provenance": [1]}, "context.provenance: expected object | null, received"),
+        ({"elapsed_s": float("nan")}, "elapsed_s: expected seconds"),
+        ({"history": [LATE]}, r"history\[0\].losses: expected style, received none"),
+        ({"history": []}, None),
+        ({"arrays": {"meta": np.array("[" * 5000)}}, "expected JSON of at most 100 levels"),
+        ({"arrays": {"meta": np.array("{}")}}, "expected context, received none"),
+        ({"arrays": {"meta": np.zeros(3)}}, "Expecting|expected"),
+        ({"arrays": {"meta": np.array([{}], object)}}, "meta: expected an array as NumPy saves it"),
+        ({"removed": ["pixels"]}, "pixels.npy"),
+        ({"arrays": {"pixels": np.full((16, 16, 3), np.nan, np.float32)}}, "expected finite values"),
+        ({"arrays": {"pixels": PICTURE + 2}}, "expected float values in"),
+        ({"arrays": {"pixels": PICTURE[..., :2]}}, r"pixels: expected float32 \(h, w, 3\)"),
+        ({"arrays": {"pixels": PICTURE.astype(np.float64)}}, r"pixels: expected float32 \(h, w, 3\)"),
+        ({"arrays": {"pixels": PICTURE[:5]}}, "state: expected finite numbers of shape"),
+        ({"removed": ["state/trial"]}, "state: expected the arrays of L-BFGS or Adam"),
+        ({"arrays": {"state/brush": PICTURE}}, "state: expected the arrays of L-BFGS or Adam"),
+        ({"arrays": {"state/s0": PICTURE}}, "state: expected pairs s0, y0"),
+        ({"arrays": {"state/gradient": np.float32(1)}}, "state/gradient: expected float32"),
+        ({"arrays": {"state/direction": np.full((16, 16, 3), np.inf, np.float32)}}, "finite numbers of shape"),
+        ({"arrays": {"state/scalars": np.zeros(3)}}, "expected 2 finite scalars"),
+        ({"arrays": {"state/scalars": np.array([1, np.nan])}}, "expected 2 finite scalars"),
+    ],
+)
+def test_a_checkpoint_that_no_run_wrote_is_one_line(whole, tmp_path, change, words):
+    altered(whole, tmp_path / "other.npz", **change)
+    if words is None:
+        assert read_checkpoint(tmp_path / "other.npz").history == ()
+        return
+    with pytest.raises(ImageError, match=words) as caught:
+        read_checkpoint(tmp_path / "other.npz")
+    message = str(caught.value)
+    assert message.endswith("start a new run")
+    assert "\n" not in message
+    assert len(message) < 500
+
+
+def test_a_checkpoint_cannot_fill_the_memory(whole, tmp_path):
+    """A header that names more bytes than there are, and compressed arrays, are refused before memory is taken."""
+    data = whole.read_bytes()
+    shape = b"(16, 16, 3)"
+    assert shape in data
+    (tmp_path / "large.npz").write_bytes(data.replace(shape, b"(9999999,3)"))
+    with np.load(whole) as file:
+        np.savez_compressed(tmp_path / "compressed.npz", **file)
+    for name in ("large", "compressed"):
+        with pytest.raises(ImageError, match="start a new run"):
+            read_checkpoint(tmp_path / f"{name}.npz")
+
+
+@settings(deadline=None, max_examples=300)
+@given(data=st.data())
+def test_any_bytes_are_a_checkpoint_or_refused(whole, tmp_path_factory, data):
+    file = bytearray(whole.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        # The headers of arrays and the list of files are more interesting than pixels.
+        starts = [match.start() for match in re.finditer(b"PK|NUMPY", file)]
+        place = data.draw(st.sampled_from(starts)) + data.draw(st.integers(0, 130)) if starts else 0
+        file[place % len(file)] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "any.npz"
+    path.write_bytes(file[: data.draw(st.just(len(file)) | st.integers(0, len(file)))])
+    with contextlib.suppress(ImageError):
+        read_checkpoint(path)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 import stylize
 from samples import GOLDEN, REPOSITORY, painting
@@ -21,6 +21,17 @@ def test_fast_paints_at_the_size_asked_for(tiny_networks: Path, pictures: tuple[
     assert result.image.dtype == np.float32
     assert 0 <= result.image.min() <= result.image.max() <= 1
     assert [network.name for network in result.networks] == ["mini"]
+
+
+@pytest.mark.parametrize(("size", "shape"), [("original", (64, 96)), ("50%", (32, 48)), ("150%", (96, 144))])
+def test_a_size_may_be_relative_to_the_content(
+    tiny_networks: Path, pictures: tuple[Path, Path], tmp_path: Path, size: str, shape: tuple[int, int]
+) -> None:
+    assert stylize.fast(*pictures, size=size, keep_colors="histogram").image.shape == (*shape, 3)
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    Image.open(pictures[0]).save(tmp_path / "turned.jpg", exif=turned)
+    assert stylize.fast(tmp_path / "turned.jpg", pictures[1], size=size).image.shape == (*shape[::-1], 3)
 
 
 def test_paths_images_and_arrays_give_the_same(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:

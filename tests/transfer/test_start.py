@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hypothesis_numpy
 
 import stylize
+from bowls import CONFIG, optimize_picture
 from stylize.config import FastConfig, RefineConfig
-from stylize.errors import WeightsError
+from stylize.errors import StylizeError, WeightsError
 from stylize.images.picture import Picture
 from stylize.images.resizing import resized
 from stylize.networks.local import LocalWeights
+from stylize.optimize.checkpoint import Checkpoint, RunContext, read_checkpoint, write_checkpoint
+from stylize.optimize.iterate import Iterate
+from stylize.optimize.pyramid import pyramid_levels
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.results import TransferResult
 from stylize.transfer.session import Session
-from stylize.transfer.start import InitPicture, starting_point
+from stylize.transfer.start import InitPicture, resumed, starting_point
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 12}
 
@@ -78,3 +87,90 @@ def test_refine_without_any_stylizer_starts_from_the_content(tiny_networks: Path
     assert any("starting from the content" in message for message in messages)
     with pytest.raises(WeightsError):
         stylize.fast(*pictures, size=32)
+
+
+IDENTITY = "0" * 64
+RUN = IDENTITY, CONFIG, (24, 32), pyramid_levels(32, CONFIG.steps, CONFIG.pyramid)
+PICTURE_RECORD: dict[str, Any] = {"path": "a.png", "sha256": "1" * 64}
+CONTEXT = RunContext(IDENTITY, (24, 32), {
+    "command": "refine", "content": PICTURE_RECORD, "styles": [{**PICTURE_RECORD, "weight": 1.0}],
+    "options": dataclasses.asdict(CONFIG), "networks": [], "precision_used": "float32",
+})  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def interrupted() -> Checkpoint:
+    """A checkpoint of a run, after 12 of its 30 steps."""
+    seen: list[Iterate] = []
+    checkpoint: Checkpoint = optimize_picture(
+        context=CONTEXT, on_iterate=seen.append, should_stop=lambda: len(seen) >= 12
+    )[2]
+    return checkpoint
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"context": RunContext(IDENTITY, (24, 32), {})}, "the checkpoint of a refine, .*expected command"),
+        ({"context": RunContext("1", (24, 32), CONTEXT.provenance)}, "received different ones"),
+        ({"level": 99}, "picture of the size of its level, received 23 x 17 px at level 99 of 3"),
+        ({"level": 3}, "picture of the size of its level, received 23 x 17 px at level 3 of 3"),
+        ({"state": {}}, "expected the state of lbfgs, received that of no optimizer"),
+        ({"state": dict.fromkeys(("x", "safe", "best", "m", "v", "scalars"))}, "received that of adam"),
+    ],
+)
+def test_a_checkpoint_that_contradicts_the_run_is_refused(
+    interrupted: Checkpoint, change: dict[str, Any], words: str
+) -> None:
+    assert resumed(interrupted, *RUN).precision == "float32"
+    with pytest.raises(StylizeError, match=words) as caught:
+        resumed(dataclasses.replace(interrupted, **change), *RUN)
+    assert "\n" not in str(caught.value)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+ARRAYS = hypothesis_numpy.arrays(
+    st.sampled_from([np.float32, np.float64]),
+    st.sampled_from([(2,), (17, 23, 3), (1, 1, 3), ()]),
+    elements=st.floats(-1, 2, width=32) | st.just(np.nan),
+)
+
+
+# Made-up gradients may be too large for float32.
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@settings(deadline=None)
+@given(data=st.data())
+def test_any_checkpoint_is_resumed_or_refused(
+    interrupted: Checkpoint, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Replace any value or array of a whole checkpoint by any other."""
+    path = tmp_path_factory.getbasetemp() / "any.npz"
+    write_checkpoint(path, interrupted)
+    with np.load(path) as file:
+        arrays = dict(file)
+    name = data.draw(st.sampled_from(sorted(arrays)))
+    if name == "meta":
+        stored = place = json.loads(str(arrays["meta"]))
+        while isinstance(place, (dict, list)) and place:
+            key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+            if not isinstance(place[key], (dict, list)) or data.draw(st.integers(0, 3)) == 0:
+                place[key] = data.draw(ANYTHING)
+                break
+            place = place[key]
+        arrays["meta"] = np.array(json.dumps(stored))
+    else:
+        arrays[name] = data.draw(ARRAYS)
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+    try:
+        checkpoint = read_checkpoint(path)
+        InitPicture.read(CONFIG, checkpoint)
+        resumed(checkpoint, *RUN)
+        pixels, history, _ = optimize_picture(resume_from=checkpoint)
+    except StylizeError:
+        return
+    assert np.isfinite(pixels).all()
+    assert [entry.step for entry in history] == list(range(1, len(history) + 1))

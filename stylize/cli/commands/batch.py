@@ -10,7 +10,7 @@ import click
 from stylize.cli.columns import COLUMNS, batch_config, batch_options, config_of_cells
 from stylize.cli.console import Run
 from stylize.cli.expanding import Expanding
-from stylize.cli.options import given
+from stylize.cli.options import file_options, given, output_config_of, quality_option
 from stylize.cli.run import with_device, with_run
 from stylize.errors import OptionError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stylize.batch.finding import LeftOut
     from stylize.batch.jobs import Subject
     from stylize.batch.run import BatchOutcome
+    from stylize.output import OutputConfig
 
 __all__ = ["batch"]
 
@@ -72,6 +73,8 @@ _PLACE = "FILE|FOLDER|GLOB|URL"
     "--workers", type=click.IntRange(min=1),
     help="Number of workers.  [default: as many as cores and memory allow]",
 )  # fmt: skip
+@quality_option
+@file_options
 @batch_options
 @with_run
 @with_device
@@ -85,6 +88,7 @@ def batch(
     OUTPUT/manifest.jsonl tells of every picture. A picture that cannot be painted stops no other; the command names it
     at the end, with exit code 1. The same command continues a run that was interrupted, even by SIGKILL.
     """
+    output_config = output_config_of(options)
     _check_usage(mode, options, contents=contents, styles=styles, manifest=manifest, engine=engine, address=address)
 
     from stylize.batch import jobs
@@ -92,7 +96,7 @@ def batch(
     from stylize.batch.run import run_batch
 
     pairing = jobs.Pairing.parse(pairs, options["seed"] or 0)
-    naming = jobs.Naming(template, _checked_suffix(suffix))
+    naming = jobs.Naming(template, _checked_suffix(suffix, output_config))
     config_of = config_of_cells(mode, given(options))
     left_out = LeftOut()
     found = jobs.styles_of_places(styles, left_out, output=output)
@@ -103,8 +107,8 @@ def batch(
         outcome = run_batch(
             jobs.jobs(subjects, found, pairing, naming, config_of, output=output),
             output, config_of, _engine_maker(run, mode, engine, address, workers), resume=resume, offline=run.offline,
-            backend=run.backend, device=run.device,
-            on_progress=run.on_job, on_message=run.say, on_download=run.on_download,
+            backend=run.backend, device=run.device, output_config=output_config, on_progress=run.on_job,
+            on_message=run.say, on_download=run.on_download,
         )  # fmt: skip
     except (KeyboardInterrupt, SystemExit):  # SystemExit: of SIGTERM or SIGHUP
         run.close()
@@ -127,13 +131,14 @@ def _check_usage(
     batch_config(mode, options)
 
 
-def _checked_suffix(suffix: str) -> str:
-    """Return the suffix in small letters without dot. Raises OptionError for an unknown format."""
+def _checked_suffix(suffix: str, output_config: OutputConfig) -> str:
+    """Return the suffix in small letters without dot. Raises OptionError unless its format can be written so."""
     from stylize.images import writing
 
     suffix = suffix.lower().removeprefix(".")
     if suffix not in writing.SUFFIXES:
         raise OptionError(f"--format: expected one of {', '.join(writing.SUFFIXES)}; received {suffix}")
+    writing.check_format(suffix, output_config)
     return suffix
 
 

@@ -10,6 +10,7 @@ from stylize import files
 from stylize.cli.types import Styles
 from stylize.config import INITS, check_mask_count
 from stylize.errors import OptionError, StylizeError
+from stylize.output import DEFAULT_OUTPUT, OutputConfig
 
 __all__ = ["check_files", "check_folder", "check_free", "check_inputs", "check_name", "check_output", "default_output"]
 
@@ -36,13 +37,15 @@ def check_files(named: Sequence[tuple[str, Path]]) -> list[Path]:
     return [path for _, path in named]
 
 
-def check_output(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
+def check_output(
+    output: Path, inputs: Sequence[Path], output_config: OutputConfig = DEFAULT_OUTPUT, *, overwrite: bool
+) -> None:
     """Refuse an output that cannot be written, that exists already, or that is an input."""
     from stylize.images import writing
 
     check_name(output)
     check_free(output, inputs, overwrite=overwrite)
-    writing.check_output(output, overwrite=overwrite)
+    writing.check_output(output, output_config, overwrite=overwrite)
 
 
 def _no_pipe(name: str) -> OptionError:

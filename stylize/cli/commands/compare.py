@@ -16,10 +16,13 @@ from stylize.cli.expanding import Expanding
 from stylize.cli.flags import flag_of
 from stylize.cli.options import (
     content_option,
+    file_options,
     given,
     masks_option,
     memory_option,
+    output_config_of,
     overwrite_option,
+    provenance_option,
     refine_config_of,
     refine_options,
     styles_option,
@@ -44,6 +47,8 @@ __all__ = ["compare"]
     help="Score this finished picture instead of painting; repeatable.",
 )  # fmt: skip
 @refine_options
+@file_options
+@provenance_option
 @memory_option
 @overwrite_option
 @with_run
@@ -57,8 +62,9 @@ def compare(
     The folder receives fast.png, refined.png, sheet.png, metrics.json and report.html. With --image, only the numbers
     are printed; with -o FOLDER, the last three files are written, too.
     """
+    idle = given(options).keys() - {"features", "provenance", "size"}
+    output_config = output_config_of(options)
     config = refine_config_of(preset, options)
-    idle = given(options).keys() - {"features", "size"}
     if pictures and idle:
         flags = ", ".join(sorted(flag_of(compare, name) or name for name in idle))
         raise OptionError(f"--image: paints nothing, expected no option of painting; received {flags}")
@@ -72,7 +78,7 @@ def compare(
     command += [word for name, paths in (("--mask", masks), ("--image", pictures)) for p in paths for word in (name, p)]
     comparison = compare_and_write(
         run, content, styles, config, command=command, folder=output, pictures=pictures, masks=masks,
-        memory_gb=memory_gb, overwrite=overwrite,
+        memory_gb=memory_gb, output_config=output_config, overwrite=overwrite,
     )  # fmt: skip
     for result in comparison.results:
         exit_early(run, result)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize._version import __version__
 from stylize.cli.commands.interrupt import Interrupt
+from stylize.cli.commands.results import say_left_out
 from stylize.cli.console import Run, json_text, table
 from stylize.cli.types import Styles
-from stylize.cli.words import arguments_of
+from stylize.cli.words import arguments_of, arguments_of_output
 from stylize.config import RefineConfig
 from stylize.files import whole_file, write_errors
+from stylize.output import DEFAULT_OUTPUT, OutputConfig
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,7 +36,7 @@ def comparison_files(*, painted: bool) -> list[str]:
 def compare_and_write(
     run: Run, content: Path, styles: Styles, config: RefineConfig, *, command: Sequence[str | Path],
     folder: Path | None, pictures: Sequence[Path] = (), masks: Sequence[Path] = (), memory_gb: float | None = None,
-    overwrite: bool,
+    output_config: OutputConfig = DEFAULT_OUTPUT, overwrite: bool,
 ) -> Comparison:  # fmt: skip
     """Compare, write the folder, and print the scores.
 
@@ -47,6 +50,7 @@ def compare_and_write(
         pictures: finished pictures to score instead of painting.
         masks: where to paint.
         memory_gb: as of `stylize.refine`.
+        output_config: how the pictures are written.
         overwrite: whether files of the folder may be replaced.
     """
     from stylize.api import compare
@@ -66,7 +70,9 @@ def compare_and_write(
         )  # fmt: skip
         metrics = comparison.metrics()
         if folder is not None:
-            _write(comparison, metrics, film, config, command, folder, overwrite=overwrite)
+            for result in comparison.results[:1]:
+                say_left_out(run, result, output_config)
+            _write(comparison, metrics, film, config, command, folder, output_config=output_config, overwrite=overwrite)
     if folder is None:
         run.result(metrics, _score_table(comparison))
         return comparison
@@ -81,38 +87,41 @@ def compare_and_write(
 
 def _write(
     comparison: Comparison, metrics: Mapping[str, Any], film: Film, config: RefineConfig,
-    command: Sequence[str | Path], folder: Path, *, overwrite: bool,
+    command: Sequence[str | Path], folder: Path, *, output_config: OutputConfig, overwrite: bool,
 ) -> None:  # fmt: skip
     with write_errors(f"output {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            _write_comparison(comparison, metrics, folder, overwrite=overwrite)
-            _write_report(comparison, film, config, command, folder, overwrite=overwrite)
+            _write_comparison(comparison, metrics, folder, output_config, overwrite=overwrite)
+            _write_report(comparison, film, config, command, folder, output_config=output_config, overwrite=overwrite)
         except BaseException:
             with contextlib.suppress(OSError):
                 folder.rmdir()  # only if nothing is in it
             raise
 
 
-def _write_comparison(comparison: Comparison, metrics: Mapping[str, Any], folder: Path, *, overwrite: bool) -> None:
+def _write_comparison(
+    comparison: Comparison, metrics: Mapping[str, Any], folder: Path, output_config: OutputConfig, *, overwrite: bool
+) -> None:
     from stylize.images import writing
     from stylize.reports import contact_sheet
 
     provenance = {}
     for name, result in zip(("fast", "refined"), comparison.results, strict=False):
         path = folder / f"{name}.png"
-        result.save(path, overwrite=overwrite)
+        result.save(path, overwrite=overwrite, **dataclasses.asdict(output_config))
         provenance[path.name] = result.provenance
     writing.write_image(
         folder / "sheet.png", contact_sheet.contact_sheet(comparison),
-        provenance={"command": "compare", "version": __version__, "pictures": provenance}, overwrite=overwrite,
+        provenance={"command": "compare", "version": __version__, "pictures": provenance},
+        output=OutputConfig(provenance=output_config.provenance), overwrite=overwrite,
     )  # fmt: skip
     _write_text(folder / "metrics.json", json_text(metrics) + "\n", overwrite=overwrite)
 
 
 def _write_report(
     comparison: Comparison, film: Film, config: RefineConfig, command: Sequence[str | Path], folder: Path, *,
-    overwrite: bool,
+    output_config: OutputConfig, overwrite: bool,
 ) -> None:  # fmt: skip
     from stylize.reports import html
 
@@ -123,9 +132,10 @@ def _write_report(
         preview, refined = comparison.results
         film.add(refined.image, step=len(refined.history), elapsed_s=refined.seconds)
         config = config.replace(network=preview.networks[0].name)
-        reruns.append(["stylize", "rerun", str(folder / "refined.png")])
+        if output_config.provenance:
+            reruns.append(["stylize", "rerun", str(folder / "refined.png")])
     if command[0] == "compare":
-        command = [*command, *arguments_of(config)]
+        command = [*command, *arguments_of(config), *arguments_of_output(output_config)]
     commands = [["stylize", *map(str, command)], *reruns]
     _write_text(folder / "report.html", html.report(comparison, film=film, commands=commands), overwrite=overwrite)
 

@@ -20,11 +20,15 @@ from stylize.cli.flags import error_text
 from stylize.cli.options import (
     contents_option,
     fast_options,
+    file_options,
     given,
     mask_sources_option,
+    output_config_of,
     output_option,
     overwrite_option,
     preview_options,
+    provenance_option,
+    quality_option,
     style_sources_option,
 )
 from stylize.cli.printing import print_line
@@ -50,6 +54,9 @@ _SHEET_PX = 256
 @output_option
 @fast_options
 @preview_options
+@quality_option
+@file_options
+@provenance_option
 @overwrite_option
 @with_run
 def fast(
@@ -62,6 +69,7 @@ def fast(
     `-c -` reads a picture from standard input, `-o -` writes PNG to standard output. `-c *.jpg` takes all files that
     the shell names.
     """
+    output_config = output_config_of(options)
     settings = given(options)
     _check_options(run, contents, styles, masks, output, grid=grid, strengths=strengths, watch=watch, settings=settings)
     sources = Sources()
@@ -70,11 +78,13 @@ def fast(
         config = FastConfig(**{"size": _SHEET_PX, **settings})
         ending = "grid.png" if grid else "strengths.png"
         sheet = output or default_output(shown_name(contents[0]), [] if grid else _shown_styles(styles), ending)
-        works = [Sheet(contents, styles, masks, config, sheet, sources, strengths)]
+        works = [Sheet(contents, styles, masks, config, sheet, output_config, sources, strengths)]
     else:
         config = FastConfig(**settings)
         outputs = _outputs(contents, styles, output)
-        works = [Preview([content], styles, masks, config, out, sources) for content, out in outputs.items()]
+        works = [
+            Preview([content], styles, masks, config, out, output_config, sources) for content, out in outputs.items()
+        ]
     _paint_all(run, works, overwrite=overwrite, show=show, watch=watch)
 
 

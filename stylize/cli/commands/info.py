@@ -21,7 +21,9 @@ __all__ = ["info", "provenance_of"]
 @with_run
 def info(run: Run, image: Path) -> None:
     """Print how a picture was made: the provenance that stylize keeps inside it."""
-    provenance = provenance_of(image)
+    from stylize.images.provenance import found_path, with_paths
+
+    provenance = with_paths(provenance_of(image), lambda path: found_path(path, str(image.parent)))
     leaves = [(name.removeprefix("options."), value) for name, value in _flat(provenance)]
     width = max(len(name) for name, _ in leaves)
     run.result(provenance, [f"{name:<{width}}  {value}".rstrip() for name, value in leaves])
@@ -39,7 +41,9 @@ def provenance_of(image: Path) -> dict[str, Any]:
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every leaf of nested JSON with its dotted name; hashes are shortened."""
-    if isinstance(value, Mapping) and name.endswith("sha256"):
+    if isinstance(value, Mapping) and not value:
+        yield name, ""
+    elif isinstance(value, Mapping) and name.endswith("sha256"):
         yield name, ", ".join(f"{file} {str(sha256)[:12]}" for file, sha256 in value.items())
     elif isinstance(value, Mapping):
         for key, item in value.items():

@@ -14,6 +14,7 @@ from stylize.cli.console import Run
 from stylize.cli.types import Styles
 from stylize.config import FastConfig, RefineConfig
 from stylize.errors import StylizeError
+from stylize.output import DEFAULT_OUTPUT, OutputConfig
 
 if TYPE_CHECKING:
     from stylize.optimize.iterate import Iterate
@@ -46,6 +47,7 @@ class Painting:
     memory_gb: float | None = None
     animation: Path | None = None
     """Where the film of a refinement goes."""
+    output_config: OutputConfig = DEFAULT_OUTPUT
     plot: Path | None = None
     """Where the curves of its losses go."""
 
@@ -71,7 +73,7 @@ class Painting:
         from stylize.api import fast
 
         result = fast(self.content, self.styles, mask=self.masks, config=self.config, **run.api_arguments)
-        save(run, result, self.output, overwrite=self.overwrite)
+        save(run, result, self.output, self.output_config, overwrite=self.overwrite)
         return result
 
     def _refine(self, run: Run, config: RefineConfig) -> TransferResult:
@@ -96,7 +98,7 @@ class Painting:
                 on_start=None if film is None else film.add, on_iterate=on_iterate, should_stop=interrupt.asked,
                 memory_gb=self.memory_gb, **run.optimization_arguments,
             )  # fmt: skip
-            save(run, result, self.output, overwrite=self.replaces)
+            save(run, result, self.output, self.output_config, overwrite=self.replaces)
             if result.checkpoint is not None:
                 write_checkpoint(self.checkpoint, result.checkpoint)
             else:
@@ -123,9 +125,8 @@ class Painting:
         provenance = {**checkpoint.context.provenance, "steps_taken": iterate.step}
         picture = self.output.with_name(f"{self.step_stem}{iterate.step:04d}{self.output.suffix}")
         try:
-            write_image(
-                picture, resized(iterate.pixels, *checkpoint.context.size), provenance=provenance, overwrite=True
-            )
+            pixels = resized(iterate.pixels, *checkpoint.context.size)
+            write_image(picture, pixels, provenance=provenance, output=self.output_config, overwrite=True)
             write_checkpoint(self.checkpoint, checkpoint)
         except StylizeError as error:
             # The run goes on: a disk that is full now may not be full at the end.

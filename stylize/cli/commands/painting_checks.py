@@ -31,7 +31,7 @@ def check_painting(painting: Painting, *read: Path) -> None:
     inputs = [*read, *check_inputs(painting.content, painting.styles, painting.masks, init)]
     if isinstance(painting.config, RefineConfig):
         _check_earlier_run(painting)
-    check_output(painting.output, inputs, overwrite=painting.replaces)
+    check_output(painting.output, inputs, painting.output_config, overwrite=painting.replaces)
     _check_film_and_plot(painting, inputs)
 
 

@@ -16,6 +16,7 @@ from stylize.cli.console import Run, to_standard_output
 from stylize.cli.types import Source, SourceStyles, Url
 from stylize.config import FastConfig
 from stylize.errors import StylizeError
+from stylize.output import OutputConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,25 +48,25 @@ class Sources:
 
     def content(self, path: Source, config: FastConfig) -> Picture:
         """Return a content, decoded as large as `config` needs it."""
-        return self._read(path, "content", config.size)
+        return self._read(path, "content", _enough_px(config))
 
     def styles(self, styles: SourceStyles, config: FastConfig) -> tuple[tuple[Picture, float], ...]:
         """Return styles with their weights, decoded as large as `config` needs them."""
         from stylize.transfer.inputs import STYLE_PX
 
-        pictures = []
+        enough_px, pictures = _enough_px(config), []
         for path, weight in styles:
             key = path, file_state(Path(path))
             if key not in self._styles:
-                self._styles[key] = self._read(path, "style", max(config.size, STYLE_PX))
+                self._styles[key] = self._read(path, "style", None if enough_px is None else max(enough_px, STYLE_PX))
             pictures.append((self._styles[key], weight))
         return tuple(pictures)
 
     def masks(self, masks: Sequence[Source], config: FastConfig) -> list[Picture]:
         """Return masks, decoded as large as `config` needs them."""
-        return [self._read(path, "mask", config.size) for path in masks]
+        return [self._read(path, "mask", _enough_px(config)) for path in masks]
 
-    def _read(self, path: Source, name: str, long_side_px: int) -> Picture:
+    def _read(self, path: Source, name: str, long_side_px: int | None) -> Picture:
         from stylize.images.reading import read_image
 
         if path != STANDARD_STREAM:
@@ -78,6 +79,11 @@ class Sources:
         return read_image(self._standard, name=f"{name} -", long_side_px=long_side_px)
 
 
+def _enough_px(config: FastConfig) -> int | None:
+    """Return the long side beyond which a content gains nothing; None: read the full size."""
+    return config.size if isinstance(config.size, int) else None
+
+
 @dataclasses.dataclass(frozen=True)
 class Work:
     """One file to make."""
@@ -87,6 +93,7 @@ class Work:
     masks: Sequence[Source]
     config: FastConfig
     output: Path
+    output_config: OutputConfig
     sources: Sources
 
     @property
@@ -100,8 +107,12 @@ class Work:
         named = [("content", path) for path in self.contents]
         named += [*(("style", path) for path, _ in self.styles), *(("mask", path) for path in self.masks)]
         check_files([(name, path) for name, path in named if isinstance(path, Path) and path != STANDARD_STREAM])
-        if self.output != STANDARD_STREAM:
-            check_output(self.output, self.inputs, overwrite=overwrite)
+        if self.output == STANDARD_STREAM:
+            from stylize.images.writing import check_format
+
+            check_format("png", self.output_config)
+        else:
+            check_output(self.output, self.inputs, self.output_config, overwrite=overwrite)
 
     def paint(
         self, run: Run, networks: LoadedNetworks, *, overwrite: bool
@@ -125,11 +136,9 @@ class Preview(Work):
         result = fast(content, styles, mask=masks, config=self.config, loaded=networks, **run.api_arguments)
         print_details(run, result)
         if self.output == STANDARD_STREAM:
-            from stylize.images.writing import encode
-
-            _to_standard_output(encode(result.image, "png", result.alpha, provenance=result.provenance))
+            _to_standard_output(result.encode("png", self.output_config))
         else:
-            save(run, result, self.output, overwrite=overwrite)
+            save(run, result, self.output, self.output_config, overwrite=overwrite)
         return result_data(result, self.output), [content.pixels, result.image]
 
 
@@ -156,9 +165,9 @@ class Sheet(Work):
             rows.append((shown_name(path).stem, _cells(content, results)))
         sheet = preview_sheet(rows, columns)
         if self.output == STANDARD_STREAM:
-            _to_standard_output(encode(sheet, "png"))
+            _to_standard_output(encode(sheet, "png", output=self.output_config))
         else:
-            write_image(self.output, sheet, overwrite=overwrite)
+            write_image(self.output, sheet, output=self.output_config, overwrite=overwrite)
         data = {
             "command": "fast",
             "output": self.output,

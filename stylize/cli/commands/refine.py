@@ -16,10 +16,14 @@ from stylize.cli.console import Run
 from stylize.cli.expanding import Expanding
 from stylize.cli.options import (
     content_option,
+    file_options,
     masks_option,
     memory_option,
+    output_config_of,
     output_option,
     overwrite_option,
+    provenance_option,
+    quality_option,
     refine_config_of,
     refine_options,
     resume_option,
@@ -49,6 +53,9 @@ __all__ = ["refine"]
     help="Also write a film of the picture forming: .webp, .gif, .mp4 or .apng.",
 )  # fmt: skip
 @click.option("--plot", type=FILE, help="Also write a plot of the losses over time, such as losses.png.")
+@quality_option
+@file_options
+@provenance_option
 @memory_option
 @resume_option
 @overwrite_option
@@ -63,11 +70,12 @@ def refine(
 
     Ctrl-C ends early and keeps the best picture so far; --resume goes on from there.
     """
+    output_config = output_config_of(options)
     config = refine_config_of(preset, options)
     output = output or default_output(content, styles, "refine.png")
     painting = Painting(
         content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume_from, save_every=save_every,
-        animation=animation, plot=plot, memory_gb=memory_gb,
+        animation=animation, plot=plot, memory_gb=memory_gb, output_config=output_config,
     )  # fmt: skip
     check_painting(painting)
     print_result(run, painting.paint(run), output, animation=animation, plot=plot)

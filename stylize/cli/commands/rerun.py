@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PureWindowsPath
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,13 +16,23 @@ from stylize.cli.commands.painting import Painting
 from stylize.cli.commands.painting_checks import check_painting
 from stylize.cli.commands.results import print_result
 from stylize.cli.console import Run
-from stylize.cli.options import overwrite_option, resume_option
+from stylize.cli.options import (
+    file_options,
+    output_config_of,
+    overwrite_option,
+    provenance_option,
+    quality_option,
+    resume_option,
+)
 from stylize.cli.run import with_device, with_run
 from stylize.cli.types import FILE, StyleFile, Styles
-from stylize.config import FastConfig, RefineConfig, config_from_dict
+from stylize.config import INITS, FastConfig, RefineConfig, config_from_dict
 from stylize.errors import StylizeError
+from stylize.images.provenance import places
+from stylize.images.recorded import FileRecord, PaintingRecord
 from stylize.machine import has_native_bfloat16
 from stylize.networks import devices, registry
+from stylize.schema import shown
 
 __all__ = ["rerun"]
 
@@ -38,13 +48,16 @@ __all__ = ["rerun"]
 @click.option(
     "--mask", "masks", multiple=True, type=FILE, help="Paint where this says instead of where the recorded masks do."
 )
+@quality_option
+@file_options
+@provenance_option
 @resume_option
 @overwrite_option
 @with_run
 @with_device
 def rerun(
     run: Run, *, image: Path, output: Path | None, content: Path | None, styles: Styles, masks: Sequence[Path],
-    resume_from: bool, overwrite: bool,
+    resume_from: bool, overwrite: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Paint a picture again, by the provenance inside it.
 
@@ -53,82 +66,93 @@ def rerun(
     provenance = provenance_of(image)
     command = provenance.get("command")
     if command not in ("fast", "refine"):
-        raise StylizeError(f"{image}: expected the provenance of fast or refine, received that of {command}")
+        raise StylizeError(f"{image}: expected the provenance of fast or refine, received that of {shown(command)}")
     try:
-        content = content or _recorded_input("content", provenance["content"], image)
-        styles = styles or [
-            (_recorded_input("style", style, image), float(style["weight"])) for style in provenance["styles"]
-        ]
-        masks = masks or [_recorded_input("mask", mask, image) for mask in provenance.get("masks", [])]
-        config = _recorded_config(provenance, image)
-        used = {network["name"]: network["sha256"] for network in provenance["networks"]}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StylizeError(f"{image}: its provenance is damaged or of another version ({error!r})") from error
+        recorded = PaintingRecord.of(provenance)
+        content = content or _recorded_input("content", recorded.content, image)
+        styles = styles or [(_recorded_input("style", style, image), style.weight) for style in recorded.styles]
+        masks = masks or [_recorded_input("mask", mask, image) for mask in recorded.masks]
+        config = _recorded_config(recorded, image)
+    except ValueError as error:
+        raise StylizeError(f"{image}: its provenance is damaged or of another version: {error}") from error
     output = output or image.with_name(files.shortened(image.stem, f"-rerun{image.suffix}"))
     resume = resume_from and command == "refine"
-    painting = Painting(content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume)
+    painting = Painting(
+        content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume,
+        output_config=output_config_of(options),
+    )  # fmt: skip
     check_painting(painting, image)
-    if provenance.get("version") != __version__:
-        run.say(f"made by stylize {provenance.get('version')}, this is {__version__}: the picture may differ")
-    if provenance.get("precision_used", "float32") != getattr(config, "precision", "float32"):
-        run.say(f"made in {provenance['precision_used']}, which this machine does not have: the picture may differ")
+    if recorded.version != __version__:
+        run.say(f"made by stylize {recorded.version}, this is {__version__}: the picture may differ")
+    if recorded.precision_used not in (None, getattr(config, "precision", None)):
+        run.say(f"made in {recorded.precision_used}, which this machine does not have: the picture may differ")
     if command == "refine":
-        _take_recorded_device(run, provenance)
-    taken = provenance.get("steps_taken")
-    if taken not in (None, getattr(config, "steps", None)):
-        run.say(f"made in {taken} steps, as it ran out of time or was interrupted: the picture may differ")
+        _take_recorded_device(run, recorded)
+    if recorded.steps_taken not in (None, getattr(config, "steps", None)):
+        run.say(
+            f"made in {recorded.steps_taken} steps, as it ran out of time or was interrupted: the picture may differ"
+        )
     result = painting.paint(run)
+    used = {network.name: network.sha256 for network in recorded.networks}
     for network in result.networks:
         if dict(network.sha256) != used.get(network.name):
             run.say(f"{network.name} is not the network that was recorded: the picture may differ")
     print_result(run, result, output)
 
 
-def _recorded_config(provenance: Mapping[str, Any], image: Path) -> FastConfig | RefineConfig:
-    """Return the config that `provenance` records, with the networks and the precision that `auto` chose."""
-    options = dict(provenance["options"])
+def _recorded_config(recorded: PaintingRecord, image: Path) -> FastConfig | RefineConfig:
+    """Return the config that was recorded, with the networks and the precision that `auto` chose.
+
+    Raises ValueError for options that no config has.
+    """
+    options = dict(recorded.options)
     fields = {"stylizer": "network", "features": "features"}
-    for network in provenance["networks"]:
-        spec = registry.REGISTRY.get(network["name"])
+    for network in recorded.networks:
+        spec = registry.REGISTRY.get(network.name)
         if spec is not None and fields[spec.role] in options:
             options[fields[spec.role]] = spec.name
-    used = provenance.get("precision_used")
+    used = recorded.precision_used
     if used == "float32" or (used == "bfloat16" and has_native_bfloat16()):  # without the instructions bfloat16 is slow
         options["precision"] = used
-    if "init" in provenance:
-        options["init"] = str(_recorded_input("init", provenance["init"], image))
-    if provenance["command"] == "fast":
+    if recorded.command == "fast":
         return config_from_dict(FastConfig, options)
-    return config_from_dict(RefineConfig, options)
+    # First without the file: `init` is a path only where its hash is recorded, too.
+    named = options.pop("init", "preview") if recorded.init is None else "content"
+    config = config_from_dict(RefineConfig, {**options, "init": named})
+    if recorded.init is not None:
+        return config.replace(init=str(_recorded_input("init", recorded.init, image)))
+    if config.init not in INITS:
+        raise ValueError(f"options.init: expected {', '.join(INITS)}, or a file with its hash; received {shown(named)}")
+    return config
 
 
-def _take_recorded_device(run: Run, provenance: Mapping[str, Any]) -> None:
+def _take_recorded_device(run: Run, recorded: PaintingRecord) -> None:
     """Compute where the picture was made, unless an option says otherwise, or say why not."""
-    backend, device = provenance.get("backend", "tensorflow"), provenance.get("device", "cpu:0")
     if run.backend == "auto":
-        if backend in devices.installed_backends():
-            run.backend = backend
+        if recorded.backend in devices.installed_backends():
+            run.backend = recorded.backend
         else:
-            run.say(f"made with {backend}, which is not installed: the picture may differ")
-    if run.device == "auto" and run.backend == backend:
-        if device == "cpu:0" or devices.gpus(backend):
-            run.device = device
+            run.say(f"made with {recorded.backend}, which is not installed: the picture may differ")
+    if run.device == "auto" and run.backend == recorded.backend:
+        if recorded.device == "cpu:0" or devices.gpus(recorded.backend):
+            run.device = recorded.device
         else:
-            run.say(f"made on {device}, which {backend} does not see here: the picture may differ")
+            run.say(f"made on {recorded.device}, which {recorded.backend} does not see here: the picture may differ")
 
 
-def _recorded_input(name: str, record: Mapping[str, Any], image: Path) -> Path:
+def _recorded_input(name: str, record: FileRecord, image: Path) -> Path:
     """Return the recorded file, where it was or beside the image, unless it is gone or changed."""
     advice = "" if name == "init" else f"; --{name} FILE takes another"
-    if record["path"] is None:
+    if record.path is None:
         raise StylizeError(f"{image}: its {name} was no file{advice}")
-    # The picture may come from a machine with other separators.
-    base = PureWindowsPath(record["path"]).name
-    places = [Path(record["path"]), image.parent / record["path"], image.parent / base]
-    found: list[Path] = [path for path in places if os.path.isfile(path)]
+    found = [Path(path) for path in places(record.path, str(image.parent)) if os.path.isfile(path)]
     for path in found:
-        if files.sha256(str(path)) == record["sha256"]:
-            return path
+        try:
+            if files.sha256(str(path)) == record.sha256:
+                return path
+        except OSError as error:
+            raise StylizeError(f"{name} {path}: could not be read: {error.strerror or error}{advice}") from error
     if found:
         raise StylizeError(f"{name} {found[0]}: has changed since{advice}")
-    raise StylizeError(f"{name} {record['path']}: no such file, nor beside {image}{advice}")
+    recorded = record.path if len(record.path) <= files.MAX_NAME_BYTES else shown(record.path)
+    raise StylizeError(f"{name} {recorded}: no such file, nor beside {image}{advice}")

@@ -9,18 +9,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stylize.cli.console import Run
+from stylize.output import OutputConfig
 
 if TYPE_CHECKING:
     from stylize.transfer.results import TransferResult
 
-__all__ = ["exit_early", "print_details", "print_result", "result_data", "save"]
+__all__ = ["exit_early", "print_details", "print_result", "result_data", "save", "say_left_out"]
 
 
-def save(run: Run, result: TransferResult, output: Path, *, overwrite: bool) -> None:
-    """Write the picture with its provenance."""
+def save(run: Run, result: TransferResult, output: Path, output_config: OutputConfig, *, overwrite: bool) -> None:
+    """Write the picture."""
     if result.alpha is not None and output.suffix.lower() in (".jpg", ".jpeg"):
         run.say("JPEG has no transparency: white stands behind the picture")
-    result.save(output, overwrite=overwrite)
+    say_left_out(run, result, output_config)
+    result.save(output, overwrite=overwrite, **dataclasses.asdict(output_config))
+
+
+def say_left_out(run: Run, result: TransferResult, output_config: OutputConfig) -> None:
+    """Say which metadata of the content are too long to be kept."""
+    if output_config.metadata == "all" and result.metadata.left_out:
+        run.say(f"metadata too long to be kept: {', '.join(result.metadata.left_out)}")
 
 
 def result_data(result: TransferResult, output: Path, **others: Path | None) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import shutil
 
+from PIL import Image
+
 from api_stand_in import run
 from stylize.config import FastConfig
 from stylize.images.provenance import read_provenance
@@ -35,3 +37,17 @@ def test_several_styles_are_named_and_weighted(inputs, pictures, fake, tmp_path)
     run("fast", *inputs, "-s", f"{other}:.25", "-s", numbered, "-s", f"{numbered}:3")
     assert fake.calls[0][2] == ((pictures[1], 1.0), (other, 0.25), (numbered, 1.0), (numbered, 3.0))
     assert (tmp_path / "photo-painting+sea: at noon+plate:7+plate:7-fast.png").exists()
+
+
+def test_a_relative_size_goes_through_the_command_line(shipped_networks, inputs, pictures, tmp_path):
+    big = tmp_path / "big.png"
+    Image.new("RGB", (40000, 1)).save(big)
+    run("fast", *inputs, "-s", pictures[1], "--size", "original", "--network", "mini", "-o", tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as painted:
+        assert painted.size == (96, 64)
+    run("fast", *inputs, "--size", "50%", "--network", "mini", "--grid", "-o", tmp_path / "grid.png")
+    both = "-c", big, "-c", pictures[0], "-s", pictures[1], "--size", "200%", "--network", "mini"
+    (tmp_path / "folder").mkdir()
+    result = run("fast", *both, "-o", tmp_path / "folder", exit_code=1)
+    assert "--size: expected a long side of up to 65535 px, received 200% of 40000 px, 80000 px" in result.stderr
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["photo-painting-fast.png"]

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import signal
 
 import numpy as np
 import pytest
-from PIL import Image
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
 
 from api_stand_in import CHECKPOINT, one_line, run
 from stylize import __version__
+from stylize.cli.main import main
 from stylize.images.provenance import read_provenance
+from stylize.images.writing import write_image
 from stylize.transfer.results import NetworkUse
 
 
@@ -64,7 +71,7 @@ def test_rerun_finds_inputs_beside_the_picture(inputs, fake, pictures, tmp_path,
 def test_rerun_refuses_inputs_that_are_gone_or_changed_unless_told_to_take_others(
     which, inputs, fake, pictures, tmp_path
 ):
-    run("refine", *inputs, "-o", tmp_path / "out.png", "--init", pictures[which])
+    run("refine", *inputs, "-o", tmp_path / "out.png")
     name = ("content", "style")[which]
     changed = tmp_path / "changed.png"
     Image.open(pictures[which]).rotate(180).save(changed)
@@ -75,6 +82,35 @@ def test_rerun_refuses_inputs_that_are_gone_or_changed_unless_told_to_take_other
     pictures[which].rename(tmp_path / "renamed.png")
     message = one_line(run("rerun", tmp_path / "out.png", "-o", tmp_path / "b.png", exit_code=1).stderr)
     assert "no such file, nor beside" in message
+
+
+def test_rerun_starts_from_the_recorded_picture_and_from_no_other(inputs, fake, pictures, tmp_path):
+    init = tmp_path / "init.png"
+    Image.open(pictures[0]).rotate(180).save(init)
+    run("refine", *inputs, "-o", tmp_path / "out.png", "--init", init)
+    run("rerun", tmp_path / "out.png")
+    assert fake.calls[1][3].init == str(init)
+    init.write_bytes(b"hunter2")
+    for change, words in (
+        ({}, f"init {init}: has changed since"),
+        ({"init": None}, "options.init: expected preview, preview+content, content, noise, content+noise, or a file"),
+    ):
+        altered(tmp_path / "out.png", tmp_path / "other.png", change)
+        message = one_line(run("rerun", tmp_path / "other.png", exit_code=1).stderr)
+        assert words in message
+        assert "hunter" not in message
+
+
+def test_rerun_prints_nothing_of_a_file_that_is_no_picture(pictures, shipped_networks, tmp_path):
+    run("fast", "-c", pictures[0], "-s", pictures[1], "-o", tmp_path / "out.png", "--size", 32)
+    secret = tmp_path / "passwords"
+    for data in (b"hunter2 is the password", b"\x00hunter2\xff"):
+        secret.write_bytes(data)
+        record = {"path": str(secret), "sha256": hashlib.sha256(data).hexdigest(), "weight": 1.0}
+        altered(tmp_path / "out.png", tmp_path / "other.png", {"styles": [record]})
+        message = one_line(run("rerun", tmp_path / "other.png", exit_code=1).stderr)
+        assert message.startswith(f"stylize: style {secret}: expected a picture")
+        assert "hunter" not in message
 
 
 def test_rerun_says_what_is_not_as_it_was(inputs, fake, tmp_path, monkeypatch):
@@ -92,11 +128,21 @@ def test_rerun_says_what_is_not_as_it_was(inputs, fake, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"command": "compare"}, "expected the provenance of fast or refine, received that of compare"),
-        ({"options": {"size": 0}}, "its provenance is damaged or of another version"),
-        ({"options": {"brush": 3}}, "its provenance is damaged or of another version"),
-        ({"networks": None}, "its provenance is damaged or of another version"),
-        ({"content": {}}, "its provenance is damaged or of another version"),
+        ({"command": "compare"}, "expected the provenance of fast or refine, received that of 'compare'"),
+        (
+            {"options": {"size": 0}},
+            "size: expected a long side of 1 to 65535 px, original, or percent such as 200%; received 0",
+        ),
+        ({"options": {"size": 96.5}}, "size: expected int, received 96.5"),
+        ({"options": {"brush": 3}}, "option 'brush': not an option of FastConfig"),
+        ({"networks": None}, "networks: expected array, received None"),
+        ({"styles": []}, "styles: expected array of length >= 1, received []"),
+        ({"content": {}}, "content: expected path, received none"),
+        ({"content": {"path": "p" * 70_000, "sha256": ""}}, "content.path: expected str of length <= 4096, received"),
+        ({"content": {"path": "p" * 4_000, "sha256": ""}}, "ppp': no such file, nor beside"),
+        ({"content": {"path": "nul\0.png", "sha256": ""}}, "no such file, nor beside"),
+        ({"steps_taken": "all"}, "steps_taken: expected int | null, received 'all'"),
+        ({"precision_used": "float8"}, "precision_used: expected another value, received 'float8'"),
         (
             {"content": {"path": None, "sha256": None}},
             "its content was no file; --content FILE takes another",
@@ -105,9 +151,66 @@ def test_rerun_says_what_is_not_as_it_was(inputs, fake, tmp_path, monkeypatch):
 )
 def test_rerun_refuses_provenance_that_it_can_not_follow(change, message, inputs, fake, tmp_path):
     run("fast", *inputs, "-o", tmp_path / "out.png")
-    from stylize.images.writing import write_image
-
-    provenance = read_provenance(tmp_path / "out.png") | change
-    write_image(tmp_path / "other.png", np.zeros((2, 2, 3), np.float32), provenance=provenance)
-    assert message in one_line(run("rerun", tmp_path / "other.png", exit_code=1).stderr)
+    altered(tmp_path / "out.png", tmp_path / "other.png", change)
+    line = one_line(run("rerun", tmp_path / "other.png", exit_code=1).stderr)
+    assert message in line
+    assert len(line) < 600
     assert len(fake.calls) == 1
+
+
+WORDS = ["fast", "refine", "auto", "mini", "vgg19-slim", "float32", "path", "sha256", "weight", "photo.png", "size"]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3) | st.sampled_from(WORDS), inner),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), command=st.sampled_from(["fast", "refine"]))
+def test_any_provenance_is_followed_or_refused_in_one_line(data, command, inputs, fake, tmp_path):
+    """Replace any value of a whole provenance by any other, or the whole provenance."""
+    original = tmp_path / f"{command}.png"
+    if not original.exists():
+        run(command, *inputs, "-o", original)
+    provenance = read_provenance(original)
+    place = provenance
+    while isinstance(place, (dict, list)) and place:
+        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        if not place[key] or not isinstance(place[key], (dict, list)) or data.draw(st.booleans()):
+            place[key] = data.draw(ANYTHING)
+            break
+        place = place[key]
+    if data.draw(st.integers(0, 9)) == 0:
+        provenance = data.draw(ANYTHING)
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = "stylize provenance: " + json.dumps(provenance)
+    Image.new("RGB", (2, 2)).save(tmp_path / "other.png", exif=exif)
+    for arguments in (["info"], ["info", "--json"], ["rerun", "--overwrite", "-o", tmp_path / "again.png"]):
+        result = CliRunner().invoke(main, [*map(str, arguments), str(tmp_path / "other.png")])
+        assert result.exit_code == 0 or one_line(result.stderr).startswith("stylize: "), (provenance, result.exception)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 2000 + "]" * 2000, "expected JSON of at most 100 levels, received more"),
+        ('{"a":' * 2000 + "1" + "}" * 2000, "expected JSON of at most 100 levels, received more"),
+        ("{}", "expected a provenance as a JSON object, received {}"),
+        (r'{"command": "fast\ud800"}', "received half a character"),
+        ('{"command": ' + "1" * 5000 + "}", "limit"),
+        ('{"command": "' + "x" * 70_000 + '"}', "expected the provenance of fast or refine, received that of 'xxx"),
+    ],
+)
+def test_provenance_that_is_no_provenance_is_refused_in_one_line(text, words, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = "stylize provenance: " + text
+    Image.new("RGB", (2, 2)).save(tmp_path / "made-up.png", exif=exif)
+    message = one_line(run("rerun", tmp_path / "made-up.png", exit_code=1).stderr)
+    assert words in message
+    assert len(message) < 600
+
+
+def altered(original, path, change):
+    """Write a picture with the provenance of another, but for some entries."""
+    write_image(path, np.zeros((2, 2, 3), np.float32), provenance=read_provenance(original) | change, overwrite=True)
