@@ -93,7 +93,7 @@ def small_hub_network(folder: Path, *, brightness: float = 0.0, unknown_to_liter
     tf = tensorflow()
     random = np.random.default_rng(0)
 
-    class Module(tf.Module):  # type: ignore[misc]
+    class Module(tf.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
             shapes = [(3, 3, 3, 8), (3, 3, 8, 8), (3, 3, 8, 3)]

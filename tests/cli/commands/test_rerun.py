@@ -133,7 +133,7 @@ def test_rerun_says_what_is_not_as_it_was(inputs, fake, tmp_path, monkeypatch):
             {"options": {"size": 0}},
             "size: expected a long side of 1 to 65535 px, original, or percent such as 200%; received 0",
         ),
-        ({"options": {"size": 96.5}}, "size: expected int, received 96.5"),
+        ({"options": {"size": 96.5}}, "size: expected int | str, received 96.5"),
         ({"options": {"brush": 3}}, "option 'brush': not an option of FastConfig"),
         ({"networks": None}, "networks: expected array, received None"),
         ({"styles": []}, "styles: expected array of length >= 1, received []"),
