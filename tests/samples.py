@@ -67,6 +67,17 @@ def value_and_gradient(
     return float(value), numpy_of(gradient)
 
 
+def refused_allocation() -> Exception:
+    """What the backend raises where there is not enough memory: here for a petabyte."""
+    from stylize.networks.backend import numpy_of, ops
+
+    try:
+        numpy_of(ops.ones((1 << 24, 1 << 24)))
+    except Exception as error:
+        return error
+    raise AssertionError("a petabyte was there")
+
+
 def painting(height: int, width: int, seed: int) -> NDArray[np.float32]:
     """A smooth, colourful, structured picture, float32 (height, width, 3) in [0, 1]."""
     random = np.random.default_rng(seed)

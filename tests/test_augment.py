@@ -11,9 +11,9 @@ from stylize.augment import StyleAugment, random_style
 from stylize.errors import ImageError, OptionError
 from stylize.networks.devices import tensorflow
 
-SURELY = {"probability": 1.0, "strength": (1.0, 1.0)}
-
 tf = tensorflow()
+
+SURELY = {"probability": 1.0, "strength": (1.0, 1.0)}
 
 
 @pytest.fixture(autouse=True)

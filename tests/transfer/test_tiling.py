@@ -12,10 +12,9 @@ import psutil
 import pytest
 
 import stylize
-from samples import REPOSITORY, painting, tiny_objective
+from samples import REPOSITORY, painting, refused_allocation, tiny_objective
 from stylize.errors import OptionError, StylizeError
 from stylize.losses.objective import Objective
-from stylize.networks import devices
 from stylize.transfer.tiling import SMALLEST_TILE_PX, Tiling
 
 
@@ -54,25 +53,7 @@ def test_the_least_memory_that_is_named_is_enough(loss: Objective) -> None:
     assert Tiling(loss, (2000, 2000), least, _never, optimizer="lbfgs").is_needed
 
 
-def _refusals() -> list[Exception]:
-    """The exceptions of a refused allocation: Python's and the backend's."""
-    backend = devices.chosen().backend
-    if backend == "tensorflow":
-        return [MemoryError(), devices.tensorflow().errors.ResourceExhaustedError(None, None, "OOM")]
-    if backend == "jax":
-        return [MemoryError(), devices.jax().errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")]
-    return [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes")]
-
-
-def test_other_errors_are_no_lack_of_memory(loss: Objective) -> None:
-    def compute(tile_px: int) -> str:
-        raise RuntimeError("expected scalar type Float but found Double")
-
-    with pytest.raises(RuntimeError, match="scalar type"):
-        Tiling(loss, (1000, 1000), None, _never).within(compute)
-
-
-@pytest.mark.parametrize("refusal", _refusals(), ids=["Python", "backend"])
+@pytest.mark.parametrize("refusal", [MemoryError(), refused_allocation()], ids=["system", "backend"])
 def test_a_refused_allocation_makes_smaller_tiles_and_says_so(loss: Objective, refusal: Exception) -> None:
     said: list[str] = []
     tried: list[int] = []
