@@ -14,8 +14,9 @@ Why our own, and not SciPy's L-BFGS-B:
   show progress and stop between any two evaluations. We do not search along a line for more than a decrease: an
   evaluation costs a pass through VGG-19, and is better spent on a new direction.
 - The box is kept by projection (Bertsekas 1982), which costs little. Pixels at a bound which descent would push
-  outwards are held: they take no part in the direction. All other pixels move, and are clipped to [0, 1]. The more
-  costly subspace minimisation of L-BFGS-B was no better (benchmarks/notes/042).
+  outwards are held: the direction is 0 there, and their gradient does not count. All other pixels move, and are
+  clipped to [0, 1]. Held pixels stay in the products of the history, which need not be made anew for each direction
+  then (benchmarks/notes/052). The more costly subspace minimisation of L-BFGS-B was no better (benchmarks/notes/042).
 - The first guess H_0 scales frequency bands and blocks of the picture apart (see `scaling.py`). One scale for all
   variables needs up to twice as many steps (benchmarks/notes/041).
 - The loss may be noisy, as with convolutions in bfloat16. A strict test of decrease would refuse all points at the
