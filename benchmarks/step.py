@@ -2,7 +2,8 @@
 
     python benchmarks/step.py --features vgg19 vgg19-slim --sizes 256 512
 
-A step is one value and gradient of the preset `default`, all octaves, for a picture of 4 : 3. The arithmetic counts the
+A step is one value and gradient of the preset `default`, all octaves, for a picture of 4 : 3, and the next
+point of L-BFGS. The arithmetic counts the
 multiplications and additions of the convolutions, forward and back to the pixels. The rate is that of matrices of
 2048 x 2048 in the same precision, measured in the same run. Medians; run the script on an idle machine.
 """
@@ -18,9 +19,13 @@ import timing
 
 import stylize
 from stylize.config import VGG19_LAYERS, RefineConfig
-from stylize.networks.backend import faster_precision, tf
+from stylize.networks.backend import faster_precision, framework, numpy_of, ops, spec
+from stylize.networks.devices import chosen
 from stylize.networks.store import LocalWeights
 from stylize.networks.vgg import load_encoder_weights
+from stylize.optimize.lbfgs import LBFGS
+from stylize.transfer.levels import make_objective
+from stylize.transfer.session import Session
 
 ROUNDS = 7
 MATRIX_SIDE = 2048
@@ -34,7 +39,7 @@ def main() -> None:
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     tables.add_write_option(parser)
     args = parser.parse_args()
-    print(f"chosen by default: {faster_precision()}\n")
+    print(f"chosen by default: {faster_precision(chosen())}\n")
     rows = []
     for precision in args.precisions:
         matrix_rate = _matrix_product_rate(precision)
@@ -47,20 +52,29 @@ def main() -> None:
 
 def _matrix_product_rate(precision: str) -> float:
     """Return the operations a second that products of large matrices reach."""
-    matrix = tf.cast(tf.random.normal((MATRIX_SIDE, MATRIX_SIDE)), precision)
-    seconds = timing.median_seconds(lambda: tf.reduce_max(tf.matmul(matrix, matrix)).numpy(), ROUNDS)
+    matrix = ops.ones((MATRIX_SIDE, MATRIX_SIDE), precision)
+    product = framework.compiled(
+        lambda a: ops.cast(ops.max(ops.matmul(a, a)), "float32"), [spec(*matrix.shape, dtype=precision)]
+    )
+    seconds = timing.median_seconds(lambda: numpy_of(product(matrix)), ROUNDS)
     return 2 * MATRIX_SIDE**3 / seconds
 
 
 def _measure(features: str, px: int, precision: str, matrix_rate: float) -> list[str]:
     """Return a row of the table."""
-    networks = stylize.LoadedNetworks()
-    found = networks.find(features, "features")
+    session = Session(stylize.LoadedNetworks())
+    found = session.network(features, "features")
     config = RefineConfig(precision=precision)
-    loss = networks.loss(found, config)
+    loss = make_objective(config, found, session)
     image = np.random.default_rng(0).random((1, px * 3 // 4, px, 3), np.float32)
     targets = loss.targets.encode(image, [(image[:, ::-1], 1.0)])
-    seconds = timing.median_seconds(lambda: loss.value_and_gradient(image, targets), ROUNDS)
+    optimizer = LBFGS(image[0], config.optimization)
+
+    def step() -> None:
+        terms, gradient = loss.value_and_gradient(optimizer.ask()[None], targets)
+        optimizer.tell(terms["total"], gradient[0])
+
+    seconds = timing.median_seconds(step, ROUNDS)
     operations = _operations(found, *image.shape[1:3], config)
     rate = operations / seconds
     figures = [f"{operations / 1e9:.1f}", f"{seconds:.3f}", f"{rate / 1e9:.0f}", f"{rate / matrix_rate:.2f}"]

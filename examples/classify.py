@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from stylize.augment import StyleAugment, random_style
-from stylize.networks.backend import tf
+from stylize.networks.devices import tensorflow
+
+tf = tensorflow()
 
 SIZE_PX = 32
 STYLES = sorted(map(str, Path(__file__).parent.glob("style_*.jpg")))

@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal
 
 from stylize.config import FastConfig, KeepColors, RefineConfig
 from stylize.images.masks import MaskSource
 from stylize.images.picture import ImageSource
+from stylize.networks import devices
 from stylize.networks.loaded import LoadedNetworks, OnDownload, OnMessage
 from stylize.presets import preset_config, with_options
 from stylize.transfer.inputs import Inputs, StyleSource
@@ -123,6 +125,8 @@ def refine(
     network: str | None = None,
     offline: bool = False,
     memory_gb: float | None = None,
+    backend: str = "auto",
+    device: str = "auto",
     loaded: LoadedNetworks | None = None,
     resume_from: Checkpoint | None = None,
     on_start: Callable[[NDArray[np.float32]], None] | None = None,
@@ -177,8 +181,10 @@ def refine(
         network: the stylizer that paints the preview, or auto.
         resume_from: the checkpoint of an interrupted run of the same inputs and options.
         offline: whether nothing may be downloaded.
-        memory_gb: how much memory the process may take, in GB; what is free, if None. Large pictures are computed in
-            tiles, which changes nothing in them.
+        memory_gb: how much memory of the device the process may take, in GB; what is free, if None. Large pictures are
+            computed in tiles, which changes nothing in them.
+        backend: auto, tensorflow, torch or jax; auto takes one that sees a GPU. A process keeps its first one.
+        device: auto, cpu, gpu, or a name such as gpu:1 or mps.
         loaded: keeps networks loaded between calls.
         on_start: receives the picture that the optimisation starts from, float32 (h, w, 3).
         on_iterate: receives every step.
@@ -195,13 +201,14 @@ def refine(
         WeightsError: a network cannot be had.
     """
     config = _refine_config(preset, config, locals())
+    place, began = _computing_on(backend, device), time.perf_counter()
     from stylize.transfer.refine import run_refine
 
-    began = time.perf_counter()
     session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
     inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
-    callbacks = Callbacks(on_start, on_iterate, should_stop)
-    return run_refine(inputs, config, session, callbacks, resume_from=resume_from, began=began)
+    with place:
+        callbacks = Callbacks(on_start, on_iterate, should_stop)
+        return run_refine(inputs, config, session, callbacks, resume_from=resume_from, began=began)
 
 
 def compare(
@@ -246,6 +253,8 @@ def compare(
     network: str | None = None,
     offline: bool = False,
     memory_gb: float | None = None,
+    backend: str = "auto",
+    device: str = "auto",
     loaded: LoadedNetworks | None = None,
     on_start: Callable[[NDArray[np.float32]], None] | None = None,
     on_iterate: Callable[[Iterate], None] | None = None,
@@ -300,8 +309,10 @@ def compare(
         features: the feature network, or auto.
         network: the stylizer that paints the preview, or auto.
         offline: whether nothing may be downloaded.
-        memory_gb: how much memory the process may take, in GB; what is free, if None. Large pictures are computed in
-            tiles, which changes nothing in them.
+        memory_gb: how much memory of the device the process may take, in GB; what is free, if None. Large pictures are
+            computed in tiles, which changes nothing in them.
+        backend: auto, tensorflow, torch or jax; auto takes one that sees a GPU. A process keeps its first one.
+        device: auto, cpu, gpu, or a name such as gpu:1 or mps.
         loaded: keeps networks loaded between calls.
         on_start: receives the picture that the optimisation starts from, float32 (h, w, 3).
         on_iterate: receives every step.
@@ -318,11 +329,21 @@ def compare(
         WeightsError: a network cannot be had.
     """
     config = _refine_config(preset, config, locals())
+    place = _computing_on(backend, device)
     from stylize.transfer.compare import run_compare
 
     session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
     inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
-    return run_compare(inputs, config, session, Callbacks(on_start, on_iterate, should_stop), images=images)
+    with place:
+        return run_compare(inputs, config, session, Callbacks(on_start, on_iterate, should_stop), images=images)
+
+
+def _computing_on(backend: str, device: str) -> AbstractContextManager[None]:
+    """Choose what computes, before Keras is imported, and return the context in which arrays lie there."""
+    chosen = devices.choose(backend, device)
+    from stylize.networks.backend import on
+
+    return on(chosen)
 
 
 def _refine_config(preset: str, config: RefineConfig | None, arguments: Mapping[str, Any]) -> RefineConfig:

@@ -22,13 +22,13 @@ from stylize.errors import OptionError
 from stylize.images.reading import read_image
 from stylize.images.resizing import resized, size_for_long_side
 from stylize.networks import store
-from stylize.networks.backend import tf
+from stylize.networks.backend import keras
+from stylize.networks.devices import tensorflow
 from stylize.networks.mini import MiniStylizer
 
-# isort: split
-import keras  # after TensorFlow, because the import above silences TensorFlow's start messages
-
 __all__ = ["StyleAugment", "random_style"]
+
+tf = tensorflow()
 
 
 def random_style(

@@ -131,7 +131,9 @@ class ApiStandIn:
                 ),
             )  # fmt: skip
             asked["on_start"](results[0].image)
-            asked["on_iterate"](Iterate(1, 1, (4, 6), 1, 1, LOSSES, 0.1, 0.0, results[1].image, lambda: CHECKPOINT))
+            asked["on_iterate"](
+                Iterate(1, 1, (4, 6), 1, 1, LOSSES, 0.1, 0.0, lambda: results[1].image, lambda: CHECKPOINT)
+            )
             labels = ["fast", "refined"]
         image = np.full((4, 6, 3), 0.5, np.float32)
         return Comparison(
@@ -151,7 +153,7 @@ class ApiStandIn:
     def _iterate(self, step: int) -> Iterate:
         pixels, remaining_s = np.full((4, 6, 3), step / 10, np.float32), (self.steps - step) / 10
         return Iterate(
-            1, 1, (4, 6), step, self.steps, LOSSES, step / 10, remaining_s, pixels, lambda: CHECKPOINT
+            1, 1, (4, 6), step, self.steps, LOSSES, step / 10, remaining_s, lambda: pixels, lambda: CHECKPOINT
         )  # fmt: skip
 
     def _result(

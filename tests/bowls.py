@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stylize.config import PyramidConfig, RefineConfig
 from stylize.images.resizing import resized
+from stylize.networks.backend import Array, numpy_of
 from stylize.optimize.history import LossTerms
 from stylize.optimize.optimizer import Optimizer
 from stylize.optimize.pyramid import PyramidLevel, level_size, pyramid_levels
@@ -31,8 +32,8 @@ def quadratic(x: NDArray[np.float32]) -> tuple[float, NDArray[np.float32]]:
 def take_steps(optimizer: Optimizer, function: Loss, steps: int) -> NDArray[np.float32]:
     """Return the result of an optimiser after some steps."""
     for _ in range(steps):
-        optimizer.tell(*function(optimizer.ask()))
-    return optimizer.result
+        optimizer.tell(*function(numpy_of(optimizer.ask())))
+    return numpy_of(optimizer.result)
 
 
 #: A content for the pyramid, and a run of 30 steps over three levels.
@@ -44,8 +45,8 @@ def distance_at(height: int, width: int) -> LevelLoss:
     """Return the loss at one size: the distance to a fixed picture."""
     target = resized(PICTURE, height, width)
 
-    def loss(pixels: NDArray[np.float32]) -> tuple[LossTerms, NDArray[np.float32]]:
-        difference = pixels - target
+    def loss(pixels: Array) -> tuple[LossTerms, Array]:
+        difference = numpy_of(pixels) - target
         value = float((difference**2).sum() / 2)
         return LossTerms(value, value, 0.0, 0.0, {}, {}), difference
 

@@ -22,6 +22,18 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
+def tensorflow() -> Any:
+    """TensorFlow, to compare with; skips where this process computes with another backend."""
+    from stylize.networks import devices
+
+    if devices.chosen().backend != "tensorflow":
+        pytest.skip(
+            f"the backend is {devices.chosen().backend}: TensorFlow beside it would take its threads and memory"
+        )
+    return devices.tensorflow()
+
+
+@pytest.fixture(scope="session")
 def hub_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small SavedModel that stands in for TF-Hub's stylizer."""
     return small_hub_network(tmp_path_factory.mktemp("hub"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -56,6 +57,27 @@ def tiny_encoder(
     return FeatureEncoder(weights, layers, pooling=pooling, precision="float32", edge_padding=edge_padding)
 
 
+def value_and_gradient(
+    function: Callable[[Any], Any], x: NDArray[np.floating[Any]]
+) -> tuple[float, NDArray[np.float32]]:
+    """The value of a loss at x, and its gradient as the backend derives it."""
+    from stylize.networks.backend import array_of, framework, numpy_of
+
+    value, _, gradient = framework.value_and_gradient(lambda there: (function(there), ()))(array_of(x))
+    return float(value), numpy_of(gradient)
+
+
+def refused_allocation() -> Exception:
+    """What the backend raises where there is not enough memory: here for a petabyte."""
+    from stylize.networks.backend import numpy_of, ops
+
+    try:
+        numpy_of(ops.ones((1 << 24, 1 << 24)))
+    except Exception as error:
+        return error
+    raise AssertionError("a petabyte was there")
+
+
 def painting(height: int, width: int, seed: int) -> NDArray[np.float32]:
     """A smooth, colourful, structured picture, float32 (height, width, 3) in [0, 1]."""
     random = np.random.default_rng(seed)
@@ -77,11 +99,12 @@ def left_half(height: int, width: int) -> NDArray[np.float32]:
 
 def small_hub_network(folder: Path, *, brightness: float = 0.0, unknown_to_litert: bool = False) -> Path:
     """A SavedModel of Magenta's signature and kinds of layers."""
-    from stylize.networks.backend import tf
+    from stylize.networks.devices import tensorflow
 
+    tf = tensorflow()
     random = np.random.default_rng(0)
 
-    class Module(tf.Module):  # type: ignore[misc]
+    class Module(tf.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
             shapes = [(3, 3, 3, 8), (3, 3, 8, 8), (3, 3, 8, 3)]

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from samples import painting
 from stylize.augment import StyleAugment, random_style
 from stylize.errors import ImageError, OptionError
-from stylize.networks.backend import tf
+from stylize.networks.devices import tensorflow
+
+tf = tensorflow()
 
 SURELY = {"probability": 1.0, "strength": (1.0, 1.0)}
 

@@ -23,8 +23,9 @@ from stylize.images.provenance import read_provenance
 from stylize.optimize.checkpoint import read_checkpoint
 
 INPUTS = REPOSITORY / "examples" / "scene_lake.jpg", REPOSITORY / "examples" / "style_swirls.jpg"
-# Eight bits and a few steps in float32: machines differ by rounding alone.
-TOLERANCE = 2 / 255
+# Eight bits and a few steps in float32: machines differ by rounding. Since those pictures, L-BFGS keeps pixels at their
+# bounds in its history, which changes single pixels.
+TOLERANCE = 3 / 255
 
 
 def test_a_checkpoint_of_an_earlier_version_resumes_to_the_same_picture(shipped_networks: None) -> None:

@@ -1,13 +1,13 @@
 """Folders of pictures as batches of random crops. The pictures stay on the device."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import keras
 import numpy as np
 from config import HELD_OUT_EVERY
-from keras import ops
 from PIL import Image
+
+from stylize.networks.backend import framework, ops
 
 PICTURE_PX = 384  # largest long side of a picture
 _NOISE_PICTURES = 64  # drawn once, because new noise for each step would take longer than the step
@@ -28,19 +28,6 @@ def pictures_of(folder: Path) -> Iterator[tuple[str, Image.Image]]:
             picture = file.convert("RGB")
         picture.thumbnail((PICTURE_PX, PICTURE_PX), Image.Resampling.LANCZOS)
         yield path.stem, picture
-
-
-def compiled(function: Callable) -> Callable:
-    """Compile a function of tensors if the backend can. Otherwise a GPU would wait for Python."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(function)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.function(function)
-    return function
 
 
 def interpolation(starts, sides, size: int):
@@ -87,7 +74,7 @@ class Crops:
             taken = ops.cast(ops.take(pixels, chosen, 0), "float32") / 255.0
             return ops.einsum("njw,niwc->nijc", columns, ops.einsum("nih,nhwc->niwc", rows, taken))
 
-        self._cut = compiled(cut)
+        self._cut = framework.compiled(cut)
 
     def batch(self, count: int):
         """Draw crops (count, size, size, 3) in [0, 1]. Half of them, at random, are mirrored."""
@@ -114,7 +101,7 @@ class Augmentation:
             batch = (batch - 0.45) * gains + 0.45 + shifts + amplitudes * ops.take(noise, chosen, 0)
             return ops.clip(batch, 0.0, 1.0)
 
-        self._apply = compiled(apply)
+        self._apply = framework.compiled(apply)
 
     def __call__(self, batch):
         """Change pictures (N, size, size, 3) in [0, 1]."""

@@ -15,12 +15,12 @@ from pathlib import Path
 import keras
 import numpy as np
 from config import CONTENT_TAPS, STYLE_TAPS, TAPS, MiniConfig, Schedule
-from data import Crops, read_folder
 from export import checkpoint, export_mean, take_exported
 from keras import ops
 from painter import Painter, build_painter, white_noise
 from PIL import Image
 
+from data import Crops, read_folder
 from networks import Vgg19, mean_and_covariance, positions, relative_error, save_weights, write_json
 
 

@@ -13,9 +13,9 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from data import pictures_of
 from safetensors.numpy import save
 
+from data import pictures_of
 from networks import vgg19_tensors
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import keras
 import numpy as np
 from config import TAPS, Schedule, SlimConfig
-from data import Augmentation, Crops, read_folder
 from keras import ops
 from safetensors.numpy import save
 
+from data import Augmentation, Crops, read_folder
 from networks import (
     INPUT_MEAN,
     INPUT_STD,

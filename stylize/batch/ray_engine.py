@@ -24,17 +24,21 @@ class RayEngine:
 
     nodes = 1
 
-    def __init__(self, address: str | None = None, *, max_tasks: int | None = None, memory_bytes: int = 0) -> None:
+    def __init__(
+        self, address: str | None = None, *, max_tasks: int | None = None, memory_bytes: int = 0, gpus: bool = False
+    ) -> None:
         """Connect to no cluster yet.
 
         Args:
             address: the cluster, such as `auto` or `ray://head:10001`; None: the variable RAY_ADDRESS, if it is set.
             max_tasks: the number of tasks at a time; None: two for each core of the cluster.
             memory_bytes: the memory that each task asks for, beside one core.
+            gpus: whether each task also asks for a GPU, where the cluster has GPUs.
         """
         self._address = address
         self._max_tasks = max_tasks
         self._memory_bytes = memory_bytes
+        self._gpus = gpus
         self._ray: Any = None
         self._connected_here = False
 
@@ -111,15 +115,20 @@ class RayEngine:
         largest = max((node["Resources"].get("memory", 0) for node in self._ray.nodes() if node["Alive"]), default=0)
         return self._ray.remote(_run_task).options(
             num_cpus=1,
+            num_gpus=1 if self._uses_gpus() else 0,
             memory=int(min(self._memory_bytes, largest)) or None,
             max_retries=RETRIES,
             scheduling_strategy="SPREAD",
         )
 
     def _room(self) -> int:
-        """Return the number of tasks at a time. Two for each core, so that no worker waits for the driver."""
+        """Return the number of tasks at a time. Two for each core or GPU, so that no worker waits for the driver."""
         # Asked each time, because machines may join and leave.
-        return self._max_tasks or 2 * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        resource = "GPU" if self._uses_gpus() else "CPU"
+        return self._max_tasks or 2 * max(1, int(self._ray.cluster_resources().get(resource, 1)))
+
+    def _uses_gpus(self) -> bool:
+        return self._gpus and bool(self._ray.cluster_resources().get("GPU", 0) >= 1)
 
     def _results(self, reference: Any) -> Any:
         """Return a task's results. Raises Ray's RayError if its worker died, StylizeError if the work itself failed."""

@@ -97,6 +97,8 @@ def run_batch(
     *,
     resume: bool = True,
     offline: bool = False,
+    backend: str = "auto",
+    device: str = "auto",
     output_config: OutputConfig = DEFAULT_OUTPUT,
     work: Callable[[Sequence[Task]], Sequence[Record]] | None = None,
     on_progress: Callable[[BatchProgress], None] = lambda progress: None,
@@ -112,6 +114,8 @@ def run_batch(
         engine_for: makes the engine for workers that need so many bytes of memory.
         resume: skip a job whose picture is there and whose inputs, options and networks have not changed.
         offline: never use the internet.
+        backend: what refinements compute with, as of `stylize.refine`.
+        device: where.
         output_config: how the pictures are written.
         work: replaces the `Painter`.
         on_progress: called after each job that a worker finished.
@@ -142,7 +146,7 @@ def run_batch(
         if engine.nodes > 1:
             plan.warn_of_local_paths(output, on_message)
         # Absolute paths, because a cluster's processes start in other folders.
-        work = work or Painter(files.joined(os.getcwd(), output), os.getcwd(), offline)
+        work = work or Painter(files.joined(os.getcwd(), output), os.getcwd(), offline, backend, device)
         for result in engine.map(work, _batched(tasks)):
             record = records.add(result)
             outcome.seconds = time.perf_counter() - began

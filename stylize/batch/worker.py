@@ -88,6 +88,8 @@ class Painter:
     cwd: str
     """The folder that relative paths of inputs start from."""
     offline: bool = False
+    backend: str = "auto"
+    device: str = "auto"
 
     def __call__(self, tasks: Sequence[Task]) -> list[Record]:
         """Return a line of the manifest for each task.
@@ -157,7 +159,16 @@ class Painter:
         if "init" in record:
             record["init"] = self._init_entry(config.init)
             config = dataclasses.replace(config, init=files.joined(self.cwd, config.init))
-        result = refine(content, styles, mask=masks, config=config, loaded=networks, offline=self.offline)
+        result = refine(
+            content,
+            styles,
+            mask=masks,
+            config=config,
+            loaded=networks,
+            offline=self.offline,
+            backend=self.backend,
+            device=self.device,
+        )
         if result.history:
             record["losses"] = _without_nan(dataclasses.asdict(result.history[-1].losses))
         return result

@@ -43,6 +43,9 @@ class Run:
             progress = "bar" if sys.stderr is not None and sys.stderr.isatty() and not quiet else "none"
         self.offline = offline
         self.as_json = as_json
+        # What refinements compute on (`with_device`).
+        self.backend = "auto"
+        self.device = "auto"
         self._progress = progress
         self._quiet = quiet
         self._verbose = verbose and not quiet
@@ -55,6 +58,11 @@ class Run:
     def api_arguments(self) -> dict[str, Any]:
         """The arguments that `fast`, `refine` and `compare` have in common."""
         return {"offline": self.offline, "on_message": self.say, "on_download": self.on_download}
+
+    @property
+    def optimization_arguments(self) -> dict[str, Any]:
+        """The arguments that `refine` and `compare` have in common."""
+        return {**self.api_arguments, "backend": self.backend, "device": self.device}
 
     def result(self, data: Any, lines: str | list[str] | Table) -> None:
         """Print the command's result: `data` with --json, else the line, the lines or the table."""

@@ -7,10 +7,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import click
+
 from stylize.cli.console import Run
 from stylize.cli.options import common_options
+from stylize.networks.devices import BACKENDS
 
-__all__ = ["with_run"]
+__all__ = ["with_device", "with_run"]
 
 
 def with_run(command: Callable[..., None]) -> Callable[..., None]:
@@ -26,3 +29,22 @@ def with_run(command: Callable[..., None]) -> Callable[..., None]:
             command(run, **options)
 
     return command_with_run
+
+
+def with_device(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that choose what computes; the command's `Run` keeps them."""
+
+    @click.option(
+        "--backend", type=click.Choice(["auto", *BACKENDS]), default="auto",
+        help="What computes: TensorFlow, PyTorch or JAX.  [default: one that sees a GPU, TensorFlow first]",
+    )  # fmt: skip
+    @click.option(
+        "--device", default="auto", metavar="NAME",
+        help="Where: cpu, gpu, or a name such as gpu:1 or mps.  [default: a GPU if there is one]",
+    )  # fmt: skip
+    @functools.wraps(command)
+    def command_with_device(run: Run, *, backend: str, device: str, **options: Any) -> None:
+        run.backend, run.device = backend, device
+        command(run, **options)
+
+    return command_with_device

@@ -60,6 +60,9 @@ class PaintingRecord:
     masks: tuple[FileRecord, ...] = ()
     init: InitRecord | None = None
     precision_used: Literal["float32", "bfloat16"] | None = None
+    # Earlier versions had TensorFlow on the CPU only.
+    backend: Literal["tensorflow", "torch", "jax"] = "tensorflow"
+    device: _Text = "cpu:0"
     steps_taken: int | None = None
 
     @staticmethod

@@ -12,11 +12,12 @@ picture, and pictures of different sizes compare once the sums are divided by N.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
 
-from stylize.networks.backend import tf
+from stylize.networks.backend import array_of, ops
 
 __all__ = [
     "TINY",
@@ -41,7 +42,7 @@ TINY = 1e-8
 
 def squared_distance(activation: Any, target: Any) -> Any:
     """Return |F - F*|^2, a scalar: the content loss of Gatys et al. 2015 (arXiv 1508.06576), equation 1, times two."""
-    return tf.reduce_sum(tf.math.squared_difference(tf.cast(activation, tf.float32), target))
+    return ops.sum(ops.square(ops.cast(activation, "float32") - target))
 
 
 def content_scale(target: Any, normalization: str) -> Any:
@@ -53,13 +54,13 @@ def content_scale(target: Any, normalization: str) -> Any:
             tutorial), and `relative` 1 / |F*|^2: the same weight then means the same for every picture and layer.
     """
     if normalization == "sum":
-        return tf.constant(1.0)
+        return array_of(1.0)
     if normalization == "mean":
-        return 1 / tf.cast(tf.size(target), tf.float32)
+        return array_of(1 / math.prod(target.shape))
     if isinstance(target, np.ndarray):  # Row by row: a float32 copy of the whole array would be large.
         energy = sum(float(np.square(row, dtype=np.float32).sum()) for row in target[0])
-        return tf.constant(1 / (energy + TINY), tf.float32)
-    return 1 / (tf.reduce_sum(tf.square(target)) + TINY)
+        return array_of(1 / (energy + TINY))
+    return 1 / (ops.sum(ops.square(target)) + TINY)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -156,10 +157,10 @@ def gram_loss(gram: Any, target: Any, normalization: str) -> Any:
     Returns:
         (...), float32.
     """
-    squares = tf.math.squared_difference(gram, target)
+    squares = ops.square(gram - target)
     if normalization == "relative":
-        return tf.reduce_sum(squares, [-2, -1]) / (tf.reduce_sum(tf.square(target), [-2, -1]) + TINY)
-    return tf.reduce_mean(squares, [-2, -1])
+        return ops.sum(squares, (-2, -1)) / (ops.sum(ops.square(target), (-2, -1)) + TINY)
+    return ops.mean(squares, (-2, -1))
 
 
 # The covariance of a style that hardly varies (one position, a flat picture) is no measure of its own distance: its
@@ -186,26 +187,29 @@ def moment_loss(moments: Any, target: Any, normalization: str) -> Any:
     """
     mean_target, covariance_target = _mean_and_covariance(target)
     if normalization == "relative":
-        energy = tf.reduce_sum(tf.square(mean_target), -1)
-        spread = tf.reduce_sum(tf.square(covariance_target), [-2, -1]) + _FLATNESS * tf.square(energy)
+        energy = ops.sum(ops.square(mean_target), -1)
+        spread = ops.sum(ops.square(covariance_target), (-2, -1)) + _FLATNESS * ops.square(energy)
         mean_scale, covariance_scale = 1 / (energy + TINY), 1 / (spread + TINY)
     else:
-        channels = tf.cast(tf.shape(mean_target)[-1], tf.float32)
+        channels = float(mean_target.shape[-1])
         mean_scale, covariance_scale = 1 / channels, 1 / channels**2
 
     # An own gradient: automatic differentiation passes over the large matrices several times more.
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    @ops.custom_gradient  # type: ignore[untyped-decorator]
     def loss(moments: Any) -> Any:
         mean, covariance = _mean_and_covariance(moments)
         mean_off, covariance_off = mean - mean_target, covariance - covariance_target
-        squares = tf.reduce_sum(tf.square(mean_off), -1), tf.reduce_sum(tf.square(covariance_off), [-2, -1])
+        squares = ops.sum(ops.square(mean_off), -1), ops.sum(ops.square(covariance_off), (-2, -1))
 
-        def gradient(upstream: Any) -> Any:
+        def gradient(*given: Any, upstream: Any = None) -> Any:
+            upstream = given[0] if upstream is None else upstream
             by_covariance = (2 * upstream * covariance_scale)[..., None, None] * covariance_off
             # S = (second moments) - m m': the covariance depends on the mean, too.
-            by_mean = (2 * upstream * mean_scale)[..., None] * mean_off - 2 * tf.linalg.matvec(by_covariance, mean)
-            columns = tf.concat([by_covariance, by_mean[..., None]], -1)
-            return tf.concat([columns, tf.zeros_like(columns[..., :1, :])], -2)
+            by_mean = (2 * upstream * mean_scale)[..., None] * mean_off - 2 * ops.matmul(
+                by_covariance, mean[..., None]
+            )[..., 0]
+            columns = ops.concatenate([by_covariance, by_mean[..., None]], -1)
+            return ops.concatenate([columns, ops.zeros_like(columns[..., :1, :])], -2)
 
         return mean_scale * squares[0] + covariance_scale * squares[1], gradient
 
@@ -225,29 +229,28 @@ def _second_moments(features: Any, weights: Any, with_sums: bool) -> Any:
     differentiation takes two. The product runs in the features' precision; the statistics are always float32.
     """
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    @ops.custom_gradient  # type: ignore[untyped-decorator]
     def moments(features: Any) -> Any:
         channels = features.shape[-1]
-        flat = tf.reshape(features, [-1, channels])
-        exact = tf.cast(flat, tf.float32)
-        column_weights = None if weights is None else tf.reshape(weights, [-1, 1])
-        weighted = exact if column_weights is None else exact * column_weights
-        second = tf.matmul(weighted, exact, transpose_a=True)
+        exact = ops.cast(features, "float32")
+        weighted = exact if weights is None else exact * weights[None, :, :, None]
+        flat, exact_flat, weighted_flat = (ops.reshape(each, (-1, channels)) for each in (features, exact, weighted))
+        second = ops.matmul(ops.transpose(weighted_flat), exact_flat)
         if with_sums:
             # Row by row: one long float32 sum loses digits, and covariances are small differences of such sums.
-            sums = tf.reduce_sum(tf.reduce_sum(tf.reshape(weighted, tf.shape(features)[1:]), 1), 0)
-            count = tf.cast(tf.shape(flat)[0], tf.float32) if weights is None else tf.reduce_sum(column_weights)
-            column = tf.concat([sums, [count]], 0)
-            second = tf.concat([tf.concat([second, sums[None]], 0), column[:, None]], 1)
+            sums = ops.sum(ops.sum(weighted, 2), (0, 1))
+            count = ops.cast(ops.shape(flat)[0], "float32") if weights is None else ops.sum(weights)
+            column = ops.concatenate([sums, ops.reshape(count, (1,))], 0)
+            second = ops.concatenate([ops.concatenate([second, sums[None]], 0), column[:, None]], 1)
 
-        def gradient(upstream: Any) -> Any:
-            both = tf.cast(upstream + tf.transpose(upstream), features.dtype)
-            slope = tf.matmul(flat, both[:channels, :channels])
+        def gradient(*given: Any, upstream: Any = None) -> Any:
+            upstream = given[0] if upstream is None else upstream
+            both = ops.cast(upstream + ops.transpose(upstream), features.dtype)
+            slope = ops.matmul(flat, both[:channels, :channels])
             if with_sums:
-                slope = tf.nn.bias_add(slope, both[:channels, channels])
-            if column_weights is not None:
-                slope *= tf.cast(column_weights, slope.dtype)
-            return tf.reshape(slope, tf.shape(features))
+                slope = slope + both[:channels, channels]
+            slope = ops.reshape(slope, ops.shape(features))
+            return slope if weights is None else slope * ops.cast(weights, slope.dtype)[None, :, :, None]
 
         return second, gradient
 

@@ -30,20 +30,21 @@ the loss of Gatys, Ecker and Bethge 2015 (arXiv 1508.06576), equation 7: the pre
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stylize.config import LayerWeights, PerceptualLossConfig
-from stylize.losses.pixels import frame_loss, palette_loss, total_variation
-from stylize.losses.regions import Regions, octave_pyramid, region_count
+from stylize.losses import tiled_pixels
+from stylize.losses.pixels import PALETTE_SHAPE, border, frame_loss, palette_loss, total_variation
+from stylize.losses.regions import octave_pyramid, region_count
 from stylize.losses.statistics import Statistics, StatisticsEncoder
 from stylize.losses.targets import TargetEncoder, Targets
 from stylize.losses.tiled_statistics import TiledStatistics
 from stylize.losses.tiles import PICTURE, fits_whole
-from stylize.networks.backend import tf
+from stylize.networks.backend import Array, array_of, framework, numpy_of, ops, spec
 from stylize.networks.vgg import FeatureEncoder
 
 __all__ = ["Objective"]
@@ -75,7 +76,7 @@ class Objective:
         self.precision = encoder.precision
         self.reach_px = encoder.reach_px
 
-    def value(self, image: NDArray[np.float32], targets: Targets, tile_px: int | None = None) -> dict[str, Any]:
+    def value(self, image: Any, targets: Targets, tile_px: int | None = None) -> dict[str, Any]:
         """Return the terms of a picture.
 
         Args:
@@ -88,53 +89,44 @@ class Objective:
             `content_per_layer` and `style_per_layer`. `total` is the weighted sum of all terms, palette and frame
             included; `content` and `style` are sums over layers, with the weights of the layers alone.
         """
-        if fits_whole(image, tile_px):
-            terms = self.feature_terms(tf.constant(image), targets)
-        else:
-            assert tile_px is not None
-            pictures = list(octave_pyramid(tf.constant(image), targets.regions.octaves))
-            terms = self._terms_of_sums(
-                pictures, *self._tiled.sums(pictures, targets.content, targets.regions, tile_px), targets
-            )
-        return self._with_pixel_losses(image, targets, terms)[0]
+        return self.value_and_gradient(image, targets, tile_px)[0]
 
     def value_and_gradient(
-        self, image: NDArray[np.float32], targets: Targets, tile_px: int | None = None
-    ) -> tuple[dict[str, Any], NDArray[np.float32]]:
+        self, image: Any, targets: Targets, tile_px: int | None = None
+    ) -> tuple[dict[str, Any], Array]:
         """Return the terms of `value`, and the gradient of `total`, (1, H, W, 3). Arguments as of `value`."""
+        image = array_of(image)
         if fits_whole(image, tile_px):
-            regions = list(targets.regions.position_weights), list(targets.regions.shares)
-            step = self._step(targets.regions)
-            terms, gradient = step(tf.constant(image), targets.content, targets.content_scale, targets.style, regions)
-            return self._with_pixel_losses(image, targets, terms, gradient.numpy())
-        assert tile_px is not None
-        return self._with_pixel_losses(image, targets, *self._tiled_value_and_gradient(image, targets, tile_px))
+            _, terms, gradient = self._step(targets)(image, *_arrays(targets))
+        else:
+            assert tile_px is not None
+            terms, gradient = self._tiled_terms_and_gradient(image, targets, tile_px)
+        return self._named(numpy_of(terms)), gradient
 
     def feature_terms(self, image: Any, targets: Targets) -> dict[str, Any]:
         """Return content, style, their weighted `total`, and each layer's loss, as tensors, of (1, H, W, 3)."""
+        statistics = self._statistics_of(image, targets.content, targets.regions.position_weights)
+        return self._terms(statistics, targets.content_scale, targets.by_layer)
+
+    def _statistics_of(self, image: Any, content: Any, position_weights: Sequence[Any]) -> Statistics:
+        """Encode a picture (1, H, W, 3) at every octave, the content's layers at the first."""
         squares: Mapping[str, Any] = {}
         style = []
-        for octave, picture in enumerate(octave_pyramid(image, targets.regions.octaves)):
-            weights = targets.regions.position_weights[octave]
-            sums, of_content = self._statistics.sums(picture, targets.content if octave == 0 else {}, weights)
+        for octave, picture in enumerate(octave_pyramid(image, len(position_weights))):
+            weights = position_weights[octave]
+            sums, of_content = self._statistics.sums(picture, content if octave == 0 else {}, weights)
             squares = of_content or squares
             style.append(self._statistics.means(picture, sums, weights))
-        return self._terms(Statistics(squares, style), targets)
+        return Statistics(squares, style)
 
-    def _terms(self, statistics: Statistics, targets: Targets) -> dict[str, Any]:
-        """The equation: content, style and their weighted sum."""
+    def _terms(self, statistics: Statistics, scale: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """The equation: content, style and their weighted sum. `wanted` is `Targets.by_layer`."""
         config, loss = self._config, self._statistics.style.loss
-        content = {name: squares * targets.content_scale[name] for name, squares in statistics.content.items()}
-        octaves = list(zip(statistics.style, targets.style, targets.regions.shares, strict=True))
-        style = {
-            name: tf.add_n(
-                [
-                    tf.reduce_sum(shares[name] * loss(ours[name], wanted[name], config.normalization))
-                    for ours, wanted, shares in octaves
-                ]
-            )
-            for name in self._statistics.style_layers
-        }
+        content = {name: squares * scale[name] for name, squares in statistics.content.items()}
+        style = {}
+        for name, (targets, shares) in wanted.items():
+            ours = ops.stack([octave[name] for octave in statistics.style])
+            style[name] = ops.sum(shares * loss(ours, targets, config.normalization))
         terms = {
             "content": _weighted(content, config.content_layers),
             "style": _weighted(style, config.style_layers),
@@ -142,65 +134,74 @@ class Objective:
         terms["total"] = config.content_weight * terms["content"] + config.style_weight * terms["style"]
         return {**terms, "content_per_layer": content, "style_per_layer": style}
 
-    def _with_pixel_losses(
-        self, image: NDArray[np.float32], targets: Targets, terms: Any, gradient: Any = 0.0
-    ) -> tuple[dict[str, Any], Any]:
-        """Add the losses of pixels alone; return the terms as floats, and the gradient."""
-        terms, config, regions = tf.nest.map_structure(float, terms), self._config, targets.regions
-
-        def add(weight: float, loss: float, slope: NDArray[np.float32]) -> float:
-            nonlocal gradient
-            terms["total"] += weight * loss
-            # In place: a gradient of 12 megapixels takes 150 MB.
-            slope *= np.float32(weight)
-            slope += gradient
-            gradient = slope
-            return loss
-
-        terms["total_variation"] = add(config.total_variation_weight, *total_variation(image, config.normalization))
+    def _pixel_terms(self, image: Any, masks: Any, areas: Any, palettes: Any) -> tuple[Any, Any]:
+        """Return the total variation, and the weighted sum of total variation, frame and palette."""
+        config = self._config
+        variation = total_variation(image, config.normalization)
+        total = config.total_variation_weight * variation
         if config.frame_weight:
-            add(config.frame_weight, *frame_loss(image))
-        for target, mask, area in zip(targets.palettes, regions.masks, regions.areas, strict=False):
-            add(config.style_weight * config.palette_weight * area, *palette_loss(image, target, mask))
-        return terms, gradient
+            total = total + config.frame_weight * frame_loss(*border(image))
+        for region, target in enumerate(palettes):
+            loss = palette_loss(image, target, masks[region] if masks else None)
+            total = total + config.style_weight * config.palette_weight * areas[region] * loss
+        return variation, total
 
-    def _step(self, regions: Regions) -> Any:
-        """Return the graph of terms and gradient for so many octaves and regions."""
-        octaves, count = regions.octaves, region_count(regions.position_weights[0])
+    def _step(self, targets: Targets) -> Any:
+        """Return the compiled value and gradient for so many octaves and regions."""
+        octaves, count = targets.regions.octaves, region_count(targets.regions.position_weights[0])
         if (octaves, count) not in self._steps:
             content, scale, style, weights = self._statistics.signature(count)
-            shares = dict.fromkeys(self._statistics.style_layers, tf.TensorSpec([count or 1], tf.float32))
-            regions_signature = ([weights] * octaves, [shares] * octaves)
-            signature = [PICTURE, content, scale, [style] * octaves, regions_signature]
-            self._steps[octaves, count] = tf.function(
-                self._terms_and_gradient, input_signature=signature, autograph=False
+            by_layer = {name: (spec(octaves, *each.shape), spec(octaves, count or 1)) for name, each in style.items()}
+            masks, palettes = [spec(None, None)] * (count or 0), [spec(*PALETTE_SHAPE)] * len(targets.palettes)
+            colors = masks, spec(count or 1), palettes
+            signature = [PICTURE, (content, scale), by_layer, [weights] * octaves, colors]
+            self._steps[octaves, count] = framework.compiled(
+                framework.value_and_gradient(self._total_and_terms), signature
             )
         return self._steps[octaves, count]
 
-    def _terms_and_gradient(
-        self, image: Any, content: Any, scale: Any, style: Any, regions: tuple[Any, Any]
-    ) -> tuple[Any, Any]:
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            terms = self.feature_terms(image, Targets(content, scale, style, Regions(*regions)))
-        return terms, tape.gradient(terms["total"], image)
+    def _total_and_terms(self, image: Any, content: Any, by_layer: Any, weights: Any, colors: Any) -> tuple[Any, Any]:
+        """Return the total loss and all terms as one array. Arguments as of `_arrays`."""
+        activations, scale = content
+        terms = self._terms(self._statistics_of(image, activations, weights), scale, by_layer)
+        variation, of_pixels = self._pixel_terms(image, *colors)
+        total = terms["total"] + of_pixels
+        return total, self._vector({**terms, "total": total, "total_variation": variation})
 
-    def _tiled_value_and_gradient(
-        self, image: NDArray[np.float32], targets: Targets, tile_px: int
-    ) -> tuple[dict[str, Any], NDArray[np.float32]]:
-        pictures = list(octave_pyramid(tf.constant(image), targets.regions.octaves))
+    def _tiled_terms_and_gradient(self, image: Any, targets: Targets, tile_px: int) -> tuple[Any, Any]:
+        pictures = list(octave_pyramid(image, targets.regions.octaves))
         style_sums, squares = self._tiled.sums(pictures, targets.content, targets.regions, tile_px)
-        with tf.GradientTape() as tape:
-            tape.watch([squares, style_sums])
+
+        def total(sums: Any) -> tuple[Any, Any]:
+            style_sums, squares = sums
             terms = self._terms_of_sums(pictures, style_sums, squares, targets)
-        of_squares, of_style = tape.gradient(terms["total"], [squares, style_sums])
-        slopes = of_style, of_squares
-        return terms, self._tiled.gradient(pictures, targets.content, targets.regions, tile_px, slopes)
+            return terms["total"], terms
+
+        _, terms, slopes = framework.value_and_gradient(total)((style_sums, squares))
+        gradient = self._tiled.gradient(pictures, targets.content, targets.regions, tile_px, slopes)
+        variation, of_pixels, gradient = tiled_pixels.add_gradient(image, targets, self._config, gradient)
+        total_loss = terms["total"] + of_pixels
+        return self._vector({**terms, "total": total_loss, "total_variation": variation}), gradient[None]
 
     def _terms_of_sums(self, pictures: Any, style_sums: Any, squares: Any, targets: Targets) -> dict[str, Any]:
         octaves = zip(pictures, style_sums, targets.regions.position_weights, strict=True)
         style = [self._statistics.means(picture, sums, weights) for picture, sums, weights in octaves]
-        return self._terms(Statistics(squares, style), targets)
+        return self._terms(Statistics(squares, style), targets.content_scale, targets.by_layer)
+
+    # The host reads all terms at once, as one array: each reading waits for the device.
+
+    def _vector(self, terms: Mapping[str, Any]) -> Any:
+        scalars = [terms[name] for name in _SCALARS]
+        scalars += [terms["content_per_layer"][name] for name in self._statistics.content_layers]
+        scalars += [terms["style_per_layer"][name] for name in self._statistics.style_layers]
+        return ops.stack([ops.convert_to_tensor(each, "float32") for each in scalars])
+
+    def _named(self, vector: NDArray[np.float32]) -> dict[str, Any]:
+        numbers = iter(vector.tolist())
+        terms: dict[str, Any] = {name: next(numbers) for name in _SCALARS}
+        terms["content_per_layer"] = {name: next(numbers) for name in self._statistics.content_layers}
+        terms["style_per_layer"] = {name: next(numbers) for name in self._statistics.style_layers}
+        return terms
 
     # ----------------------------------------------------------------------------------------------------------------
     # Memory, for `stylize.transfer.tiling`: measured, rounded up
@@ -227,5 +228,17 @@ class Objective:
         )
 
 
+# What `value` returns beside the losses of single layers.
+_SCALARS = ("total", "content", "style", "total_variation")
+
+
+def _arrays(targets: Targets) -> tuple[Any, ...]:
+    """Return the arrays of targets that `Objective._total_and_terms` takes."""
+    regions = targets.regions
+    content = targets.content, targets.content_scale
+    colors = list(regions.masks), regions.areas, list(targets.palettes)
+    return content, targets.by_layer, list(regions.position_weights), colors
+
+
 def _weighted(losses: Mapping[str, Any], weights: LayerWeights) -> Any:
-    return tf.add_n([weight * losses[name] for name, weight in weights]) if weights else tf.constant(0.0)
+    return sum((weight * losses[name] for name, weight in weights), ops.zeros(()))

@@ -1,23 +1,37 @@
-"""Losses of pixels alone: total variation, frame, palette. Each returns its value and its gradient.
+"""Losses of pixels alone: total variation, frame, palette. They need no feature network.
 
-They are written in NumPy and need no feature network. They see the whole picture, also where the network works in
-tiles.
+Each is a sum over positions, or made of such sums: `stylize.losses.tiled_pixels` adds them up band by band for pictures
+that are computed in tiles.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stylize.images.color import LUMA
+from stylize.networks.backend import Array, array_of, numpy_of, ops
 
-__all__ = ["LEAST_VARIANCE", "PALETTE_AXES", "frame_loss", "palette", "palette_loss", "total_variation"]
-
-FloatArray = NDArray[np.float32]
+__all__ = [
+    "FRAME_PX",
+    "LEAST_VARIANCE",
+    "PALETTE_AXES",
+    "PALETTE_SHAPE",
+    "border",
+    "color_counts",
+    "frame_loss",
+    "palette",
+    "palette_loss",
+    "palette_scale",
+    "palette_sum",
+    "total_variation",
+    "transport",
+    "variation_scale",
+    "variation_sum",
+]
 
 # --------------------------------------------------------------------------------------------------------------------
 # Total variation
@@ -26,13 +40,11 @@ FloatArray = NDArray[np.float32]
 # looks wrong: strokes of painters differ in light and dark, while colour changes slowly.
 _CHROMA_WEIGHT = 16.0
 _RGB_TO_YIQ = (LUMA, (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
-# The quadratic form of a colour difference: luma^2 + 16 chroma^2.
-_COLOR_DISTANCE = np.array(_RGB_TO_YIQ).T * (1.0, _CHROMA_WEIGHT, _CHROMA_WEIGHT) @ np.array(_RGB_TO_YIQ)
-# Rows that are computed at once: temporary copies of a large picture would take more memory than the result.
-_BAND_ROWS = 256
+# A root of the quadratic form of a colour difference, luma^2 + 16 chroma^2.
+_TO_DISTANCE = (np.array(_RGB_TO_YIQ).T * np.sqrt((1.0, _CHROMA_WEIGHT, _CHROMA_WEIGHT))).astype(np.float32)
 
 
-def total_variation(image: FloatArray, normalization: str, *, band_rows: int = _BAND_ROWS) -> tuple[float, FloatArray]:
+def total_variation(image: Array, normalization: str) -> Array:
     """Measure how much vertical and horizontal neighbours differ.
 
     Args:
@@ -40,67 +52,75 @@ def total_variation(image: FloatArray, normalization: str, *, band_rows: int = _
         normalization: `relative` takes the squares of the differences in YIQ, chroma weighing more, over the number
             of pixels. Anything else takes the sum of absolute differences (Rudin, Osher, Fatemi 1992, anisotropic,
             as `tf.image.total_variation`).
-        band_rows: rows that are computed at once; the result does not depend on the number.
 
     Returns:
-        The value, and the gradient, float32 (1, H, W, 3).
+        A scalar.
     """
-    gradient, total = np.zeros_like(image, np.float32), 0.0
-    relative = normalization == "relative"
-    distance = (_COLOR_DISTANCE / (image.size / 3)).astype(np.float32)
-    for axis in (0, 1):
-        pixels, to = (np.moveaxis(each[0], axis, 0) for each in (image, gradient))
-        for start in range(0, len(pixels) - 1, band_rows):
-            band = slice(start, min(start + band_rows + 1, len(pixels)))
-            differences = np.diff(pixels[band], axis=0)
-            slope = differences @ distance if relative else np.sign(differences)
-            total += float(np.vdot(differences, slope))
-            slope *= 1 + relative
-            to[band][1:] += slope
-            to[band][:-1] -= slope
-    return total, gradient
+    size = ops.cast(ops.shape(image)[1] * ops.shape(image)[2], "float32")
+    return variation_sum(image, image[:, :0], normalization) * variation_scale(size, normalization)
+
+
+def variation_sum(image: Array, below: Array, normalization: str) -> Array:
+    """Sum the differences of neighbours over some rows of a picture, (1, h, W, 3), and the row below (or none)."""
+    down = ops.concatenate([image, below], 1)
+    differences = down[:, 1:] - down[:, :-1], image[:, :, 1:] - image[:, :, :-1]
+    if normalization == "relative":
+        return sum(ops.sum(ops.square(ops.matmul(ops.reshape(each, (-1, 3)), _TO_DISTANCE))) for each in differences)
+    return sum(ops.sum(ops.abs(each)) for each in differences)
+
+
+def variation_scale(pixels: Any, normalization: str) -> Any:
+    """Return the factor that makes `variation_sum` of a whole picture its `total_variation`."""
+    return 1 / pixels if normalization == "relative" else 1.0
 
 
 # --------------------------------------------------------------------------------------------------------------------
 # Frame
 
-# The stray frames that were seen were one to six pixels wide.
 _FRAME_WIDTHS_PX = (1, 2, 4)
+#: How far from the border `frame_loss` looks, in px.
+FRAME_PX = 3 * max(_FRAME_WIDTHS_PX)
 
 
-def frame_loss(image: FloatArray) -> tuple[float, FloatArray]:
-    """Measure how far the colours of the border differ from those beside the border.
+def frame_loss(top: Array, bottom: Array, left: Array, right: Array) -> Array:
+    """Measure how much the border's colours differ from those beside the border.
 
     The network sees border pixels from one side only. Without this loss they take stray colours that the style loss
     asks for somewhere. The outermost 1, 2 and 4 px are compared with the next 2, 4 and 8 px, in pieces 1, 2 and
     4 px long: the squared difference of mean colours, averaged over a side, summed over sides and widths.
 
     Args:
-        image: (1, H, W, 3), sRGB in [0, 1], at least 12 px a side.
+        top: the uppermost `FRAME_PX` rows of a picture, (1, 12, W, 3), sRGB in [0, 1].
+        bottom: the lowest ones.
+        left: the leftmost columns, (1, H, 12, 3).
+        right: the rightmost ones.
 
     Returns:
-        The value, and the gradient, float32 (1, H, W, 3).
+        A scalar.
     """
-    gradient, total = np.zeros_like(image, np.float32), 0.0
-    for axis, direction, width in itertools.product((0, 1), (1, -1), _FRAME_WIDTHS_PX):
-        # From this border inwards: (rows or columns, positions along the border, colours).
-        pixels, to = (np.moveaxis(each[0], axis, 0)[::direction] for each in (image, gradient))
-        stretches = pixels.shape[1] // width
-        along, outer, inner = slice(stretches * width), slice(width), slice(width, 3 * width)
-        means = [pixels[rows, along].reshape(-1, stretches, width, 3).mean((0, 2)) for rows in (outer, inner)]
-        difference = means[0] - means[1]
-        total += float(np.square(difference).mean())
-        slope = np.repeat(2 * difference / difference.size, width, axis=0) / width
-        to[outer, along] += slope / width
-        to[inner, along] -= slope / (2 * width)
-    return total, gradient
+    # From the border inwards: (sides, rows or columns, positions along the border, colours).
+    rows = ops.concatenate([top, ops.flip(bottom, 1)], 0)
+    columns = ops.transpose(ops.concatenate([left, ops.flip(right, 2)], 0), (0, 2, 1, 3))
+    total = 0.0
+    for sides in (rows, columns):
+        for width in _FRAME_WIDTHS_PX:
+            # Means of pieces: the outermost one, and the two beside.
+            means = ops.average_pool(sides[:, : 3 * width], width, width, "valid", data_format="channels_last")
+            difference = means[:, 0] - (means[:, 1] + means[:, 2]) / 2
+            total = total + 2 * ops.mean(ops.square(difference))
+    return total
+
+
+def border(image: Array) -> tuple[Array, Array, Array, Array]:
+    """Return what `frame_loss` compares of a picture (1, H, W, 3), at least 12 px a side."""
+    return image[:, :FRAME_PX], image[:, -FRAME_PX:], image[:, :, :FRAME_PX], image[:, :, -FRAME_PX:]
 
 
 # --------------------------------------------------------------------------------------------------------------------
 # Palette
 
 
-def _spread_axes(count: int) -> FloatArray:
+def _spread_axes(count: int) -> NDArray[np.float32]:
     """Return unit vectors (3, count) spread evenly over directions: a Fibonacci lattice on the half sphere."""
     height = 1 - (np.arange(count) + 0.5) / count
     turn = math.pi * (1 + math.sqrt(5)) * np.arange(count)
@@ -114,15 +134,18 @@ PALETTE_AXES = _spread_axes(6)
 _BIN_COLORS = np.linspace(
     np.minimum(PALETTE_AXES, 0).sum(axis=0), np.maximum(PALETTE_AXES, 0).sum(axis=0), 512
 ).T.astype(np.float32)
-_BIN_OFFSETS = np.arange(len(_BIN_COLORS), dtype=np.int32) * _BIN_COLORS.shape[1]
-_QUANTILES = (np.arange(256) + 0.5) / 256
+_AXES, _BINS = _BIN_COLORS.shape
+_FIRST_BIN_COLORS, _BIN_WIDTHS = _BIN_COLORS[:, 0], _BIN_COLORS[:, 1] - _BIN_COLORS[:, 0]
+_FIRST_BINS = np.arange(_AXES, dtype=np.int32) * _BINS
+_LEVELS = 256
+#: The shape of a palette: axes and quantiles.
+PALETTE_SHAPE = _AXES, _LEVELS
+_QUANTILES = (np.arange(_LEVELS) + 0.5) / _LEVELS
 # Added to a palette's variance, which is 0 where the style has one colour.
 LEAST_VARIANCE = 1e-3
-# Pixels that are computed at once, for the sake of memory.
-_PIXELS_AT_ONCE = 1 << 16
 
 
-def palette(image: FloatArray, weights: FloatArray | None = None) -> FloatArray:
+def palette(image: Array, weights: Array | None = None) -> NDArray[np.float32]:
     """Return the colours of a picture as quantiles along six axes of RGB.
 
     A weighted mean of palettes is their Wasserstein barycentre along each axis: a palette between them.
@@ -134,12 +157,11 @@ def palette(image: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     Returns:
         (6, 256), float32.
     """
-    ranks = _ranks(image.reshape(-1, 3), weights)
-    axes = zip(ranks, _BIN_COLORS, strict=True)
-    return np.stack([np.interp(_QUANTILES, *axis) for axis in axes]).astype(np.float32)
+    ranks = _ranks(numpy_of(color_counts(array_of(image), None if weights is None else array_of(weights))))
+    return np.stack([np.interp(_QUANTILES, *axis) for axis in zip(ranks, _BIN_COLORS, strict=True)]).astype(np.float32)
 
 
-def palette_loss(image: FloatArray, target: FloatArray, weights: FloatArray | None = None) -> tuple[float, FloatArray]:
+def palette_loss(image: Array, target: Array, weights: Array | None = None) -> Array:
     """Measure how far the colours of a picture are from a palette.
 
     The squared sliced Wasserstein-2 distance (Rabin et al. 2011; Bonneel et al. 2015), averaged over axes, divided by
@@ -152,40 +174,58 @@ def palette_loss(image: FloatArray, target: FloatArray, weights: FloatArray | No
         weights: weights of pixels, (H, W), or None.
 
     Returns:
-        The value, and the gradient, float32 (1, H, W, 3).
+        A scalar.
     """
-    pixels, gradient, total = image.reshape(-1, 3), np.zeros((image.size // 3, 3), np.float32), 0.0
-    ranks = _ranks(pixels, weights)
-    # Optimal transport in one dimension: each bin goes to the target's colour of the same rank.
-    wanted = np.stack([np.interp(*axis) for axis in zip(ranks, [_QUANTILES] * len(ranks), target, strict=True)])
-    wanted = wanted.astype(np.float32).ravel()
-    for some, projected, bins in _along_axes(pixels):
-        away = projected - wanted[bins]
-        weighted = away if weights is None else away * weights.reshape(-1, 1)[some]
-        total += float((weighted * away).sum())
-        gradient[some] = weighted @ PALETTE_AXES.T
-    count = len(pixels) if weights is None else float(weights.sum())
-    scale = 1 / (count * len(target) * (float(target.var(axis=1).mean()) + LEAST_VARIANCE))
-    gradient *= np.float32(2 * scale)
-    return scale * total, gradient.reshape(image.shape)
+    counts = color_counts(ops.stop_gradient(image), weights)
+    return palette_sum(image, transport(counts, target), weights) * palette_scale(counts, target)
 
 
-def _ranks(pixels: FloatArray, weights: FloatArray | None) -> NDArray[np.float64]:
-    """Return the rank of each bin among pixels (N, 3), in [0, 1], along each axis: (6, 512)."""
-    counts = np.zeros(_BIN_COLORS.size)
-    for some, _, bins in _along_axes(pixels):
-        by = None if weights is None else np.repeat(weights.ravel()[some], len(_BIN_COLORS))
-        counts += np.bincount(bins.ravel(), by, counts.size)
-    counts = counts.reshape(_BIN_COLORS.shape)
-    below = counts.cumsum(axis=1)
-    ranks: NDArray[np.float64] = (below - counts / 2) / below[:, -1:]
-    return ranks
+def color_counts(image: Array, weights: Array | None = None) -> Array:
+    """Return how many pixels of a picture (1, H, W, 3) have each colour along each axis, (6, 512)."""
+    _, bins = _along_axes(image)
+    each = ops.ones_like(bins, "float32")
+    if weights is not None:
+        each = each * ops.reshape(weights, (-1, 1))
+    counts = ops.segment_sum(ops.reshape(each, (-1,)), ops.reshape(bins, (-1,)), _AXES * _BINS)
+    return ops.reshape(counts, (_AXES, _BINS))
 
 
-def _along_axes(pixels: FloatArray) -> Iterator[tuple[slice, FloatArray, NDArray[np.int32]]]:
-    """Yield some pixels at a time: their slice, their positions along the axes (n, 6), and their bins (n, 6)."""
-    for first in range(0, len(pixels), _PIXELS_AT_ONCE):
-        some = slice(first, first + _PIXELS_AT_ONCE)
-        projected = pixels[some] @ PALETTE_AXES
-        bins = ((projected - _BIN_COLORS[:, 0]) / (_BIN_COLORS[:, 1] - _BIN_COLORS[:, 0]) + 0.5).astype(np.int32)
-        yield some, projected, bins.clip(0, _BIN_COLORS.shape[1] - 1) + _BIN_OFFSETS
+def transport(counts: Array, target: Array) -> Array:
+    """Return the colour of a palette (6, 256) that each bin of `color_counts` goes to, (6, 512).
+
+    Optimal transport in one dimension: each bin goes to the target's colour of the same rank.
+    """
+    place = ops.clip(_ranks(counts) * _LEVELS - 0.5, 0, _LEVELS - 1)
+    below = ops.minimum(ops.cast(place, "int32"), _LEVELS - 2)
+    share = place - ops.cast(below, "float32")
+    lower, upper = (ops.take_along_axis(target, each, 1) for each in (below, below + 1))
+    return lower + share * (upper - lower)
+
+
+def palette_sum(image: Array, wanted: Array, weights: Array | None = None) -> Array:
+    """Sum over pixels and axes the squared distance to the colours of `transport`."""
+    projected, bins = _along_axes(image)
+    squares = ops.square(projected - ops.take(ops.reshape(wanted, (-1,)), bins))
+    return ops.sum(squares if weights is None else squares * ops.reshape(weights, (-1, 1)))
+
+
+def palette_scale(counts: Array, target: Array) -> Array:
+    """Return the factor that makes `palette_sum` the loss."""
+    variance = ops.mean(ops.var(target, 1)) + LEAST_VARIANCE
+    # Every axis counts all pixels.
+    return 1 / (ops.sum(counts) * variance)
+
+
+def _ranks(counts: Any) -> Any:
+    """Return the rank of each bin among the pixels, in [0, 1], along each axis."""
+    below = ops.cumsum(counts, 1) if not isinstance(counts, np.ndarray) else counts.cumsum(1, dtype=np.float64)
+    return (below - counts / 2) / below[:, -1:]
+
+
+def _along_axes(image: Array) -> tuple[Array, Array]:
+    """Return the positions of pixels along the axes, (n, 6), and their bins, (n, 6)."""
+    projected = ops.matmul(ops.reshape(image, (-1, 3)), PALETTE_AXES)
+    # Functions, because PyTorch's operators leave a NumPy operand to NumPy, which knows no GPU.
+    distances = ops.subtract(ops.stop_gradient(projected), _FIRST_BIN_COLORS)
+    places = ops.multiply(distances, 1 / _BIN_WIDTHS) + 0.5
+    return projected, ops.add(ops.cast(ops.clip(places, 0, _BINS - 1), "int32"), _FIRST_BINS)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stylize.config import SMALLEST_PX
 from stylize.losses.features import TINY
-from stylize.networks.backend import tf
+from stylize.networks.backend import array_of, numpy_of, ops
 
 __all__ = ["Regions", "count_octaves", "masked_regions", "octave_pyramid", "region_count", "whole_picture"]
 
@@ -33,14 +33,14 @@ class Regions:
             Empty mappings for the whole picture, whose positions all count alike.
         shares: for each octave, by layer, (R,): how much each region's loss counts. Shares are q in the equation of
             `stylize.losses.objective`; 0 where a region has too few positions.
-        masks: each region's pixels, (H, W) in [0, 1]; None for the whole picture.
-        areas: how much each region's palette counts, a in the equation.
+        masks: each region's pixels, (H, W) in [0, 1]; empty for the whole picture.
+        areas: how much each region's palette counts, a in the equation, (R,).
     """
 
     position_weights: Sequence[Mapping[str, Any]]
     shares: Sequence[Mapping[str, Any]]
-    masks: Sequence[NDArray[np.float32] | None] = (None,)
-    areas: Sequence[float] = (1.0,)
+    masks: Sequence[Any]
+    areas: Any
 
     @property
     def octaves(self) -> int:
@@ -51,8 +51,8 @@ class Regions:
 def whole_picture(layers: Sequence[str], octaves: int) -> Regions:
     """Return the one region of a picture without masks, for the style layers and a number of octaves."""
     total = sum(_OCTAVE_DECAY**octave for octave in range(octaves))
-    shares = [tf.constant([_OCTAVE_DECAY**octave / total]) for octave in range(octaves)]
-    return Regions([{}] * octaves, [dict.fromkeys(layers, share) for share in shares])
+    shares = [array_of([_OCTAVE_DECAY**octave / total]) for octave in range(octaves)]
+    return Regions([{}] * octaves, [dict.fromkeys(layers, share) for share in shares], [], array_of([1.0]))
 
 
 def masked_regions(masks: NDArray[np.float32], octaves: int, strides: Mapping[str, int]) -> Regions:
@@ -69,31 +69,35 @@ def masked_regions(masks: NDArray[np.float32], octaves: int, strides: Mapping[st
     areas = masks.sum(axis=(1, 2)) / masks.sum() * masks.any(axis=0).mean()
     weights: list[dict[str, Any]] = []
     counts: list[dict[str, NDArray[np.float64]]] = []
-    for octave, plane in enumerate(octave_pyramid(tf.constant(masks[..., None], tf.float32), octaves)):
+    for octave, plane in enumerate(octave_pyramid(array_of(masks[..., None]), octaves)):
         weights.append({})
         counts.append({})
         for name, stride in strides.items():
-            guides = tf.nn.avg_pool2d(plane, stride, stride, "VALID")[..., 0].numpy()
+            guides = numpy_of(_means(plane, stride)[..., 0])
             sums, positions = guides.sum(axis=(1, 2)), math.prod(guides.shape[1:])
             fewest = masks.max(axis=(1, 2)) * min(_FEWEST_POSITIONS, positions / 2)
             counted = (sums > 0) & (sums >= fewest)
             scale = counted / np.where(counted, sums, 1)
-            weights[-1][name] = tf.constant(guides * scale[:, None, None], tf.float32)
+            weights[-1][name] = array_of(guides * scale[:, None, None])
             counts[-1][name] = counted * _OCTAVE_DECAY**octave
     totals = {name: np.sum([each[name] for each in counts], axis=0) for name in strides}
     shares = [
-        {name: tf.constant(areas * each[name] / np.maximum(totals[name], TINY), tf.float32) for name in totals}
-        for each in counts
+        {name: array_of(areas * each[name] / np.maximum(totals[name], TINY)) for name in totals} for each in counts
     ]
-    return Regions(weights, shares, list(masks), areas.tolist())
+    return Regions(weights, shares, [array_of(mask) for mask in masks], array_of(areas))
 
 
 def octave_pyramid(image: Any, count: int) -> Iterator[Any]:
     """Yield `image` (N, H, W, C) at full, half, quarter size and so on, `count` sizes; each is a 2 x 2 mean."""
     for octave in range(count):
         if octave:
-            image = tf.nn.avg_pool2d(image, 2, 2, "VALID")
+            image = _means(image, 2)
         yield image
+
+
+def _means(image: Any, side: int) -> Any:
+    """Return the means of squares of side x side px."""
+    return ops.average_pool(image, side, side, "valid", data_format="channels_last")
 
 
 def count_octaves(most: int, *pictures: Any) -> int:

@@ -10,9 +10,9 @@ import numpy as np
 
 from stylize.config import PerceptualLossConfig
 from stylize.losses.features import GramMatrices, Moments, StyleStatistics, squared_distance
-from stylize.losses.regions import Regions, octave_pyramid
+from stylize.losses.regions import Regions, octave_pyramid, region_count
 from stylize.losses.tiles import PICTURE, Tile, crop, fits_whole, tiles
-from stylize.networks.backend import tf
+from stylize.networks.backend import array_of, framework, numpy_of, ops, spec
 from stylize.networks.vgg import FeatureEncoder
 
 __all__ = ["Statistics", "StatisticsEncoder", "StyleTargets"]
@@ -43,7 +43,8 @@ class StatisticsEncoder:
         self.content_layers = [name for name, _ in config.content_layers]
         self.style_layers = [name for name, _ in config.style_layers]
         self.style: StyleStatistics = Moments() if config.statistics == "moments" else GramMatrices()
-        self._activations = tf.function(encoder, input_signature=[PICTURE], autograph=False)
+        self._activations = framework.compiled(encoder, [PICTURE])
+        self._whole: dict[int | None, Any] = {}
         # Activations put together from tiles are large. float16 keeps all digits of bfloat16.
         self.content_type = np.float16 if encoder.precision == "bfloat16" else np.float32
 
@@ -52,7 +53,7 @@ class StatisticsEncoder:
         picture: Any,
         content: Mapping[str, Any],
         weights: Mapping[str, Any],
-        core: Mapping[str, Any] | None = None,
+        cores: Sequence[tuple[Any, Any, Any, Any]] | None = None,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Encode a picture and return its sums; part of the graph of a step.
 
@@ -60,28 +61,29 @@ class StatisticsEncoder:
             picture: (1, H, W, 3): the whole picture, or a tile with its halo.
             content: by layer, the target activations F*; empty at all octaves but the first.
             weights: by layer, weights of positions (R, h, w); empty for the whole picture as one region.
-            core: of a tile, by layer, the (top, bottom, left, right) of the positions that count.
+            cores: of a tile, for each of the encoder's layers, (top, bottom, left, right) of the positions that count.
 
         Returns:
             By layer, the style sums (R, n, n), and by layer, |F - F*|^2.
         """
         features = self.encoder(picture)
-        if core is not None:
-            features = {name: _cut(activation, core[name]) for name, activation in features.items()}
+        if cores is not None:
+            for name, (top, bottom, left, right) in zip(self.encoder.layers, cores, strict=True):
+                features[name] = features[name][:, top:bottom, left:right]
         squares = {name: squared_distance(features[name], target) for name, target in content.items()}
         return {name: self._region_sums(features[name], weights.get(name)) for name in self.style_layers}, squares
 
     def _region_sums(self, features: Any, weights: Any) -> Any:
-        regions = [None] if weights is None else tf.unstack(weights)
-        return tf.stack([self.style.sums(features, region) for region in regions])
+        regions = [None] if weights is None else [weights[region] for region in range(weights.shape[0])]
+        return ops.stack([self.style.sums(features, region) for region in regions])
 
     def means(self, picture: Any, sums: Mapping[str, Any], weights: Mapping[str, Any]) -> dict[str, Any]:
         """Divide sums over the positions of `picture` by their number; weights sum to 1 already."""
         return {name: total if weights else total / self._positions(picture, name) for name, total in sums.items()}
 
     def _positions(self, picture: Any, name: str) -> Any:
-        stride, shape = self.encoder.strides[name], tf.shape(picture)
-        return tf.cast((shape[1] // stride) * (shape[2] // stride), tf.float32)
+        stride, shape = self.encoder.strides[name], ops.shape(picture)
+        return ops.cast((shape[1] // stride) * (shape[2] // stride), "float32")
 
     def signature(self, regions: int | None) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Return the tensor specifications, by layer, of content, content scales, style, and position weights.
@@ -93,13 +95,10 @@ class StatisticsEncoder:
             regions: the number of masked regions, None for the whole picture.
         """
         channels, count, extra = self.encoder.channels, regions or 1, self.style.extra_channels
-        content = {name: tf.TensorSpec([1, None, None, channels[name]], tf.float32) for name in self.content_layers}
-        scales = {name: tf.TensorSpec([], tf.float32) for name in self.content_layers}
-        style = {
-            name: tf.TensorSpec([count, channels[name] + extra, channels[name] + extra], tf.float32)
-            for name in self.style_layers
-        }
-        plane = tf.TensorSpec([count, None, None], tf.float32)
+        content = {name: spec(1, None, None, channels[name]) for name in self.content_layers}
+        scales = {name: spec() for name in self.content_layers}
+        style = {name: spec(count, channels[name] + extra, channels[name] + extra) for name in self.style_layers}
+        plane = spec(count, None, None)
         weights = dict.fromkeys(self.style_layers, plane) if regions else {}
         return content, scales, style, weights
 
@@ -108,25 +107,28 @@ class StatisticsEncoder:
 
     def of_style(self, picture: Any, regions: Regions, tile_px: int | None = None) -> list[Mapping[str, Any]]:
         """Return the style statistics of a picture (1, H, W, 3): for each octave, by layer, (R, n, n)."""
-        pictures = octave_pyramid(tf.constant(picture), regions.octaves)
+        pictures = octave_pyramid(array_of(picture), regions.octaves)
         return [
             self._of_octave(each, tile_px, weights)
             for each, weights in zip(pictures, regions.position_weights, strict=True)
         ]
 
     def _of_octave(self, picture: Any, tile_px: int | None, weights: Mapping[str, Any]) -> Mapping[str, Any]:
-        sums = {name: tf.constant(0.0) for name in self.style_layers}
+        if fits_whole(picture, tile_px):
+            means: Mapping[str, Any] = self._encoded(picture, weights)[0]
+            return means
+        sums: dict[str, Any] = dict.fromkeys(self.style_layers, 0.0)
         for tile in self.tiles(picture, tile_px):
             features, parts = self._activations(crop(picture, tile)), self.parts(weights, tile)
             for name in self.style_layers:
-                sums[name] += self._region_sums(self._core(features, name, picture, tile), parts.get(name))
+                sums[name] = sums[name] + self._region_sums(self._core(features, name, picture, tile), parts.get(name))
         return self.means(picture, sums, weights)
 
     def content_features(self, content: Any, tile_px: int | None = None) -> Mapping[str, Any]:
         """Return the content layers' activations of (1, H, W, 3): float32 tensors, or arrays where tiles made them."""
         if fits_whole(content, tile_px):
-            features = self._activations(tf.constant(content))
-            return {name: tf.cast(features[name], tf.float32) for name in self.content_layers}
+            activations: Mapping[str, Any] = self._encoded(content, {})[1]
+            return activations
         whole = {}
         for name in self.content_layers:
             stride = self.encoder.strides[name]
@@ -135,8 +137,24 @@ class StatisticsEncoder:
         for tile in self.tiles(content, tile_px):
             features = self._activations(crop(content, tile))
             for name, target in whole.items():
-                self._place(target, name, tile)[...] = self._core(features, name, content, tile)
+                core = ops.cast(self._core(features, name, content, tile), "float32")
+                self._place(target, name, tile)[...] = numpy_of(core)
         return whole
+
+    def _encoded(self, picture: Any, weights: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Return the style statistics of a whole picture and the content layers' activations: one graph for both."""
+        count = region_count(weights)
+        if count not in self._whole:
+            planes = self.signature(count)[3]
+            self._whole[count] = framework.compiled(self._statistics_and_content, [PICTURE, planes])
+        encoded: tuple[Any, Any] = self._whole[count](array_of(picture), weights)
+        return encoded
+
+    def _statistics_and_content(self, picture: Any, weights: Mapping[str, Any]) -> tuple[Any, Any]:
+        features = self.encoder(picture)
+        sums = {name: self._region_sums(features[name], weights.get(name)) for name in self.style_layers}
+        content = {name: ops.cast(features[name], "float32") for name in self.content_layers}
+        return self.means(picture, sums, weights), content
 
     # ----------------------------------------------------------------------------------------------------------------
     # Tiles on the layers' grids
@@ -155,7 +173,7 @@ class StatisticsEncoder:
 
     def parts(self, whole: Mapping[str, Any], tile: Tile) -> dict[str, Any]:
         """Return, by layer, the parts of whole activations or position weights that the tile's core makes."""
-        return {name: tf.cast(self._place(each, name, tile), tf.float32) for name, each in whole.items()}
+        return {name: array_of(self._place(each, name, tile)) for name, each in whole.items()}
 
     def _core(self, features: Mapping[str, Any], name: str, picture: Any, tile: Tile) -> Any:
         rows, columns = self.core_of(picture, name, tile)
@@ -164,8 +182,3 @@ class StatisticsEncoder:
     def _place(self, whole: Any, name: str, tile: Tile) -> Any:
         rows, columns = tile.place_at(self.encoder.strides[name], *whole.shape[1:3])
         return whole[:, rows, columns]
-
-
-def _cut(activation: Any, core: Any) -> Any:
-    top, bottom, left, right = tf.unstack(core)
-    return activation[:, top:bottom, left:right]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from stylize.losses.features import TINY, content_scale
 from stylize.losses.pixels import palette
 from stylize.losses.regions import Regions, count_octaves, masked_regions, whole_picture
 from stylize.losses.statistics import StatisticsEncoder, StyleTargets
-from stylize.networks.backend import tf
+from stylize.networks.backend import array_of, ops
 
 __all__ = ["TargetEncoder", "Targets"]
 
@@ -41,14 +42,25 @@ class Targets:
         content_scale: by layer, k in the equation of `stylize.losses.objective`.
         style: for each octave, by layer, statistics G* (R, n, n); of several styles their weighted mean.
         regions: the regions, with the shares q.
-        palettes: a palette for each region; none where the palette has no weight.
+        palettes: a palette for each region, (6, 256); none where the palette has no weight.
     """
 
     content: Mapping[str, Any]
     content_scale: Mapping[str, Any]
     style: StyleTargets
     regions: Regions
-    palettes: Sequence[NDArray[np.float32]] = ()
+    palettes: Sequence[Any] = ()
+
+    @functools.cached_property
+    def by_layer(self) -> dict[str, tuple[Any, Any]]:
+        """By layer, `style` and the shares of all octaves together: (O, R, n, n) and (O, R)."""
+        return {
+            name: (
+                ops.stack([octave[name] for octave in self.style]),
+                ops.stack([octave[name] for octave in self.regions.shares]),
+            )
+            for name in self.style[0]
+        }
 
 
 class TargetEncoder:
@@ -106,11 +118,11 @@ class TargetEncoder:
         statistics = self._statistics.of_style(picture, regions, tile_px)
         targets = [
             [{name: each[region] for name, each in octave.items()} for octave in statistics]
-            for region in range(len(regions.masks))
+            for region in range(max(1, len(regions.masks)))
         ]
         if self._config.palette_weight:
-            for (full_size, *_), mask in zip(targets, regions.masks, strict=True):
-                full_size[_PALETTE] = palette(np.asarray(picture), mask)
+            for (full_size, *_), mask in zip(targets, regions.masks or [None], strict=True):
+                full_size[_PALETTE] = palette(picture, mask)
         return targets
 
     def join(
@@ -124,7 +136,7 @@ class TargetEncoder:
         features = self._statistics.content_features(content, tile_px)
         style = [
             {
-                name: tf.stack([tf.add_n([weight * t[octave][name] for t, weight in styles]) for styles in per_region])
+                name: ops.stack([sum(weight * t[octave][name] for t, weight in styles) for styles in per_region])
                 for name in self._statistics.style_layers
             }
             for octave in range(regions.octaves)
@@ -136,7 +148,7 @@ class TargetEncoder:
             scale = {name: each / ratio**_CONTENT_YIELD for name, each in scale.items()}
             regions = dataclasses.replace(regions, shares=self._relative_shares(own, style, regions))
         palettes = [
-            np.sum([weight * targets[0][_PALETTE] for targets, weight in styles], axis=0)
+            array_of(sum(weight * targets[0][_PALETTE] for targets, weight in styles))
             for styles in per_region
             if self._config.palette_weight
         ]
@@ -147,15 +159,15 @@ class TargetEncoder:
 
         Norms of covariances are compared. Mean activations are large in any bright or busy picture.
         """
-        logs = [tf.constant(0.0)]
+        logs = []
         for name in self._statistics.style_layers:
             ours, theirs = (self._spread(each[name], shares[name]) for each in (own, style))
-            logs.append(tf.math.log(tf.clip_by_value(theirs / ours, 1 / _LARGEST_SPREAD_RATIO, _LARGEST_SPREAD_RATIO)))
-        return tf.exp(tf.add_n(logs) / max(1, len(self._statistics.style_layers)))
+            logs.append(ops.log(ops.clip(theirs / ours, 1 / _LARGEST_SPREAD_RATIO, _LARGEST_SPREAD_RATIO)))
+        return ops.exp(sum(logs, array_of(0.0)) / max(1, len(logs)))
 
     def _spread(self, statistics: Any, shares: Any) -> Any:
         covariance = self._statistics.style.covariance(statistics)
-        return tf.reduce_sum(shares * tf.norm(covariance, axis=[-2, -1])) + TINY
+        return ops.sum(shares * ops.sqrt(ops.sum(ops.square(covariance), (-2, -1)))) + TINY
 
     def _relative_shares(self, own: StyleTargets, style: StyleTargets, regions: Regions) -> list[dict[str, Any]]:
         """Return the shares divided by the style loss of the content itself, octave by octave and layer by layer."""

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from stylize.networks.backend import tf
+from stylize.networks.backend import array_of, spec
 
 __all__ = ["PICTURE", "Tile", "crop", "fits_whole", "tiles"]
 
 
 #: A picture of any size, in a graph.
-PICTURE = tf.TensorSpec([1, None, None, 3], tf.float32)
+PICTURE = spec(1, None, None, 3)
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,6 @@ def fits_whole(picture: Any, tile_px: int | None) -> bool:
 
 
 def crop(picture: Any, tile: Tile) -> Any:
-    """Return the tile's crop of a picture (1, H, W, 3) as a tensor."""
+    """Return the tile's crop of a picture (1, H, W, 3), on the device."""
     rows, columns = tile.crop
-    return tf.constant(picture[:, rows, columns])
+    return array_of(picture[:, rows, columns])

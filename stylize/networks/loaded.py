@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stylize.errors import OptionError, WeightsError
 from stylize.networks import conversion, registry, store
+from stylize.networks.devices import chosen
 from stylize.networks.store import LocalWeights
 from stylize.networks.style_vectors import StyleVectors
 
@@ -155,7 +156,7 @@ class LoadedNetworks:
                 load_encoder_weights(found), layers, pooling=pooling, precision=precision, edge_padding=edge_padding
             )
 
-        return self.keep("encoder", (found.name, tuple(layers), pooling, precision, edge_padding), load)
+        return self.keep("encoder", (found.name, tuple(layers), pooling, precision, edge_padding, chosen()), load)
 
     def keep(self, kind: str, key: Hashable, load: Callable[[], _T]) -> _T:
         """Return the object under `kind` and `key`, or load one. The four of each kind that were used last are kept."""

@@ -98,7 +98,9 @@ class MagentaStylizer(_EndToEndStylizer):
     """
 
     def __init__(self, folder: Path) -> None:
-        from stylize.networks.backend import tf
+        from stylize.networks.devices import tensorflow
+
+        tf = tensorflow()
 
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from stylize.config import VGG19_LAYERS, LayerWeights
 from stylize.errors import WeightsError
 from stylize.networks import vgg19_file
-from stylize.networks.backend import faster_precision, tf
+from stylize.networks.backend import array_of, faster_precision, framework, ops
+from stylize.networks.devices import chosen
 from stylize.networks.store import LocalWeights
 
 __all__ = ["EncoderWeights", "FeatureEncoder", "content_layers_under", "load_encoder_weights"]
@@ -155,15 +156,14 @@ class FeatureEncoder:
         needed = VGG19_LAYERS[: _depth(layers)]
         _check_reaches(weights, needed)
         self.layers = tuple(layer for layer in VGG19_LAYERS if layer in layers)
-        self.precision = faster_precision() if precision == "auto" else precision
+        self.precision = faster_precision(chosen()) if precision == "auto" else precision
         self.grain = weights.grain
-        self._dtype = tf.as_dtype(self.precision)
-        self._pool = tf.nn.max_pool2d if pooling == "max" else tf.nn.avg_pool2d
+        self._pool = ops.max_pool if pooling == "max" else ops.average_pool
         self._edge_padding = edge_padding or weights.edge_padding
-        self._scale = tf.constant(weights.scale, tf.float32)
-        self._offset = tf.constant(weights.offset, tf.float32)
+        self._scale = array_of(weights.scale)
+        self._offset = array_of(weights.offset)
         self._convolutions = [
-            (layer, *(tf.constant(array, self._dtype) for array in weights.convolutions[_convolution(layer)]))
+            (layer, *(ops.cast(array_of(array), self.precision) for array in weights.convolutions[_convolution(layer)]))
             for layer in needed
         ]
         self.channels = {
@@ -171,9 +171,7 @@ class FeatureEncoder:
         }
         self.strides, self.grid_px, self.reach_px = _geometry(self.layers)
         self._lifts = {
-            layer: tf.constant(matrix[None, None], tf.float32)
-            for layer, matrix in weights.lifts.items()
-            if layer in self.layers
+            layer: array_of(matrix[None, None]) for layer, matrix in weights.lifts.items() if layer in self.layers
         }
 
     @property
@@ -194,19 +192,19 @@ class FeatureEncoder:
         """
         x = image * self._scale + self._offset
         if self._edge_padding:
-            x = tf.concat([x[:, :1], x, x[:, -1:]], axis=1)
-            x = tf.concat([x[:, :, :1], x, x[:, :, -1:]], axis=2)
-        x = tf.cast(x, self._dtype)
+            x = ops.concatenate([x[:, :1], x, x[:, -1:]], axis=1)
+            x = ops.concatenate([x[:, :, :1], x, x[:, :, -1:]], axis=2)
+        x = ops.cast(x, self.precision)
         features = {}
         block = "relu1"
         for index, (layer, kernel, bias) in enumerate(self._convolutions):
             if not layer.startswith(block):
-                x = self._pool(x, 2, 2, "VALID")
+                x = self._pool(x, 2, 2, "valid", data_format="channels_last")
                 block = layer.split("_")[0]
-            padding = "VALID" if index == 0 and self._edge_padding else "SAME"
-            x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, padding), bias))
+            x = ops.relu(framework.convolved(x, kernel, bias, "valid" if index == 0 and self._edge_padding else "same"))
             if layer in self._lifts:
-                features[layer] = tf.nn.conv2d(tf.cast(x, tf.float32), self._lifts[layer], 1, "VALID")
+                lifted = ops.cast(x, "float32"), self._lifts[layer]
+                features[layer] = ops.conv(*lifted, padding="valid", data_format="channels_last")
             elif layer in self.layers:
                 features[layer] = x
         return features

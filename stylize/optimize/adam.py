@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stylize.config import OptimizationConfig
-from stylize.optimize.optimizer import Array, State
+from stylize.networks.backend import Array, array_of, framework, numpy_of, ops, spec
+from stylize.optimize.optimizer import State
 
 __all__ = ["Adam"]
 
@@ -30,32 +33,33 @@ class Adam:
         """Begin at `start`, (H, W, 3)."""
         self._config = config
         self._rate = config.learning_rate
-        self._x = np.clip(start, 0, 1).astype(np.float32)
+        self._x = ops.clip(array_of(start), 0, 1)
         self._safe = self._x
         self._best, self._best_loss = self._x, math.inf
-        self._m = np.zeros_like(self._x)
-        self._v = np.zeros_like(self._x)
+        self._m = ops.zeros_like(self._x)
+        self._v = ops.zeros_like(self._x)
         self._count = 0
 
     @property
-    def best(self) -> NDArray[np.float32]:
+    def best(self) -> Array:
         """The iterate of the lowest loss. The newest iterate does not count, because its loss is not known yet."""
         return self._best
 
     @property
-    def result(self) -> NDArray[np.float32]:
+    def result(self) -> Array:
         """The last iterate, or with `keep_best` the best."""
         return self._best if self._config.keep_best else self._x
 
-    def ask(self) -> NDArray[np.float32]:
+    def ask(self) -> Array:
         """Return the current iterate."""
         return self._x
 
-    def tell(self, loss: float, gradient: NDArray[np.float32]) -> bool:
+    def tell(self, loss: float, gradient: Array) -> bool:
         """Take a step. If a number is not finite, return to the last good iterate with half the learning rate."""
-        if not (math.isfinite(loss) and bool(np.isfinite(gradient).all())):
+        gradient = array_of(gradient)
+        if not (math.isfinite(loss) and bool(ops.all(ops.isfinite(gradient)))):
             self._x = self._safe
-            self._m, self._v, self._count = np.zeros_like(self._m), np.zeros_like(self._v), 0
+            self._m, self._v, self._count = ops.zeros_like(self._m), ops.zeros_like(self._v), 0
             self._rate /= 2
             return False
         if loss < self._best_loss:
@@ -63,28 +67,35 @@ class Adam:
         self._safe = self._x
         c = self._config
         self._count += 1
-        self._m = self._m + np.float32(1 - c.beta_1) * (gradient - self._m)
-        self._v = self._v + np.float32(1 - c.beta_2) * (gradient * gradient - self._v)
         rate = self._rate * math.sqrt(1 - c.beta_2**self._count) / (1 - c.beta_1**self._count)
-        step = np.float32(rate) * self._m / (np.sqrt(self._v) + np.float32(c.epsilon))
-        self._x = np.clip(self._x - step, 0, 1)
+        numbers = array_of((rate, c.beta_1, c.beta_2, c.epsilon))
+        self._x, self._m, self._v = _compiled_step()(self._x, self._m, self._v, gradient, numbers)
         return True
 
     def state(self) -> State:
         """Return iterates, moments and scalars."""
         return {
-            "x": self._x,
-            "safe": self._safe,
-            "best": self._best,
-            "m": self._m,
-            "v": self._v,
+            **{name: numpy_of(getattr(self, f"_{name}")) for name in _PICTURES},
             "scalars": np.array([self._best_loss, self._rate, self._count], np.float64),
         }
 
-    def restore(self, state: Mapping[str, Array]) -> None:
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Continue from the state of another run."""
-        self._x, self._safe, self._best, self._m, self._v = (
-            state[name].astype(np.float32, copy=False) for name in ("x", "safe", "best", "m", "v")
-        )
+        self._x, self._safe, self._best, self._m, self._v = (array_of(state[name]) for name in _PICTURES)
         self._best_loss, self._rate = (float(v) for v in state["scalars"][:2])
         self._count = int(state["scalars"][2])
+
+
+# The pictures of the state.
+_PICTURES = ("x", "safe", "best", "m", "v")
+
+
+@functools.lru_cache(maxsize=1)
+def _compiled_step() -> Any:
+    def step(x: Array, m: Array, v: Array, gradient: Array, numbers: Array) -> tuple[Array, Array, Array]:
+        rate, beta_1, beta_2, epsilon = (numbers[index] for index in range(4))
+        m = m + (1 - beta_1) * (gradient - m)
+        v = v + (1 - beta_2) * (gradient * gradient - v)
+        return ops.clip(x - rate * m / (ops.sqrt(v) + epsilon), 0, 1), m, v
+
+    return framework.compiled(step, [spec(None, None, 3)] * 4 + [spec(4)])

@@ -20,11 +20,13 @@ from stylize.errors import ImageError
 from stylize.files import whole_file
 from stylize.images.picture import checked_samples
 from stylize.optimize.history import HistoryEntry
-from stylize.optimize.optimizer import Array
 from stylize.schema import checked, parsed, shown
 from stylize.text import one_line
 
 __all__ = ["Checkpoint", "RunContext", "read_checkpoint", "write_checkpoint"]
+
+#: An array of an optimiser's state (`stylize.optimize.optimizer.State`). This module needs no backend.
+StateArray = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Checkpoint:
     elapsed_s: float
     pixels: NDArray[np.float32]
     """The best picture so far, (h, w, 3) in [0, 1], at the size of its level."""
-    state: Mapping[str, Array]
+    state: Mapping[str, StateArray]
     """Of the optimiser. A checkpoint from a file reads each array when it is asked for: 12 megapixels have 2 GB."""
     history: tuple[HistoryEntry, ...]
 
@@ -220,14 +222,14 @@ def _array(file: zipfile.ZipFile, name: str) -> NDArray[Any]:
     return array
 
 
-class _StateOnDisk(Mapping[str, Array]):
+class _StateOnDisk(Mapping[str, StateArray]):
     """The arrays of an optimiser in a file. Each access reads one array, so that memory holds no second copy of all."""
 
     def __init__(self, path: Path, files: Iterable[str]) -> None:
         self._path = path
         self._names = [name.removeprefix(_STATE).removesuffix(".npy") for name in files if name.startswith(_STATE)]
 
-    def __getitem__(self, name: str) -> Array:
+    def __getitem__(self, name: str) -> StateArray:
         if name not in self._names:
             raise KeyError(name)
         with zipfile.ZipFile(self._path) as file:

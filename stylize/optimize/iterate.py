@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,7 +33,12 @@ class Iterate:
     elapsed_s: float
     remaining_s: float
     """An estimate; under a time budget, the rest of the budget."""
-    pixels: NDArray[np.float32]
-    """The best picture of this level so far, (H, W, 3) in [0, 1]. A view: copy the array to keep it."""
+    read_pixels: Callable[[], NDArray[np.float32]]
+    """Reads `pixels` from the device."""
     checkpoint: Callable[[], Checkpoint]
     """Returns a checkpoint of the run after this step."""
+
+    @functools.cached_property
+    def pixels(self) -> NDArray[np.float32]:
+        """The best picture of this level so far, (H, W, 3) in [0, 1]. May be a view: copy the array to change it."""
+        return self.read_pixels()

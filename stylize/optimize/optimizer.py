@@ -8,33 +8,33 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Optimizer", "State"]
+from stylize.networks.backend import Array
 
-#: An array of an optimiser's state: pictures are float32 (H, W, 3), scalars are float64 (n,).
-Array = NDArray[np.floating[Any]]
+__all__ = ["Optimizer", "State"]
 
-#: All state of an optimiser, by name.
-State = dict[str, Array]
+#: All state of an optimiser on the host, by name: pictures are float32 (H, W, 3), scalars are float64 (n,).
+State = dict[str, NDArray[np.floating[Any]]]
 
 
 class Optimizer(Protocol):
     """An optimiser that the caller drives: ask for a point, evaluate the loss there, tell loss and gradient.
 
-    All state is in plain arrays, so that a run can stop and go on later. All points are float32 (H, W, 3) in [0, 1].
+    Points and gradients lie on the device; points are float32 (H, W, 3) in [0, 1]. `state` gives plain arrays, with
+    which a run can go on later, also on another device.
     """
 
     @property
-    def best(self) -> NDArray[np.float32]:
+    def best(self) -> Array:
         """The point of the lowest loss so far. A run that is stopped keeps this point."""
 
     @property
-    def result(self) -> NDArray[np.float32]:
+    def result(self) -> Array:
         """The point to return when all steps are taken."""
 
-    def ask(self) -> NDArray[np.float32]:
+    def ask(self) -> Array:
         """Return the next point to evaluate."""
 
-    def tell(self, loss: float, gradient: NDArray[np.float32]) -> bool:
+    def tell(self, loss: float, gradient: Array) -> bool:
         """Take the loss and the gradient of the point from `ask`.
 
         Returns:
@@ -44,5 +44,5 @@ class Optimizer(Protocol):
     def state(self) -> State:
         """Return all state."""
 
-    def restore(self, state: Mapping[str, Array]) -> None:
+    def restore(self, state: Mapping[str, NDArray[np.floating[Any]]]) -> None:
         """Continue from the state of another run."""

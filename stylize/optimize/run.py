@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from stylize.config import OptimizationConfig, RefineConfig
 from stylize.errors import StylizeError
+from stylize.networks.backend import Array, numpy_of
 from stylize.optimize.adam import Adam
 from stylize.optimize.checkpoint import Checkpoint, RunContext
 from stylize.optimize.history import HistoryEntry, LossTerms
@@ -27,8 +28,8 @@ __all__ = ["LevelLoss", "optimize"]
 class LevelLoss(Protocol):
     """The loss at one level, which knows its targets."""
 
-    def __call__(self, pixels: NDArray[np.float32]) -> tuple[LossTerms, NDArray[np.float32]]:
-        """Return the losses of `pixels`, (h, w, 3), and the gradient of the total loss."""
+    def __call__(self, pixels: Array) -> tuple[LossTerms, Array]:
+        """Return the losses of `pixels`, (h, w, 3) on the device, and the gradient of the total loss."""
 
 
 def optimize(
@@ -83,11 +84,11 @@ def optimize(
         while run.schedule.wants_step(index):
             if should_stop is not None and should_stop():
                 checkpoint = run.checkpoint(index, optimizer)
-                return at_size(photos[-1], optimizer.best), checkpoint.history, checkpoint
+                return at_size(photos[-1], checkpoint.pixels), checkpoint.history, checkpoint
             iterate = run.take_step(index, optimizer, loss)
             if on_iterate is not None:
                 on_iterate(iterate)
-        pixels = optimizer.result
+        pixels = numpy_of(optimizer.result)
         if index >= run.schedule.last:
             break
     return at_size(photos[-1], pixels), tuple(run.history), None
@@ -131,17 +132,17 @@ class _Run:
         now_s = self._now_s()
         self.history.append(HistoryEntry(index + 1, len(self.history) + 1, now_s, terms))
         self.schedule.add(self.history[-1], now_s - began_s)
-        pixels = optimizer.best
+        best = optimizer.best
         return Iterate(
             level=index + 1,
             levels=len(self._levels),
-            size=(pixels.shape[0], pixels.shape[1]),
+            size=(best.shape[0], best.shape[1]),
             step=len(self.history),
             steps=self._steps,
             losses=terms,
             elapsed_s=now_s,
             remaining_s=self.schedule.remaining_s(index, now_s),
-            pixels=pixels,
+            read_pixels=lambda: numpy_of(best),
             checkpoint=lambda: self.checkpoint(index, optimizer),
         )
 
@@ -151,7 +152,7 @@ class _Run:
             context=self._context,
             level=index + 1,
             elapsed_s=self._now_s(),
-            pixels=optimizer.best,
+            pixels=numpy_of(optimizer.best),
             state=optimizer.state(),
             history=tuple(self.history),
         )

@@ -29,105 +29,55 @@ as the usual guess does. H_0 has only positive scales, so it is positive definit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from stylize.images.resizing import resized
+from stylize.images.resizing import resampled
+from stylize.networks.backend import Array, array_of, framework, ops, spec
 
-__all__ = ["Blocks", "Energies", "FirstGuess", "FrequencyBands"]
-
-
-@dataclass(frozen=True, eq=False)
-class Energies:
-    """The squared lengths of a step s and of the change y of the gradient in each part."""
-
-    bands: NDArray[np.floating]
-    """(2, 2, 8): s and y, light and colour, bands."""
-    blocks: NDArray[np.floating]
-    """(2, rows, columns): s and y, blocks."""
+__all__ = ["BANDS", "Blocks", "Energies", "FirstGuess", "FrequencyBands"]
 
 
-class FirstGuess:
-    """The first guess H_0 of the inverse Hessian, for pictures of one size."""
+class Energies(NamedTuple):
+    """The squared lengths of steps s and of changes y of the gradient in each part, of K pairs."""
 
-    def __init__(self, height: int, width: int) -> None:
-        self._bands = FrequencyBands(height, width)
-        self._blocks = Blocks(height, width)
-
-    def energies(self, step: NDArray[np.float32], change: NDArray[np.float32]) -> Energies:
-        """Return what `times` needs to know of a pair.
-
-        Args:
-            step: s, (H, W, 3).
-            change: y, (H, W, 3), 0 where no pixel moved.
-        """
-        of_bands, of_blocks = (
-            np.stack([parts.energies(step), parts.energies(change)]) for parts in (self._bands, self._blocks)
-        )
-        return Energies(of_bands, of_blocks)
-
-    def times(
-        self,
-        q: NDArray[np.float32],
-        energies: Sequence[Energies],
-        curvatures: NDArray[np.float64],
-        change: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Return H_0 q.
-
-        Args:
-            q: the vector to multiply, (H, W, 3); overwritten.
-            energies: of each pair in the history, oldest first.
-            curvatures: s·y of each pair.
-            change: y of the newest pair, (H, W, 3), 0 where no pixel moved; overwritten.
-        """
-        by_block = self._blocks.spread(np.sqrt(_scales([each.blocks for each in energies], curvatures)))
-        by_band = _scales([each.bands for each in energies], curvatures)
-        change *= by_block
-        by_band *= curvatures[-1] / (by_band * self._bands.energies(change)).sum()
-        q *= by_block
-        q = self._bands.scaled(q, by_band)
-        q *= by_block
-        return q
+    bands: Array
+    """(K, 2, 2, 8): s and y, light and colour, bands."""
+    blocks: Array
+    """(K, 2, rows, columns): s and y, blocks."""
 
 
-# Each part has at least this share of the parts' mean energy. Without a least energy, a part that has not moved gets
-# the scale 0, and never moves.
-_LEAST_ENERGY = 1e-3
+# --------------------------------------------------------------------------------------------------------------------
+# Bands
+
+# Two thirds of an octave each: the finest band is at the Nyquist frequency, the coarsest has all below 1/22 of it.
+# A cosine transform, which sees no jump at the picture's border, was no better (benchmarks/notes/035).
+#: The number of bands.
+BANDS = 8
+_BANDS_PER_OCTAVE = 1.5
 
 
-def _scales(energies: Sequence[NDArray[np.floating]], curvatures: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the scale c_p of each part, up to a common factor.
-
-    The products P_p s · P_p y in place of squared lengths reach a higher loss (benchmarks/notes/035).
-    """
-    moved, changed = np.tensordot(1 / curvatures, energies, 1)
-    scales: NDArray[np.float64] = np.sqrt(
-        (moved + _LEAST_ENERGY * moved.mean()) / (changed + _LEAST_ENERGY * changed.mean())
-    )
-    return scales
-
-
-class FrequencyBands:
+class FrequencyBands(NamedTuple):
     """A picture's spatial frequencies in 8 bands, apart for light (the mean of R, G, B) and colour (the rest).
 
     Losses under VGG curve up to a hundred times less along coarse light and the finest colour than along other bands.
     """
 
-    # Two thirds of an octave each: the finest band is at the Nyquist frequency, the coarsest has all below 1/22 of it.
-    # A cosine transform, which sees no jump at the picture's border, was no better (benchmarks/notes/035).
-    _count, _per_octave = 8, 1.5
+    members: Array
+    """(8, H (W // 2 + 1)): 1 for the frequencies of a band, 0 for the others."""
 
-    def __init__(self, height: int, width: int) -> None:
-        self._size = height, width
+    @classmethod
+    def of(cls, height: int, width: int) -> FrequencyBands:
+        """Return the bands of pictures of one size."""
         of_nyquist = 2 * np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
-        below = self._per_octave * np.log2(of_nyquist.clip(1e-9))  # clipped, because the mean has no logarithm
-        self._band = np.clip(np.rint(below) + self._count - 1, 0, self._count - 1).astype(np.uint8)
+        below = _BANDS_PER_OCTAVE * np.log2(of_nyquist.clip(1e-9))  # clipped, because the mean has no logarithm
+        band = np.clip(np.rint(below) + BANDS - 1, 0, BANDS - 1).ravel()
+        return cls(array_of(band == np.arange(BANDS)[:, None]))
 
-    def energies(self, picture: NDArray[np.float32]) -> NDArray[np.floating]:
+    def energies(self, picture: Array) -> Array:
         """Return about the squared length of each band's part of a picture.
 
         The transform of real numbers stores one half of the frequencies, so each band has about half of its energy.
@@ -139,57 +89,140 @@ class FrequencyBands:
         Returns:
             (2, 8): light and colour.
         """
-        light, color = self._split(picture)
-        squares = (3 * _squared(light), _squared(color).sum(axis=0))
-        return np.stack([np.bincount(self._band.ravel(), each.ravel(), self._count) for each in squares])
+        squares = sum(ops.square(part) for part in framework.spectrum(_planes(picture)))
+        of_axes = ops.matmul(ops.reshape(squares, (3, -1)), ops.transpose(self.members))
+        return ops.stack([of_axes[0], of_axes[1] + of_axes[2]])
 
-    def scaled(self, picture: NDArray[np.float32], by: NDArray[np.floating]) -> NDArray[np.float32]:
+    def scaled(self, picture: Array, by: Array) -> Array:
         """Return a picture (H, W, 3) with each band's part multiplied by its number in `by` (2, 8)."""
-        light, color = self._split(picture)
-        of_light, of_color = by.astype(np.float32)[:, self._band]
-        color *= of_color
-        color += of_light * light
-        planes = np.fft.irfft2(color, self._size, norm="ortho")
-        return np.ascontiguousarray(planes.transpose(1, 2, 0), np.float32)
-
-    @staticmethod
-    def _split(picture: NDArray[np.float32]) -> tuple[NDArray[np.complexfloating], NDArray[np.complexfloating]]:
-        # With "ortho", NumPy stays in single precision; otherwise it takes eight times as long in double precision.
-        color = np.fft.rfft2(np.ascontiguousarray(picture.transpose(2, 0, 1)), norm="ortho")
-        light = color.mean(axis=0)
-        color -= light
-        return light, color
+        real, imaginary = framework.spectrum(_planes(picture))
+        scales = ops.matmul(ops.take(by, (0, 1, 1), 0), self.members)
+        scales = ops.reshape(scales, ops.shape(real))
+        planes = framework.from_spectrum(real * scales, imaginary * scales, ops.shape(picture)[1])
+        pixels = ops.matmul(ops.transpose(ops.reshape(planes, (3, -1))), _LIGHT_AND_COLOR)
+        return ops.reshape(pixels, ops.shape(picture))
 
 
-def _squared(values: NDArray[np.complexfloating]) -> NDArray[np.floating]:
-    squares: NDArray[np.floating] = np.square(values.real) + np.square(values.imag)
-    return squares
+# Orthonormal: light, and two axes of colour.
+_LIGHT_AND_COLOR = np.array([[2, 2, 2], [6**0.5, 0, -(6**0.5)], [-(2**0.5), 8**0.5, -(2**0.5)]], np.float32) / 12**0.5
 
 
-class Blocks:
+def _planes(picture: Array) -> Array:
+    """Return light and the two axes of colour of a picture (H, W, 3), as planes (3, H, W)."""
+    height, width, _ = ops.shape(picture)
+    planes = ops.matmul(_LIGHT_AND_COLOR, ops.transpose(ops.reshape(picture, (-1, 3))))
+    return ops.reshape(planes, (3, height, width))
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Blocks
+
+_BLOCK_PX = 8
+# The least scale, as a share of the largest: resampling may overshoot down to 0, and pixels of scale 0 never move.
+_LEAST_BLOCK_SCALE = 0.01
+
+
+class Blocks(NamedTuple):
     """A picture in blocks of about 8 x 8 px: losses curve less in a flat sky than in places with many details."""
 
-    _side_px = 8
+    row_members: Array
+    """(rows, H): 1 for the pixels of a row of blocks."""
+    column_members: Array
+    """(columns, W)."""
+    row_weights: Array
+    """(H, rows): how a pixel's number is mixed from those of the blocks around."""
+    column_weights: Array
+    """(W, columns)."""
 
-    # The least scale, as a share of the largest: resampling may overshoot down to 0, and pixels of scale 0 never move.
-    _least_scale = 0.01
+    @classmethod
+    def of(cls, height: int, width: int) -> Blocks:
+        """Return the blocks of pictures of one size."""
+        sides = [(side, max(1, side // _BLOCK_PX)) for side in (height, width)]
+        members = [np.arange(count)[:, None] == _block_of_each(side, count) for side, count in sides]
+        weights = [resampled(np.eye(count), side, count, Image.Resampling.LANCZOS) for side, count in sides]
+        return cls(*map(array_of, (*members, *weights)))
 
-    def __init__(self, height: int, width: int) -> None:
-        self._size = height, width
-        counts = (max(1, side // self._side_px) for side in self._size)
-        self._firsts = [np.arange(count) * side // count for count, side in zip(counts, self._size, strict=True)]
-
-    def energies(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    def energies(self, picture: Array) -> Array:
         """Return the squared length of each block of a picture (H, W, 3), as (rows, columns)."""
-        # We sum over rows first, because a sum over an axis of three colours alone is slow.
-        rows = np.add.reduceat(np.square(picture), self._firsts[0], axis=0)
-        blocks: NDArray[np.float32] = np.add.reduceat(rows, self._firsts[1], axis=1).sum(axis=2)
-        return blocks
+        height, width, _ = ops.shape(picture)
+        # Rows first, because a sum over three colours alone is slow.
+        rows = ops.matmul(self.row_members, ops.reshape(ops.square(picture), (height, -1)))
+        rows = ops.sum(ops.reshape(rows, (-1, width, 3)), 2)
+        return ops.matmul(rows, ops.transpose(self.column_members))
 
-    def spread(self, by: NDArray[np.floating]) -> NDArray[np.float32]:
+    def spread(self, by: Array) -> Array:
         """Return one number a pixel, (H, W, 1), that changes smoothly between the numbers of blocks in `by`.
 
         The result is divided by the largest number of `by`. Smooth changes leave no edges of blocks in the picture.
         """
-        spread: NDArray[np.float32] = resized(by / by.max(), *self._size)[..., None].clip(self._least_scale)
-        return spread
+        spread = ops.matmul(ops.matmul(self.row_weights, by / ops.max(by)), ops.transpose(self.column_weights))
+        return ops.clip(spread, _LEAST_BLOCK_SCALE, 1)[..., None]
+
+
+def _block_of_each(side: int, count: int) -> NDArray[np.intp]:
+    """Return the number of the block for each of `side` pixels."""
+    firsts = np.arange(count) * side // count
+    return np.searchsorted(firsts, np.arange(side), side="right") - 1
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The first guess
+
+
+class FirstGuess(NamedTuple):
+    """The parts of pictures of one size."""
+
+    bands: FrequencyBands
+    blocks: Blocks
+
+    @classmethod
+    def of(cls, height: int, width: int) -> FirstGuess:
+        """Return the parts of pictures of one size."""
+        return cls(FrequencyBands.of(height, width), Blocks.of(height, width))
+
+    @classmethod
+    def signature(cls) -> FirstGuess:
+        """Return what stands for the parts of any size in the signature of a compiled function."""
+        return cls(FrequencyBands(spec(BANDS, None)), Blocks(*[spec(None, None)] * 4))
+
+    def energies(self, step: Array, change: Array) -> Energies:
+        """Return what `times` needs to know of a pair.
+
+        Args:
+            step: s, (H, W, 3).
+            change: y, (H, W, 3), 0 where no pixel moved.
+        """
+        of_bands, of_blocks = (
+            ops.stack([parts.energies(step), parts.energies(change)])[None] for parts in (self.bands, self.blocks)
+        )
+        return Energies(of_bands, of_blocks)
+
+    def times(self, q: Array, energies: Energies, weights: Array, curvature: Array, change: Array) -> Array:
+        """Return H_0 q.
+
+        Args:
+            q: the vector to multiply, (H, W, 3).
+            energies: of the K pairs in the history.
+            weights: (K,), of each pair 1 / s·y, up to a common factor; 0 for a pair that does not count.
+            curvature: s·y of the newest pair.
+            change: y of the newest pair, (H, W, 3), 0 where no pixel moved.
+        """
+        by_block = self.blocks.spread(ops.sqrt(_scales(energies.blocks, weights)))
+        by_band = _scales(energies.bands, weights)
+        by_band = by_band * curvature / ops.sum(by_band * self.bands.energies(change * by_block))
+        return self.bands.scaled(q * by_block, by_band) * by_block
+
+
+# Each part has at least this share of the parts' mean energy. Without a least energy, a part that has not moved gets
+# the scale 0, and never moves.
+_LEAST_ENERGY = 1e-3
+
+
+def _scales(energies: Array, weights: Array) -> Array:
+    """Return the scale c_p of each part, up to a common factor.
+
+    The products P_p s · P_p y in place of squared lengths reach a higher loss (benchmarks/notes/035).
+    """
+    sums = ops.tensordot(weights, energies, 1)
+    moved, changed = sums[0], sums[1]
+    return ops.sqrt((moved + _LEAST_ENERGY * ops.mean(moved)) / (changed + _LEAST_ENERGY * ops.mean(changed)))

@@ -16,7 +16,6 @@ from stylize.images.picture import ImageSource
 from stylize.images.reading import read_image
 from stylize.images.resizing import resized
 from stylize.losses.objective import Objective
-from stylize.networks.backend import tf
 from stylize.networks.store import LocalWeights
 from stylize.optimize.history import LossTerms
 from stylize.optimize.pyramid import level_size
@@ -26,6 +25,7 @@ from stylize.transfer.levels import level_losses, make_objective, picture_pyrami
 from stylize.transfer.refine import run_refine
 from stylize.transfer.results import Comparison, NetworkUse, Scored, TransferResult
 from stylize.transfer.session import NO_CALLBACKS, Callbacks, Session
+from stylize.transfer.similarity import ssim
 from stylize.transfer.tiling import Tiling
 
 __all__ = ["run_compare"]
@@ -141,7 +141,7 @@ class _Scorer:
             content_loss=terms["content"],
             style_loss=terms["style"],
             style_loss_per_layer=terms["style_per_layer"],
-            ssim=float(tf.image.ssim(tf.constant(self._content), tf.constant(pixels), 1.0, filter_size=window)),
+            ssim=ssim(self._content, pixels, window),
             seconds=None if result is None else result.seconds,
             peak_memory_bytes=candidate.peak_memory_bytes,
             networks=() if result is None else result.networks,

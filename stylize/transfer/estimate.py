@@ -11,6 +11,8 @@ import numpy as np
 from stylize.config import RefineConfig
 from stylize.images.resizing import size_for_long_side
 from stylize.losses.objective import Objective
+from stylize.networks.backend import numpy_of
+from stylize.networks.devices import chosen, device_label
 from stylize.networks.store import LocalWeights
 from stylize.optimize.pace import TARGETS_STEPS, step_costs
 from stylize.optimize.pyramid import PyramidLevel
@@ -60,9 +62,10 @@ def run_summary(
     length = f"{config.steps} steps" if config.time_budget is None else f"{config.time_budget:g} s"
     about = "" if seconds is None else f"about {rough_duration(seconds)}, "
     tiles = f", in tiles of {tiling.tile_px} px" if tiling.is_needed else ""
+    where = f"{features.name} in {objective.precision} on {device_label(chosen())}"
     return (
-        f"{features.name} in {objective.precision}, {config.optimization.optimizer}, {length} over {sizes} px, "
-        f"{about}up to {tiling.peak_bytes / 1e9:.1f} GB{tiles}"
+        f"{where}, {config.optimization.optimizer}, {length} over {sizes} px, {about}"
+        f"up to {tiling.peak_bytes / 1e9:.1f} GB{tiles}"
     )
 
 
@@ -101,7 +104,8 @@ def _probe_s(objective: Objective, regions: int, side: int, clock: Callable[[], 
     targets = encoder.join(probe, [[(region, 1.0)] for region in own], places)
     times = [clock()]
     for _ in range(3):
-        objective.value_and_gradient(probe, targets)
+        _, gradient = objective.value_and_gradient(probe, targets)
+        numpy_of(gradient[0, 0, 0])  # A GPU may still be at work.
         times.append(clock())
     first_s, *warm_s = (after - before for before, after in itertools.pairwise(times))
     return first_s, min(warm_s)

@@ -17,6 +17,7 @@ from stylize.images.resizing import resized, size_for_long_side
 from stylize.losses.objective import Objective
 from stylize.losses.statistics import StyleTargets
 from stylize.losses.targets import Targets
+from stylize.networks.backend import Array, array_of, ops
 from stylize.networks.loaded import SizedCache
 from stylize.networks.store import LocalWeights
 from stylize.networks.vgg import content_layers_under
@@ -146,11 +147,11 @@ def level_losses(
     def loss_at(index: int) -> LevelLoss:
         pictures = pyramid[index]
         targets = tiling.within(lambda tile_px: _targets(pictures, strength, objective, cache, tile_px))
-        free = None if pictures.masks is None else np.max(pictures.masks, axis=0)[..., None] > 0
+        free = None if pictures.masks is None else array_of(np.max(pictures.masks, axis=0)[..., None] > 0)
 
-        def loss(pixels: NDArray[np.float32]) -> tuple[LossTerms, NDArray[np.float32]]:
+        def loss(pixels: Array) -> tuple[LossTerms, Array]:
             # Outside the masks stays the photo: the painted part is to fit to it at the border.
-            seen = pixels if free is None else np.where(free, pixels, pictures.photo)
+            seen = array_of(pixels) if free is None else ops.where(free > 0, pixels, pictures.photo)
             terms, gradient = tiling.within(lambda tile_px: objective.value_and_gradient(seen[None], targets, tile_px))
             return LossTerms(**terms), gradient[0] if free is None else gradient[0] * free
 

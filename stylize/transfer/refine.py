@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stylize.config import RefineConfig
 from stylize.images.resizing import resized
+from stylize.networks import devices
 from stylize.optimize.checkpoint import Checkpoint, RunContext
 from stylize.optimize.iterate import Iterate
 from stylize.optimize.pyramid import level_size
@@ -73,8 +74,8 @@ def run_refine(
     tiling = Tiling.of_run(objective, inputs, session, config.optimization.optimizer)
     if levels:
         session.say(run_summary(config, features, objective, levels, tiling, inputs, resumed=resume_from is not None))
-    init_record = {"init": init.record} if init.record else {}
-    provenance = inputs.provenance("refine", config, start.networks, precision_used=objective.precision, **init_record)
+    how = {"precision_used": objective.precision, **devices.chosen().record, **init.provenance}
+    provenance = inputs.provenance("refine", config, start.networks, **how)
 
     # One pyramid of content, styles and masks; the targets of a level are made when the run gets there.
     pyramid = picture_pyramid(inputs, config, [level_size(inputs.size, level.long_side_px) for level in levels])
@@ -123,6 +124,6 @@ def _in_result_colors(callbacks: Callbacks, inputs: Inputs, config: RefineConfig
 
     def on_iterate(iterate: Iterate) -> None:
         assert callbacks.on_iterate is not None
-        callbacks.on_iterate(dataclasses.replace(iterate, pixels=finished(iterate.pixels)))
+        callbacks.on_iterate(dataclasses.replace(iterate, read_pixels=lambda: finished(iterate.pixels)))
 
     return Callbacks(callbacks.on_start and on_start, callbacks.on_iterate and on_iterate, callbacks.should_stop)

@@ -63,6 +63,11 @@ class InitPicture:
         )
 
     @property
+    def provenance(self) -> dict[str, Any]:
+        """The picture's part of the provenance, empty without a picture."""
+        return {"init": self.record} if self.record else {}
+
+    @property
     def long_side_px(self) -> int:
         """Long side of the picture, 0 without a picture."""
         return int(self.record.get("long_side_px", 0))

@@ -11,7 +11,8 @@ import psutil
 from stylize.errors import OptionError, StylizeError
 from stylize.losses.objective import Objective
 from stylize.machine import available_memory_bytes
-from stylize.networks.backend import tf
+from stylize.networks import devices
+from stylize.networks.backend import is_out_of_memory
 from stylize.optimize.lbfgs import bytes_per_pixel
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.session import Session
@@ -25,6 +26,7 @@ SMALLEST_TILE_PX = 128
 _LARGEST_TILE_PX = 2048
 # The part of the memory that is planned for: the need is an estimate, and other programs want memory, too.
 _USABLE_SHARE = 0.9
+_UNKNOWN_BYTES = 8_000_000_000
 
 
 class Tiling:
@@ -50,7 +52,7 @@ class Tiling:
         Args:
             objective: the loss that is computed.
             size: height and width of the picture in px.
-            memory_gb: memory that the whole process may take; None for what is free.
+            memory_gb: memory of the device that the whole process may take; None for what is free.
             on_message: receives a message where smaller tiles become necessary.
             regions: the number of masks.
             optimizer: what moves the pixels; None where a picture is only scored.
@@ -61,8 +63,7 @@ class Tiling:
         """
         if memory_gb is not None and not 0 < memory_gb < math.inf:
             raise OptionError(f"memory_gb: expected a finite number of GB, more than 0; received {memory_gb:g}")
-        taken = psutil.Process().memory_info().rss
-        free = available_memory_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken
+        taken, free = _memory_bytes(memory_gb)
         pixels = size[0] * size[1]
         # What is needed whatever the tiles: the optimiser's state and the content's activations.
         whole = pixels * objective.target_bytes_per_pixel
@@ -122,7 +123,9 @@ class Tiling:
         while True:
             try:
                 return compute(self.tile_px)
-            except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
                 smaller = min(self.tile_px, math.isqrt(self._pixels), 2 * _LARGEST_TILE_PX) // 2
                 if smaller < SMALLEST_TILE_PX:
                     raise StylizeError(
@@ -130,3 +133,16 @@ class Tiling:
                     ) from error
                 self.tile_px = smaller
                 self._say(f"out of memory: going on in tiles of {smaller} px")
+
+
+def _memory_bytes(memory_gb: float | None) -> tuple[int, int]:
+    """Return the bytes that this process has taken on the device, and those that it may still take."""
+    device = devices.chosen()
+    if not device.is_gpu:
+        taken = psutil.Process().memory_info().rss
+        return taken, available_memory_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken
+    free = devices.free_bytes(device)
+    if free is None:
+        # Unknown: tried as a whole, and in smaller tiles once the device refuses.
+        free = _UNKNOWN_BYTES
+    return 0, free if memory_gb is None else min(free, round(memory_gb * 1e9))

@@ -58,6 +58,18 @@ def test_sizes_may_be_relative_to_each_photograph(folders):
             assert painted.size == size
 
 
+def test_pictures_are_written_as_asked_and_again_if_that_changes(folders):
+    inputs = ("-c", "photos/a.png", "-s", "styles/s.png")
+    run("--bit-depth", 16, inputs=inputs)
+    with open("out/a-s-fast.png", "rb") as file:
+        assert file.read(25)[24] == 16
+    assert counts(run("--bit-depth", 16, inputs=inputs)) == (1, 0, 1, 0)
+    assert counts(run(inputs=inputs)) == (1, 1, 0, 0)
+    assert counts(run(inputs=inputs)) == (1, 0, 1, 0)
+    message = run("--format", "jpg", "--bit-depth", 16, inputs=inputs, exit_code=2).stderr
+    assert "--bit-depth: expected an output of png or tif" in message
+
+
 def test_a_picture_of_a_batch_is_that_of_fast(folders):
     run()
     Path("one").mkdir()

@@ -80,7 +80,10 @@ def test_a_table(tmp_path, suffix):
     ("text", "words"),
     [
         ("content,size\na.png,big\n", r"jobs.csv line 2: size: .*'big'"),
-        ("content,size\n\nb.png,\na.png,0\n", "line 4: size: expected a long side of 1 to 65535 px, original, or percent such as 200%; received 0"),
+        (
+            "content,size\n\nb.png,\na.png,0\n",
+            "line 4: size: expected a long side of 1 to 65535 px, original, or percent such as 200%; received 0",
+        ),
         ("content,style\na.png,s.jpg:-1\n", "line 2: style .*s.jpg: expected a weight over 0"),
         ("picture\na.png\n", "line 2: expected a content, received picture"),
         ("content\na.png,b.png\n", "line 2: expected as many cells"),

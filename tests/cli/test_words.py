@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from api_stand_in import run
-from stylize.cli.words import arguments_of
+from stylize.cli.words import arguments_of, arguments_of_output
 from stylize.config import RefineConfig
 from stylize.errors import OptionError
+from stylize.output import OutputConfig
 from stylize.presets import PRESETS
 
 
@@ -29,3 +30,10 @@ def test_a_config_is_typed_over_the_preset_that_is_nearest():
     assert arguments_of(PRESETS["gatys"].config.replace(steps=7)) == ["--preset", "gatys", "--steps", "7"]
     with pytest.raises(OptionError, match="expected a config that options of refine make"):
         arguments_of(RefineConfig().replace(beta_1=0.5))
+
+
+def test_the_options_of_an_output_come_back():
+    assert arguments_of_output(OutputConfig()) == []
+    output = OutputConfig(quality=50, bit_depth=16, metadata="none", provenance=False)
+    expected = "--quality 50 --bit-depth 16 --keep-metadata none --no-provenance"
+    assert arguments_of_output(output) == expected.split()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from samples import value_and_gradient
 from stylize.config import PerceptualLossConfig
 from stylize.losses.features import content_scale, gram_loss, gram_sum, moment_loss
-from stylize.networks.backend import tf
+from stylize.networks.backend import Array, array_of, numpy_of
 from stylize.presets import PRESETS
 
 # Two positions, two channels: f1 = (1, 2), f2 = (3, 4).
@@ -17,13 +19,17 @@ TARGET = np.array([[[[0.0, 2.0], [3.0, 1.0]]]], np.float32)
 
 def test_gram_sum_by_hand() -> None:
     # f1 f1' + f2 f2' = [1 2; 2 4] + [9 12; 12 16]
-    np.testing.assert_allclose(gram_sum(FEATURES), [[10, 14], [14, 20]])
+    np.testing.assert_allclose(_gram_sum(FEATURES), [[10, 14], [14, 20]])
 
 
 def test_guided_gram_matrix_by_hand() -> None:
     # f1 = (1, 2), f2 = (3, 4), weighing 3/4 and 1/4: 3/4 [1 2; 2 4] + 1/4 [9 12; 12 16]
-    features = tf.constant([[[[1.0, 2.0], [3.0, 4.0]]]])
-    np.testing.assert_allclose(gram_sum(features, tf.constant([[0.75, 0.25]])), [[3, 4.5], [4.5, 7]])
+    weights = np.array([[0.75, 0.25]], np.float32)
+    np.testing.assert_allclose(_gram_sum(FEATURES, weights), [[3, 4.5], [4.5, 7]])
+
+
+def _gram_sum(*arrays: NDArray[np.float32]) -> NDArray[np.float32]:
+    return numpy_of(gram_sum(*map(array_of, arrays)))
 
 
 def test_content_loss_by_hand() -> None:
@@ -38,7 +44,7 @@ def _content_loss(normalization: str) -> float:
 
 
 def test_style_loss_by_hand() -> None:
-    gram, target = gram_sum(FEATURES) / 2, gram_sum(TARGET) / 2
+    gram, target = (array_of(_gram_sum(features) / 2) for features in (FEATURES, TARGET))
     # Target Gram: ([0 0; 0 4] + [9 3; 3 1]) / 2 = [4.5 1.5; 1.5 2.5]; differences .5 5.5 5.5 7.5.
     squares = 0.25 + 30.25 + 30.25 + 56.25
     assert float(gram_loss(gram, target, "mean")) == pytest.approx(squares / 4)
@@ -48,8 +54,8 @@ def test_style_loss_by_hand() -> None:
 def test_moment_loss_by_hand() -> None:
     # Means [2 3] and [1.5 1.5]; covariances [1 1; 1 1] and [2.25 -.75; -.75 .25].
     with_ones = [np.concatenate([each.reshape(2, 2), np.ones((2, 1), np.float32)], 1) for each in (FEATURES, TARGET)]
-    moments = [each.T @ each / 2 for each in with_ones]
-    np.testing.assert_allclose(moments[0], [[5, 7, 2], [7, 10, 3], [2, 3, 1]])
+    moments = [array_of(each.T @ each / 2) for each in with_ones]
+    np.testing.assert_allclose(numpy_of(moments[0]), [[5, 7, 2], [7, 10, 3], [2, 3, 1]])
     of_mean, of_covariance = 0.5**2 + 1.5**2, 1.25**2 + 2 * 1.75**2 + 0.75**2
     energy, spread = 2 * 1.5**2, 2.25**2 + 2 * 0.75**2 + 0.25**2
     expected = of_mean / energy + of_covariance / (spread + 0.01 * energy**2)
@@ -63,11 +69,12 @@ def test_moment_loss_gradient_agrees_with_finite_differences(normalization: str)
     moments, target = (each.T @ each / 40 for each in random.normal(1, 1, (2, 40, 4)).astype(np.float32))
     direction = random.normal(size=(4, 4)).astype(np.float32)
     direction[-1] = 0  # the last row is the last column again
-    with tf.GradientTape() as tape:
-        tape.watch(there := tf.constant(moments))
-        loss = 3 * moment_loss(there, target, normalization)
-    slope = float(tf.reduce_sum(tape.gradient(loss, there) * direction))
-    ends = (3 * float(moment_loss(moments + sign * 0.01 * direction, target, normalization)) for sign in (1, -1))
+
+    def loss(moments: Array) -> Array:
+        return 3 * moment_loss(moments, array_of(target), normalization)
+
+    slope = float((value_and_gradient(loss, moments)[1] * direction).sum())
+    ends = (float(loss(array_of(moments + sign * 0.01 * direction))) for sign in (1, -1))
     assert slope == pytest.approx((next(ends) - next(ends)) / 0.02, rel=1e-2)
 
 
@@ -82,7 +89,7 @@ def test_ml_art_combine_formulas_by_hand() -> None:
     flat, target = FEATURES.reshape(-1, 2), TARGET.reshape(-1, 2)
     squares = ((flat.T @ flat - target.T @ target) ** 2).sum()
     by_formula = 40 * 0.4 * squares / (4 * depth**2 * (height * width) ** 2)  # beta 40, relu3_1 weighted .4
-    ours = float(gram_loss(gram_sum(FEATURES) / 2, gram_sum(TARGET) / 2, config.normalization))
+    ours = float(gram_loss(*(array_of(_gram_sum(each) / 2) for each in (FEATURES, TARGET)), config.normalization))
     assert _layer_loss(config, "style", "relu3_1", ours) == pytest.approx(by_formula)
 
 
@@ -94,7 +101,7 @@ def test_gatys_formulas_by_hand() -> None:
     assert _layer_loss(config, "content", "relu4_2", ours) == pytest.approx(1e-3 * 10 / 2)
     flat, target = FEATURES.reshape(-1, 2), TARGET.reshape(-1, 2)
     squares = ((flat.T @ flat - target.T @ target) ** 2).sum()
-    ours = float(gram_loss(gram_sum(FEATURES) / 2, gram_sum(TARGET) / 2, config.normalization))
+    ours = float(gram_loss(*(array_of(_gram_sum(each) / 2) for each in (FEATURES, TARGET)), config.normalization))
     assert _layer_loss(config, "style", "relu1_1", ours) == pytest.approx(0.2 * squares / (4 * 2**2 * 2**2))
 
 

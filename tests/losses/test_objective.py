@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pytest
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from samples import left_half, painting, tiny_convolutions, tiny_encoder, tiny_objective
 from stylize.config import GATYS_STYLE_LAYERS, PerceptualLossConfig
 from stylize.losses.objective import Objective
-from stylize.losses.pixels import frame_loss, palette, palette_loss, total_variation
-from stylize.networks.backend import tf
+from stylize.losses.pixels import border, frame_loss, palette, palette_loss, total_variation
+from stylize.losses.targets import Targets
+from stylize.networks.backend import array_of, numpy_of
 from stylize.networks.vgg import EncoderWeights, FeatureEncoder
 from stylize.presets import PRESETS
 
@@ -29,7 +30,7 @@ def test_loss_is_zero_at_the_target(normalization: Literal["relative", "mean", "
         PerceptualLossConfig(normalization=normalization, octaves=octaves, total_variation_weight=0.0)
     )
     picture = painting(64, 72, 0)[None]
-    terms = loss.feature_terms(tf.constant(picture), loss.targets.encode(picture, [(picture, 1.0)]))
+    terms = loss.feature_terms(array_of(picture), loss.targets.encode(picture, [(picture, 1.0)]))
     assert float(terms["total"]) == pytest.approx(0, abs=1e-9)
 
 
@@ -111,17 +112,25 @@ def _equation(
     palettes = [palette(style) for style, _ in styles]
     if masks is None:
         palettes = [sum((w * each for each, (_, w) in zip(palettes, styles, strict=True)), np.float32(0))]
-    palette_terms = [a * palette_loss(image, p, m)[0] for a, p, m in zip(areas, palettes, regions, strict=True)]
+    palette_terms = [a * _palette_loss(image, p, m) for a, p, m in zip(areas, palettes, regions, strict=True)]
     return float(
         config.content_weight * content_loss
         + config.style_weight * (style + config.palette_weight * sum(palette_terms))
-        + config.total_variation_weight * total_variation(image, "relative")[0]
-        + config.frame_weight * frame_loss(image)[0]
+        + config.total_variation_weight * float(total_variation(array_of(image), "relative"))
+        + config.frame_weight * _frame_loss(image)
     )
 
 
+def _palette_loss(image: _Image, *target_and_mask: _Image) -> float:
+    return float(palette_loss(array_of(image), *map(array_of, target_and_mask)))
+
+
+def _frame_loss(image: _Image) -> float:
+    return float(frame_loss(*border(array_of(image))))
+
+
 def _activations(encoder: FeatureEncoder, picture: _Image) -> dict[str, NDArray[np.float64]]:
-    return {name: each.numpy()[0].astype(np.float64) for name, each in encoder(tf.constant(picture)).items()}
+    return {name: numpy_of(each)[0].astype(np.float64) for name, each in encoder(array_of(picture)).items()}
 
 
 def _statistics(config: PerceptualLossConfig, encoder: FeatureEncoder, picture: _Image, masks: _Image) -> _Statistics:
@@ -170,15 +179,22 @@ def test_gradient_agrees_with_finite_differences(seed: int, octaves: int, edge: 
     loss = tiny_objective(config, edge_padding=edge)
     content, style, image = (painting(40, 36, seed + i)[None] for i in range(3))
     targets = loss.targets.encode(content, [(style, 1.0)])
-    terms, gradient = loss.value_and_gradient(image, targets)
+    terms, gradient = _value_and_gradient(loss, image, targets)
     direction = gradient / np.abs(gradient).max() + np.random.default_rng(seed).normal(0, 0.1, image.shape)
     direction = direction.astype(np.float32)
     step = 2e-4  # small enough to cross few kinks of ReLU and max pooling, large enough for float32
     ahead, behind = (loss.value_and_gradient(image + sign * step * direction, targets)[0]["total"] for sign in (1, -1))
     assert (ahead - behind) / (2 * step) == pytest.approx(float((gradient * direction).sum()), rel=0.08)
     weighted = config.content_weight * terms["content"] + terms["style"] + 0.1 * terms["total_variation"]
-    weighted += config.palette_weight * palette_loss(image, targets.palettes[0])[0]
-    assert terms["total"] == pytest.approx(weighted + config.frame_weight * frame_loss(image)[0], rel=1e-5)
+    weighted += config.palette_weight * _palette_loss(image, targets.palettes[0])
+    assert terms["total"] == pytest.approx(weighted + config.frame_weight * _frame_loss(image), rel=1e-5)
+
+
+def _value_and_gradient(
+    objective: Objective, image: _Image, targets: Targets, tile_px: int | None = None
+) -> tuple[dict[str, Any], _Image]:
+    terms, gradient = objective.value_and_gradient(image, targets, tile_px)
+    return terms, numpy_of(gradient)
 
 
 @pytest.mark.parametrize("normalization", ["relative", "mean"])
@@ -190,7 +206,7 @@ def test_gradient_within_masks_agrees_with_finite_differences(
     image, content, *styles = (painting(80, 96, seed)[None] for seed in range(4))
     masks = np.stack([left_half(80, 96), 0.5 - 0.5 * left_half(80, 96)])
     targets = objective.targets.encode(content, [(style, 0.5) for style in styles], tile_px, masks)
-    _, gradient = objective.value_and_gradient(image, targets, tile_px)
+    _, gradient = _value_and_gradient(objective, image, targets, tile_px)
     direction = gradient / np.abs(gradient).max()
     step = 2e-4  # small enough to cross few kinks of ReLU and max pooling, large enough for float32
     ahead, behind = (objective.value(image + sign * step * direction, targets, tile_px)["total"] for sign in (1, -1))
@@ -206,7 +222,7 @@ def test_style_loss_does_not_depend_on_positions() -> None:
     loss = Objective(encoder, PerceptualLossConfig(octaves=2))
     picture = painting(64, 64, 3)[None]
     mirrored = np.ascontiguousarray(picture[:, :, ::-1])
-    terms = loss.feature_terms(tf.constant(mirrored), loss.targets.encode(picture, [(picture, 1.0)]))
+    terms = loss.feature_terms(array_of(mirrored), loss.targets.encode(picture, [(picture, 1.0)]))
     assert float(terms["style"]) < 1e-6 < float(terms["content"])
 
 
@@ -227,7 +243,7 @@ def test_tf_tutorial_preset_is_the_objective_of_the_tutorial(
     layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
     loss = Objective(FeatureEncoder(load_encoder_weights(found), layers, precision="float32"), config)
     content, style, image = (painting(96, 128, seed)[None] for seed in range(3))
-    ours = float(loss.feature_terms(tf.constant(image), loss.targets.encode(content, [(style, 1.0)]))["total"])
+    ours = float(loss.feature_terms(array_of(image), loss.targets.encode(content, [(style, 1.0)]))["total"])
     network = vgg_objective.build_vgg19()
     theirs = float(vgg_objective.losses(network, image, vgg_objective.Targets(network, content, style))[2])
     assert ours == pytest.approx(theirs, rel=1e-3)

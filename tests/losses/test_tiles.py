@@ -14,6 +14,7 @@ from samples import left_half, painting, tiny_objective
 from stylize.config import PerceptualLossConfig, RefineConfig
 from stylize.images.resizing import resized
 from stylize.losses.tiles import tiles
+from stylize.networks.backend import Array, numpy_of
 from stylize.transfer.levels import make_objective
 from stylize.transfer.session import Session
 
@@ -72,9 +73,15 @@ def test_tiles_change_neither_loss_nor_gradient(
     targets = loss.targets.encode(content, [(style, 1.0)], tile_px=tile_px)
     tiled, tiled_gradient = loss.value_and_gradient(image, targets, tile_px=tile_px)
     for terms in ("content_per_layer", "style_per_layer"):
-        assert tiled[terms] == pytest.approx(whole[terms], rel=exactness)
+        # A layer whose loss is near 0 has lost more digits than the total.
+        assert tiled[terms] == pytest.approx(whole[terms], rel=3 * exactness)
     assert tiled["total"] == pytest.approx(whole["total"], rel=exactness)
-    assert np.linalg.norm(tiled_gradient - gradient) < exactness * np.linalg.norm(gradient)
+    _assert_near(tiled_gradient, gradient, exactness)
+
+
+def _assert_near(array: Array, expected: Array, exactness: float) -> None:
+    ours, wanted = numpy_of(array), numpy_of(expected)
+    assert np.linalg.norm(ours - wanted) < exactness * np.linalg.norm(wanted)
 
 
 def test_tiles_agree_without_content() -> None:
@@ -83,7 +90,8 @@ def test_tiles_agree_without_content() -> None:
     whole, gradient = loss.value_and_gradient(image, loss.targets.encode(image, [(style, 1.0)]))
     tiled, tiled_gradient = loss.value_and_gradient(image, loss.targets.encode(image, [(style, 1.0)], 64), 64)
     assert tiled["total"] == pytest.approx(whole["total"], rel=1e-5)
-    np.testing.assert_allclose(tiled_gradient, gradient, atol=1e-4 * np.abs(gradient).max())
+    wanted = numpy_of(gradient)
+    np.testing.assert_allclose(numpy_of(tiled_gradient), wanted, atol=1e-4 * np.abs(wanted).max())
 
 
 @pytest.mark.parametrize("normalization", ["relative", "mean"])
@@ -102,10 +110,29 @@ def test_tiles_change_neither_loss_nor_gradient_within_masks(
     tiled, of_tiles = loss.value_and_gradient(image, targets, 48)
     assert tiled["total"] == pytest.approx(whole["total"], rel=1e-3)
     assert tiled["style_per_layer"] == pytest.approx(whole["style_per_layer"], rel=1e-3)
-    assert np.linalg.norm(of_tiles - gradient) < 1e-3 * np.linalg.norm(gradient)
+    _assert_near(of_tiles, gradient, 1e-3)
     own = [loss.targets.of_regions(image, loss.targets.regions(3, masks), tile_px) for tile_px in (None, 48)]
     for plain, tiled in zip(*own, strict=True):
-        np.testing.assert_allclose(plain[0]["relu3_1"], tiled[0]["relu3_1"], rtol=1e-3, atol=1e-5)
+        ours, wanted = numpy_of(tiled[0]["relu3_1"]), numpy_of(plain[0]["relu3_1"])
+        np.testing.assert_allclose(ours, wanted, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_bands_of_rows_change_nothing_in_the_losses_of_pixels(masked: bool) -> None:
+    """A picture of three bands, under losses of pixels that outweigh the others."""
+    config = PerceptualLossConfig(
+        content_weight=1e-6, style_weight=1.0, total_variation_weight=10.0, frame_weight=10.0, palette_weight=10.0,
+        statistics="gram",
+    )  # fmt: skip
+    objective = tiny_objective(config)
+    image, style = painting(530, 40, 0)[None], painting(64, 64, 1)[None]
+    masks = left_half(530, 40)[None] if masked else None
+    targets = objective.targets.encode(image, [(style, 1.0)], None, masks)
+    whole, gradient = objective.value_and_gradient(image, targets)
+    tiled, of_bands = objective.value_and_gradient(image, targets, 64)
+    assert tiled["total_variation"] == pytest.approx(whole["total_variation"], rel=1e-5)
+    assert tiled["total"] == pytest.approx(whole["total"], rel=1e-5)
+    _assert_near(of_bands, gradient, 1e-4)
 
 
 @pytest.mark.real
@@ -117,4 +144,4 @@ def test_tiles_agree_under_vgg19(real_networks: Path) -> None:
     whole, gradient = loss.value_and_gradient(image, loss.targets.encode(content, [(style, 1.0)]))
     tiled, of_tiles = loss.value_and_gradient(image, loss.targets.encode(content, [(style, 1.0)], 128), 128)
     assert tiled["total"] == pytest.approx(whole["total"], rel=1e-5)
-    assert np.linalg.norm(of_tiles - gradient) < 1e-3 * np.linalg.norm(gradient)
+    _assert_near(of_tiles, gradient, 1e-3)

@@ -1,13 +1,100 @@
-"""The choice of the precision."""
+"""What Keras lacks on its backends, and the choice of the precision."""
 
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
+import numpy as np
 import pytest
 
-from stylize.networks import backend
-from stylize.networks.backend import Precision, compare_precisions, faster_precision
+from samples import refused_allocation
+from stylize.networks import backend, devices
+from stylize.networks.backend import (
+    Precision,
+    array_of,
+    compare_precisions,
+    faster_precision,
+    framework,
+    is_out_of_memory,
+    numpy_of,
+    ops,
+    spec,
+)
+from stylize.networks.devices import Device
+
+CPU = Device(devices.chosen().backend, "cpu:0")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 6), (5, 7), (16, 9)])
+def test_the_spectrum_is_orthonormal_and_can_be_turned_back(size: tuple[int, int]) -> None:
+    planes = np.random.default_rng(0).random((3, *size), np.float32)
+    real, imaginary = framework.spectrum(array_of(planes))
+    expected = np.fft.rfft2(planes, norm="ortho")
+    np.testing.assert_allclose(numpy_of(real) + 1j * numpy_of(imaginary), expected, atol=1e-5)
+    np.testing.assert_allclose(numpy_of(framework.from_spectrum(real, imaginary, size[1])), planes, atol=1e-6)
+
+
+def test_one_row_is_replaced() -> None:
+    rows = framework.set_row(ops.zeros((4, 3)), 2, array_of([1.0, 2.0, 3.0]))
+    rows = framework.set_row(rows, 0, array_of([4.0, 5.0, 6.0]))
+    np.testing.assert_array_equal(numpy_of(rows), [[4, 5, 6], [0, 0, 0], [1, 2, 3], [0, 0, 0]])
+    np.testing.assert_array_equal(numpy_of(framework.used_rows(rows, 3))[:3], [[4, 5, 6], [0, 0, 0], [1, 2, 3]])
+
+
+def test_windows_are_added_where_they_lie() -> None:
+    random = np.random.default_rng(0)
+    expected, canvas = np.zeros((9, 11, 3), np.float32), ops.zeros((9, 11, 3))
+    for top, left, height, width in ((0, 0, 9, 11), (2, 3, 4, 5), (6, 0, 3, 11), (0, 8, 9, 3), (8, 10, 1, 1)):
+        window = random.random((height, width, 3), np.float32)
+        expected[top : top + height, left : left + width] += window
+        canvas = framework.add_window(canvas, array_of(window), top, left)
+    np.testing.assert_allclose(numpy_of(canvas), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_gradient_has_the_structure_of_the_argument(compiled: bool) -> None:
+    def function(x: Any, factor: Any) -> tuple[Any, Any]:
+        first, (second,) = x["first"], x["rest"]
+        return factor * ops.sum(first**2) + ops.sum(second), {"sum": ops.sum(first)}
+
+    both = framework.value_and_gradient(function)
+    if compiled:
+        both = framework.compiled(both, [{"first": spec(None), "rest": [spec(None, None)]}, spec()])
+    x = {"first": array_of([1.0, 2.0]), "rest": [array_of([[3.0]])]}
+    value, rest, gradient = both(x, array_of(5.0))
+    assert (float(value), float(rest["sum"])) == (5 * 5 + 3, 3)
+    np.testing.assert_array_equal(numpy_of(gradient["first"]), [10, 20])
+    np.testing.assert_array_equal(numpy_of(gradient["rest"][0]), [[1]])
+
+
+def test_integers_are_known_where_a_function_is_compiled() -> None:
+    function = framework.compiled(lambda x, edges: x[edges[0] : edges[1]], [spec(None), (spec(dtype="int32"),) * 2])
+    for start, stop in ((1, 3), (0, 4), (2, 2)):
+        np.testing.assert_array_equal(numpy_of(function(array_of([0, 1, 2, 3]), (start, stop))), range(start, stop))
+
+
+def test_memory_that_is_refused_is_told_from_other_errors() -> None:
+    refused = refused_allocation()
+    assert is_out_of_memory(refused), refused
+    assert is_out_of_memory(MemoryError())
+    with pytest.raises(Exception) as mistaken:
+        numpy_of(ops.matmul(ops.ones((2, 3)), ops.ones((2, 3))))
+    assert not is_out_of_memory(mistaken.value), mistaken.value
+    assert not is_out_of_memory(ValueError("allocation"))
+
+
+def test_jax_keeps_no_more_programs_than_a_process_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each program has memory mappings of its own, of which Linux gives a process 65530."""
+    if CPU.backend != "jax":
+        pytest.skip(f"the backend is {CPU.backend}")
+    cleared: list[int] = []
+    monkeypatch.setattr(backend, "_MOST_PROGRAMS", 5)
+    monkeypatch.setattr(devices.jax(), "clear_caches", lambda: cleared.append(1))
+    doubled = framework.compiled(lambda x: 2 * x, [spec(None)])
+    for size in range(100, 120):
+        doubled(ops.ones(size))
+    assert 2 <= len(cleared) <= 20
 
 
 @pytest.mark.parametrize(("seconds", "chosen"), [(0.5, "bfloat16"), (0.95, "float32"), (1.6, "float32")])
@@ -25,7 +112,7 @@ def test_bfloat16_is_not_tried_without_instructions_for_it(monkeypatch: pytest.M
     monkeypatch.setattr(backend, "compare_precisions", lambda seconds: pytest.fail("a trial"))
     faster_precision.cache_clear()
     try:
-        assert faster_precision() == "float32"
+        assert faster_precision(CPU) == "float32"
     finally:
         faster_precision.cache_clear()
 
@@ -34,6 +121,6 @@ def test_the_trial_runs_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(backend, "has_native_bfloat16", lambda: True)
     faster_precision.cache_clear()
     try:
-        assert faster_precision() in ("float32", "bfloat16")
+        assert faster_precision(CPU) in ("float32", "bfloat16")
     finally:
         faster_precision.cache_clear()

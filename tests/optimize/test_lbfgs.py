@@ -1,14 +1,20 @@
-"""L-BFGS on functions whose minimum is known, and its two loops by matrices."""
+"""L-BFGS on functions whose minimum is known, and its closed form by two loops and by matrices."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bowls import TARGET, quadratic, take_steps
 from stylize.config import OptimizationConfig
-from stylize.optimize.lbfgs import LBFGS, LOSS_NOISE, Pair, times_inverse_hessian
-from stylize.optimize.scaling import FirstGuess
+from stylize.networks.backend import array_of, numpy_of, ops
+from stylize.optimize.lbfgs import LBFGS, LOSS_NOISE, _History
+from stylize.optimize.scaling import Energies
+
+_Picture = NDArray[np.floating]
 
 
 def test_lbfgs_finds_the_constrained_minimum():
@@ -20,11 +26,11 @@ def test_lbfgs_on_rosenbrock_reaches_the_valley_floor():
     def rosenbrock(x):
         a, b = x[..., 0].astype(np.float64), x[..., 1].astype(np.float64)
         value = ((0.5 - a) ** 2 + 100 * (b - a**2) ** 2).sum()
-        gradient = np.stack([-2 * (0.5 - a) - 400 * a * (b - a**2), 200 * (b - a**2)], -1)
+        gradient = np.stack([-2 * (0.5 - a) - 400 * a * (b - a**2), 200 * (b - a**2), 0 * a], -1)
         return float(value), gradient.astype(np.float32)
 
-    best = take_steps(LBFGS(np.zeros((1, 1, 2), np.float32), OptimizationConfig()), rosenbrock, 120)
-    np.testing.assert_allclose(best.ravel(), [0.5, 0.25], atol=1e-2)
+    best = take_steps(LBFGS(np.zeros((1, 1, 3), np.float32), OptimizationConfig()), rosenbrock, 120)
+    np.testing.assert_allclose(best.ravel()[:2], [0.5, 0.25], atol=1e-2)
 
 
 @pytest.mark.parametrize("noise", [0, LOSS_NOISE])
@@ -33,11 +39,11 @@ def test_lbfgs_never_gets_worse_but_for_noise_and_stays_in_the_box(noise):
     optimizer = LBFGS(start, OptimizationConfig(learning_rate=1.0), loss_noise=noise)
     previous = np.inf
     for _ in range(40):
-        point = optimizer.ask()
+        point = numpy_of(optimizer.ask())
         assert point.min() >= 0
         assert point.max() <= 1
         optimizer.tell(*quadratic(point))
-        value = quadratic(optimizer.best)[0]
+        value = quadratic(numpy_of(optimizer.best))[0]
         assert value <= previous * (1 + noise)
         previous = value
 
@@ -64,30 +70,87 @@ def test_pixels_at_their_bounds_tell_lbfgs_nothing_of_curvature():
 
     optimizer = LBFGS(np.full(target.shape, 0.5, np.float32), OptimizationConfig(learning_rate=1.0))
     take_steps(optimizer, pulled, 6)
-    moved, changed = optimizer.pairs[-1].energies.blocks
-    assert (optimizer.best[:, :16] == 0).all()
+    *_, blocks = optimizer._history._rows
+    moved, changed = numpy_of(blocks[optimizer.pairs - 1])
+    assert (numpy_of(optimizer.best)[:, :16] == 0).all()
     assert (moved[:, :2] == 0).all()
     assert (changed[:, :2] == 0).all()
     assert (changed[:, 2:] > 0).all()
 
 
-def test_what_is_held_at_its_bound_neither_moves_nor_counts():
-    random = np.random.default_rng(0)
-    first_guess, pairs = FirstGuess(4, 5), []
-    for _ in range(6):
-        step = random.normal(size=(4, 5, 3)).astype(np.float32)
-        pairs.append(Pair.of(step, step * np.linspace(0.5, 2, 60, dtype=np.float32).reshape(4, 5, 3), first_guess))
-    held = np.flatnonzero(random.random(60) < 0.3)
-    gradient = random.normal(size=(4, 5, 3)).astype(np.float32)
-    gradient.ravel()[held] = 0
-    direction = times_inverse_hessian(gradient.copy(), held, pairs, lambda q: q)
+SHAPE = 4, 5, 3
 
-    # BFGS' update by matrices (Nocedal and Wright, equation 6.17), for the free variables alone.
-    free = np.setdiff1d(np.arange(60), held)
-    inverse = np.eye(len(free))
-    for pair in pairs:
-        s, y = (each.ravel()[free].astype(np.float64) for each in (pair.step, pair.change))
-        off = np.eye(len(free)) - np.outer(s, y) / (s @ y)
+
+def _history_of(pairs: int, seed: int = 0) -> tuple[_History, _Picture, _Picture]:
+    """Return a history, and the steps and changes that it remembers, (K, n) each, oldest first."""
+    random = np.random.default_rng(seed)
+    steps = random.normal(size=(pairs, 60)).astype(np.float32)
+    # A Hessian that is not diagonal: the pairs are not conjugate.
+    root = np.eye(60) + 0.1 * random.normal(size=(60, 60))
+    changes = (steps @ (root.T @ np.diag(np.linspace(0.5, 2, 60)) @ root)).astype(np.float32)
+    history = _History(*SHAPE[:2])
+    nothing = array_of(np.zeros(SHAPE))
+    for step, change in zip(steps, changes, strict=True):
+        step, change = array_of(step.reshape(SHAPE)), array_of(change.reshape(SHAPE))
+        history.remember(history.pair((nothing, step), (nothing, change)))
+    kept = len(history)
+    return history, steps[-kept:], changes[-kept:]
+
+
+def _first_guess(history: _History, steps: _Picture, changes: _Picture) -> Callable[[_Picture], _Picture]:
+    """Return the product with H_0 of these pairs."""
+    parts = history._first_guess
+    pairs = [(array_of(s.reshape(SHAPE)), array_of(y.reshape(SHAPE))) for s, y in zip(steps, changes, strict=True)]
+    bands, blocks = (ops.concatenate(each) for each in zip(*(parts.energies(*pair) for pair in pairs), strict=True))
+    curvatures = (steps * changes).sum(axis=1)
+    weights = array_of(curvatures[-1] / curvatures)
+
+    def times(q: _Picture) -> _Picture:
+        q = array_of(q.reshape(SHAPE))
+        return numpy_of(
+            parts.times(q, Energies(bands, blocks), weights, array_of(curvatures[-1]), pairs[-1][1])
+        ).ravel()
+
+    return times
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 7, 20, 33])
+def test_the_direction_is_that_of_the_two_loops(pairs):
+    """Algorithm 7.4 of Nocedal and Wright, for any number of pairs: from the 21st on, the oldest is dropped."""
+    history, steps, changes = _history_of(pairs)
+    assert len(history) == min(pairs, 20)
+    gradient = np.random.default_rng(1).normal(size=SHAPE).astype(np.float32)
+    inside = np.full(SHAPE, 0.5, np.float32)
+    direction, _, slope = history.direction(array_of(inside), array_of(gradient))
+
+    q, alphas = gradient.ravel().astype(np.float64), []
+    for s, y in reversed(list(zip(steps, changes, strict=True))):
+        alphas.append(s @ q / (s @ y))
+        q = q - alphas[-1] * y
+    r = _first_guess(history, steps, changes)(q).astype(np.float64)
+    for s, y, alpha in zip(steps, changes, reversed(alphas), strict=True):
+        r = r + s * (alpha - y @ r / (s @ y))
+    np.testing.assert_allclose(numpy_of(direction).ravel(), -r, rtol=0, atol=1e-4 * np.abs(r).max())
+    assert float(slope) < 0
+
+
+def test_what_is_held_at_its_bound_does_not_move():
+    """The direction is -P H P g: P leaves the variables that are free, H is BFGS' inverse Hessian by matrices."""
+    history, steps, changes = _history_of(6)
+    random = np.random.default_rng(2)
+    gradient, x = random.normal(size=60).astype(np.float32), random.choice([0.0, 0.5, 1.0], 60).astype(np.float32)
+    held = ((x == 0) & (gradient > 0)) | ((x == 1) & (gradient < 0))
+    assert 5 < held.sum() < 30
+    direction, trial, slope = map(numpy_of, history.direction(*(array_of(a.reshape(SHAPE)) for a in (x, gradient))))
+
+    # BFGS' update by matrices (Nocedal and Wright, equation 6.17).
+    times = _first_guess(history, steps, changes)
+    inverse = np.stack([times(each) for each in np.eye(60, dtype=np.float32)], axis=1).astype(np.float64)
+    for s, y in zip(steps.astype(np.float64), changes.astype(np.float64), strict=True):
+        off = np.eye(60) - np.outer(s, y) / (s @ y)
         inverse = off @ inverse @ off.T + np.outer(s, s) / (s @ y)
+    expected = np.where(held, 0, -inverse @ np.where(held, 0, gradient))
     assert (direction.ravel()[held] == 0).all()
-    np.testing.assert_allclose(direction.ravel()[free], inverse @ gradient.ravel()[free], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(direction.ravel(), expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(trial.ravel(), (x + expected).clip(0, 1), atol=1e-4 * np.abs(expected).max())
+    assert slope == pytest.approx(gradient @ (trial.ravel() - x), rel=1e-4)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bowls import photos_at
 from stylize.config import PyramidConfig, RefineConfig
 from stylize.images.resizing import resized
+from stylize.networks.backend import ops
 from stylize.optimize.history import LossTerms
 from stylize.optimize.pyramid import at_size_of, pyramid_levels
 from stylize.optimize.run import optimize
@@ -52,7 +53,7 @@ def test_finer_levels_begin_with_the_detail_of_the_content_if_the_loss_has_a_con
     texture = dataclasses.replace(config, loss=dataclasses.replace(config.loss, content_weight=0.0))
     for asked, expected in ((config, content), (texture, resized(start, 32, 48))):
         photos = photos_at(content, levels)
-        pixels, _, _ = optimize(start, photos, levels, lambda _: lambda x: (flat, np.zeros_like(x)), asked)
+        pixels, _, _ = optimize(start, photos, levels, lambda _: lambda x: (flat, ops.zeros_like(x)), asked)
         np.testing.assert_allclose(pixels, expected, atol=1e-6)
 
 

@@ -43,7 +43,7 @@ def test_not_a_number_is_survived_and_said():
 
 def test_never_finite_is_an_error_not_a_picture():
     def nan_at(height, width):
-        return lambda pixels: (LossTerms(np.nan, 0, 0, 0, {}, {}), pixels * np.nan)
+        return lambda pixels: (LossTerms(np.nan, 0, 0, 0, {}, {}), np.full((height, width, 3), np.nan))
 
     with pytest.raises(StylizeError, match="finite"):
         optimize_picture(loss_of_size=nan_at)

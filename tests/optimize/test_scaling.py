@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from bowls import Loss, take_steps
 from stylize.config import OptimizationConfig
+from stylize.networks.backend import array_of, numpy_of, ops
+from stylize.optimize import lbfgs
 from stylize.optimize.lbfgs import LBFGS
 from stylize.optimize.scaling import Blocks, FrequencyBands
 
@@ -27,26 +29,43 @@ def _curved_by_frequency(height: int, width: int) -> Loss:
     return bowl
 
 
-def test_lbfgs_learns_how_frequencies_curve(monkeypatch):
+@pytest.fixture
+def without(monkeypatch):
+    """Replace a method of the first guess, which is compiled into the direction, until the end of the test."""
+
+    def without(parts, name, method):
+        monkeypatch.setattr(parts, name, method)
+        lbfgs._compiled_direction.cache_clear()
+
+    yield without
+    lbfgs._compiled_direction.cache_clear()
+
+
+def test_lbfgs_learns_how_frequencies_curve(without):
     bowl = _curved_by_frequency(24, 40)
     start = np.full((24, 40, 3), 0.5, np.float32)
     learnt = bowl(take_steps(LBFGS(start, OptimizationConfig()), bowl, 30))[0]
     # One scale for all bands: the usual L-BFGS.
-    monkeypatch.setattr(FrequencyBands, "scaled", lambda self, picture, by: picture * np.float32(by.mean()))
+    without(FrequencyBands, "scaled", lambda self, picture, by: picture * ops.mean(by))
     plain = bowl(take_steps(LBFGS(start, OptimizationConfig()), bowl, 30))[0]
     assert learnt < plain / 2
 
 
 def test_bands_add_up_to_the_picture():
     picture = np.random.default_rng(0).random((13, 18, 3), np.float32)
-    bands = FrequencyBands(13, 18)
-    np.testing.assert_allclose(bands.scaled(picture, np.ones((2, 8))), picture, atol=1e-6)
+    bands = FrequencyBands.of(13, 18)
+
+    def scaled(by):
+        return numpy_of(bands.scaled(array_of(picture), array_of(by)))
+
+    np.testing.assert_allclose(scaled(np.ones((2, 8))), picture, atol=1e-6)
     light = np.repeat(picture.mean(axis=-1, keepdims=True), 3, axis=-1)
-    np.testing.assert_allclose(bands.scaled(picture, np.repeat([[1], [0]], 8, axis=1)), light, atol=1e-6)
-    assert bands.energies(light)[1].sum() < 1e-6 * bands.energies(light)[0].sum()
+    np.testing.assert_allclose(scaled(np.repeat([[1], [0]], 8, axis=1)), light, atol=1e-6)
+    of_light, of_color = numpy_of(bands.energies(array_of(light)))
+    assert of_color.sum() < 1e-6 * of_light.sum()
 
 
-def test_lbfgs_learns_how_places_curve(monkeypatch):
+def test_lbfgs_learns_how_places_curve(without):
     target = np.random.default_rng(0).uniform(0.3, 0.7, (40, 64, 3)).astype(np.float32)
     curvature = np.geomspace(0.1, 30, 64, dtype=np.float32)[None, :, None]
 
@@ -55,7 +74,7 @@ def test_lbfgs_learns_how_places_curve(monkeypatch):
 
     start = np.full(target.shape, 0.5, np.float32)
     learnt = bowl(take_steps(LBFGS(start, OptimizationConfig()), bowl, 30))[0]
-    monkeypatch.setattr(Blocks, "spread", lambda self, by: np.float32(1))
+    without(Blocks, "spread", lambda self, by: array_of(1))
     plain = bowl(take_steps(LBFGS(start, OptimizationConfig()), bowl, 30))[0]
     assert learnt < plain / 2
 
@@ -63,11 +82,11 @@ def test_lbfgs_learns_how_places_curve(monkeypatch):
 @pytest.mark.parametrize("size", [(1, 1), (3, 70), (16, 16), (29, 50)])
 def test_blocks_add_up_to_the_picture(size):
     picture = np.random.default_rng(0).random((*size, 3), np.float32)
-    blocks = Blocks(*size)
-    energies = blocks.energies(picture)
+    blocks = Blocks.of(*size)
+    energies = numpy_of(blocks.energies(array_of(picture)))
     assert energies.shape == tuple(max(1, side // 8) for side in size)
     assert energies.sum() == pytest.approx(np.square(picture).sum(), rel=1e-5)
-    spread = blocks.spread(energies / energies.max())
+    spread = numpy_of(blocks.spread(array_of(energies / energies.max())))
     assert spread.shape == (*size, 1)
     assert (spread > 0).all()
     # The numbers change smoothly, so that no edge shows the blocks.

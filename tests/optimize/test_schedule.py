@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,28 @@ from numpy.typing import NDArray
 from stylize.config import PyramidConfig, RefineConfig
 from stylize.optimize.checkpoint import Checkpoint
 from stylize.optimize.history import LossTerms
+from stylize.optimize.optimizer import State
 from stylize.optimize.pyramid import pyramid_levels
 from stylize.optimize.run import LevelLoss, optimize
+
+
+class _Unmoved:
+    """An optimiser that takes no time and no step: the real ones ask the device at each step."""
+
+    def __init__(self, start: NDArray[np.float32]) -> None:
+        self.best = self.result = start
+
+    def ask(self) -> NDArray[np.float32]:
+        return self.best
+
+    def tell(self, loss: float, gradient: NDArray[np.float32]) -> bool:
+        return True
+
+    def state(self) -> State:
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        pass
 
 
 class _Machine:
@@ -39,7 +59,7 @@ class _Machine:
 
         def loss(pixels: NDArray[np.float32]) -> tuple[LossTerms, NDArray[np.float32]]:
             self.now += seconds + self.tracing.pop(index, 0.0)
-            return LossTerms(1.0, 1.0, 0.0, 0.0, {}, {}), np.zeros_like(pixels)
+            return LossTerms(1.0, 1.0, 0.0, 0.0, {}, {}), pixels
 
         return loss
 
@@ -49,12 +69,14 @@ class _Machine:
         messages: list[str] = []
         self.now += 0.5  # until all is loaded
         levels = pyramid_levels(px, config.steps, config.pyramid)
-        # Only the clock counts here, so that the pictures of all levels may have one pixel.
+        # Only the clock counts here, so that the pictures of all levels may have one pixel, and need not move.
         pixel = np.zeros((1, 1, 3), np.float32)
-        _, history, checkpoint = optimize(
-            pixel, [pixel] * (len(levels) + 1), levels, lambda index: self.loss_at(levels[index].long_side_px), config,
-            started_at=began, clock=lambda: self.now, on_message=messages.append, **options,
-        )  # fmt: skip
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("stylize.optimize.run._make_optimizer", lambda start, config: _Unmoved(start))
+            _, history, checkpoint = optimize(
+                pixel, [pixel] * (len(levels) + 1), levels, lambda index: self.loss_at(levels[index].long_side_px),
+                config, started_at=began, clock=lambda: self.now, on_message=messages.append, **options,
+            )  # fmt: skip
         steps = [sum(entry.level == number for entry in history) for number in range(1, len(levels) + 1)]
         return self.now - began, steps, messages, checkpoint
 

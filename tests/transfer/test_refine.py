@@ -107,11 +107,11 @@ def test_a_run_goes_on_in_the_precision_that_it_began_in(
     precision: str, tiny_networks: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options: dict[str, Any] = {**QUICK, "precision": "auto"}
-    monkeypatch.setattr("stylize.networks.vgg.faster_precision", lambda: precision)
+    monkeypatch.setattr("stylize.networks.vgg.faster_precision", lambda device: precision)
     whole = stylize.refine(*pictures, **options)
     stopped = stylize.refine(*pictures, **options, should_stop=iter([False] * 5 + [True]).__next__)
     assert whole.provenance["precision_used"] == stopped.provenance["precision_used"] == precision
-    monkeypatch.setattr("stylize.networks.vgg.faster_precision", lambda: pytest.fail("nothing is left to choose"))
+    monkeypatch.setattr("stylize.networks.vgg.faster_precision", lambda device: pytest.fail("nothing is left"))
     resumed = stylize.refine(*pictures, **options, resume_from=stopped.checkpoint)
     np.testing.assert_array_equal(resumed.image, whole.image)
     assert resumed.provenance == whole.provenance

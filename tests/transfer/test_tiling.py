@@ -12,10 +12,9 @@ import psutil
 import pytest
 
 import stylize
-from samples import REPOSITORY, painting, tiny_objective
+from samples import REPOSITORY, painting, refused_allocation, tiny_objective
 from stylize.errors import OptionError, StylizeError
 from stylize.losses.objective import Objective
-from stylize.networks.backend import tf
 from stylize.transfer.tiling import SMALLEST_TILE_PX, Tiling
 
 
@@ -54,7 +53,7 @@ def test_the_least_memory_that_is_named_is_enough(loss: Objective) -> None:
     assert Tiling(loss, (2000, 2000), least, _never, optimizer="lbfgs").is_needed
 
 
-@pytest.mark.parametrize("refusal", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM")])
+@pytest.mark.parametrize("refusal", [MemoryError(), refused_allocation()], ids=["system", "backend"])
 def test_a_refused_allocation_makes_smaller_tiles_and_says_so(loss: Objective, refusal: Exception) -> None:
     said: list[str] = []
     tried: list[int] = []

@@ -11,7 +11,7 @@ from stylize.cli.columns import COLUMNS, batch_config, batch_options, config_of_
 from stylize.cli.console import Run
 from stylize.cli.expanding import Expanding
 from stylize.cli.options import file_options, given, output_config_of, quality_option
-from stylize.cli.run import with_run
+from stylize.cli.run import with_device, with_run
 from stylize.errors import OptionError
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ _PLACE = "FILE|FOLDER|GLOB|URL"
 @file_options
 @batch_options
 @with_run
+@with_device
 def batch(
     run: Run, *, contents: tuple[str, ...], styles: tuple[str, ...], output: str, manifest: str | None, pairs: str,
     mode: str, template: str, suffix: str, resume: bool, engine: str, address: str | None, workers: int | None,
@@ -105,9 +106,9 @@ def batch(
     try:
         outcome = run_batch(
             jobs.jobs(subjects, found, pairing, naming, config_of, output=output),
-            output, config_of, _engine_maker(run, engine, address, workers), resume=resume, offline=run.offline,
-            output_config=output_config, on_progress=run.on_job, on_message=run.say,
-            on_download=run.on_download,
+            output, config_of, _engine_maker(run, mode, engine, address, workers), resume=resume, offline=run.offline,
+            backend=run.backend, device=run.device, output_config=output_config, on_progress=run.on_job,
+            on_message=run.say, on_download=run.on_download,
         )  # fmt: skip
     except (KeyboardInterrupt, SystemExit):  # SystemExit: of SIGTERM or SIGHUP
         run.close()
@@ -158,19 +159,23 @@ def _subjects(
     return subjects_of_manifest(manifest, COLUMNS, other_options=flags, on_message=run.say)
 
 
-def _engine_maker(run: Run, name: str, address: str | None, workers: int | None) -> Callable[[int], Engine]:
+def _engine_maker(run: Run, mode: str, name: str, address: str | None, workers: int | None) -> Callable[[int], Engine]:
     """Return a function that makes the engine, given the memory in bytes that a worker needs."""
 
     def engine_for(memory_bytes: int) -> Engine:
         if name == "ray":
             from stylize.batch.ray_engine import RayEngine
 
-            return RayEngine(address, max_tasks=workers, memory_bytes=memory_bytes)
+            may_use_gpu = mode == "refine" and not run.device.startswith("cpu")
+            return RayEngine(address, max_tasks=workers, memory_bytes=memory_bytes, gpus=may_use_gpu)
         from stylize.batch.local_engine import LocalEngine
         from stylize.machine import available_cores, available_memory_bytes
+        from stylize.networks.devices import choose
 
         cores, room = available_cores(), available_memory_bytes()
         count = workers or max(1, min(cores, room // memory_bytes))
+        if workers is None and mode == "refine" and choose(run.backend, run.device).is_gpu:
+            count = 1  # Refinements at the same time would share the GPU's memory, and none would be quicker.
         threads = max(1, cores // count)
         run.detail(f"{count} workers of {threads} threads, each with up to {memory_bytes / 1e9:.1f} GB")
         return LocalEngine(count, threads)

@@ -27,7 +27,7 @@ from stylize.cli.options import (
     refine_options,
     styles_option,
 )
-from stylize.cli.run import with_run
+from stylize.cli.run import with_device, with_run
 from stylize.cli.types import FILE, Styles
 from stylize.errors import OptionError
 
@@ -52,6 +52,7 @@ __all__ = ["compare"]
 @memory_option
 @overwrite_option
 @with_run
+@with_device
 def compare(
     run: Run, *, content: Path, styles: Styles, masks: Sequence[Path], output: Path | None, pictures: Sequence[Path],
     preset: str, memory_gb: float | None, overwrite: bool, **options: Any,

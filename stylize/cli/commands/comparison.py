@@ -66,7 +66,7 @@ def compare_and_write(
 
         comparison = compare(
             content, styles, mask=masks, images=list(pictures) or None, config=config, on_start=film.add,
-            on_iterate=on_iterate, should_stop=interrupt.asked, memory_gb=memory_gb, **run.api_arguments,
+            on_iterate=on_iterate, should_stop=interrupt.asked, memory_gb=memory_gb, **run.optimization_arguments,
         )  # fmt: skip
         metrics = comparison.metrics()
         if folder is not None:

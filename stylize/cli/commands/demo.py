@@ -12,7 +12,7 @@ from stylize.cli.commands.comparison import compare_and_write, comparison_files
 from stylize.cli.commands.results import exit_early
 from stylize.cli.console import Run
 from stylize.cli.options import given, overwrite_option
-from stylize.cli.run import with_run
+from stylize.cli.run import with_device, with_run
 from stylize.cli.types import FILE
 from stylize.config import RefineConfig
 from stylize.errors import OptionError
@@ -32,6 +32,7 @@ __all__ = ["demo"]
 @click.option("--steps", type=int, help="Steps of the refinement.  [default: as refine]")
 @overwrite_option
 @with_run
+@with_device
 def demo(run: Run, *, output: Path, scene: str, style: str, size: int, steps: int | None, overwrite: bool) -> None:
     """Compare on pictures that come with the package; nothing is downloaded."""
     from importlib import resources

@@ -96,7 +96,7 @@ class Painting:
                 self.content, self.styles, mask=self.masks, config=config,
                 resume_from=read_checkpoint(self.checkpoint) if self.resume else None,
                 on_start=None if film is None else film.add, on_iterate=on_iterate, should_stop=interrupt.asked,
-                memory_gb=self.memory_gb, **run.api_arguments,
+                memory_gb=self.memory_gb, **run.optimization_arguments,
             )  # fmt: skip
             save(run, result, self.output, self.output_config, overwrite=self.replaces)
             if result.checkpoint is not None:

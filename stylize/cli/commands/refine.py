@@ -29,7 +29,7 @@ from stylize.cli.options import (
     resume_option,
     styles_option,
 )
-from stylize.cli.run import with_run
+from stylize.cli.run import with_device, with_run
 from stylize.cli.types import FILE, Styles
 from stylize.presets import PRESETS
 
@@ -60,6 +60,7 @@ __all__ = ["refine"]
 @resume_option
 @overwrite_option
 @with_run
+@with_device
 def refine(
     run: Run, *, content: Path, styles: Styles, masks: Sequence[Path], output: Path | None, preset: str,
     save_every: int | None, animation: Path | None, plot: Path | None, memory_gb: float | None, resume_from: bool,

@@ -24,14 +24,14 @@ from stylize.cli.options import (
     quality_option,
     resume_option,
 )
-from stylize.cli.run import with_run
+from stylize.cli.run import with_device, with_run
 from stylize.cli.types import FILE, StyleFile, Styles
 from stylize.config import INITS, FastConfig, RefineConfig, config_from_dict
 from stylize.errors import StylizeError
 from stylize.images.provenance import places
 from stylize.images.recorded import FileRecord, PaintingRecord
 from stylize.machine import has_native_bfloat16
-from stylize.networks import registry
+from stylize.networks import devices, registry
 from stylize.schema import shown
 
 __all__ = ["rerun"]
@@ -54,6 +54,7 @@ __all__ = ["rerun"]
 @resume_option
 @overwrite_option
 @with_run
+@with_device
 def rerun(
     run: Run, *, image: Path, output: Path | None, content: Path | None, styles: Styles, masks: Sequence[Path],
     resume_from: bool, overwrite: bool, **options: Any,
@@ -85,6 +86,8 @@ def rerun(
         run.say(f"made by stylize {recorded.version}, this is {__version__}: the picture may differ")
     if recorded.precision_used not in (None, getattr(config, "precision", None)):
         run.say(f"made in {recorded.precision_used}, which this machine does not have: the picture may differ")
+    if command == "refine":
+        _take_recorded_device(run, recorded)
     if recorded.steps_taken not in (None, getattr(config, "steps", None)):
         run.say(
             f"made in {recorded.steps_taken} steps, as it ran out of time or was interrupted: the picture may differ"
@@ -121,6 +124,20 @@ def _recorded_config(recorded: PaintingRecord, image: Path) -> FastConfig | Refi
     if config.init not in INITS:
         raise ValueError(f"options.init: expected {', '.join(INITS)}, or a file with its hash; received {shown(named)}")
     return config
+
+
+def _take_recorded_device(run: Run, recorded: PaintingRecord) -> None:
+    """Compute where the picture was made, unless an option says otherwise, or say why not."""
+    if run.backend == "auto":
+        if recorded.backend in devices.installed_backends():
+            run.backend = recorded.backend
+        else:
+            run.say(f"made with {recorded.backend}, which is not installed: the picture may differ")
+    if run.device == "auto" and run.backend == recorded.backend:
+        if recorded.device == "cpu:0" or devices.gpus(recorded.backend):
+            run.device = recorded.device
+        else:
+            run.say(f"made on {recorded.device}, which {recorded.backend} does not see here: the picture may differ")
 
 
 def _recorded_input(name: str, record: FileRecord, image: Path) -> Path:

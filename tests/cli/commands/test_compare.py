@@ -63,6 +63,17 @@ def test_the_report_names_the_command_that_makes_it_again(inputs, fake, tmp_path
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text here")
+def test_what_is_written_is_an_option_of_compare_too(inputs, fake, pictures, tmp_path):
+    folder = tmp_path / "out"
+    run("compare", *inputs, "-o", folder, "--bit-depth", "16", "--no-provenance")
+    assert (folder / "refined.png").read_bytes()[24] == 16
+    assert [read_provenance(folder / f"{name}.png") for name in ("fast", "refined", "sheet")] == [None] * 3
+    (command,) = report_commands(folder / "report.html")
+    assert command[-3:] == ["--bit-depth", "16", "--no-provenance"]
+    message = run("compare", *inputs, "--image", pictures[0], "--bit-depth", "16", exit_code=2).stderr
+    assert "--image: paints nothing, expected no option of painting; received --bit-depth" in message
+
+
 def test_a_name_that_is_no_text_costs_no_report(inputs, fake, pictures, tmp_path):
     name = pictures[0].with_name(os.fsdecode(b"ph\xffoto.png"))
     shutil.copy(pictures[0], name)

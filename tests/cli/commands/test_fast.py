@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import shutil
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from api_stand_in import run
 from stylize.config import FastConfig
 from stylize.images.provenance import read_provenance
+from stylize.images.reading import read_image
 
 
 def test_fast_writes_beside_the_content_and_prints_only_the_path(inputs, pictures, fake):
@@ -51,3 +52,34 @@ def test_a_relative_size_goes_through_the_command_line(shipped_networks, inputs,
     result = run("fast", *both, "-o", tmp_path / "folder", exit_code=1)
     assert "--size: expected a long side of up to 65535 px, received 200% of 40000 px, 80000 px" in result.stderr
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["photo-painting-fast.png"]
+
+
+def test_what_is_kept_and_how_exactly_is_an_option(inputs, pictures, fake, tmp_path):
+    run("fast", *inputs, "--bit-depth", "16", "--no-provenance", "-o", tmp_path / "out.tif")
+    with Image.open(tmp_path / "out.tif") as written:
+        assert written.tag_v2[258] == (16, 16, 16)
+    assert read_provenance(tmp_path / "out.tif") is None
+    run("fast", *inputs, "--quality", "20", "--keep-metadata", "none", "-o", tmp_path / "out.jpg")
+    assert read_provenance(tmp_path / "out.jpg")["command"] == "fast"
+    before = sorted(tmp_path.iterdir())
+    message = run("fast", *inputs, "--quality", "20", exit_code=2).stderr
+    assert "Error: --quality: expected an output of jpg, webp or avif, received png" in message
+    message = run("refine", *inputs, "--bit-depth", "16", "-o", tmp_path / "new.webp", exit_code=2).stderr
+    assert "Error: --bit-depth: expected an output of png or tif for 16 bits, received webp" in message
+    assert "--quality" in run("fast", *inputs, "--quality", "20", "-o", "-", exit_code=2).stderr
+    assert "--bit-depth: expected 8 or 16" in run("fast", *inputs, "--bit-depth", "12", exit_code=2).stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_author_of_the_photograph_stays(shipped_networks, inputs, pictures, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist], exif[ExifTags.Base.Make] = "Ann Author", "Camera Inc."
+    with Image.open(pictures[0]) as content:
+        content.save(tmp_path / "photo.jpg", exif=exif, dpi=(240, 240))
+    options = "-c", tmp_path / "photo.jpg", "-s", pictures[1], "--size", "32", "--network", "mini"
+    for which, kept in (("safe", {ExifTags.Base.Artist}), ("all", {*exif}), ("none", set())):
+        run("fast", *options, "--keep-metadata", which, "-o", tmp_path / f"{which}.jpg")
+        with Image.open(tmp_path / f"{which}.jpg") as written:
+            assert {*exif} & {*written.getexif()} == kept
+        dpi = read_image(tmp_path / f"{which}.jpg").metadata.dpi
+        assert dpi == (None if which == "none" else (240, 240))

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +66,36 @@ def test_rerun_finds_inputs_beside_the_picture(inputs, fake, pictures, tmp_path,
     monkeypatch.chdir(tmp_path)
     run("rerun", moved / "out.png", "-o", "again.png")
     assert fake.calls[1][1] == moved / "photo.png"
+
+
+def test_rerun_finds_inputs_where_all_folders_were_moved(fake, pictures, tmp_path, monkeypatch):
+    for folder, path in (("photos", pictures[0]), ("styles", pictures[1])):
+        (tmp_path / "project" / folder).mkdir(parents=True)
+        path.rename(tmp_path / "project" / folder / path.name)
+    (tmp_path / "project" / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    style = "styles/painting.png"
+    run("refine", "-c", "photos/photo.png", "-s", style, "--init", style, "-o", "out/a.png")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "project").rename(tmp_path / "moved")
+    run("rerun", "moved/out/a.png", "--no-provenance")
+    _, content, styles, config, _ = fake.calls[1]
+    assert content.samefile("moved/photos/photo.png")
+    assert styles[0][0].samefile("moved/styles/painting.png")
+    assert Path(config.init).samefile("moved/styles/painting.png")
+    assert read_provenance("moved/out/a-rerun.png") is None
+
+
+def test_rerun_reads_the_absolute_paths_of_earlier_versions(inputs, fake, pictures, tmp_path):
+    run("fast", *inputs, "-o", tmp_path / "out.png")
+    provenance = read_provenance(tmp_path / "out.png")
+    provenance["content"]["path"] = str(pictures[0])
+    exif = Image.Exif()
+    exif[270] = "stylize recipe: " + json.dumps(provenance)
+    (tmp_path / "elsewhere").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "elsewhere" / "old.png", exif=exif)
+    run("rerun", tmp_path / "elsewhere" / "old.png", "-s", pictures[1])
+    assert fake.calls[1][1] == pictures[0]
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -129,7 +160,10 @@ def test_rerun_says_what_is_not_as_it_was(inputs, fake, tmp_path, monkeypatch):
     ("change", "message"),
     [
         ({"command": "compare"}, "expected the provenance of fast or refine, received that of 'compare'"),
-        ({"options": {"size": 0}}, "size: expected a long side of 1 to 65535 px, original, or percent such as 200%; received 0"),
+        (
+            {"options": {"size": 0}},
+            "size: expected a long side of 1 to 65535 px, original, or percent such as 200%; received 0",
+        ),
         ({"options": {"size": 96.5}}, "size: expected int | str, received 96.5"),
         ({"options": {"brush": 3}}, "option 'brush': not an option of FastConfig"),
         ({"networks": None}, "networks: expected array, received None"),

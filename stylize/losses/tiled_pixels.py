@@ -1,0 +1,102 @@
+"""The losses of pixels alone, band by band: in memory that does not grow with the picture."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from stylize.config import PerceptualLossConfig
+from stylize.losses import pixels
+from stylize.losses.targets import Targets
+from stylize.losses.tiles import PICTURE
+from stylize.networks.backend import Array, framework, spec
+
+__all__ = ["add_gradient"]
+
+# The rows that are computed at once.
+_BAND_ROWS = 256
+
+
+def add_gradient(
+    image: Array, targets: Targets, config: PerceptualLossConfig, gradient: Array
+) -> tuple[Array, Array, Array]:
+    """Add the gradient of the weighted losses of pixels.
+
+    Args:
+        image: (1, H, W, 3), sRGB in [0, 1].
+        targets: hold the palettes and masks.
+        config: the weights.
+        gradient: (H, W, 3), on the device; written in place.
+
+    Returns:
+        The total variation, the weighted sum of total variation, frame and palette, and the gradient.
+    """
+    height, width = image.shape[1:3]
+    bands = [(top, min(top + _BAND_ROWS, height)) for top in range(0, height, _BAND_ROWS)]
+    variation, total = 0.0, 0.0
+    scale = pixels.variation_scale(height * width, config.normalization)
+    for top, bottom in bands:
+        parts = image[:, top:bottom], image[:, bottom : bottom + 1]
+        value, _, slopes = _variation(config.normalization)(parts)
+        variation = variation + scale * value
+        for slope, first in zip(slopes, (top, bottom), strict=True):
+            if slope.shape[1]:
+                weighted = config.total_variation_weight * scale * slope[0]
+                gradient = framework.add_window(gradient, weighted, first, 0)
+    total = total + config.total_variation_weight * variation
+    if config.frame_weight:
+        value, _, slopes = _frame()(pixels.border(image))
+        total = total + config.frame_weight * value
+        far = height - pixels.FRAME_PX, width - pixels.FRAME_PX
+        for slope, place in zip(slopes, ((0, 0), (far[0], 0), (0, 0), (0, far[1])), strict=True):
+            gradient = framework.add_window(gradient, config.frame_weight * slope[0], *place)
+    for region, target in enumerate(targets.palettes):
+        masks = targets.regions.masks
+        weights = [masks[region][top:bottom] if masks else None for top, bottom in bands]
+        some = [image[:, top:bottom] for top, bottom in bands]
+        counts = sum(_counts(each is not None)(band, *_given(each)) for band, each in zip(some, weights, strict=True))
+        wanted = pixels.transport(counts, target)
+        scale = config.style_weight * config.palette_weight * targets.regions.areas[region]
+        scale = scale * pixels.palette_scale(counts, target)
+        for (top, _), band, each in zip(bands, some, weights, strict=True):
+            value, _, slope = _palette(each is not None)(band, wanted, *_given(each))
+            total = total + scale * value
+            gradient = framework.add_window(gradient, scale * slope[0], top, 0)
+    return variation, total, gradient
+
+
+def _given(weights: Array | None) -> tuple[Array, ...]:
+    return () if weights is None else (weights,)
+
+
+_WEIGHTS = spec(None, None)
+
+
+@functools.cache
+def _variation(normalization: str) -> Any:
+    def value(parts: tuple[Array, Array]) -> tuple[Array, tuple[()]]:
+        return pixels.variation_sum(*parts, normalization), ()
+
+    return framework.compiled(framework.value_and_gradient(value), [(PICTURE, PICTURE)])
+
+
+@functools.cache
+def _frame() -> Any:
+    def value(parts: tuple[Array, ...]) -> tuple[Array, tuple[()]]:
+        return pixels.frame_loss(*parts), ()
+
+    return framework.compiled(framework.value_and_gradient(value), [(PICTURE,) * 4])
+
+
+@functools.cache
+def _counts(weighted: bool) -> Any:
+    return framework.compiled(pixels.color_counts, [PICTURE, _WEIGHTS] if weighted else [PICTURE])
+
+
+@functools.cache
+def _palette(weighted: bool) -> Any:
+    def value(band: Array, wanted: Array, weights: Array | None = None) -> tuple[Array, tuple[()]]:
+        return pixels.palette_sum(band, wanted, weights), ()
+
+    signature = [PICTURE, spec(6, 512)]
+    return framework.compiled(framework.value_and_gradient(value), [*signature, *([_WEIGHTS] if weighted else [])])

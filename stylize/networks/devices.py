@@ -1,0 +1,264 @@
+"""Which backends of Keras are installed, which devices they see, and the choice of one before Keras is imported."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes.util
+import functools
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from stylize.errors import OptionError
+from stylize.machine import available_cores
+from stylize.native_stderr import native_stderr_silenced
+
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "Device",
+    "choose",
+    "chosen",
+    "device_label",
+    "free_bytes",
+    "gpus",
+    "installed_backends",
+    "jax",
+    "keras_backend_set",
+    "tensorflow",
+]
+
+Backend = Literal["tensorflow", "torch", "jax"]
+#: In the order of preference.
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+
+_HOW_TO_INSTALL = (
+    'refine and compare need TensorFlow, PyTorch or JAX, and found none: `pip install "stylize[torch]"` or '
+    '`pip install "stylize[jax]"` (TensorFlow comes with stylize up to Python 3.13)'
+)
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a refinement computes.
+
+    Attributes:
+        backend: the backend of Keras.
+        name: Keras' name of the device, such as `cpu:0`, `gpu:0`, `mps:0`.
+    """
+
+    backend: Backend
+    name: str
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether the device is not the CPU."""
+        return not self.name.startswith("cpu")
+
+    @property
+    def record(self) -> dict[str, str]:
+        """What a picture's provenance keeps."""
+        return {"backend": self.backend, "device": self.name}
+
+    @property
+    def index(self) -> int:
+        """The device's number among those of its kind."""
+        return int(self.name.partition(":")[2] or 0)
+
+
+_chosen: Device | None = None
+
+
+def chosen() -> Device:
+    """Return the device of the last `choose`, or choose one by default."""
+    return _chosen or choose()
+
+
+def choose(backend: str = "auto", device: str = "auto") -> Device:
+    """Choose backend and device for what this process computes from now on.
+
+    `auto` takes a GPU if an installed backend sees one, TensorFlow first, and the CPU otherwise. The environment
+    variable KERAS_BACKEND stands for the backend where `backend` is `auto`. Keras keeps its backend: a second call may
+    change the device only.
+
+    Args:
+        backend: auto, tensorflow, torch or jax.
+        device: auto, cpu, gpu, or a name such as gpu:1, cuda:1 or mps.
+
+    Raises:
+        OptionError: the backend is not installed, another one is in use, or there is no such device.
+    """
+    global _chosen
+    candidates = _candidates(backend)
+    wants_gpu = device != "cpu" and not device.startswith("cpu:")
+    name = candidates[0]
+    if device in ("auto", "gpu") and len(candidates) > 1 and has_gpu_hardware():
+        name = next((each for each in candidates if gpus(each)), name)
+    _chosen = Device(name, _device_name(name, device) if wants_gpu else "cpu:0")
+    return _chosen
+
+
+@contextlib.contextmanager
+def keras_backend_set() -> Iterator[None]:
+    """Set KERAS_BACKEND to the chosen backend while Keras is imported; processes started later choose anew."""
+    before = os.environ.get("KERAS_BACKEND")
+    os.environ["KERAS_BACKEND"] = chosen().backend
+    try:
+        yield
+    finally:
+        del os.environ["KERAS_BACKEND"]
+        if before is not None:
+            os.environ["KERAS_BACKEND"] = before
+
+
+def _candidates(backend: str) -> Sequence[Backend]:
+    if backend not in ("auto", *BACKENDS):
+        raise OptionError(f"backend: expected one of auto, {', '.join(BACKENDS)}, received {backend!r}")
+    installed = installed_backends()
+    in_use = _in_use()
+    wanted = backend if backend != "auto" else in_use or os.environ.get("KERAS_BACKEND", "")
+    if in_use is not None and wanted != in_use:
+        raise OptionError(
+            f"backend: expected {in_use}, which this process uses already, received {backend}: start a new process"
+        )
+    if not installed:
+        raise OptionError(_HOW_TO_INSTALL)
+    if not wanted:
+        return installed
+    found = [each for each in installed if each == wanted]
+    if not found:
+        known = ", ".join(installed)
+        raise OptionError(f'backend: {wanted} is not installed, found {known}: `pip install "stylize[{wanted}]"`')
+    return found
+
+
+def installed_backends() -> list[Backend]:
+    """Return the backends that are installed, the preferred one first. Imports nothing."""
+    return [each for each in BACKENDS if importlib.util.find_spec(each) is not None]
+
+
+def _in_use() -> Backend | None:
+    """Return the backend that Keras was imported with."""
+    keras = sys.modules.get("keras")
+    if keras is None or not hasattr(keras, "backend"):
+        return None
+    name: Backend = keras.backend.backend()
+    return name
+
+
+def _device_name(backend: Backend, device: str) -> str:
+    found = gpus(backend)
+    if device == "auto":
+        return f"{_gpu_kind(backend)}:0" if found else "cpu:0"
+    kind, _, number = device.lower().partition(":")
+    index = int(number) if number.isdecimal() else 0
+    known = kind in ("gpu", "cuda", "mps") and (number == "" or number.isdecimal())
+    if not known or index >= len(found):
+        names = ", ".join(["cpu", *(f"gpu:{index}" for index in range(len(found)))])
+        raise OptionError(f"device: expected auto or one that {backend} sees ({names}), received {device!r}")
+    return f"{_gpu_kind(backend)}:{index}"
+
+
+def _gpu_kind(backend: Backend) -> str:
+    return "mps" if backend == "torch" and platform.system() == "Darwin" else "gpu"
+
+
+def has_gpu_hardware() -> bool:
+    """Return whether this machine may have a GPU. The answer is quick; to ask a backend means to import it."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
+        return False
+    if platform.system() == "Darwin":
+        return platform.machine() == "arm64"
+    if platform.system() == "Windows":
+        return ctypes.util.find_library("nvcuda") is not None
+    return any(Path(path).exists() for path in ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg"))
+
+
+@functools.cache
+def gpus(backend: Backend) -> tuple[str, ...]:
+    """Return the names of the GPUs that a backend can use. Imports the backend where there may be one."""
+    if not has_gpu_hardware():
+        return ()
+    if backend == "tensorflow":
+        tf = tensorflow()
+        details = tf.config.experimental.get_device_details
+        return tuple(details(each).get("device_name", each.name) for each in tf.config.list_physical_devices("GPU"))
+    if backend == "torch":
+        import torch
+
+        if torch.cuda.is_available():
+            return tuple(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+        return ("Apple Metal",) if torch.backends.mps.is_available() else ()
+    return tuple(each.device_kind for each in jax().devices() if each.platform != "cpu")
+
+
+def device_label(device: Device) -> str:
+    """Return the device for people, such as `NVIDIA H100 by torch` or `the CPU by tensorflow`."""
+    return f"{gpus(device.backend)[device.index] if device.is_gpu else 'the CPU'} by {device.backend}"
+
+
+def free_bytes(device: Device) -> int | None:
+    """Return the free memory of a GPU, None if unknown."""
+    if device.backend == "torch":
+        import torch
+
+        if device.name.startswith("mps"):
+            most: int = torch.mps.recommended_max_memory()
+            return most - int(torch.mps.current_allocated_memory())
+        free: int = torch.cuda.mem_get_info(device.index)[0]
+        # What PyTorch keeps for later is free for us.
+        return free + int(torch.cuda.memory_reserved(device.index) - torch.cuda.memory_allocated(device.index))
+    if device.backend == "jax":
+        known = jax().devices()[device.index].memory_stats() or {}
+        return known["bytes_limit"] - known["bytes_in_use"] if "bytes_limit" in known else None
+    return _free_bytes_by_driver(device.index)
+
+
+def _free_bytes_by_driver(index: int) -> int | None:
+    """Ask NVIDIA's own tool, because TensorFlow tells only what it took itself."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return None
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    identifier = visible[index] if index < len(visible) and visible[index] else str(index)
+    query = [tool, f"--id={identifier}", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)
+        return int(answer.stdout) * 1024**2
+    return None
+
+
+@functools.lru_cache(maxsize=1)
+def tensorflow() -> Any:
+    """Import TensorFlow without start-up messages, on the cores that this process may use."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with native_stderr_silenced():
+        import tensorflow as tf
+    # A host program that has already used TensorFlow has chosen its own number of threads.
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(available_cores())
+    # Otherwise TensorFlow takes all memory of a GPU at once.
+    if has_gpu_hardware():  # The question for devices prints a line where there are none.
+        with contextlib.suppress(RuntimeError, ValueError):
+            for gpu in tf.config.list_physical_devices("GPU"):
+                tf.config.experimental.set_memory_growth(gpu, True)
+    return tf
+
+
+@functools.lru_cache(maxsize=1)
+def jax() -> Any:
+    """Import JAX without start-up messages."""
+    # Otherwise JAX takes three quarters of a GPU's memory at once.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    with native_stderr_silenced():
+        import jax as module
+
+        module.devices()
+    return module
