@@ -50,7 +50,9 @@ def _refused(*choice: str) -> str:
 
 def test_without_a_wish_the_preferred_backend_computes_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices.choose() == devices.chosen() == Device("tensorflow", "cpu:0")
-    assert os.environ["KERAS_BACKEND"] == "tensorflow", "for Keras, which is imported afterwards"
+    with devices.keras_backend_set():
+        assert os.environ["KERAS_BACKEND"] == "tensorflow", "for Keras, which is imported then"
+    assert os.environ["KERAS_BACKEND"] == "", "for other processes, as before"
     _install(monkeypatch, "torch", "jax")
     monkeypatch.setenv("KERAS_BACKEND", "")
     assert devices.choose() == Device("torch", "cpu:0")
