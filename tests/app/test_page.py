@@ -345,7 +345,7 @@ def test_a_run_of_the_page_leaves_keras_alone(monkeypatch):
 def test_misuse_is_told_before_anything_starts(tiny_networks):
     result = CliRunner().invoke(main, ["app", "--port", "0"])
     assert result.exit_code == 2
-    assert "port: expected 1 to 65535, received 0" in result.output
+    assert "port: expected a whole number of 1 to 65535, received 0" in result.output
 
 
 def test_a_missing_extra_names_itself(tiny_networks, monkeypatch):
