@@ -24,7 +24,7 @@ def test_a_bad_picture_stops_no_other(folders):
     Path("photos/cats/gone.png").symlink_to("nowhere")
     result = run(exit_code=1)
     assert counts(result) == (10, 6, 0, 4)
-    assert "received an unknown or damaged format" in result.stderr
+    assert "received text, such as a web page" in result.stderr
     record = records()["bad-s-fast.png"]
     assert record["status"] == "failed"
     assert record["error"].startswith("content photos/bad.png: expected a picture")
