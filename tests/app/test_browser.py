@@ -225,7 +225,7 @@ def test_what_is_no_picture_or_too_large_is_refused_in_one_line(server, visit, t
     script = tmp_path / "script.png"
     script.write_text("<script>document.title = 'broken'</script>")
     upload(page, "photo", script)
-    page.get_by_text("received an unknown or damaged format").wait_for()
+    page.get_by_text("received text, such as a web page").wait_for()
     large = io.BytesIO()
     Image.new("RGB", (1100, 1000)).save(large, "PNG")
     upload(page, "photo", {"name": "large.png", "mimeType": "image/png", "buffer": large.getvalue()})
