@@ -153,7 +153,7 @@ def read_all(count: int, seed: int) -> Counter[tuple[str, str]]:
     results: Counter[tuple[str, str]] = Counter()
     for i, (name, file) in enumerate(damaged(count, seed)):
         faulthandler.dump_traceback_later(4 * SECONDS, exit=True)
-        started = time.monotonic()
+        started = time.process_time()
         message = ""
         try:
             try:
@@ -167,7 +167,7 @@ def read_all(count: int, seed: int) -> Counter[tuple[str, str]]:
                 assert pixels.max() <= 1
                 results[name, "read"] += 1
             assert "\n" not in message
-            seconds = time.monotonic() - started
+            seconds = time.process_time() - started
             assert seconds < SECONDS, f"{seconds:.1f} s"
             assert peak_bytes() < MEMORY_BYTES, f"{peak_bytes() >> 20} MiB"
         except BaseException:
