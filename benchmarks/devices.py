@@ -18,15 +18,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import statistics
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tables
+import timing
 
 import stylize
 from stylize.config import GATYS_STYLE_LAYERS, VGG19_LAYERS, PerceptualLossConfig, RefineConfig
@@ -178,7 +177,7 @@ def matrix_rate(device: Device, precision: str) -> float:
         product = framework.compiled(
             lambda a: ops.cast(ops.max(ops.matmul(a, a)), "float32"), [spec(side, side, dtype=precision)]
         )
-        return 2 * side**3 / median_seconds(lambda: float(product(matrix)))
+        return 2 * side**3 / timing.median_seconds(lambda: float(product(matrix)), REPEATS)
 
 
 def steps_at(device: Device, size: int, rates: dict[str, float], clock: Clock) -> dict[str, Any]:
@@ -204,7 +203,8 @@ def steps_at(device: Device, size: int, rates: dict[str, float], clock: Clock) -
             terms, gradient = objective.value_and_gradient(optimizer.ask()[None], targets)
             optimizer.tell(terms["total"], gradient[0])
 
-        row["step_s"] = median_seconds(step)
+        step()  # The first step has no direction; the second one compiles it.
+        row["step_s"] = timing.median_seconds(step, REPEATS)
         floor_loss = PerceptualLossConfig(
             content_layers=(), style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS), octaves=1,
             statistics="gram", relative_to_content=False, palette_weight=0, frame_weight=0, total_variation_weight=0,
@@ -212,7 +212,9 @@ def steps_at(device: Device, size: int, rates: dict[str, float], clock: Clock) -
         floor = Objective(FeatureEncoder(weights, list(GATYS_STYLE_LAYERS), precision=precision), floor_loss)
         wanted = floor.targets.encode(pictures[0], [(pictures[1], 1.0)])
         picture = array_of(pictures[2])
-        row["floor_s"] = median_seconds(lambda: numpy_of(floor.value_and_gradient(picture, wanted)[1][0, 0, 0]))
+        row["floor_s"] = timing.median_seconds(
+            lambda: numpy_of(floor.value_and_gradient(picture, wanted)[1][0, 0, 0]), REPEATS
+        )
     row["ratio"] = row["step_s"] / row["floor_s"]
     row["share"] = operations(size * 3 // 4, size, config.loss.octaves) / row["step_s"] / rates[precision]
     show(f"steps at {size} px", row)
@@ -229,18 +231,6 @@ def operations(height: int, width: int, octaves: int) -> float:
             total += 2 * 2 * 9 * channels * filters * (height // stride) * (width // stride)
         channels = filters
     return total
-
-
-def median_seconds(compute: Callable[[], object]) -> float:
-    """Return the median of ten after two that compile."""
-    compute()
-    compute()
-    seconds = []
-    for _ in range(REPEATS):
-        began = time.perf_counter()
-        compute()
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds)
 
 
 def show(what: str, figures: dict[str, Any]) -> None:

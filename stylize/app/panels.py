@@ -11,15 +11,19 @@ from stylize.app.markup import button_picture, escaped, slug
 from stylize.app.studio import Studio, example_pictures, thumbnail
 from stylize.config import VGG19_LAYERS, LayerWeights, RefineConfig
 from stylize.errors import OptionError, StylizeError
+from stylize.images.formats import picture_suffixes
 from stylize.images.picture import Picture
 from stylize.presets import PRESETS, preset_config
 
 __all__ = ["choose_picture", "refinement_settings", "show_preview_next"]
 
-_SUFFIXES = ["jpg", "jpeg", "png", "webp", "avif", "tif", "tiff", "gif", "bmp", "jp2", "psd"]
 _MAX_STEPS = 2000
 
 ss = st.session_state
+
+
+def _suffixes() -> list[str]:
+    return sorted(suffix.lstrip(".") for suffix in picture_suffixes())
 
 
 def show_preview_next() -> None:
@@ -47,7 +51,7 @@ def choose_picture(studio: Studio, role: str, title: str, kind: str, default: st
     examples = example_pictures(kind)
     chosen = ss.setdefault(f"{role}_chosen", default)
     upload = st.file_uploader(
-        f"**{title}**: drop yours, or choose one of ours", type=_SUFFIXES, on_change=show_preview_next,
+        f"**{title}**: drop yours, or choose one of ours", type=_suffixes(), on_change=show_preview_next,
         key=f"{role}_upload_{ss.setdefault(f'{role}_round', 0)}",
     )  # fmt: skip
     own = None if upload is None else _read(studio, role, upload)

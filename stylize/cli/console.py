@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stylize.batch.run import BatchProgress
     from stylize.optimize.iterate import Iterate
 
-__all__ = ["Run", "json_text", "megabytes", "table", "to_standard_output"]
+__all__ = ["Run", "json_text", "megabytes", "named_lines", "table", "to_standard_output"]
 
 
 class Run:
@@ -207,6 +207,18 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
     return filled
 
 
+def named_lines(data: Mapping[str, Any], without: str = "") -> list[str]:
+    """Return a line for each leaf of nested data: its dotted name, and its value in one column.
+
+    Args:
+        data: values of JSON.
+        without: a beginning that names lose.
+    """
+    leaves = [(name.removeprefix(without), value) for name, value in _flat(data)]
+    width = max(len(name) for name, _ in leaves)
+    return [f"{name:<{width}}  {value}".rstrip() for name, value in leaves]
+
+
 def megabytes(count: int | None) -> str:
     """Return a number of bytes as text; `?` where the number is unknown."""
     return "?" if count is None else f"{count / 1e6:.1f} MB"
@@ -247,3 +259,22 @@ def _console(*, stderr: bool = False) -> Console:
     columns = os.environ.get("COLUMNS", "")
     width = shutil.get_terminal_size().columns if columns.isdecimal() and int(columns) == 0 else None
     return Console(stderr=stderr, highlight=False, width=width)
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every leaf of nested JSON with its dotted name; hashes are shortened."""
+    if isinstance(value, Mapping) and not value:
+        yield name, ""
+    elif isinstance(value, Mapping) and name.endswith("sha256"):
+        yield name, ", ".join(f"{file} {str(sha256)[:12]}" for file, sha256 in value.items())
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(item, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        for number, item in enumerate(value, start=1):
+            yield from _flat(item, f"{name}.{number}")
+    elif isinstance(value, list):
+        pairs = [":".join(map(str, item)) if isinstance(item, list) else str(item) for item in value]
+        yield name, " ".join(pairs)
+    else:
+        yield name, "" if value is None else str(value)[:12] if name.endswith("sha256") else value

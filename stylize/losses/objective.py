@@ -103,11 +103,6 @@ class Objective:
             terms, gradient = self._tiled_terms_and_gradient(image, targets, tile_px)
         return self._named(numpy_of(terms)), gradient
 
-    def feature_terms(self, image: Any, targets: Targets) -> dict[str, Any]:
-        """Return content, style, their weighted `total`, and each layer's loss, as tensors, of (1, H, W, 3)."""
-        statistics = self._statistics_of(image, targets.content, targets.regions.position_weights)
-        return self._terms(statistics, targets.content_scale, targets.by_layer)
-
     def _statistics_of(self, image: Any, content: Any, position_weights: Sequence[Any]) -> Statistics:
         """Encode a picture (1, H, W, 3) at every octave, the content's layers at the first."""
         squares: Mapping[str, Any] = {}

@@ -16,6 +16,7 @@ from stylize.images.color import LUMA
 from stylize.networks.backend import Array, array_of, numpy_of, ops
 
 __all__ = [
+    "COUNTS_SHAPE",
     "FRAME_PX",
     "LEAST_VARIANCE",
     "PALETTE_AXES",
@@ -140,6 +141,8 @@ _FIRST_BINS = np.arange(_AXES, dtype=np.int32) * _BINS
 _LEVELS = 256
 #: The shape of a palette: axes and quantiles.
 PALETTE_SHAPE = _AXES, _LEVELS
+#: The shape of `color_counts`: axes and bins.
+COUNTS_SHAPE = _AXES, _BINS
 _QUANTILES = (np.arange(_LEVELS) + 0.5) / _LEVELS
 # Added to a palette's variance, which is 0 where the style has one colour.
 LEAST_VARIANCE = 1e-3
@@ -186,8 +189,8 @@ def color_counts(image: Array, weights: Array | None = None) -> Array:
     each = ops.ones_like(bins, "float32")
     if weights is not None:
         each = each * ops.reshape(weights, (-1, 1))
-    counts = ops.segment_sum(ops.reshape(each, (-1,)), ops.reshape(bins, (-1,)), _AXES * _BINS)
-    return ops.reshape(counts, (_AXES, _BINS))
+    counts = ops.segment_sum(ops.reshape(each, (-1,)), ops.reshape(bins, (-1,)), math.prod(COUNTS_SHAPE))
+    return ops.reshape(counts, COUNTS_SHAPE)
 
 
 def transport(counts: Array, target: Array) -> Array:

@@ -56,12 +56,12 @@ def add_gradient(
         some = [image[:, top:bottom] for top, bottom in bands]
         counts = sum(_counts(each is not None)(band, *_given(each)) for band, each in zip(some, weights, strict=True))
         wanted = pixels.transport(counts, target)
-        scale = config.style_weight * config.palette_weight * targets.regions.areas[region]
-        scale = scale * pixels.palette_scale(counts, target)
+        weight = config.style_weight * config.palette_weight * targets.regions.areas[region]
+        weight = weight * pixels.palette_scale(counts, target)
         for (top, _), band, each in zip(bands, some, weights, strict=True):
             value, _, slope = _palette(each is not None)(band, wanted, *_given(each))
-            total = total + scale * value
-            gradient = framework.add_window(gradient, scale * slope[0], top, 0)
+            total = total + weight * value
+            gradient = framework.add_window(gradient, weight * slope[0], top, 0)
     return variation, total, gradient
 
 
@@ -98,5 +98,5 @@ def _palette(weighted: bool) -> Any:
     def value(band: Array, wanted: Array, weights: Array | None = None) -> tuple[Array, tuple[()]]:
         return pixels.palette_sum(band, wanted, weights), ()
 
-    signature = [PICTURE, spec(6, 512)]
+    signature = [PICTURE, spec(*pixels.COUNTS_SHAPE)]
     return framework.compiled(framework.value_and_gradient(value), [*signature, *([_WEIGHTS] if weighted else [])])

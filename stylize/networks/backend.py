@@ -314,7 +314,7 @@ def array_of(numbers: Any) -> Array:
 
 
 def numpy_of(array: Array) -> NDArray[np.float32]:
-    """Return an array as NumPy's, on the host; a view where the device is the CPU."""
+    """Return an array as NumPy's, on the host. May be a view: copy the array to change it."""
     copied: NDArray[np.float32] = ops.convert_to_numpy(array)
     return copied
 

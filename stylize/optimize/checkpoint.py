@@ -20,6 +20,7 @@ from stylize.errors import ImageError
 from stylize.files import whole_file
 from stylize.images.picture import checked_samples
 from stylize.optimize.history import HistoryEntry
+from stylize.output import LARGEST_PX
 from stylize.schema import checked, parsed, shown
 from stylize.text import one_line
 
@@ -129,8 +130,8 @@ class _StoredContext:
     """The provenance in files of earlier versions."""
 
     def __post_init__(self) -> None:
-        if not all(1 <= side <= 65535 for side in self.size):
-            raise ValueError(f"size: expected sides of 1 to 65535 px, received {shown(self.size)}")
+        if not all(1 <= side <= LARGEST_PX for side in self.size):
+            raise ValueError(f"size: expected sides of 1 to {LARGEST_PX} px, received {shown(self.size)}")
 
     @property
     def provenance_or_recipe(self) -> dict[str, Any]:

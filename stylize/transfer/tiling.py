@@ -26,7 +26,8 @@ SMALLEST_TILE_PX = 128
 _LARGEST_TILE_PX = 2048
 # The part of the memory that is planned for: the need is an estimate, and other programs want memory, too.
 _USABLE_SHARE = 0.9
-_UNKNOWN_BYTES = 8_000_000_000
+# Where a GPU does not tell; if this is too much, the tiles become smaller once the GPU refuses.
+_GUESSED_GPU_BYTES = 8_000_000_000
 
 
 class Tiling:
@@ -141,8 +142,5 @@ def _memory_bytes(memory_gb: float | None) -> tuple[int, int]:
     if not device.is_gpu:
         taken = psutil.Process().memory_info().rss
         return taken, available_memory_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken
-    free = devices.free_bytes(device)
-    if free is None:
-        # Unknown: tried as a whole, and in smaller tiles once the device refuses.
-        free = _UNKNOWN_BYTES
+    free = devices.free_bytes(device) or _GUESSED_GPU_BYTES
     return 0, free if memory_gb is None else min(free, round(memory_gb * 1e9))

@@ -89,6 +89,10 @@ def test_a_table(tmp_path, suffix):
         ("content\na.png,b.png\n", "line 2: expected as many cells"),
         ('content\n"a.png\n', "expected CSV"),
         ("", "at least one row"),
+        ("sep=, ;\ncontent\n", "line 1: expected sep= and one character"),
+        ("content,size,Size\na.png,1,2\n", "line 2: expected one column size, received several"),
+        ("content,tv-weight,total_variation_weight\na.png,1,2\n", "one column total_variation_weight"),
+        ("content,mask\na.png,m.png;n.png\n", "line 2: mask: expected 1; received 2"),
     ],
 )
 def test_a_bad_table_is_told_with_its_line(tmp_path, text, words):
@@ -168,22 +172,6 @@ def test_json_lines_of_powershell(tmp_path):
     path = tmp_path / "jobs.jsonl"
     path.write_bytes('{"content": "ä.png"}\r\n'.encode("utf-16"))
     assert [subject.content for subject in subjects_of_manifest(str(path), OPTIONS)] == [str(tmp_path / "ä.png")]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("sep=, ;\ncontent\n", "line 1: expected sep= and one character"),
-        ("content,size,Size\na.png,1,2\n", "line 2: expected one column size, received several"),
-        ("content,tv-weight,total_variation_weight\na.png,1,2\n", "one column total_variation_weight"),
-        ("content,mask\na.png,m.png;n.png\n", "line 2: mask: expected 1; received 2"),
-    ],
-)
-def test_what_a_table_can_not_mean_is_told(tmp_path, text, words):
-    path = tmp_path / "jobs.csv"
-    path.write_text(text)
-    with pytest.raises(StylizeError, match=words):
-        fully_read(str(path))
 
 
 def test_names_with_colons_and_semicolons_are_found_by_a_table(tmp_path):

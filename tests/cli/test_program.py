@@ -86,12 +86,16 @@ def tiny(tmp_path):
     return ["-c", PROGRAM, str(folder)], environment
 
 
+# The options of a refinement that the tiny networks take.
+TINY_REFINEMENT = ("--init", "content", "--features", "vgg19-slim", "--size", "48")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to send")
 def test_ctrl_c_resume_and_rerun_for_real(tiny, inputs, tmp_path):
     program, environment = tiny
     output = tmp_path / "out.png"
-    options = ["--init", "content", "--features", "vgg19-slim", "--size", "48", "--steps", "400"]
+    options = [*TINY_REFINEMENT, "--steps", "400"]
     refine = [*program, "refine", *inputs, "-o", output, *options, "--json"]
 
     command = [sys.executable, *map(str, [*refine, "--progress", "json"])]
@@ -175,7 +179,7 @@ def test_a_closed_terminal_keeps_the_best_picture(tiny, inputs, tmp_path):
 
     program, environment = tiny
     output = tmp_path / "out.png"
-    options = ["--init", "content", "--features", "vgg19-slim", "--size", "48", "--steps", "100000"]
+    options = [*TINY_REFINEMENT, "--steps", "100000"]
     arguments = [sys.executable, *program, "refine", *inputs, "-o", output, *options]
     ours, theirs = os.openpty()
     process = subprocess.Popen(
