@@ -50,12 +50,16 @@ class BatchOutcome:
     reasons: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Why jobs failed, by the error without file names: how many jobs, and the full error of the first."""
 
+    animated: int = 0
+    """Pictures painted of the first frames of animations."""
+
     def progress(self, record: Record) -> BatchProgress:
         """Return the state of the run after the job of that record."""
         return BatchProgress(record, self.done, self.failed, self.skipped, self.jobs, self.seconds)
 
     def count(self, record: Record) -> None:
         """Count a job that a worker finished."""
+        self.animated += any(note.startswith("animated: ") for note in record["notes"])
         if record["status"] == "done":
             self.done += 1
             return

@@ -32,7 +32,7 @@ class Run:
     Args:
         as_json: whether the result is printed as JSON.
         progress: bar, json, none, or auto: the bar where stderr is a terminal. With json, everything on stderr but
-            errors is one JSON object a line; its `event` is message, iterate, job or download.
+            errors is one JSON object a line; its `event` is message, iterate, frame, job or download.
         quiet: whether only the result and errors are printed.
         verbose: whether details are printed, too.
         offline: whether nothing may be downloaded.
@@ -124,6 +124,13 @@ class Run:
                 iterate.elapsed_s + iterate.remaining_s,
                 f"step {iterate.step}{of_all}  loss {iterate.losses.total:.4g}  {_clock(iterate.remaining_s)} left",
             )
+
+    def on_frame(self, done: int, frames: int) -> None:
+        """Show how many frames of an animation are painted."""
+        if self._progress == "json":
+            print_line(_event("frame", done=done, frames=frames), error=True)
+        elif self._progress == "bar":
+            self._draw("frames", done, frames, f"{done} of {frames}")
 
     def on_job(self, batch: BatchProgress) -> None:
         """Show a finished job of a batch."""

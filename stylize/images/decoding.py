@@ -23,7 +23,7 @@ Samples = tuple[NDArray[np.float32], "NDArray[np.float32] | None", list[str]]
 
 @dataclass(frozen=True)
 class Frame:
-    """The first frame of a picture as stored in the file.
+    """A frame of a picture as stored in the file, usually the first frame.
 
     Attributes:
         image: The frame, loaded, in Pillow's mode.
@@ -31,6 +31,7 @@ class Frame:
         orientation: The EXIF orientation, 1 (upright) to 8.
         notes: What the user should know, one line each.
         metadata: What the file says beside the pixels.
+        frames: How many frames the animation has that begins with this frame; 1 for any other frame.
     """
 
     image: Image.Image
@@ -38,10 +39,11 @@ class Frame:
     orientation: int
     notes: tuple[str, ...]
     metadata: Metadata = NO_METADATA
+    frames: int = 1
 
 
 def load_frame(image: Image.Image) -> Frame:
-    """Decode the first frame of a picture. Pillow raises many types of errors for damaged data."""
+    """Decode the current frame of a picture. Pillow raises many types of errors for damaged data."""
     notes: list[str] = []
     tile = getattr(image, "tile", None)  # load() empties the list
     args = tile[0][3] if tile else ""
@@ -66,13 +68,12 @@ def load_frame(image: Image.Image) -> Frame:
     except Exception:  # a later frame is damaged, the first frame is whole
         frames = 1
     # MPO (the gain map of a phone) and PSD (layers) count frames too; their first frame is the whole picture.
-    if frames > 1 and image.tell() == 0 and image.format in ("GIF", "PNG", "WEBP", "AVIF"):
-        notes.append(f"animated: the first of {frames} frames is used")
-    elif frames > 1 and image.tell() == 0 and image.format == "TIFF":
+    animated = frames > 1 and image.tell() == 0 and image.format in ("GIF", "PNG", "WEBP", "AVIF")
+    if frames > 1 and image.tell() == 0 and image.format == "TIFF":
         notes.append(f"{frames} pages: the first is used")
     elif frames > 1 and image.format == "HEIF":
         notes.append(f"{frames} pictures: the main picture is used")
-    return Frame(frame, rawmode, orientation, tuple(notes), metadata)
+    return Frame(frame, rawmode, orientation, tuple(notes), metadata, frames if animated else 1)
 
 
 def upright_samples(frame: Frame) -> Samples:

@@ -16,8 +16,9 @@ from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 from stylize.errors import ImageError
 from stylize.images.metadata import Metadata
 from stylize.images.profiles import srgb_profile
+from stylize.output import OutputConfig
 
-__all__ = ["ENCODERS", "Encoder"]
+__all__ = ["ENCODERS", "Encoder", "beside_pixels"]
 
 # uint8 or uint16 (H, W, 3 or 4).
 _Samples = NDArray[np.uint8] | NDArray[np.uint16]
@@ -62,38 +63,54 @@ class Encoder:
         """Whether the format holds 16 bits."""
         return self.format in ("PNG", "TIFF")
 
+    def options_for(self, output: OutputConfig) -> Mapping[str, Any]:
+        """Return Pillow's options, with the quality that is asked for."""
+        return self.options if output.quality is None else {**self.options, "quality": output.quality}
+
+
+def beside_pixels(name: str, metadata: Metadata) -> dict[str, Any]:
+    """Return what Pillow writes beside the pixels: profile, metadata, and PNG's level of compression.
+
+    Args:
+        name: Pillow's name of the format: PNG, JPEG, WEBP or AVIF.
+        metadata: What the file says.
+    """
+    png = name == "PNG"
+    exif = metadata.exif(with_texts=not png)
+    beside: dict[str, Any] = {"icc_profile": srgb_profile()}
+    if len(exif) or metadata.photo or (metadata.texts and not png):
+        beside["exif"] = exif.tobytes()
+    if name in ("PNG", "JPEG") and metadata.dpi is not None:
+        beside["dpi"] = metadata.dpi
+    if png:
+        texts = PngImagePlugin.PngInfo()
+        for key, text in metadata.texts.items():
+            texts.add_text(key, text)
+        beside |= {"pnginfo": texts, "compress_level": _ZLIB_LEVEL}
+    return beside
+
 
 def _pillow_format(name: str) -> Callable[[_Samples, Metadata, Mapping[str, Any]], bytes]:
     def write(samples: _Samples, metadata: Metadata, options: Mapping[str, Any]) -> bytes:
-        exif = metadata.exif(with_texts=True)
-        beside: dict[str, Any] = {"exif": exif.tobytes()} if len(exif) or metadata.photo or metadata.texts else {}
-        if name == "JPEG":
-            beside |= {} if metadata.dpi is None else {"dpi": metadata.dpi}
-            if len(beside.get("exif", b"")) > _MAX_JPEG_EXIF_BYTES:
-                raise ImageError(
-                    f"output: JPEG holds a provenance and metadata of up to {_MAX_JPEG_EXIF_BYTES} bytes, "
-                    f"received {len(beside['exif'])}; write PNG, WebP, TIFF or AVIF"
-                )
+        beside = beside_pixels(name, metadata)
+        if name == "JPEG" and len(beside.get("exif", b"")) > _MAX_JPEG_EXIF_BYTES:
+            raise ImageError(
+                f"output: JPEG holds a provenance and metadata of up to {_MAX_JPEG_EXIF_BYTES} bytes, "
+                f"received {len(beside['exif'])}; write PNG, WebP, TIFF or AVIF"
+            )
         buffer = io.BytesIO()
-        Image.fromarray(samples).save(buffer, name, icc_profile=srgb_profile(), **beside, **options)
+        Image.fromarray(samples).save(buffer, name, **beside, **options)
         return buffer.getvalue()
 
     return write
 
 
 def _png(samples: _Samples, metadata: Metadata, options: Mapping[str, Any]) -> bytes:
-    texts, exif = PngImagePlugin.PngInfo(), metadata.exif(with_texts=False)
-    for name, text in metadata.texts.items():
-        texts.add_text(name, text)
-    beside: dict[str, Any] = {} if metadata.dpi is None else {"dpi": metadata.dpi}
-    beside |= {"exif": exif.tobytes()} if len(exif) or metadata.photo else {}
     # Pillow writes no colours of 16 bits. It writes all that is not the pixels, around a picture of one pixel.
     deep = samples.dtype == np.uint16
     image = Image.fromarray(np.zeros((1, 1, samples.shape[2]), np.uint8) if deep else samples)
     buffer = io.BytesIO()
-    image.save(
-        buffer, "PNG", compress_level=_ZLIB_LEVEL, icc_profile=srgb_profile(), pnginfo=texts, **beside, **options
-    )
+    image.save(buffer, "PNG", **beside_pixels("PNG", metadata), **options)
     return _with_deep_pixels(buffer.getvalue(), samples) if deep else buffer.getvalue()
 
 

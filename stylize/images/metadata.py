@@ -195,6 +195,8 @@ def _texts(image: Image.Image) -> Iterator[tuple[str, str]]:
         found["Comment"] = image.info["comment"]
     for name, text in found.items():
         text = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+        if name == "Comment" and is_provenance(text):
+            text = text.partition("\n")[2]  # of an animation that was painted from
         if text.strip("\0 ") and not _HIDDEN_TEXTS.match(name) and "<x:xmpmeta" not in text and "<rdf:" not in text:
             yield name, text
 

@@ -30,6 +30,7 @@ class Picture:
         path: The path of the file as given, or None.
         sha256: Hash of the bytes of the file; of the sample bytes for an array or a PIL image.
         notes: What the user should know, one line each, such as "animated: the first of 24 frames is used".
+        frames: How many frames the file has if the file is an animation; the pixels are those of the first.
         full_size: Height and width of the file in px if the picture was decoded at a reduced size.
         metadata: What the file says beside the pixels: author, copyright, dates, resolution.
     """
@@ -41,6 +42,7 @@ class Picture:
     notes: tuple[str, ...] = ()
     full_size: tuple[int, int] | None = None
     metadata: Metadata = NO_METADATA
+    frames: int = 1
 
     @property
     def height(self) -> int:

@@ -1,4 +1,4 @@
-"""Provenance: how a picture was made, stored as JSON in the EXIF description of the picture."""
+"""Provenance: how a picture was made, stored as JSON in the EXIF description of the picture, or a GIF's comment."""
 
 from __future__ import annotations
 
@@ -64,7 +64,11 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     name = os.fsdecode(path)
     label = one_line(f"image {name}")
     with open_picture_file(name, label) as file, pillow_errors(label):
-        description = identify(file, label, path=name).getexif().get(_TAG)
+        image = identify(file, label, path=name)
+        comment = image.info.get("comment") if image.format == "GIF" else None
+        # The first line: the texts of the content may follow.
+        text = comment.decode("ascii", "replace").partition("\n")[0] if isinstance(comment, bytes) else None
+        description = image.getexif().get(_TAG) if text is None else text
     if not isinstance(description, str) or not is_provenance(description):
         return None
     try:

@@ -23,7 +23,7 @@ from stylize.images.resizing import size_for_long_side
 from stylize.images.transparency import fill_hidden_colors
 from stylize.text import one_line
 
-__all__ = ["read_image"]
+__all__ = ["as_picture", "read_image"]
 
 
 def read_image(
@@ -78,7 +78,8 @@ def _read_file(
         file.seek(0)
         digest = stream_sha256(file)
     pixels, alpha, notes = upright_samples(frame)
-    picture = replace(_picture(pixels, alpha, digest, notes), path=path, metadata=frame.metadata)
+    picture = _of_first_frame(as_picture(pixels, alpha, digest, notes), frame)
+    picture = replace(picture, path=path, metadata=frame.metadata)
     if not reduced:
         return picture
     turned = frame.orientation >= 5
@@ -111,7 +112,14 @@ def _read_pil_image(image: Image.Image, name: str) -> Picture:
         palette = image.palette.tobytes() if image.palette else b""
         digest = hashlib.sha256(image.tobytes() + palette).hexdigest()
     pixels, alpha, notes = upright_samples(frame)
-    return replace(_picture(pixels, alpha, digest, notes), metadata=frame.metadata)
+    return replace(_of_first_frame(as_picture(pixels, alpha, digest, notes), frame), metadata=frame.metadata)
+
+
+def _of_first_frame(picture: Picture, frame: Frame) -> Picture:
+    if frame.frames == 1:
+        return picture
+    note = f"animated: the first of {frame.frames} frames is used"
+    return replace(picture, frames=frame.frames, notes=(note, *picture.notes))
 
 
 def _read_array(array: NDArray[Any], name: str) -> Picture:
@@ -132,11 +140,13 @@ def _read_array(array: NDArray[Any], name: str) -> Picture:
         samples = np.repeat(samples, 3, axis=2)
     alpha = np.ascontiguousarray(samples[..., 3]) if samples.shape[2] == 4 else None
     digest = hashlib.sha256(array.tobytes()).hexdigest()
-    return _picture(np.ascontiguousarray(samples[..., :3]), alpha, digest, [])
+    return as_picture(np.ascontiguousarray(samples[..., :3]), alpha, digest, [])
 
 
-def _picture(pixels: NDArray[np.float32], alpha: NDArray[np.float32] | None, sha256: str, notes: list[str]) -> Picture:
-    """Drop an opaque alpha channel, and replace the colours of transparent pixels."""
+def as_picture(
+    pixels: NDArray[np.float32], alpha: NDArray[np.float32] | None, sha256: str, notes: list[str]
+) -> Picture:
+    """Return upright samples as a picture: drop an opaque alpha channel, replace the colours of transparent pixels."""
     if alpha is not None and alpha.min() >= 1:
         alpha = None
     if alpha is not None and not alpha.any():

@@ -18,7 +18,16 @@ from stylize.images.provenance import provenance_text
 from stylize.output import DEFAULT_OUTPUT, OutputConfig
 from stylize.text import one_line
 
-__all__ = ["SUFFIXES", "check_format", "check_output", "encode", "write_image"]
+__all__ = [
+    "SUFFIXES",
+    "check_encoder",
+    "check_format",
+    "check_output",
+    "check_sides",
+    "encode",
+    "write_image",
+    "written_metadata",
+]
 
 
 #: The output suffixes, without the dot. PNG and TIFF are lossless; JPEG and WebP are written at quality 95,
@@ -52,7 +61,7 @@ def encode(
             or the format cannot hold the size or the provenance.
         OptionError: The format has no such quality or bit depth.
     """
-    encoder = _encoder(suffix.lower().removeprefix("."), "output", output)
+    encoder = check_encoder(suffix.lower().removeprefix("."), "output", output)
     _check_shapes(pixels, alpha, encoder)
     samples = checked_samples(pixels, "output")
     if alpha is not None:
@@ -62,16 +71,23 @@ def encode(
         elif cover.min() < 1:
             samples = np.concatenate([samples, cover], axis=2)
 
-    metadata = metadata.kept(output.metadata)
-    if provenance is not None and output.provenance:
-        metadata = metadata.with_description(provenance_text(provenance, folder))
-    options = {**encoder.options, **({} if output.quality is None else {"quality": output.quality})}
+    metadata = written_metadata(metadata, provenance, output, folder)
     white, kind = (65535, np.uint16) if output.bit_depth == 16 else (255, np.uint8)
     try:
-        return encoder.write(np.rint(samples * white).astype(kind), metadata, options)
+        return encoder.write(np.rint(samples * white).astype(kind), metadata, encoder.options_for(output))
     except (OSError, ValueError, MemoryError) as error:
         reason = one_line(error)
         raise ImageError(f"output: {encoder.format} encoding failed ({reason}); write PNG") from error
+
+
+def written_metadata(
+    metadata: Metadata, provenance: Mapping[str, Any] | None, output: OutputConfig, folder: str | None
+) -> Metadata:
+    """Return what a file says: the kept part of the content's metadata, and the provenance as the description."""
+    metadata = metadata.kept(output.metadata)
+    if provenance is None or not output.provenance:
+        return metadata
+    return metadata.with_description(provenance_text(provenance, folder))
 
 
 def write_image(
@@ -126,7 +142,7 @@ def check_output(path: str | os.PathLike[str], output: OutputConfig = DEFAULT_OU
         ImageError: The suffix is unknown or cannot be encoded here, the folder is missing or not writable, or
             the file exists and `overwrite` is false.
     """
-    _encoder(
+    check_encoder(
         os.path.splitext(os.fspath(path))[1].lower().removeprefix("."), one_line(f"output {os.fspath(path)}"), output
     )
     check_place(path, "output", overwrite=overwrite)
@@ -143,7 +159,8 @@ def check_format(suffix: str, output: OutputConfig) -> None:
         raise OptionError(f"bit_depth: expected an output of png or tif for 16 bits, received {suffix}")
 
 
-def _encoder(suffix: str, label: str, output: OutputConfig) -> Encoder:
+def check_encoder(suffix: str, label: str, output: OutputConfig) -> Encoder:
+    """Return the encoder of a suffix. Raises ImageError if there is none, OptionError as `check_format`."""
     encoder = ENCODERS.get(suffix)
     if encoder is None:
         received = f".{suffix}" if suffix else "none"
@@ -162,7 +179,11 @@ def _check_shapes(pixels: NDArray[np.floating[Any]], alpha: NDArray[np.floating[
         raise ImageError(f"output: expected pixels shaped (H, W, 3), received {pixels.shape}")
     if alpha is not None and alpha.shape != pixels.shape[:2]:
         raise ImageError(f"output: expected alpha shaped {pixels.shape[:2]}, received {alpha.shape}")
-    height, width = pixels.shape[:2]
+    check_sides(pixels.shape[0], pixels.shape[1], encoder)
+
+
+def check_sides(height: int, width: int, encoder: Encoder) -> None:
+    """Raise ImageError if the format cannot hold a picture of this size in px."""
     if max(height, width) > encoder.max_side_px:
         raise ImageError(
             f"output: {encoder.format} holds sides up to {encoder.max_side_px} px, "

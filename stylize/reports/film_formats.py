@@ -14,6 +14,7 @@ from PIL import Image
 
 from stylize.errors import OptionError, StylizeError
 from stylize.files import check_place
+from stylize.images.animation import common_palette, save_frames
 
 __all__ = ["FORMATS", "SUFFIXES", "FilmFormat", "Shot", "check_film"]
 
@@ -42,18 +43,15 @@ def _pillow(name: str, **options: Any) -> _Encode:
     """Return an encoder for a format of Pillow."""
 
     def encode(stream: BinaryIO, shots: Iterable[Shot], frames_per_s: int) -> None:
-        (first, *others), seconds = zip(*shots, strict=True)
-        durations = [round(1000 * each) for each in seconds]
-        first.save(stream, name, save_all=True, append_images=others, duration=durations, loop=0, **options)
+        images, seconds = zip(*shots, strict=True)
+        save_frames(stream, name, images, [round(1000 * each) for each in seconds], plays=0, **options)
 
     return encode
 
 
 def _gif(stream: BinaryIO, shots: Iterable[Shot], frames_per_s: int) -> None:
     shots = list(shots)
-    # One palette for all frames: colours do not flicker, and the palette is stored once.
-    samples = [np.asarray(shots[int(at)][0]) for at in np.linspace(0, len(shots) - 1, 6)]
-    palette = Image.fromarray(np.concatenate(samples)).quantize(255, Image.Quantize.MEDIANCUT)
+    palette = common_palette([shots[int(at)][0] for at in np.linspace(0, len(shots) - 1, 6)])
     dithered = [(image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG), held) for image, held in shots]
     _pillow("GIF", optimize=False)(stream, dithered, frames_per_s)
 

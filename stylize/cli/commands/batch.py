@@ -194,6 +194,8 @@ def _report(run: Run, outcome: BatchOutcome, left_out: LeftOut, output: str) -> 
         run.say(f"failed, {count} of this kind: {first}" if count > 1 else f"failed: {first}")
     for line in left_out.lines():
         run.say(line)
+    if outcome.animated:
+        run.say(f"{outcome.animated} pictures are of animated inputs: the first frame is used")
     painted = outcome.done + outcome.failed
     pace = f" ({painted / outcome.seconds:.3g} a second)" if painted else ""
     run.say(

@@ -38,29 +38,48 @@ def check_files(named: Sequence[tuple[str, Path]]) -> list[Path]:
 
 
 def check_output(
-    output: Path, inputs: Sequence[Path], output_config: OutputConfig = DEFAULT_OUTPUT, *, overwrite: bool
+    output: Path,
+    inputs: Sequence[Path],
+    output_config: OutputConfig = DEFAULT_OUTPUT,
+    *,
+    overwrite: bool,
+    animated: bool = False,
 ) -> None:
-    """Refuse an output that cannot be written, that exists already, or that is an input."""
-    from stylize.images import writing
+    """Refuse an output that cannot be written, that exists already, or that is an input.
 
-    check_name(output)
+    Args:
+        output: the file to write.
+        inputs: the files that are read.
+        output_config: how to write.
+        overwrite: whether an existing file may be replaced.
+        animated: whether the output may be an animation.
+    """
+    from stylize.images import animation, writing
+
+    check_name(output, animated=animated)
     check_free(output, inputs, overwrite=overwrite)
-    writing.check_output(output, output_config, overwrite=overwrite)
+    suffix = output.suffix.lower().removeprefix(".")
+    if suffix in writing.SUFFIXES:
+        writing.check_output(output, output_config, overwrite=overwrite)
+    else:
+        animation.check_animation(suffix, output_config)
+        files.check_place(output, "output", overwrite=overwrite)
 
 
 def _no_pipe(name: str) -> OptionError:
     return OptionError(f"{name} -: only fast reads and writes pipes; expected a file")
 
 
-def check_name(output: Path) -> None:
-    """Raise OptionError unless the output's suffix is one of a picture's."""
-    from stylize.images import writing
+def check_name(output: Path, *, animated: bool = False) -> None:
+    """Raise OptionError unless the output's suffix is one of a picture's, or also of an animation's."""
+    from stylize.images import animation, writing
 
     if str(output) == "-":
         raise _no_pipe("output")
     suffix = output.suffix.lower().removeprefix(".")
-    if suffix not in writing.SUFFIXES:
-        known = ", ".join(writing.SUFFIXES)
+    suffixes = dict.fromkeys((*writing.SUFFIXES, *(animation.ANIMATED_SUFFIXES if animated else ())))
+    if suffix not in suffixes:
+        known = ", ".join(suffixes)
         raise OptionError(f"output {output}: expected a suffix out of {known}; received {suffix or 'none'}")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylize import files
+from stylize.cli.commands.animations import FastJob, read_first_frame
 from stylize.cli.commands.interrupt import Interrupt
 from stylize.cli.commands.results import save
 from stylize.cli.console import Run
@@ -70,10 +71,14 @@ class Painting:
         """Paint the picture and write it, its provenance inside."""
         if isinstance(self.config, RefineConfig):
             return self._refine(run, self.config)
-        from stylize.api import fast
+        return self._fast(run, self.config)
 
-        result = fast(self.content, self.styles, mask=self.masks, config=self.config, **run.api_arguments)
-        save(run, result, self.output, self.output_config, overwrite=self.overwrite)
+    def _fast(self, run: Run, config: FastConfig) -> TransferResult:
+        from stylize.networks.loaded import LoadedNetworks
+
+        content = read_first_frame(self.content, config)
+        job = FastJob(content, self.styles, self.masks, config, self.output_config)
+        result, _ = job.paint(run, self.output, networks=LoadedNetworks(), overwrite=self.overwrite)
         return result
 
     def _refine(self, run: Run, config: RefineConfig) -> TransferResult:

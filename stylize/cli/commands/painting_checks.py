@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stylize.cli.commands.checks import check_free, check_inputs, check_name, check_output
 from stylize.cli.commands.painting import Painting
-from stylize.config import RefineConfig
+from stylize.config import FastConfig, RefineConfig
 from stylize.errors import OptionError, StylizeError
 
 __all__ = ["check_painting"]
@@ -26,12 +26,13 @@ def check_painting(painting: Painting, *read: Path) -> None:
         StylizeError: an input is missing, or an output cannot be written or would replace a file.
         OptionError: the files do not go together.
     """
-    check_name(painting.output)
+    animated = isinstance(painting.config, FastConfig)
+    check_name(painting.output, animated=animated)
     init = getattr(painting.config, "init", "content")
     inputs = [*read, *check_inputs(painting.content, painting.styles, painting.masks, init)]
     if isinstance(painting.config, RefineConfig):
         _check_earlier_run(painting)
-    check_output(painting.output, inputs, painting.output_config, overwrite=painting.replaces)
+    check_output(painting.output, inputs, painting.output_config, overwrite=painting.replaces, animated=animated)
     _check_film_and_plot(painting, inputs)
 
 

@@ -7,10 +7,11 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from stylize.cli.commands.animations import FastJob, FirstFrame, read_first_frame
 from stylize.cli.commands.checks import check_files, check_output
-from stylize.cli.commands.results import print_details, result_data, save
+from stylize.cli.commands.results import print_details, result_data
 from stylize.cli.commands.watch import FileState, file_state
 from stylize.cli.console import Run, to_standard_output
 from stylize.cli.types import Source, SourceStyles, Url
@@ -46,9 +47,9 @@ class Sources:
         self._standard: bytes | None = None
         self._styles: dict[tuple[Source, FileState], Picture] = {}
 
-    def content(self, path: Source, config: FastConfig) -> Picture:
+    def content(self, path: Source, config: FastConfig) -> FirstFrame:
         """Return a content, decoded as large as `config` needs it."""
-        return self._read(path, "content", _enough_px(config))
+        return read_first_frame(self._file(path), config)
 
     def styles(self, styles: SourceStyles, config: FastConfig) -> tuple[tuple[Picture, float], ...]:
         """Return styles with their weights, decoded as large as `config` needs them."""
@@ -66,17 +67,22 @@ class Sources:
         """Return masks, decoded as large as `config` needs them."""
         return [self._read(path, "mask", _enough_px(config)) for path in masks]
 
-    def _read(self, path: Source, name: str, long_side_px: int | None) -> Picture:
-        from stylize.images.reading import read_image
-
+    def _file(self, path: Source) -> Source | bytes:
+        """Return the file, or the bytes of standard input."""
         if path != STANDARD_STREAM:
-            return read_image(path, name=name, long_side_px=long_side_px)
+            return path
         if self._standard is None:
             try:
                 self._standard = sys.stdin.buffer.read()
             except OSError as error:
                 raise StylizeError(f"standard input: could not be read: {error.strerror or error}") from error
-        return read_image(self._standard, name=f"{name} -", long_side_px=long_side_px)
+        return self._standard
+
+    def _read(self, path: Source, name: str, long_side_px: int | None) -> Picture:
+        from stylize.images.reading import read_image
+
+        shown = f"{name} -" if path == STANDARD_STREAM else name
+        return read_image(self._file(path), name=shown, long_side_px=long_side_px)
 
 
 def _enough_px(config: FastConfig) -> int | None:
@@ -95,6 +101,8 @@ class Work:
     output: Path
     output_config: OutputConfig
     sources: Sources
+    may_be_animated: ClassVar[bool] = False
+    """Whether an animated content makes an animated output."""
 
     @property
     def inputs(self) -> list[Path]:
@@ -112,7 +120,9 @@ class Work:
 
             check_format("png", self.output_config)
         else:
-            check_output(self.output, self.inputs, self.output_config, overwrite=overwrite)
+            check_output(
+                self.output, self.inputs, self.output_config, overwrite=overwrite, animated=self.may_be_animated
+            )
 
     def paint(
         self, run: Run, networks: LoadedNetworks, *, overwrite: bool
@@ -122,24 +132,24 @@ class Work:
 
 
 class Preview(Work):
-    """One picture."""
+    """One picture, or one animation."""
+
+    may_be_animated = True
 
     def paint(
         self, run: Run, networks: LoadedNetworks, *, overwrite: bool
     ) -> tuple[dict[str, Any], list[NDArray[np.float32]]]:
         """Paint and write the preview."""
-        from stylize.api import fast
-
+        to_stream = self.output == STANDARD_STREAM
         content = self.sources.content(self.contents[0], self.config)
         styles = self.sources.styles(self.styles, self.config)
         masks = self.sources.masks(self.masks, self.config)
-        result = fast(content, styles, mask=masks, config=self.config, loaded=networks, **run.api_arguments)
+        job = FastJob(content, styles, masks, self.config, self.output_config)
+        result, data = job.paint(run, None if to_stream else self.output, networks=networks, overwrite=overwrite)
         print_details(run, result)
-        if self.output == STANDARD_STREAM:
-            _to_standard_output(result.encode("png", self.output_config))
-        else:
-            save(run, result, self.output, self.output_config, overwrite=overwrite)
-        return result_data(result, self.output), [content.pixels, result.image]
+        if to_stream:
+            _to_standard_output(data)
+        return result_data(result, self.output), [content.picture.pixels, result.image]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +170,7 @@ class Sheet(Work):
         masks = self.sources.masks(self.masks, self.config)
         rows = []
         for path in self.contents:
-            content = self.sources.content(path, self.config)
+            content = self.sources.content(path, self.config).picture
             results = self._results(run, networks, content, variants, masks)
             rows.append((shown_name(path).stem, _cells(content, results)))
         sheet = preview_sheet(rows, columns)
@@ -197,9 +207,11 @@ class Sheet(Work):
     ) -> list[TransferResult]:  # fmt: skip
         from stylize.api import fast
 
+        # The notes on the content once, and not for each variant.
+        contents = [content, *[dataclasses.replace(content, notes=())] * (len(variants) - 1)]
         return [
-            fast(content, styles, mask=masks, config=config, loaded=networks, **run.api_arguments)
-            for styles, config in variants
+            fast(each, styles, mask=masks, config=config, loaded=networks, **run.api_arguments)
+            for each, (styles, config) in zip(contents, variants, strict=True)
         ]
 
 

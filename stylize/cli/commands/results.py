@@ -41,6 +41,7 @@ def result_data(result: TransferResult, output: Path, **others: Path | None) -> 
         "height": height,
         "seconds": result.seconds,
         "stopped": result.stopped,
+        "frames": result.provenance.get("frames", 1),
         "steps": len(result.history),
         "losses": dataclasses.asdict(result.history[-1].losses) if result.history else None,
         "networks": [dataclasses.asdict(network) for network in result.networks],
