@@ -242,9 +242,9 @@ def encode_animation(
 
     def counted() -> Iterator[Image.Image]:
         for number, image in enumerate(images, start=1):
-            yield image
             if on_frame is not None:
                 on_frame(number, count)
+            yield image
 
     try:
         save_frames(stream, form, counted(), frames.durations_ms, frames.plays, **options)
@@ -276,7 +276,7 @@ def _in_common_palette(frames: Frames) -> Iterator[Image.Image]:
 def common_palette(images: Sequence[Image.Image]) -> Image.Image:
     """Return a picture whose palette fits all of `images`, RGB; its last entry is free.
 
-    With one palette for all frames colours do not flicker, and the palette is stored once.
+    With one palette for all frames colours do not flicker.
     """
     return Image.fromarray(np.concatenate([np.asarray(image) for image in images])).quantize(
         _TRANSPARENT, Image.Quantize.MEDIANCUT

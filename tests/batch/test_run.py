@@ -309,3 +309,12 @@ def test_ten_thousand_jobs_take_no_more_memory_than_a_thousand(tmp_path, tiny_ne
 def test_a_batch_of_nothing(tmp_path):
     with pytest.raises(StylizeError, match="at least one job"):
         run_batch([], str(tmp_path), lambda cells: FastConfig(), InlineEngine)
+
+
+def test_animations_are_painted_from_their_first_frame_and_said_once(folders):
+    frames = [Image.new("RGB", (32, 24), color) for color in ("red", "lime")]
+    for name in ("photos/d.gif", "photos/e.webp"):
+        frames[0].save(name, save_all=True, append_images=frames[1:], duration=50)
+    told = run().stderr
+    assert told.count("4 pictures are of animated inputs: the first frame is used") == 1
+    assert records()["d-s-fast.png"]["notes"] == ["animated: the first of 2 frames is used"]
