@@ -15,8 +15,10 @@ from PIL import ExifTags, Image
 
 from stylize.errors import ImageError, OptionError
 from stylize.files import stream_sha256, whole_file
+from stylize.images.apng import save_apng
 from stylize.images.decoding import load_frame, upright_samples
 from stylize.images.encoders import beside_pixels
+from stylize.images.gif import save_gif
 from stylize.images.metadata import NO_METADATA, Metadata
 from stylize.images.opening import identify, open_picture_file, pillow_errors
 from stylize.images.picture import Picture
@@ -224,7 +226,7 @@ def encode_animation(
 
     The folder is that of the file, where paths of the provenance start; None if there is none.
 
-    WebP and AVIF are encoded frame by frame. For GIF and PNG, Pillow keeps the frames in 8 bits until the end.
+    Memory holds one painted frame, the encoded animation, and six frames for the palette of a GIF.
     """
     check_animation(suffix, output)
     form, count = _FORMATS[suffix], len(frames.durations_ms)
@@ -232,8 +234,7 @@ def encode_animation(
     options: dict[str, Any]
     if form == "GIF":
         images = _in_common_palette(frames)
-        options = {"optimize": False, "comment": _comment(written)}
-        options |= {"transparency": _TRANSPARENT, "disposal": 2} if frames.transparent else {}
+        options = {"comment": _comment(written), "transparent": _TRANSPARENT if frames.transparent else None}
     else:
         encoder = check_encoder(form.lower(), "output", output)
         check_sides(*frames.size, encoder)
@@ -286,21 +287,24 @@ def common_palette(images: Sequence[Image.Image]) -> Image.Image:
 def save_frames(
     stream: BinaryIO, form: str, images: Iterable[Image.Image], durations_ms: Sequence[int], plays: int, **options: Any
 ) -> None:
-    """Encode an animation by Pillow.
+    """Encode an animation.
 
     Args:
         stream: where the bytes go.
         form: GIF, WEBP, PNG or AVIF.
-        images: of one size and mode, as many as `durations_ms`; each is asked for when Pillow encodes it.
+        images: of one size and mode, for GIF with one palette; as many as `durations_ms`. Each is asked for when it is
+            encoded.
         durations_ms: how long each image is shown, ms.
         plays: how often the animation is shown; 0 stands for endless. AVIF is always endless.
-        options: of Pillow's encoder.
+        options: of Pillow's encoder, for GIF of `save_gif`.
     """
-    loop = {"loop": plays}
     if form == "GIF":
-        loop = {} if plays == 1 else {"loop": max(0, plays - 1)}
-    sequence = _Sequence(iter(images), len(durations_ms))
-    sequence.save(stream, form, save_all=True, duration=list(durations_ms), **loop, **options)
+        save_gif(stream, images, durations_ms, plays, **options)
+    elif form == "PNG":
+        save_apng(stream, images, durations_ms, plays, **options)
+    else:
+        sequence = _Sequence(iter(images), len(durations_ms))
+        sequence.save(stream, form, save_all=True, duration=list(durations_ms), loop=plays, **options)
 
 
 class _Sequence(Image.Image):

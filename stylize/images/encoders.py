@@ -15,6 +15,7 @@ from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 
 from stylize.errors import ImageError
 from stylize.images.metadata import Metadata
+from stylize.images.png import SIGNATURE, chunks
 from stylize.images.profiles import srgb_profile
 from stylize.output import OutputConfig
 
@@ -116,20 +117,16 @@ def _png(samples: _Samples, metadata: Metadata, options: Mapping[str, Any]) -> b
 
 def _with_deep_pixels(png: bytes, samples: _Samples) -> bytes:
     """Return a PNG where uint16 samples take the place of the one pixel."""
-    result = io.BytesIO()
-    result.write(png[:8])
-    start = 8
-    while start < len(png):
-        kind, end = png[start + 4 : start + 8], start + 12 + int.from_bytes(png[start : start + 4], "big")
+    result = io.BytesIO(SIGNATURE)
+    result.seek(len(SIGNATURE))
+    for kind, data in chunks(png):
         if kind == b"IHDR":
             size = b"".join(side.to_bytes(4, "big") for side in (samples.shape[1], samples.shape[0]))
-            color = png[start + 17 : end - 4]
-            PngImagePlugin.putchunk(result, kind, size + bytes([16]) + color)
+            PngImagePlugin.putchunk(result, kind, size + bytes([16]) + data[9:])
         elif kind == b"IDAT":
             _put_pixels(result, samples)
         else:
-            result.write(png[start:end])
-        start = end
+            PngImagePlugin.putchunk(result, kind, data)
     return result.getvalue()
 
 

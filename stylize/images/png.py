@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-__all__ = ["without_faults"]
+__all__ = ["SIGNATURE", "chunks", "without_faults"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -30,6 +31,15 @@ _MEANINGS = {
 
 # Lengths in bytes. Pillow refuses a picture with a shorter chunk.
 _LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"cICP": 4, b"sRGB": 1, b"pHYs": 9}
+
+
+def chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the kind and the data of each chunk of a whole PNG."""
+    start = len(SIGNATURE)
+    while start < len(png):
+        length, kind = struct.unpack_from(">I4s", png, start)
+        yield kind, png[start + 8 : start + 8 + length]
+        start += 12 + length
 
 
 def without_faults(file: BinaryIO) -> tuple[BinaryIO, dict[str, Any]]:

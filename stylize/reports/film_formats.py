@@ -39,8 +39,8 @@ class FilmFormat:
     max_bytes: int
 
 
-def _pillow(name: str, **options: Any) -> _Encode:
-    """Return an encoder for a format of Pillow."""
+def _animation(name: str, **options: Any) -> _Encode:
+    """Return an encoder for an animation; `options` are those of `save_frames`."""
 
     def encode(stream: BinaryIO, shots: Iterable[Shot], frames_per_s: int) -> None:
         images, seconds = zip(*shots, strict=True)
@@ -53,7 +53,7 @@ def _gif(stream: BinaryIO, shots: Iterable[Shot], frames_per_s: int) -> None:
     shots = list(shots)
     palette = common_palette([shots[int(at)][0] for at in np.linspace(0, len(shots) - 1, 6)])
     dithered = [(image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG), held) for image, held in shots]
-    _pillow("GIF", optimize=False)(stream, dithered, frames_per_s)
+    _animation("GIF")(stream, dithered, frames_per_s)
 
 
 def _mp4(stream: BinaryIO, shots: Iterable[Shot], frames_per_s: int) -> None:
@@ -73,10 +73,10 @@ def _mp4(stream: BinaryIO, shots: Iterable[Shot], frames_per_s: int) -> None:
 
 #: By suffix.
 FORMATS: Mapping[str, FilmFormat] = {
-    ".webp": FilmFormat(_pillow("WEBP", quality=70, method=3), 12, 4_000_000),
+    ".webp": FilmFormat(_animation("WEBP", quality=70, method=3), 12, 4_000_000),
     ".gif": FilmFormat(_gif, 10, 8_000_000),
     ".mp4": FilmFormat(_mp4, 25, 8_000_000),
-    ".apng": FilmFormat(_pillow("PNG"), 8, 12_000_000),
+    ".apng": FilmFormat(_animation("PNG"), 8, 12_000_000),
 }
 
 SUFFIXES = tuple(FORMATS)
