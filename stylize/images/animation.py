@@ -259,7 +259,8 @@ def _comment(metadata: Metadata) -> bytes:
     """Return the comment of a GIF, which holds nothing else: the description, and a line for each text."""
     description = metadata.main.get(ExifTags.Base.ImageDescription)
     lines = [] if description is None else [str(description)]
-    return "\n".join([*lines, *(f"{name}: {text}" for name, text in metadata.texts.items())]).encode()
+    texts = [text if name == "Comment" else f"{name}: {text}" for name, text in metadata.texts.items()]
+    return "\n".join([*lines, *texts]).encode()
 
 
 def _in_common_palette(frames: Frames) -> Iterator[Image.Image]:

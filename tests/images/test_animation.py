@@ -14,9 +14,12 @@ from PIL import Image
 
 from picture_files import single_line
 from samples import painting
-from stylize.errors import ImageError
+from stylize.errors import ImageError, OptionError
 from stylize.images.animation import ANIMATED_SUFFIXES, Frames, encode_animation, open_animation, write_animation
+from stylize.images.metadata import Metadata
 from stylize.images.provenance import read_provenance
+from stylize.images.reading import read_image
+from stylize.output import OutputConfig
 
 DURATIONS = (100, 250, 40, 500)
 FRAMES = [painting(24, 32, seed).astype(np.float32) for seed in range(4)]
@@ -85,6 +88,80 @@ def test_what_does_not_move_in_a_gif_does_not_flicker(tmp_path: Path) -> None:
     for other in others:
         np.testing.assert_array_equal(other[:12], first[:12])
         assert np.abs(other[12:] - first[12:]).mean() > 0.05
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+@pytest.mark.parametrize("suffix", ["gif", "png", "avif"])
+def test_equal_frames_are_kept(tmp_path: Path, suffix: str, transparent: bool) -> None:
+    cover = COVERS[0] if transparent else None
+    frames = Frames((24, 32), DURATIONS, 0, transparent, lambda index: (FRAMES[index // 3], cover))
+    write_animation(tmp_path / f"out.{suffix}", frames)
+    with open_animation(tmp_path / f"out.{suffix}") as read:
+        assert read.durations_ms == DURATIONS
+        pictures = [read.frame(index).pixels for index in range(4)]
+    for index in (1, 2):
+        assert np.abs(pictures[index] - pictures[0]).max() < 0.05
+    assert np.abs(pictures[3] - pictures[0]).mean() > 0.05
+
+
+def test_a_frame_replaces_the_part_that_changes(tmp_path: Path) -> None:
+    pixels = np.zeros((24, 32, 3), np.float32)
+    changed = pixels.copy()
+    changed[20:, 30:] = 1
+    for suffix in ("gif", "png"):
+        frames = Frames((24, 32), (100, 100, 100), 0, False, lambda index: ((pixels, changed, pixels)[index], None))
+        write_animation(tmp_path / f"out.{suffix}", frames)
+        with open_animation(tmp_path / f"out.{suffix}") as read:
+            for index, expected in enumerate((pixels, changed, pixels)):
+                np.testing.assert_array_equal(read.frame(index).pixels, expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ((33, 33, 33, 33), (30, 40, 30, 30)),
+        ((16, 16, 16, 16), (20, 20, 20, 20)),  # browsers would show 10 ms for 100 ms
+        ((700_000, 4, 250, 100), (655_350, 44_650, 250, 100)),  # the longest time of a frame
+    ],
+)
+def test_a_gif_keeps_the_sum_of_times(tmp_path: Path, given: tuple[int, ...], written: tuple[int, ...]) -> None:
+    frames = Frames((24, 32), given, 0, False, lambda index: (FRAMES[index], None))
+    write_animation(tmp_path / "out.gif", frames)
+    with open_animation(tmp_path / "out.gif") as read:
+        assert read.durations_ms == written
+    write_animation(tmp_path / "out.png", frames)
+    with open_animation(tmp_path / "out.png") as read:
+        assert read.durations_ms == given
+
+
+@pytest.mark.parametrize("suffix", ANIMATED_SUFFIXES)
+def test_metadata_are_kept_as_in_pictures(tmp_path: Path, suffix: str) -> None:
+    metadata = Metadata(dpi=(300, 300), main={315: "Ada", 271: "Camera"}, texts={"Comment": "hello"})
+    path = tmp_path / f"out.{suffix}"
+    everything, nothing = OutputConfig(metadata="all"), OutputConfig(metadata="none", provenance=False)
+    write_animation(path, animation(), provenance={"a": 1}, metadata=metadata, output=everything)
+    assert read_provenance(path) == {"a": 1}
+    read = read_image(path).metadata
+    assert read.main == ({} if suffix == "gif" else {315: "Ada", 271: "Camera"})
+    assert read.dpi == (None if suffix == "gif" else pytest.approx((300, 300), abs=0.01))
+    assert "hello" in str([read.texts, read.photo])
+    assert "provenance" not in str([read.texts, read.photo])
+    write_animation(path, animation(), metadata=metadata, output=nothing, provenance={"a": 1}, overwrite=True)
+    assert read_image(path).metadata == Metadata()
+    assert read_provenance(path) is None
+
+
+def test_options_that_animations_do_not_have(tmp_path: Path) -> None:
+    for suffix in ("gif", "png", "apng"):
+        with pytest.raises(OptionError, match=f"quality: expected an output of webp or avif .* received {suffix}"):
+            write_animation(tmp_path / f"out.{suffix}", animation(), output=OutputConfig(quality=50))
+    with pytest.raises(OptionError, match="bit_depth: expected 8 for an animation"):
+        write_animation(tmp_path / "out.png", animation(), output=OutputConfig(bit_depth=16))
+    sizes = []
+    for quality in (10, 90):
+        write_animation(tmp_path / f"{quality}.webp", animation(), output=OutputConfig(quality=quality))
+        sizes.append((tmp_path / f"{quality}.webp").stat().st_size)
+    assert sizes[0] < sizes[1]
 
 
 def test_the_picture_for_other_programs_is_no_frame(tmp_path: Path) -> None:

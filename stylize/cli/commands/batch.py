@@ -195,7 +195,8 @@ def _report(run: Run, outcome: BatchOutcome, left_out: LeftOut, output: str) -> 
     for line in left_out.lines():
         run.say(line)
     if outcome.animated:
-        run.say(f"{outcome.animated} pictures are of animated inputs: the first frame is used")
+        are = "picture is" if outcome.animated == 1 else "pictures are"
+        run.say(f"{outcome.animated} {are} of animated inputs: the first frame is used")
     painted = outcome.done + outcome.failed
     pace = f" ({painted / outcome.seconds:.3g} a second)" if painted else ""
     run.say(

@@ -67,7 +67,8 @@ def fast(
 
     Several contents are painted one after the other, each beside its own file, or all into a folder by -o FOLDER.
     `-c -` reads a picture from standard input, `-o -` writes PNG to standard output. `-c *.jpg` takes all files that
-    the shell names.
+    the shell names. An animation (GIF, WebP, APNG, AVIF) is painted frame by frame where the output can hold one, and
+    elsewhere its first frame.
     """
     output_config = output_config_of(options)
     settings = given(options)

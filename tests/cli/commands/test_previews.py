@@ -21,12 +21,10 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from PIL import Image
 
-import stylize
 from samples import REPOSITORY, painting
 from servers import clear_proxies, serving
 from stylize import read_image
 from stylize.cli.main import main
-from stylize.images.animation import open_animation
 from stylize.images.provenance import read_provenance
 from stylize.networks.mini import MiniStylizer
 
@@ -376,94 +374,3 @@ def test_a_run_of_the_converted_network_imports_no_more(hub_network, tmp_path, p
     imported = imported_by("-c", content, "-s", style, "--network", "magenta")
     assert imported >= NEEDED
     assert not imported & HEAVY
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# Animations
-
-DURATIONS = [120, 40, 300]
-
-
-@pytest.fixture
-def moving(files, tmp_path):
-    """A GIF of three frames, which is shown twice."""
-    frames = [Image.fromarray((painting(48, 64, seed) * 255).round().astype(np.uint8)) for seed in (10, 11, 12)]
-    path = tmp_path / "moving.gif"
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=DURATIONS, loop=1)
-    return path
-
-
-@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "avif"])
-def test_an_animation_is_painted_frame_by_frame(suffix, moving, files, tmp_path):
-    output = tmp_path / f"out.{suffix}"
-    shown = run("-c", moving, "-s", files[2], "-o", output, "--json", "--progress", "json")
-    data, events = json.loads(shown.stdout), [json.loads(line) for line in shown.stderr.splitlines()]
-    assert (data["frames"], data["width"], data["height"]) == (3, 32, 24)
-    frames = [event for event in events if event["event"] == "frame"]
-    assert frames == [{"event": "frame", "done": done, "frames": 3} for done in (1, 2, 3)]
-    texts = [event["text"] for event in events if event["event"] == "message"]
-    assert not any("first of" in text for text in texts)
-    assert any("played without end, not 2 times" in text for text in texts) == (suffix == "avif")
-    assert read_provenance(output)["frames"] == 3
-    with open_animation(output) as painted, open_animation(moving) as original:
-        assert painted.durations_ms == tuple(DURATIONS)
-        assert painted.plays == (0 if suffix == "avif" else 2)
-        for index in range(3):
-            alone = stylize.fast(original.frame(index), files[2], size=32).image
-            assert np.abs(painted.frame(index).pixels - alone).mean() < (0.12 if suffix == "webp" else 0.06)
-
-
-def test_all_frames_have_the_styles_in_the_colours_of_the_first(moving, files, tmp_path):
-    encoded = []
-    original = MiniStylizer.encode_style
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MiniStylizer, "encode_style", lambda self, style: encoded.append(style) or original(self, style))
-        run("-c", moving, "-s", files[2], "-o", tmp_path / "out.png", "--keep-colors", "histogram")
-    assert len(encoded) == 3
-    for style in encoded[1:]:
-        np.testing.assert_array_equal(style, encoded[0])
-
-
-def test_an_animation_goes_through_a_pipe(moving, files):
-    told = run("-c", "-", "-s", files[2], "-o", "-", stdin=moving.read_bytes())
-    with open_animation(told.stdout_bytes) as painted:
-        assert painted.durations_ms == tuple(DURATIONS)
-
-
-@pytest.mark.parametrize("suffix", ["jpg", "tif"])
-def test_a_format_without_animations_gets_the_first_frame_and_a_note(suffix, moving, files, tmp_path):
-    told = run("-c", moving, "-s", files[2], "-o", tmp_path / f"out.{suffix}").stderr.splitlines()
-    assert told.count("content: animated: the first of 3 frames is used") == 1
-    assert samples(tmp_path / f"out.{suffix}").shape == (24, 32, 3)
-
-
-def test_a_sheet_says_once_that_the_first_frame_is_used(moving, files, tmp_path):
-    told = run("-c", moving, "-s", files[2], "-s", files[3], "--grid", "-o", tmp_path / "sheet.png").stderr
-    assert told.count("content: animated: the first of 3 frames is used") == 1
-
-
-def test_a_still_picture_makes_no_animation(files, tmp_path):
-    told = run("-c", files[0], "-s", files[2], "-o", tmp_path / "out.gif", exit_code=1).stderr
-    assert told == (
-        "stylize: --output: expected a suffix out of png, jpg, jpeg, webp, tif, tiff, avif, as the content is not "
-        "animated; received .gif\n"
-    )
-    told = run("-c", files[0], "-s", files[2], "-o", tmp_path / "out.bmp", exit_code=2).stderr
-    assert "expected a suffix out of png, jpg, jpeg, webp, tif, tiff, avif, gif, apng; received bmp" in told
-    assert not (tmp_path / "out.gif").exists()
-
-
-def test_an_animation_is_painted_again_by_rerun(moving, files, tmp_path):
-    run("-c", moving, "-s", files[2], "-o", tmp_path / "out.gif")
-    result = CliRunner().invoke(main, ["rerun", str(tmp_path / "out.gif")])
-    assert result.exit_code == 0, result.output
-    with open_animation(tmp_path / "out.gif") as painted, open_animation(tmp_path / "out-rerun.gif") as again:
-        assert again.durations_ms == painted.durations_ms
-        np.testing.assert_array_equal(again.frame(2).pixels, painted.frame(2).pixels)
-
-
-def test_a_damaged_frame_leaves_no_output(moving, files, tmp_path):
-    moving.write_bytes(moving.read_bytes()[:-2000])
-    told = run("-c", moving, "-s", files[2], "-o", tmp_path / "out.gif", exit_code=1).stderr
-    assert told.splitlines()[-1].startswith(f"stylize: content {moving}: expected a whole picture")
-    assert not (tmp_path / "out.gif").exists()
