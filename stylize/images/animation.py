@@ -50,6 +50,9 @@ _LOSSY = ("webp", "avif")
 # How long browsers show a frame whose time is 0, ms.
 _DEFAULT_MS = 100
 
+# What stands for all frames in the `info` of Pillow's image: how colours are meant, and notes for the user.
+_COLOR_ENTRIES = ("icc_profile", "cicp", "srgb", "gamma", "chromaticity", "notes")
+
 # A common palette of a GIF comes from so many frames.
 _PALETTE_FRAMES = 6
 
@@ -82,6 +85,8 @@ class Animation:
         # An APNG may begin with a picture for programs that know no animations. This picture is no frame.
         self._first = 1 if getattr(image, "default_image", False) else 0
         self.plays = _plays(image)
+        # Pillow forgets these entries when another frame is chosen.
+        self._colors = {key: image.info[key] for key in _COLOR_ENTRIES if key in image.info}
         durations, transparent = [], False
         with pillow_errors(label):
             for number in range(self._first, getattr(image, "n_frames", 1)):
@@ -96,6 +101,7 @@ class Animation:
         """Return a frame, from 0. Raises ImageError for damaged data."""
         with pillow_errors(self._label):
             self._image.seek(self._first + index)
+            self._image.info.update(self._colors)
             frame = load_frame(self._image)
             pixels, alpha, notes = upright_samples(frame)
         return replace(as_picture(pixels, alpha, self._sha256, notes), path=self._path, metadata=frame.metadata)

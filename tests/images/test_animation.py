@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import putchunk
 
 from picture_files import single_line
 from samples import painting
@@ -172,6 +173,20 @@ def test_the_picture_for_other_programs_is_no_frame(tmp_path: Path) -> None:
     with open_animation(tmp_path / "in.png") as read:
         assert (read.durations_ms, read.plays) == ((70, 90), 2)
         np.testing.assert_array_equal(read.frame(0).pixels[0, 0], [0, 1, 0])
+
+
+def test_all_frames_have_the_colours_that_the_file_states() -> None:
+    images = [Image.new("RGB", (8, 8), (100, 150, 200 + number)) for number in range(3)]
+    buffer = io.BytesIO()
+    images[0].save(buffer, "PNG", save_all=True, append_images=images[1:], duration=50)
+    parts = io.BytesIO()
+    putchunk(parts, b"cICP", bytes([12, 13, 0, 1]))  # Display P3
+    data = buffer.getvalue()[:33] + parts.getvalue() + buffer.getvalue()[33:]
+    expected = read_image(data).pixels[0, 0]
+    assert np.abs(expected - np.float32([100, 150, 200]) / 255).max() > 0.02
+    with open_animation(data) as read:
+        for index in (0, 1, 2, 0):
+            np.testing.assert_allclose(read.frame(index).pixels[0, 0], expected, atol=0.01)
 
 
 def test_a_picture_is_an_animation_of_one_frame(tmp_path: Path) -> None:
