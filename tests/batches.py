@@ -81,8 +81,9 @@ def line_count(manifest: Path) -> int:
 
 
 def records(output: str | os.PathLike[str] = "out") -> dict[str, Record]:
-    """Return the manifest's records by output."""
-    return {record["output"]: record for record in map(json.loads, Path(output, MANIFEST).read_text().splitlines())}
+    """Return the manifest's records of pictures by output."""
+    lines = map(json.loads, Path(output, MANIFEST).read_text().splitlines())
+    return {record["output"]: record for record in lines if record["output"] is not None}
 
 
 def pictures(output: str | os.PathLike[str] = "out") -> dict[str, bytes]:

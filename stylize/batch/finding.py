@@ -1,25 +1,19 @@
-"""The pictures of folders, globs and URLs, and what is left out there."""
+"""The pictures of folders, globs and URLs."""
 
 from __future__ import annotations
 
 import glob
 import hashlib
-import itertools
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from stylize import files
+from stylize.batch.left_out import HIDDEN, NO_PICTURE, LeftOut
 from stylize.errors import OptionError, StylizeError
 from stylize.images.formats import extra_for, picture_suffixes
 
-__all__ = ["LeftOut", "Seen", "in_output", "pictures"]
-
-
-# Reasons to leave a file out.
-_HIDDEN = "hidden"
-_NO_PICTURE = "not a picture"
+__all__ = ["Seen", "in_output", "pictures"]
 
 
 class Seen:
@@ -33,37 +27,6 @@ class Seen:
         before = len(self._hashes)
         self._hashes.add(hashlib.blake2b(os.fsencode(os.path.normpath(path)), digest_size=12).digest())
         return len(self._hashes) > before
-
-
-@dataclass
-class LeftOut:
-    """What lies in the folders of a batch and is not painted."""
-
-    files: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """By the reason: how many files (or hidden and linked folders), and the first of them by name."""
-    folders: dict[str, str] = field(default_factory=dict)
-    """Folders that could not be listed, and why."""
-    _seen: Seen = field(default_factory=Seen)
-
-    def add(self, path: str, reason: str) -> None:
-        """Count a file; a file that was counted before is not counted again."""
-        if self._seen.is_new(path):
-            count, first = self.files.get(reason, (0, path))
-            self.files[reason] = count + 1, min(first, path)
-
-    def lines(self) -> list[str]:
-        """Return what to tell of it, such as `3 files left out: 2 not pictures (a.txt, ...), 1 hidden (.b.png)`."""
-        total = sum(count for count, _ in self.files.values())
-        reasons = []
-        for reason, (count, first) in sorted(self.files.items()):
-            text = reason if count == 1 else reason.replace("needs", "need").replace(_NO_PICTURE, "not pictures")
-            reasons.append(f"{count} {text} ({first}{', ...' * (count > 1)})")
-        lines = [f"{total} {'file' if total == 1 else 'files'} left out: {', '.join(reasons)}"] if total else []
-        for folder, why in itertools.islice(self.folders.items(), 1):
-            count = len(self.folders)
-            folders = "1 folder" if count == 1 else f"{count} folders"
-            lines.append(f"{folders} could not be listed: {folder} ({why}){', ...' * (count > 1)}")
-        return lines
 
 
 def in_output(label: str, output: str) -> OptionError:
@@ -152,7 +115,7 @@ class _Search:
             below = each[len(root) :].lstrip("/")
             url = system.unstrip_protocol(each)
             if any(part.startswith(".") for part in below.split("/")):
-                self._left_out.add(url, _HIDDEN)
+                self._left_out.add(url, HIDDEN)
             elif self._is_picture(url, each):
                 yield url, below
 
@@ -199,7 +162,7 @@ class _Search:
     def _kind(self, entry: os.DirEntry[str]) -> bool | None:
         """Return True for a folder to walk through, False for a picture, None for what is left out."""
         if entry.name.startswith("."):
-            self._left_out.add(entry.path, _HIDDEN)
+            self._left_out.add(entry.path, HIDDEN)
             return None
         try:
             is_folder = entry.is_dir()
@@ -226,7 +189,7 @@ class _Search:
         if suffix in picture_suffixes():
             return True
         extra = extra_for(suffix)
-        self._left_out.add(path, f'needs pip install "stylize[{extra}]"' if extra else _NO_PICTURE)
+        self._left_out.add(path, f'needs pip install "stylize[{extra}]"' if extra else NO_PICTURE)
         return False
 
     def _not_listed(self, error: OSError) -> StylizeError:

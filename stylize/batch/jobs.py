@@ -16,7 +16,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from stylize import files
-from stylize.batch.finding import LeftOut, Seen, in_output, pictures
+from stylize.batch.finding import Seen, in_output, pictures
+from stylize.batch.left_out import LeftOut
 from stylize.config import FastConfig, RefineConfig, check_mask_count
 from stylize.errors import OptionError, StylizeError
 from stylize.output import DEFAULT_OUTPUT, OutputConfig

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import sqlite3
@@ -11,9 +10,10 @@ from collections.abc import Iterator
 
 from stylize.batch.jobs import Job
 from stylize.batch.manifest import Record
-from stylize.errors import OptionError, StylizeError
+from stylize.batch.temporary import connected
+from stylize.errors import OptionError
 
-__all__ = ["Ledger", "temporary_database"]
+__all__ = ["Ledger"]
 
 
 class Ledger:
@@ -26,11 +26,7 @@ class Ledger:
             ignore_case: whether the output folder takes `A.png` and `a.png` for one file.
         """
         self._ignore_case = ignore_case
-        # The empty name makes a temporary file that SQLite removes. After a crash nobody reads this file again, so that
-        # a journal would only cost time.
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.executescript(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;"
+        self._database = connected(
             "CREATE TABLE job (position INTEGER PRIMARY KEY, name BLOB UNIQUE, job TEXT);"
             "CREATE TABLE record (name BLOB PRIMARY KEY, number INTEGER, line TEXT) WITHOUT ROWID;"
             "BEGIN"
@@ -85,15 +81,6 @@ class Ledger:
         composed = unicodedata.normalize("NFC", output)
         # Bytes, because a name may hold bytes that are no text, which SQLite refuses in a text.
         return (composed.casefold() if self._ignore_case else composed).encode(errors="surrogatepass")
-
-
-@contextlib.contextmanager
-def temporary_database() -> Iterator[None]:
-    """Turn a failure of the database, such as a full disk, into a StylizeError."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise StylizeError(f"temporary files: {error}; TMPDIR names another folder for them") from error
 
 
 def _description(job: Job) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stylize.batch.jobs import Config, Task
+from stylize.batch.left_out import STATUSES
 from stylize.config import INITS, FastConfig, RefineConfig
 from stylize.files import whole_file, write_errors
 from stylize.output import DEFAULT_OUTPUT
@@ -72,13 +73,19 @@ class Manifest:
         self._file.close()
 
     def read(self, on_message: Callable[[str], None]) -> Iterator[tuple[Record, str]]:
-        """Yield each record with its line; remove a last line that a crash cut off, and warn of damaged lines."""
+        """Yield each picture's record with its line.
+
+        A last line that a crash cut off is removed. A warning tells of damaged lines. Lines of what was left out are
+        passed over: each run finds out anew what to leave out.
+        """
         damaged = 0
         with open(self._path, "rb") as file:
             end = 0
             for line in file:
                 record = _parsed(line)
-                if record is not None:
+                if record is not None and record["output"] is None:
+                    pass
+                elif record is not None:
                     yield record, line.decode().rstrip("\n")
                 elif line.endswith(b"\n"):
                     damaged += 1
@@ -118,5 +125,8 @@ def _parsed(line: bytes) -> Record | None:
         record = json.loads(line)
     except ValueError:
         return None
-    whole = line.endswith(b"\n") and isinstance(record, dict) and isinstance(record.get("output"), str)
-    return record if whole and record.get("status") in ("done", "failed") else None
+    if not line.endswith(b"\n") or not isinstance(record, dict):
+        return None
+    output, status = record.get("output"), record.get("status")
+    of_picture = isinstance(output, str) and status in ("done", "failed")
+    return record if of_picture or (output is None and status in STATUSES) else None

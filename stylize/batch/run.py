@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from stylize import files
 from stylize.batch.engines import Engine, Lost
 from stylize.batch.jobs import ConfigOf, Job, Task
-from stylize.batch.ledger import Ledger, temporary_database
+from stylize.batch.ledger import Ledger
+from stylize.batch.left_out import LeftOut
 from stylize.batch.manifest import Manifest, Record, record_of
 from stylize.batch.output import OutputFolder
 from stylize.batch.plan import Plan
 from stylize.batch.resume import ResumeCheck
+from stylize.batch.temporary import temporary_database
 from stylize.batch.worker import Painter
 from stylize.config import FastConfig
 from stylize.errors import StylizeError
@@ -104,6 +106,7 @@ def run_batch(
     backend: str = "auto",
     device: str = "auto",
     output_config: OutputConfig = DEFAULT_OUTPUT,
+    left_out: LeftOut | None = None,
     work: Callable[[Sequence[Task]], Sequence[Record]] | None = None,
     on_progress: Callable[[BatchProgress], None] = lambda progress: None,
     on_message: Callable[[str], None] = lambda message: None,
@@ -121,6 +124,7 @@ def run_batch(
         backend: what refinements compute with, as of `stylize.refine`.
         device: where.
         output_config: how the pictures are written.
+        left_out: what is not painted, for the manifest; read when all jobs are done.
         work: replaces the `Painter`.
         on_progress: called after each job that a worker finished.
         on_message: called with each message.
@@ -155,7 +159,8 @@ def run_batch(
             record = records.add(result)
             outcome.seconds = time.perf_counter() - began
             on_progress(outcome.progress(record))
-        manifest.rewrite(ledger.lines())
+        not_painted = () if left_out is None else map(json.dumps, left_out.records())
+        manifest.rewrite(itertools.chain(ledger.lines(), not_painted))
         folder.upload_manifest()
     outcome.seconds = time.perf_counter() - began
     return outcome

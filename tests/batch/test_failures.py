@@ -101,6 +101,47 @@ def test_what_is_left_out_and_what_cannot_be_listed_is_told(folders, no_heif, mo
     assert data["not_listed"] == [{"folder": "photos/cats", "error": "No such file or directory"}]
 
 
+def test_the_manifest_ends_with_what_is_left_out(folders, no_heif, monkeypatch):
+    for name in ("photos/phone.heic", "photos/notes.txt", "styles/.hidden"):
+        Path(name).touch()
+    expected = [
+        ("left out", "photos/notes.txt", "not a picture"),
+        ("left out", "photos/phone.heic", 'needs pip install "stylize[heif]"'),
+        ("left out", "styles/.hidden", "hidden"),
+    ]
+
+    def lines():
+        return [json.loads(line) for line in Path("out", MANIFEST).read_text().splitlines()]
+
+    def left_out():
+        return [(each["status"], each["path"], each["error"]) for each in lines() if each["output"] is None]
+
+    assert counts(run()) == (6, 6, 0, 0)
+    assert [each["output"] is None for each in lines()] == [False] * 6 + [True] * 3
+    assert left_out() == expected
+    before = Path("out", MANIFEST).read_bytes()
+    result = run()
+    assert counts(result) == (6, 0, 6, 0)
+    assert "damaged" not in result.stderr
+    assert Path("out", MANIFEST).read_bytes() == before
+    Path("photos/notes.txt").unlink()  # each run says what it leaves out
+    assert counts(run(inputs=("-c", "photos", "-s", "styles/s.png"))) == (3, 0, 3, 0)
+    assert left_out() == expected[1:2]
+    assert len(records()) == 6
+    monkeypatch.setattr(os, "scandir", _refusing("photos/cats", os.scandir))
+    run(exit_code=1)
+    assert left_out()[-1] == ("not listed", "photos/cats", "Permission denied")
+
+
+def _refusing(folder, scandir):
+    def refuse(path):
+        if str(path) == folder:
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    return refuse
+
+
 def test_a_name_that_is_no_text_is_a_name(folders):
     name = os.fsdecode(b"photos/caf\xe9.png")
     try:

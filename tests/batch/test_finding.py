@@ -9,8 +9,9 @@ import pytest
 
 from servers import clear_proxies, serving
 from stylize import files
-from stylize.batch.finding import LeftOut, pictures
+from stylize.batch.finding import pictures
 from stylize.batch.jobs import styles_of_places, subjects_of_places
+from stylize.batch.left_out import LeftOut
 from stylize.errors import OptionError, StylizeError
 
 

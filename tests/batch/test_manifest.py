@@ -48,6 +48,17 @@ def test_damaged_lines_are_passed_over_and_told_of(tmp_path):
     assert said == [f"{tmp_path / 'm'}: 2 damaged lines are passed over; their pictures are painted again"]
 
 
+def test_lines_of_what_was_left_out_are_passed_over(tmp_path):
+    lines = [json.dumps({"output": None, "status": status, "path": "a.txt"}) for status in ("left out", "not listed")]
+    text = "".join(f"{line}\n" for line in (LINES[0], *lines, LINES[1]))
+    (tmp_path / "m").write_text(text)
+    assert read(tmp_path / "m") == (LINES[:2], [])
+    assert (tmp_path / "m").read_text() == text
+    (tmp_path / "m").write_text(text + lines[0][:9])  # cut off by a crash
+    assert read(tmp_path / "m") == (LINES[:2], [])
+    assert (tmp_path / "m").read_text() == text
+
+
 def test_a_line_that_does_not_fit_is_not_there_in_part(tmp_path):
     manifest = Manifest(tmp_path / "m")
     manifest.append(LINES[0])

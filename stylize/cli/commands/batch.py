@@ -16,8 +16,8 @@ from stylize.errors import OptionError
 
 if TYPE_CHECKING:
     from stylize.batch.engines import Engine
-    from stylize.batch.finding import LeftOut
     from stylize.batch.jobs import Subject
+    from stylize.batch.left_out import LeftOut
     from stylize.batch.run import BatchOutcome
     from stylize.output import OutputConfig
 
@@ -92,7 +92,7 @@ def batch(
     _check_usage(mode, options, contents=contents, styles=styles, manifest=manifest, engine=engine, address=address)
 
     from stylize.batch import jobs
-    from stylize.batch.finding import LeftOut
+    from stylize.batch.left_out import LeftOut
     from stylize.batch.run import run_batch
 
     pairing = jobs.Pairing.parse(pairs, options["seed"] or 0)
@@ -107,8 +107,8 @@ def batch(
         outcome = run_batch(
             jobs.jobs(subjects, found, pairing, naming, config_of, output=output),
             output, config_of, _engine_maker(run, mode, engine, address, workers), resume=resume, offline=run.offline,
-            backend=run.backend, device=run.device, output_config=output_config, on_progress=run.on_job,
-            on_message=run.say, on_download=run.on_download,
+            backend=run.backend, device=run.device, output_config=output_config, left_out=left_out,
+            on_progress=run.on_job, on_message=run.say, on_download=run.on_download,
         )  # fmt: skip
     except (KeyboardInterrupt, SystemExit):  # SystemExit: of SIGTERM or SIGHUP
         run.close()

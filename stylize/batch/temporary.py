@@ -1,0 +1,33 @@
+"""Lists that are too long for the memory, in temporary databases."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+
+from stylize.errors import StylizeError
+
+__all__ = ["connected", "temporary_database"]
+
+
+def connected(script: str) -> sqlite3.Connection:
+    """Open a temporary database.
+
+    Args:
+        script: SQL that creates the tables.
+    """
+    # The empty name makes a temporary file that SQLite removes. After a crash nobody reads this file again, so that
+    # a journal would only cost time.
+    database = sqlite3.connect("", isolation_level=None)
+    database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000; {script}")
+    return database
+
+
+@contextlib.contextmanager
+def temporary_database() -> Iterator[None]:
+    """Turn a failure of the database, such as a full disk, into a StylizeError."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StylizeError(f"temporary files: {error}; TMPDIR names another folder for them") from error
