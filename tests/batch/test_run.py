@@ -66,6 +66,11 @@ def test_pictures_are_written_as_asked_and_again_if_that_changes(folders):
     assert counts(run("--bit-depth", 16, inputs=inputs)) == (1, 0, 1, 0)
     assert counts(run(inputs=inputs)) == (1, 1, 0, 0)
     assert counts(run(inputs=inputs)) == (1, 0, 1, 0)
+    run("--format", "jpg", inputs=inputs)
+    smaller = "--format", "jpg", "--quality", 40
+    assert counts(run(*smaller, inputs=inputs)) == (1, 1, 0, 0)
+    assert counts(run(*smaller, inputs=inputs)) == (1, 0, 1, 0)
+    assert counts(run("--format", "jpg", "--quality", 60, inputs=inputs)) == (1, 1, 0, 0)
     message = run("--format", "jpg", "--bit-depth", 16, inputs=inputs, exit_code=2).stderr
     assert "--bit-depth: expected an output of png or tif" in message
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from api_stand_in import CHECKPOINT, one_line, run
 from stylize.errors import StylizeError
@@ -32,6 +32,22 @@ def test_save_every_leaves_pictures_on_the_way(inputs, fake, tmp_path):
         "out-step-0004.png",
     ]
     np.testing.assert_allclose(read_image(tmp_path / "out-step-0002.png").pixels, 0.2, atol=1 / 255)
+
+
+def test_pictures_on_the_way_keep_the_author_as_the_last_one_does(pictures, fake, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist], exif[ExifTags.Base.Make] = "Ada", "Camera"
+    with Image.open(pictures[0]) as image:
+        image.save(tmp_path / "signed.png", exif=exif)
+    arguments = "-c", tmp_path / "signed.png", "-s", pictures[1], "-o", tmp_path / "out.png", "--save-every", "2"
+    for options, kept in (
+        ((), {ExifTags.Base.Artist: "Ada"}),
+        (("--keep-metadata", "all"), {ExifTags.Base.Artist: "Ada", ExifTags.Base.Make: "Camera"}),
+        (("--keep-metadata", "none"), {}),
+    ):
+        run("refine", *arguments, *options, "--overwrite")
+        assert read_image(tmp_path / "out-step-0002.png").metadata.main == kept
+        assert read_provenance(tmp_path / "out-step-0002.png")["steps_taken"] == 2
 
 
 def test_pictures_of_an_earlier_run_are_not_replaced_unasked(inputs, fake, tmp_path):
