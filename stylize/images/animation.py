@@ -89,7 +89,9 @@ class Animation:
         self._colors = {key: image.info[key] for key in _COLOR_ENTRIES if key in image.info}
         durations, transparent = [], False
         with pillow_errors(label):
-            for number in range(self._first, getattr(image, "n_frames", 1)):
+            count = getattr(image, "n_frames", 1)
+        for number in range(self._first, count):
+            with pillow_errors(f"{label}, frame {number + 1 - self._first}"):
                 image.seek(number)
                 image.load()
                 durations.append(round(image.info.get("duration", 0)) or _DEFAULT_MS)

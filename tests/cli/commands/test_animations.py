@@ -127,7 +127,7 @@ def test_an_animation_is_painted_again_by_rerun(moving: Path, styles: list[Path]
 def test_a_damaged_frame_leaves_no_output(moving: Path, styles: list[Path], tmp_path: Path) -> None:
     moving.write_bytes(moving.read_bytes()[:-2000])
     told = run("-c", moving, "-s", styles[0], "-o", tmp_path / "out.gif", exit_code=1).stderr
-    assert told.splitlines()[-1].startswith(f"stylize: content {moving}: expected a whole picture")
+    assert told.splitlines()[-1].startswith(f"stylize: content {moving}, frame 3: expected a whole picture")
     assert not (tmp_path / "out.gif").exists()
 
 
