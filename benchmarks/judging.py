@@ -15,7 +15,10 @@ from typing import Any
 STYLE_SCORES = ("style", "half", "quarter")
 # Lower is better for these.
 LOSSES = (*STYLE_SCORES, "palette", "content")
-SCORES = (*LOSSES, "chroma")
+# Lower is better, too: whether places look like places of the style, and all of the style is used; whether the scene is
+# laid out as before.
+PLACES_SCORES = ("stroke", "coverage", "structure")
+SCORES = (*LOSSES, *PLACES_SCORES, "chroma")
 
 
 class Judge:
@@ -55,6 +58,8 @@ class Judge:
             self._judge.style_loss_at(self._network, image, painting, 4),
             self._judge.palette_distance(image, painting),
             float(content_loss),
+            *self._judge.nearest_distances(self._network, image, painting),
+            self._judge.structure_distance(self._network, image, photo),
             self._judge.chroma_kept(image, photo),
         )
         return dict(zip(SCORES, values, strict=True))

@@ -67,7 +67,7 @@ def _measure(
     networks: stylize.LoadedNetworks,
 ) -> dict[str, object]:
     """Paint a pair by each mode, and score the pictures."""
-    options = {"size": args.size, "network": args.network, "networks": networks}
+    options = {"size": args.size, "network": args.network, "loaded": networks}
     scores: dict[str, object] = {"pair": pair}
     for mode in args.modes:
         if mode == "fast":
@@ -94,7 +94,7 @@ def _summary(rows: list[dict]) -> list[list[str]]:
         fast, refine = ([row[mode][column] for row in rows] for mode in ("fast", "refine"))
         lower = sum(ours < theirs for ours, theirs in zip(refine, fast, strict=True))
         # More of the photo's chroma is neither better nor worse.
-        count = f"{lower} of {len(rows)}" if column in judging.LOSSES else ""
+        count = f"{lower} of {len(rows)}" if column != "chroma" else ""
         lines.append([column, f"{statistics.mean(fast):.3f}", f"{statistics.mean(refine):.3f}", count])
     medians = [f"{statistics.median(row[mode]['seconds'] for row in rows):.2f}" for mode in ("fast", "refine")]
     return [*lines, ["seconds (median)", *medians, ""]]
