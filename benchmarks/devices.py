@@ -28,7 +28,8 @@ import tables
 import timing
 
 import stylize
-from stylize.config import GATYS_STYLE_LAYERS, VGG19_LAYERS, PerceptualLossConfig, RefineConfig
+from stylize.config import PerceptualLossConfig, RefineConfig
+from stylize.layers import GATYS_STYLE_LAYERS, VGG19_LAYERS
 from stylize.networks import devices, store
 from stylize.networks.devices import Device
 
@@ -99,13 +100,12 @@ def agreement(device: Device) -> dict[str, float]:
     from stylize.networks.vgg import FeatureEncoder
 
     config = RefineConfig().loss
-    layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
     pictures = np.random.default_rng(0).random((3, 1, 192, 256, 3), np.float32)
 
     def measured(place: Device, precision: Any, tile_px: int | None) -> tuple[float, Any]:
         with on(place):
             objective = Objective(
-                FeatureEncoder(random_vgg19(), layers, precision=precision, edge_padding=True), config
+                FeatureEncoder(random_vgg19(), config.layers, precision=precision, padding="edge"), config
             )
             targets = objective.targets.encode(pictures[0], [(pictures[1], 1.0)], tile_px)
             terms, gradient = objective.value_and_gradient(pictures[2], targets, tile_px)
@@ -193,9 +193,10 @@ def steps_at(device: Device, size: int, rates: dict[str, float], clock: Clock) -
         return row
     pictures = np.random.default_rng(0).random((3, 1, size * 3 // 4, size, 3), np.float32)
     weights, config = random_vgg19(), RefineConfig()
-    layers = [name for name, _ in (*config.loss.content_layers, *config.loss.style_layers)]
     with on(device):
-        objective = Objective(FeatureEncoder(weights, layers, precision=precision, edge_padding=True), config.loss)
+        objective = Objective(
+            FeatureEncoder(weights, config.loss.layers, precision=precision, padding="edge"), config.loss
+        )
         targets = objective.targets.encode(pictures[0], [(pictures[1], 1.0)])
         optimizer = LBFGS(pictures[2, 0], config.optimization)
 
@@ -207,7 +208,8 @@ def steps_at(device: Device, size: int, rates: dict[str, float], clock: Clock) -
         row["step_s"] = timing.median_seconds(step, REPEATS)
         floor_loss = PerceptualLossConfig(
             content_layers=(), style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS), octaves=1,
-            statistics="gram", relative_to_content=False, palette_weight=0, frame_weight=0, total_variation_weight=0,
+            statistics="gram", relative_to_content=False, places_weight=0, palette_weight=0, frame_weight=0,
+            total_variation_weight=0,
         )  # fmt: skip
         floor = Objective(FeatureEncoder(weights, list(GATYS_STYLE_LAYERS), precision=precision), floor_loss)
         wanted = floor.targets.encode(pictures[0], [(pictures[1], 1.0)])

@@ -57,7 +57,7 @@ print(1000 * (time.perf_counter() - began))
 """,
     "vgg19-slim": """
 import time
-from stylize.config import GATYS_STYLE_LAYERS
+from stylize.layers import GATYS_STYLE_LAYERS
 from stylize.networks.loaded import LoadedNetworks
 from stylize.networks import vgg
 networks = LoadedNetworks(cache_to_disk=False)

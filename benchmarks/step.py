@@ -18,7 +18,8 @@ import tables
 import timing
 
 import stylize
-from stylize.config import VGG19_LAYERS, RefineConfig
+from stylize.config import RefineConfig
+from stylize.layers import VGG19_LAYERS
 from stylize.networks.backend import faster_precision, framework, numpy_of, ops, spec
 from stylize.networks.devices import chosen
 from stylize.networks.store import LocalWeights
@@ -84,8 +85,7 @@ def _measure(features: str, px: int, precision: str, matrix_rate: float) -> list
 def _operations(found: LocalWeights, height: int, width: int, config: RefineConfig) -> float:
     """Return the operations of the convolutions up to the deepest layer, forward and back to their inputs."""
     convolutions = load_encoder_weights(found).convolutions
-    layers = {name for name, _ in (*config.loss.content_layers, *config.loss.style_layers)}
-    depth = 1 + max(VGG19_LAYERS.index(name) for name in layers)
+    depth = 1 + max(VGG19_LAYERS.index(name) for name in config.loss.layers)
     total = 0.0
     for octave in range(config.loss.octaves):
         for layer in VGG19_LAYERS[:depth]:

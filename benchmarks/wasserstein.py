@@ -55,7 +55,7 @@ def main() -> None:
     args = parser.parse_args()
     networks = stylize.LoadedNetworks()
     encoder = networks.encoder(
-        networks.find("vgg19", "features"), [*STYLE_WEIGHTS, CONTENT_LAYER], precision=args.precision, edge_padding=True
+        networks.find("vgg19", "features"), [*STYLE_WEIGHTS, CONTENT_LAYER], precision=args.precision, padding="first"
     )
     image, seconds = paint(
         read_image(args.content).pixels, read_image(args.style).pixels, args.size, args.steps, encoder

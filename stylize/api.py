@@ -101,6 +101,7 @@ def refine(
     style_weight: float | None = None,
     total_variation_weight: float | None = None,
     frame_weight: float | None = None,
+    places_weight: float | None = None,
     palette_weight: float | None = None,
     content_layers: Layers | None = None,
     style_layers: Layers | None = None,
@@ -119,6 +120,7 @@ def refine(
     keep_best: bool | None = None,
     recolor: bool | None = None,
     pooling: Literal["max", "avg"] | None = None,
+    padding: Literal["edge", "first", "zeros"] | None = None,
     precision: Literal["auto", "float32", "bfloat16"] | None = None,
     seed: int | None = None,
     features: str | None = None,
@@ -156,6 +158,7 @@ def refine(
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.
+        places_weight: weight of the places loss, relative to the style loss.
         palette_weight: weight of the palette loss, relative to the style loss.
         content_layers: layers of the content loss, such as relu4_2, with weights; with None for all weights they
             share the preset's.
@@ -175,6 +178,7 @@ def refine(
         keep_best: whether the iterate of the lowest loss is returned instead of the last one.
         recolor: whether the content loss compares with the content in the style's colours.
         pooling: of the feature network.
+        padding: what the feature network sees beyond the border, see `RefineConfig`.
         precision: of the convolutions.
         seed: of the noise.
         features: the feature network, or auto.
@@ -200,15 +204,12 @@ def refine(
         OptionError: an option has no meaning, or the memory does not suffice.
         WeightsError: a network cannot be had.
     """
-    config = _refine_config(preset, config, locals())
-    place, began = _computing_on(backend, device), time.perf_counter()
-    from stylize.transfer.refine import run_refine
-
-    session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
-    inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
-    with place:
+    config, began = _refine_config(preset, config, locals()), time.perf_counter()
+    with _computing_on(backend, device):
+        session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
+        inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
         callbacks = Callbacks(on_start, on_iterate, should_stop)
-        return run_refine(inputs, config, session, callbacks, resume_from=resume_from, began=began)
+        return _refined(inputs, config, session, callbacks, resume_from=resume_from, began=began)
 
 
 def compare(
@@ -229,6 +230,7 @@ def compare(
     style_weight: float | None = None,
     total_variation_weight: float | None = None,
     frame_weight: float | None = None,
+    places_weight: float | None = None,
     palette_weight: float | None = None,
     content_layers: Layers | None = None,
     style_layers: Layers | None = None,
@@ -247,6 +249,7 @@ def compare(
     keep_best: bool | None = None,
     recolor: bool | None = None,
     pooling: Literal["max", "avg"] | None = None,
+    padding: Literal["edge", "first", "zeros"] | None = None,
     precision: Literal["auto", "float32", "bfloat16"] | None = None,
     seed: int | None = None,
     features: str | None = None,
@@ -285,6 +288,7 @@ def compare(
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.
+        places_weight: weight of the places loss, relative to the style loss.
         palette_weight: weight of the palette loss, relative to the style loss.
         content_layers: layers of the content loss, such as relu4_2, with weights; with None for all weights they
             share the preset's.
@@ -304,6 +308,7 @@ def compare(
         keep_best: whether the iterate of the lowest loss is returned instead of the last one.
         recolor: whether the content loss compares with the content in the style's colours.
         pooling: of the feature network.
+        padding: what the feature network sees beyond the border, see `RefineConfig`.
         precision: of the convolutions.
         seed: of the noise.
         features: the feature network, or auto.
@@ -329,13 +334,19 @@ def compare(
         WeightsError: a network cannot be had.
     """
     config = _refine_config(preset, config, locals())
-    place = _computing_on(backend, device)
-    from stylize.transfer.compare import run_compare
+    with _computing_on(backend, device):
+        from stylize.transfer.compare import run_compare
 
-    session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
-    inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
-    with place:
+        session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
+        inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
         return run_compare(inputs, config, session, Callbacks(on_start, on_iterate, should_stop), images=images)
+
+
+def _refined(*inputs: Any, **options: Any) -> TransferResult:
+    """Call `run_refine`, which is imported here, after the backend of Keras is chosen."""
+    from stylize.transfer.refine import run_refine
+
+    return run_refine(*inputs, **options)
 
 
 def _computing_on(backend: str, device: str) -> AbstractContextManager[None]:

@@ -9,70 +9,39 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from stylize.errors import OptionError
+from stylize.layers import GATYS_STYLE_LAYERS, PLACES_LAYERS, LayerWeights, canonical_layer
 from stylize.output import check_size
 from stylize.schema import checked, shown
 
 __all__ = [
-    "GATYS_STYLE_LAYERS",
+    "EARLIER_PADDING",
     "INITS",
     "SMALLEST_PX",
-    "VGG19_LAYERS",
     "AppConfig",
     "FastConfig",
     "KeepColors",
-    "LayerWeights",
     "OptimizationConfig",
     "PerceptualLossConfig",
     "PyramidConfig",
     "RefineConfig",
-    "canonical_layer",
     "check_mask_count",
     "config_from_dict",
+    "with_earlier_options",
 ]
-
-#: Layers of VGG-19, by the names in `VGG19_LAYERS`, with their weights.
-LayerWeights = tuple[tuple[str, float], ...]
 
 #: Whose colours the picture gets. False: the style's. `luminance`, `histogram`: the content's, see `FastConfig`.
 KeepColors = bool | Literal["luminance", "histogram"]
 
 Config = TypeVar("Config")
 
-_CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
-
-#: Every activation of VGG-19 in the papers' names, in the order of the forward pass.
-VGG19_LAYERS = tuple(
-    f"relu{block}_{index}"
-    for block, count in enumerate(_CONVOLUTIONS_PER_BLOCK, start=1)
-    for index in range(1, count + 1)
-)
-
-#: The style layers of Gatys et al. 2015: the first activation of each block.
-GATYS_STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+#: By normalization of the loss: the padding of refinements before `RefineConfig.padding` was there.
+EARLIER_PADDING = {"relative": "first", "mean": "zeros", "sum": "zeros"}
 
 #: The values of `RefineConfig.init` that are not the path of a picture.
 INITS = ("preview", "preview+content", "content", "noise", "content+noise")
 
 #: Smallest side of a picture for VGG-19 in px: four poolings halve 16 px to a single position.
 SMALLEST_PX = 16
-
-
-def canonical_layer(name: str) -> str:
-    """Return the papers' name of a VGG-19 layer.
-
-    Args:
-        name: the name in the papers (`relu4_2`), in Keras (`block4_conv2`) or in Caffe (`conv4_2`). All three mean the
-            activation after the ReLU.
-
-    Raises:
-        OptionError: VGG-19 has no such layer.
-    """
-    plain = name.strip().lower().replace("block", "relu").replace("_conv", "_")
-    if plain.startswith("conv"):
-        plain = "relu" + plain[len("conv") :]
-    if plain not in VGG19_LAYERS:
-        raise OptionError(f"layer {shown(name)}: expected one of VGG-19's activations, relu1_1 to relu5_4")
-    return plain
 
 
 def check_mask_count(masks: int, styles: int) -> None:
@@ -143,6 +112,8 @@ class PerceptualLossConfig:
         style_weight: weight of the style loss.
         total_variation_weight: weight of the differences between neighbouring pixels.
         frame_weight: weight of the colour differences between the border of the picture and the pixels beside it.
+        places_weight: weight of the distances from places of the picture to places of the style, relative to the style
+            loss.
         palette_weight: weight of the colour differences between the picture and the style.
         normalization: what the squared differences are divided by.
 
@@ -170,6 +141,8 @@ class PerceptualLossConfig:
     # Convolutions see the border from one side only, so colours that the picture lacks cost least there. Without this
     # loss, stripes of white or stray colour up to six pixels wide appear along the border.
     frame_weight: float = 2.0
+    # Statistics of the whole picture leave houses a tinted photograph; this loss paints them.
+    places_weight: float = 2.0
     # The network's layers hardly react to the palette of a whole picture. From 1 on, this loss harms the content.
     palette_weight: float = 0.5
     normalization: Literal["relative", "mean", "sum"] = "relative"
@@ -178,6 +151,12 @@ class PerceptualLossConfig:
     relative_to_content: bool = True
     # At full size alone, fine grain lowers the loss. Smaller sizes ask for long strokes and for the palette.
     octaves: int = 3
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that the loss reads, some of them twice."""
+        places = PLACES_LAYERS if self.places_weight else ()
+        return (*(name for name, _ in (*self.content_layers, *self.style_layers)), *places)
 
     def __post_init__(self) -> None:
         for field in ("content_layers", "style_layers"):
@@ -189,7 +168,14 @@ class PerceptualLossConfig:
                     math.isfinite(weight) and weight >= 0,
                     f"{field}: expected a weight of 0 or more for {name}, received {weight}",
                 )
-        for field in ("content_weight", "style_weight", "total_variation_weight", "frame_weight", "palette_weight"):
+        for field in (
+            "content_weight",
+            "style_weight",
+            "total_variation_weight",
+            "frame_weight",
+            "palette_weight",
+            "places_weight",
+        ):
             weight = getattr(self, field)
             finite = math.isfinite(weight) and weight >= 0
             _check(finite, f"{field}: expected a finite number of 0 or more, received {weight}")
@@ -197,7 +183,8 @@ class PerceptualLossConfig:
             self.content_weight + self.style_weight > 0, "content_weight: expected more than 0 where style_weight is 0"
         )
         _check(bool(self.content_layers) or self.content_weight == 0, "content_layers: expected at least one layer")
-        _check(bool(self.style_layers) or self.style_weight == 0, "style_layers: expected at least one layer")
+        has_style = bool(self.style_layers) or self.places_weight > 0
+        _check(has_style or self.style_weight == 0, "style_layers: expected at least one layer")
         _check_choice("normalization", self.normalization, ("relative", "mean", "sum"))
         _check_choice("statistics", self.statistics, ("moments", "gram"))
         # The smallest of 16 octaves of the largest picture has 2 px.
@@ -270,6 +257,7 @@ class RefineConfig:
         optimization: the optimizer and its settings.
         pyramid: the sizes at which the picture is optimised.
         pooling: `max` or `avg`, for the pooling layers of the feature network.
+        padding: what the feature network sees beyond the border, see `FeatureEncoder`.
         recolor: recolour the target of the content loss: give it the mean and covariance of the style's colours.
         strength: 0 (the content) to 1 (the full style). Other values blend the targets of both.
         style_scale: long side of the style picture relative to the output's, 0.05 to 20. Larger gives larger strokes.
@@ -289,6 +277,8 @@ class RefineConfig:
     optimization: OptimizationConfig = OptimizationConfig()
     pyramid: PyramidConfig = PyramidConfig()
     pooling: Literal["max", "avg"] = "max"
+    # With zeros, the borders of style pictures are matched with those of the result: frames of up to 8 px.
+    padding: Literal["edge", "first", "zeros"] = "edge"
     # The palette loss has the same effect on the palette, and harms the content less (benchmarks/notes/023).
     recolor: bool = False
     strength: float = 1.0
@@ -308,6 +298,7 @@ class RefineConfig:
         )
         _check_whole("seed", self.seed, 0, None)
         _check_choice("pooling", self.pooling, ("max", "avg"))
+        _check_choice("padding", self.padding, ("edge", "first", "zeros"))
         _check_choice("precision", self.precision, ("auto", "float32", "bfloat16"))
         _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
         _check(0.05 <= self.style_scale <= 20, f"style_scale: expected 0.05 to 20, received {self.style_scale}")
@@ -373,6 +364,15 @@ class AppConfig:
         _check_whole("max_queue", self.max_queue, 0, None)
         _check_whole("max_upload_mb", self.max_upload_mb, 1, None, "{} MB")
         _check_whole("max_megapixels", self.max_megapixels, 1, None)
+
+
+def with_earlier_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the recorded options of a refinement, with what was meant before an option was there."""
+    loss = options.get("loss", {})
+    if not isinstance(loss, dict):
+        return options
+    padding = EARLIER_PADDING.get(str(loss.get("normalization", "relative")), "zeros")
+    return {"padding": padding, **options, "loss": {"places_weight": 0.0, **loss}}
 
 
 def config_from_dict(kind: type[Config], options: Mapping[str, Any]) -> Config:

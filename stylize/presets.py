@@ -7,15 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stylize.config import (
-    GATYS_STYLE_LAYERS,
-    LayerWeights,
-    OptimizationConfig,
-    PerceptualLossConfig,
-    PyramidConfig,
-    RefineConfig,
-)
+from stylize.config import OptimizationConfig, PerceptualLossConfig, PyramidConfig, RefineConfig
 from stylize.errors import OptionError
+from stylize.layers import GATYS_STYLE_LAYERS, LayerWeights
 
 __all__ = ["PRESETS", "Preset", "preset_config", "with_options"]
 
@@ -40,6 +34,7 @@ _PLAIN_LOSS = PerceptualLossConfig(
     total_variation_weight=0.0,
     frame_weight=0.0,
     palette_weight=0.0,
+    places_weight=0.0,
     octaves=1,
     statistics="gram",
     relative_to_content=False,
@@ -52,9 +47,34 @@ def _style(*weights: float) -> LayerWeights:
 
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(
-        "This project's: from the preview, coarse to fine, bounded L-BFGS, style at three sizes, losses relative to "
-        "their targets; the best picture for the time.",
+        "This project's: from the preview, coarse to fine, bounded L-BFGS; statistics of the style at three sizes, and "
+        "strokes place by place; losses relative to their targets.",
         RefineConfig(),
+    ),
+    "faithful": Preset(
+        "The default with more of the scene: twice its content weight, half its places weight.",
+        RefineConfig(loss=PerceptualLossConfig(content_weight=1.27, places_weight=1.0)),
+    ),
+    "bold": Preset(
+        "The default with more of the style: half its content weight, one and a half times its places weight.",
+        RefineConfig(loss=PerceptualLossConfig(content_weight=0.32, places_weight=3.0)),
+    ),
+    "neighbors": Preset(
+        "Places alone, in the manner of Kolkin et al. 2022 (arXiv 2203.13215): every place looks like some place of "
+        "the style, without statistics or palette; from the content, at 256 px and up.",
+        RefineConfig(
+            steps=90,
+            init="content",
+            loss=dataclasses.replace(
+                _PLAIN_LOSS,
+                style_layers=(),
+                content_weight=0.1,
+                total_variation_weight=4.0,
+                frame_weight=2.0,
+                places_weight=1.0,
+            ),
+            pyramid=PyramidConfig(coarsest_px=256),
+        ),
     ),
     "gatys": Preset(
         "Gatys, Ecker, Bethge 2015 (arXiv 1508.06576): average pooling, content relu4_2, style relu1_1 to relu5_1 "
@@ -74,6 +94,7 @@ PRESETS: Mapping[str, Preset] = {
             pyramid=_SINGLE_LEVEL,
             recolor=False,
             pooling="avg",
+            padding="zeros",
         ),
     ),
     "tf-tutorial": Preset(
@@ -94,6 +115,7 @@ PRESETS: Mapping[str, Preset] = {
             optimization=OptimizationConfig(optimizer="adam", learning_rate=0.02, beta_1=0.99, epsilon=1e-1),
             pyramid=_SINGLE_LEVEL,
             recolor=False,
+            padding="zeros",
             precision="float32",
         ),
     ),
@@ -116,6 +138,7 @@ PRESETS: Mapping[str, Preset] = {
             optimization=OptimizationConfig(optimizer="adam", learning_rate=0.01, beta_1=0.9, epsilon=1e-7),
             pyramid=_SINGLE_LEVEL,
             recolor=False,
+            padding="zeros",
             precision="float32",
         ),
     ),
@@ -140,6 +163,7 @@ PRESETS: Mapping[str, Preset] = {
             ),
             pyramid=_SINGLE_LEVEL,
             recolor=False,
+            padding="zeros",
             precision="float32",
         ),
     ),
@@ -181,6 +205,8 @@ def with_options(config: RefineConfig, options: Mapping[str, Any]) -> RefineConf
 
 def _layer_weights(field: str, layers: Sequence[tuple[str, float | None]], preset: LayerWeights) -> LayerWeights:
     weighted = [(name, weight) for name, weight in layers if weight is not None]
+    if not layers:
+        return ()
     if not weighted:
         share = sum(weight for _, weight in preset) / len(layers)
         return tuple((name, share) for name, _ in layers)

@@ -19,6 +19,9 @@ from stylize.optimize.run import LevelLoss, optimize
 TARGET = np.linspace(-0.3, 1.3, 6 * 8 * 3, dtype=np.float32).reshape(6, 8, 3)
 SCALES = np.geomspace(1, 100, TARGET.size).astype(np.float32).reshape(TARGET.shape)
 
+#: As of `LevelLoss.value_and_gradient`.
+LossOfPixels = Callable[[Array], tuple[LossTerms, Array]]
+
 Loss = Callable[[NDArray[np.float32]], tuple[float, NDArray[np.float32]]]
 
 
@@ -41,7 +44,7 @@ PICTURE = np.random.default_rng(5).random((24, 32, 3), np.float32)
 CONFIG = RefineConfig(steps=30, pyramid=PyramidConfig(coarsest_px=16))
 
 
-def distance_at(height: int, width: int) -> LevelLoss:
+def distance_at(height: int, width: int) -> LossOfPixels:
     """Return the loss at one size: the distance to a fixed picture."""
     target = resized(PICTURE, height, width)
 
@@ -60,10 +63,12 @@ def photos_at(content: NDArray[np.float32], levels: tuple[PyramidLevel, ...]) ->
 
 
 def optimize_picture(
-    config: RefineConfig = CONFIG, loss_of_size: Callable[[int, int], LevelLoss] = distance_at, **options: Any
+    config: RefineConfig = CONFIG, loss_of_size: Callable[[int, int], LossOfPixels] = distance_at, **options: Any
 ) -> Any:
     """Run the pyramid from grey to a loss of each level's size, by default the distance to the picture."""
     levels = pyramid_levels(32, config.steps, config.pyramid)
     photos = photos_at(PICTURE, levels)
     start = np.full((24, 32, 3), 0.5, np.float32)
-    return optimize(start, photos, levels, lambda index: loss_of_size(*photos[index].shape[:2]), config, **options)
+    return optimize(
+        start, photos, levels, lambda index, *_: LevelLoss(loss_of_size(*photos[index].shape[:2])), config, **options
+    )

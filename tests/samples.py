@@ -52,9 +52,10 @@ def tiny_encoder(
     """The tiny convolutions up to the layers of a config, in float32."""
     from stylize.networks.vgg import EncoderWeights, FeatureEncoder
 
-    layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
     weights = EncoderWeights(tiny_convolutions())
-    return FeatureEncoder(weights, layers, pooling=pooling, precision="float32", edge_padding=edge_padding)
+    return FeatureEncoder(
+        weights, config.layers, pooling=pooling, precision="float32", padding="edge" if edge_padding else "zeros"
+    )
 
 
 def value_and_gradient(

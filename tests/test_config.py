@@ -8,16 +8,15 @@ import json
 import pytest
 
 from stylize.config import (
-    VGG19_LAYERS,
     FastConfig,
     OptimizationConfig,
     PerceptualLossConfig,
     PyramidConfig,
     RefineConfig,
-    canonical_layer,
     config_from_dict,
 )
 from stylize.errors import OptionError
+from stylize.layers import VGG19_LAYERS, canonical_layer
 from stylize.presets import PRESETS
 
 CONFIGS = {
@@ -99,7 +98,8 @@ NONSENSE = {
     "a layer twice": lambda: PerceptualLossConfig(style_layers=(("relu1_1", 1.0), ("relu1_1", 2.0))),
     "a layer by another name": lambda: PerceptualLossConfig(content_layers=(("conv4_2", 1.0),)),
     "a layer's weight below 0": lambda: PerceptualLossConfig(content_layers=(("relu4_2", -1.0),)),
-    "no layers": lambda: PerceptualLossConfig(style_layers=()),
+    "no layers": lambda: PerceptualLossConfig(style_layers=(), places_weight=0.0),
+    "a padding": lambda: RefineConfig(padding="reflect"),
     "statistics": lambda: PerceptualLossConfig(statistics="grams"),
     "a normalization": lambda: PerceptualLossConfig(normalization="none"),
     "no octaves": lambda: PerceptualLossConfig(octaves=0),

@@ -9,10 +9,11 @@ import streamlit as st
 
 from stylize.app.markup import button_picture, escaped, slug
 from stylize.app.studio import Studio, example_pictures, thumbnail
-from stylize.config import VGG19_LAYERS, LayerWeights, RefineConfig
-from stylize.errors import OptionError, StylizeError
+from stylize.config import RefineConfig
+from stylize.errors import StylizeError
 from stylize.images.formats import picture_suffixes
 from stylize.images.picture import Picture
+from stylize.layers import VGG19_LAYERS, LayerWeights
 from stylize.presets import PRESETS, preset_config
 
 __all__ = ["choose_picture", "refinement_settings", "show_preview_next"]
@@ -93,6 +94,10 @@ def _read(studio: Studio, role: str, upload: Any) -> Picture | str:
 # Refinement
 
 
+# The presets of the slider, from the scene to the style.
+_BALANCE = ["faithful", "default", "bold"]
+
+
 def refinement_settings(
     studio: Studio, size: int, strength: float, keep_colors: bool
 ) -> tuple[str, RefineConfig | None]:
@@ -101,15 +106,14 @@ def refinement_settings(
     Returns:
         The name of the preset, and the configuration; None if the settings are not valid, then an error is shown.
     """
+    balance = st.select_slider("Scene or style", _BALANCE, "default", key="balance")
     with st.expander("Refinement settings", icon=":material/tune:"):
-        preset = st.selectbox("Preset", list(PRESETS), key="preset") or "default"
+        others = [name for name in PRESETS if name not in _BALANCE]
+        preset = st.selectbox("Preset", [balance, *others], key="preset") or balance
         st.caption(escaped(PRESETS[preset].description))
         options = _optimization(preset) | _losses(preset) | _run(studio)
         options |= {"size": size, "strength": strength, "keep_colors": keep_colors}
         try:
-            for name in ("content_layers", "style_layers"):
-                if not options[name]:
-                    raise OptionError(f"{name.replace('_', ' ')}: expected at least one")
             return preset, preset_config(preset, options)
         except StylizeError as error:
             st.error(escaped(str(error)))

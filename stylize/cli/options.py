@@ -179,6 +179,7 @@ refine_options = _joined(
     _refine("--learning-rate", help="Adam's step on pixels in [0, 1]; with L-BFGS, the first step only."),
     _refine("--content-weight", help="How much the scene counts."),
     _refine("--style-weight", help="How much the style counts."),
+    _refine("--places-weight", help="How much the hand counts: every place is to look like some place of the style."),
     _refine("--tv-weight", "total_variation_weight", help="How much smoothness (total variation) counts."),
     _refine(
         "--content-layer", "content_layers", type=Layer(), multiple=True,

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 
 import click
 
-from stylize.config import canonical_layer
 from stylize.errors import OptionError
 from stylize.files import is_url, weighted
+from stylize.layers import canonical_layer
 from stylize.networks import registry
 
 __all__ = [

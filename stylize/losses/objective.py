@@ -3,12 +3,13 @@
 For a picture x, with the names of the code:
 
     total(x) =   content_weight         * content(x)
-               + style_weight           * (style(x) + palette_weight * palette(x))
+               + style_weight           * (style(x) + places_weight * places(x) + palette_weight * palette(x))
                + total_variation_weight * total_variation(x)
                + frame_weight           * frame(x)
 
     content(x) = sum_l  v_l  k_l  |F_l(x) - F*_l|^2
     style(x)   = sum_l  w_l  sum_o sum_r  q_lor  D(G_lor(x), G*_lor)
+    places(x)  = mean_l  sum_r  a_r  P(F_l, r)
     palette(x) = sum_r  a_r  W(x, r)
 
     l      layers: of content with weights v (`content_layers`), of style with weights w (`style_layers`)
@@ -21,11 +22,12 @@ For a picture x, with the names of the code:
            `moment_loss`; G* is the weighted mean of the styles
     q      `shares`: the area of region r times 2^-o, normalised over octaves; with `relative_to_content` divided by
            0.1 + D of the content picture itself
+    P      mean distance of the region's places to places of its styles: `stylize.losses.places`
     W, a   sliced Wasserstein distance of the region's colours to its palette (`palette_loss`); the region's area
     total_variation, frame: see `stylize.losses.pixels`
 
-With one octave, Gram matrices, sums instead of relative losses, and without palette, frame and total variation, this is
-the loss of Gatys, Ecker and Bethge 2015 (arXiv 1508.06576), equation 7: the preset `gatys`.
+With one octave, Gram matrices, sums instead of relative losses, and without places, palette, frame and total
+variation, this is the loss of Gatys, Ecker and Bethge 2015 (arXiv 1508.06576), equation 7: the preset `gatys`.
 """
 
 from __future__ import annotations
@@ -36,11 +38,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize.config import LayerWeights, PerceptualLossConfig
+from stylize.config import PerceptualLossConfig
+from stylize.layers import LayerWeights
 from stylize.losses import tiled_pixels
 from stylize.losses.pixels import PALETTE_SHAPE, border, frame_loss, palette_loss, total_variation
 from stylize.losses.regions import octave_pyramid, region_count
-from stylize.losses.statistics import Statistics, StatisticsEncoder
+from stylize.losses.statistics import Compared, Statistics, StatisticsEncoder
 from stylize.losses.targets import TargetEncoder, Targets
 from stylize.losses.tiled_statistics import TiledStatistics
 from stylize.losses.tiles import PICTURE, fits_whole
@@ -86,8 +89,8 @@ class Objective:
 
         Returns:
             Floats `total`, `content`, `style`, `total_variation`, and the losses of single layers in the mappings
-            `content_per_layer` and `style_per_layer`. `total` is the weighted sum of all terms, palette and frame
-            included; `content` and `style` are sums over layers, with the weights of the layers alone.
+            `content_per_layer` and `style_per_layer`. `total` is the weighted sum of all terms, places, palette and
+            frame included; `content` and `style` are sums over layers, with the weights of the layers alone.
         """
         return self.value_and_gradient(image, targets, tile_px)[0]
 
@@ -103,19 +106,22 @@ class Objective:
             terms, gradient = self._tiled_terms_and_gradient(image, targets, tile_px)
         return self._named(numpy_of(terms)), gradient
 
-    def _statistics_of(self, image: Any, content: Any, position_weights: Sequence[Any]) -> Statistics:
-        """Encode a picture (1, H, W, 3) at every octave, the content's layers at the first."""
-        squares: Mapping[str, Any] = {}
+    def _statistics_of(self, image: Any, compared: Compared, position_weights: Sequence[Any]) -> Statistics:
+        """Encode a picture (1, H, W, 3) at every octave."""
         style = []
         for octave, picture in enumerate(octave_pyramid(image, len(position_weights))):
             weights = position_weights[octave]
-            sums, of_content = self._statistics.sums(picture, content if octave == 0 else {}, weights)
-            squares = of_content or squares
+            here = compared if octave == 0 else Compared()
+            sums, of_content, of_places = self._statistics.sums(picture, here, weights)
             style.append(self._statistics.means(picture, sums, weights))
-        return Statistics(squares, style)
+            if octave == 0:
+                squares, distances = of_content, self._statistics.means(picture, of_places, weights)
+        return Statistics(squares, style, distances)
 
-    def _terms(self, statistics: Statistics, scale: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-        """The equation: content, style and their weighted sum. `wanted` is `Targets.by_layer`."""
+    def _terms(
+        self, statistics: Statistics, scale: Mapping[str, Any], wanted: Mapping[str, Any], places_areas: Any
+    ) -> dict[str, Any]:
+        """The equation: content, style, and the weighted sum of both and of places. `wanted` is `Targets.by_layer`."""
         config, loss = self._config, self._statistics.style.loss
         content = {name: squares * scale[name] for name, squares in statistics.content.items()}
         style = {}
@@ -127,6 +133,9 @@ class Objective:
             "style": _weighted(style, config.style_layers),
         }
         terms["total"] = config.content_weight * terms["content"] + config.style_weight * terms["style"]
+        for distances in statistics.places.values():
+            weight = config.style_weight * config.places_weight / len(statistics.places)
+            terms["total"] = terms["total"] + weight * ops.sum(places_areas * distances)
         return {**terms, "content_per_layer": content, "style_per_layer": style}
 
     def _pixel_terms(self, image: Any, masks: Any, areas: Any, palettes: Any) -> tuple[Any, Any]:
@@ -145,43 +154,49 @@ class Objective:
         """Return the compiled value and gradient for so many octaves and regions."""
         octaves, count = targets.regions.octaves, region_count(targets.regions.position_weights[0])
         if (octaves, count) not in self._steps:
-            content, scale, style, weights = self._statistics.signature(count)
+            compared, scale, style, weights = self._statistics.signature(count)
             by_layer = {name: (spec(octaves, *each.shape), spec(octaves, count or 1)) for name, each in style.items()}
             masks, palettes = [spec(None, None)] * (count or 0), [spec(*PALETTE_SHAPE)] * len(targets.palettes)
             colors = masks, spec(count or 1), palettes
-            signature = [PICTURE, (content, scale), by_layer, [weights] * octaves, colors]
+            signature = [PICTURE, compared, [weights] * octaves, (scale, by_layer, spec(count or 1)), colors]
             self._steps[octaves, count] = framework.compiled(
                 framework.value_and_gradient(self._total_and_terms), signature
             )
         return self._steps[octaves, count]
 
-    def _total_and_terms(self, image: Any, content: Any, by_layer: Any, weights: Any, colors: Any) -> tuple[Any, Any]:
+    def _total_and_terms(
+        self, image: Any, compared: Compared, weights: Any, asked: Any, colors: Any
+    ) -> tuple[Any, Any]:
         """Return the total loss and all terms as one array. Arguments as of `_arrays`."""
-        activations, scale = content
-        terms = self._terms(self._statistics_of(image, activations, weights), scale, by_layer)
+        terms = self._terms(self._statistics_of(image, compared, weights), *asked)
         variation, of_pixels = self._pixel_terms(image, *colors)
         total = terms["total"] + of_pixels
         return total, self._vector({**terms, "total": total, "total_variation": variation})
 
     def _tiled_terms_and_gradient(self, image: Any, targets: Targets, tile_px: int) -> tuple[Any, Any]:
         pictures = list(octave_pyramid(image, targets.regions.octaves))
-        style_sums, squares = self._tiled.sums(pictures, targets.content, targets.regions, tile_px)
+        asked = pictures, targets.compared, targets.regions, tile_px
+        sums = self._tiled.sums(*asked)
 
         def total(sums: Any) -> tuple[Any, Any]:
-            style_sums, squares = sums
-            terms = self._terms_of_sums(pictures, style_sums, squares, targets)
+            style_sums, squares, distances = sums
+            terms = self._terms_of_sums(pictures, style_sums, squares, distances, targets)
             return terms["total"], terms
 
-        _, terms, slopes = framework.value_and_gradient(total)((style_sums, squares))
-        gradient = self._tiled.gradient(pictures, targets.content, targets.regions, tile_px, slopes)
+        _, terms, slopes = framework.value_and_gradient(total)(sums)
+        gradient = self._tiled.gradient(*asked, slopes)
         variation, of_pixels, gradient = tiled_pixels.add_gradient(image, targets, self._config, gradient)
         total_loss = terms["total"] + of_pixels
         return self._vector({**terms, "total": total_loss, "total_variation": variation}), gradient[None]
 
-    def _terms_of_sums(self, pictures: Any, style_sums: Any, squares: Any, targets: Targets) -> dict[str, Any]:
+    def _terms_of_sums(
+        self, pictures: Any, style_sums: Any, squares: Any, distances: Any, targets: Targets
+    ) -> dict[str, Any]:
         octaves = zip(pictures, style_sums, targets.regions.position_weights, strict=True)
         style = [self._statistics.means(picture, sums, weights) for picture, sums, weights in octaves]
-        return self._terms(Statistics(squares, style), targets.content_scale, targets.by_layer)
+        near = self._statistics.means(pictures[0], distances, targets.regions.position_weights[0])
+        statistics = Statistics(squares, style, near)
+        return self._terms(statistics, targets.content_scale, targets.by_layer, targets.places_areas)
 
     # The host reads all terms at once, as one array: each reading waits for the device.
 
@@ -230,9 +245,9 @@ _SCALARS = ("total", "content", "style", "total_variation")
 def _arrays(targets: Targets) -> tuple[Any, ...]:
     """Return the arrays of targets that `Objective._total_and_terms` takes."""
     regions = targets.regions
-    content = targets.content, targets.content_scale
+    asked = targets.content_scale, targets.by_layer, targets.places_areas
     colors = list(regions.masks), regions.areas, list(targets.palettes)
-    return content, targets.by_layer, list(regions.position_weights), colors
+    return targets.compared, list(regions.position_weights), asked, colors
 
 
 def _weighted(losses: Mapping[str, Any], weights: LayerWeights) -> Any:

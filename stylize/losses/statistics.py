@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stylize.config import PerceptualLossConfig
+from stylize.layers import PLACES_LAYERS
 from stylize.losses.features import GramMatrices, Moments, StyleStatistics, squared_distance
+from stylize.losses.places import StylePlaces, evenly_spread, places_sum
 from stylize.losses.regions import Regions, octave_pyramid, region_count
 from stylize.losses.tiles import PICTURE, Tile, crop, fits_whole, tiles
 from stylize.networks.backend import array_of, framework, numpy_of, ops, spec
 from stylize.networks.vgg import FeatureEncoder
 
-__all__ = ["Statistics", "StatisticsEncoder", "StyleTargets"]
+__all__ = ["Compared", "Statistics", "StatisticsEncoder", "StyleTargets"]
 
 #: For each octave, by layer: Gram matrices (C, C) or second moments (C + 1, C + 1), with or without a leading axis of
 #: regions (R, ...).
@@ -29,10 +32,24 @@ class Statistics:
     Attributes:
         content: by layer, |F - F*|^2.
         style: for each octave, by layer, the statistics of the R regions, (R, n, n).
+        places: by layer, the places loss of the R regions, (R,).
     """
 
     content: Mapping[str, Any]
     style: StyleTargets
+    places: Mapping[str, Any]
+
+
+class Compared(NamedTuple):
+    """What the first octave of a picture is compared with, position by position; nothing at the others.
+
+    Attributes:
+        content: by layer, the target activations F*.
+        places: by layer, what the places of each region are to look like.
+    """
+
+    content: Mapping[str, Any] = {}
+    places: Mapping[str, Sequence[StylePlaces]] = {}
 
 
 class StatisticsEncoder:
@@ -42,6 +59,7 @@ class StatisticsEncoder:
         self.encoder = encoder
         self.content_layers = [name for name, _ in config.content_layers]
         self.style_layers = [name for name, _ in config.style_layers]
+        self.places_layers = list(PLACES_LAYERS) if config.places_weight else []
         self.style: StyleStatistics = Moments() if config.statistics == "moments" else GramMatrices()
         self._activations = framework.compiled(encoder, [PICTURE])
         self._whole: dict[int | None, Any] = {}
@@ -51,31 +69,40 @@ class StatisticsEncoder:
     def sums(
         self,
         picture: Any,
-        content: Mapping[str, Any],
+        compared: Compared,
         weights: Mapping[str, Any],
         cores: Sequence[tuple[Any, Any, Any, Any]] | None = None,
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Encode a picture and return its sums; part of the graph of a step.
 
         Args:
             picture: (1, H, W, 3): the whole picture, or a tile with its halo.
-            content: by layer, the target activations F*; empty at all octaves but the first.
+            compared: contents and places.
             weights: by layer, weights of positions (R, h, w); empty for the whole picture as one region.
             cores: of a tile, for each of the encoder's layers, (top, bottom, left, right) of the positions that count.
 
         Returns:
-            By layer, the style sums (R, n, n), and by layer, |F - F*|^2.
+            By layer, the style sums (R, n, n); by layer, |F - F*|^2; and by layer, the sums of the places loss (R,).
         """
         features = self.encoder(picture)
         if cores is not None:
             for name, (top, bottom, left, right) in zip(self.encoder.layers, cores, strict=True):
                 features[name] = features[name][:, top:bottom, left:right]
-        squares = {name: squared_distance(features[name], target) for name, target in content.items()}
-        return {name: self._region_sums(features[name], weights.get(name)) for name in self.style_layers}, squares
+        squares = {name: squared_distance(features[name], target) for name, target in compared.content.items()}
+        distances = {
+            name: ops.stack(
+                [
+                    places_sum(features[name], style, region)
+                    for style, region in zip(styles, _regions(weights.get(name)), strict=True)
+                ]
+            )
+            for name, styles in compared.places.items()
+        }
+        style = {name: self._region_sums(features[name], weights.get(name)) for name in self.style_layers}
+        return style, squares, distances
 
     def _region_sums(self, features: Any, weights: Any) -> Any:
-        regions = [None] if weights is None else [weights[region] for region in range(weights.shape[0])]
-        return ops.stack([self.style.sums(features, region) for region in regions])
+        return ops.stack([self.style.sums(features, region) for region in _regions(weights)])
 
     def means(self, picture: Any, sums: Mapping[str, Any], weights: Mapping[str, Any]) -> dict[str, Any]:
         """Divide sums over the positions of `picture` by their number; weights sum to 1 already."""
@@ -85,8 +112,8 @@ class StatisticsEncoder:
         stride, shape = self.encoder.strides[name], ops.shape(picture)
         return ops.cast((shape[1] // stride) * (shape[2] // stride), "float32")
 
-    def signature(self, regions: int | None) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
-        """Return the tensor specifications, by layer, of content, content scales, style, and position weights.
+    def signature(self, regions: int | None) -> tuple[Compared, dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Return the tensor specifications, by layer, of what is compared, content scales, style, and weights.
 
         Sizes are left open: one graph serves all levels of the pyramid. To trace again at each level takes longer than
         a dynamic shape does.
@@ -99,8 +126,17 @@ class StatisticsEncoder:
         scales = {name: spec() for name in self.content_layers}
         style = {name: spec(count, channels[name] + extra, channels[name] + extra) for name in self.style_layers}
         plane = spec(count, None, None)
-        weights = dict.fromkeys(self.style_layers, plane) if regions else {}
-        return content, scales, style, weights
+        weights = dict.fromkeys(self.weighted_layers, plane) if regions else {}
+        places = {
+            name: [StylePlaces(spec(None, channels[name]), spec(channels[name]), spec(None))] * count
+            for name in self.places_layers
+        }
+        return Compared(content, places), scales, style, weights
+
+    @property
+    def weighted_layers(self) -> list[str]:
+        """The layers whose positions get weights from masks."""
+        return [*self.style_layers, *(name for name in self.places_layers if name not in self.style_layers)]
 
     # ----------------------------------------------------------------------------------------------------------------
     # Of targets, which are encoded once
@@ -131,15 +167,37 @@ class StatisticsEncoder:
             return activations
         whole = {}
         for name in self.content_layers:
-            stride = self.encoder.strides[name]
-            size = (content.shape[1] // stride, content.shape[2] // stride)
-            whole[name] = np.empty((1, *size, self.encoder.channels[name]), self.content_type)
+            whole[name] = np.empty((1, *self._size(content, name), self.encoder.channels[name]), self.content_type)
         for tile in self.tiles(content, tile_px):
             features = self._activations(crop(content, tile))
             for name, target in whole.items():
                 core = ops.cast(self._core(features, name, content, tile), "float32")
                 self._place(target, name, tile)[...] = numpy_of(core)
         return whole
+
+    def places(self, picture: Any, most: int, tile_px: int | None = None) -> dict[str, NDArray[np.float32]]:
+        """Return, by layer, the activations of (1, H, W, 3) at no more than `most` places: (1, h, w, C)."""
+        found = {}
+        for name in self.places_layers:
+            size = self._size(picture, name)
+            spread = zip(evenly_spread(*size, most), size, strict=True)
+            counts = [len(range(side)[chosen]) for chosen, side in spread]
+            found[name] = np.empty((1, *counts, self.encoder.channels[name]), np.float32)
+        for tile in self.tiles(picture, tile_px) if found else []:
+            features = self._activations(crop(picture, tile))
+            for name, target in found.items():
+                size = self._size(picture, name)
+                # The places that lie in the tile's core, and where they lie in the result.
+                place = tile.place_at(self.encoder.strides[name], *size)
+                inside = [_within(every, part) for every, part in zip(evenly_spread(*size, most), place, strict=True)]
+                core = self._core(features, name, picture, tile)
+                (rows, to_rows), (columns, to_columns) = inside
+                target[:, to_rows, to_columns] = numpy_of(ops.cast(core[:, rows, columns], "float32"))
+        return found
+
+    def _size(self, picture: Any, name: str) -> tuple[int, int]:
+        stride = self.encoder.strides[name]
+        return picture.shape[1] // stride, picture.shape[2] // stride
 
     def _encoded(self, picture: Any, weights: Mapping[str, Any]) -> tuple[Any, Any]:
         """Return the style statistics of a whole picture and the content layers' activations: one graph for both."""
@@ -168,8 +226,7 @@ class StatisticsEncoder:
 
     def core_of(self, picture: Any, name: str, tile: Tile) -> tuple[slice, slice]:
         """Return rows and columns of the tile's core in the activation that layer `name` makes of the crop."""
-        stride = self.encoder.strides[name]
-        return tile.core_at(stride, picture.shape[1] // stride, picture.shape[2] // stride)
+        return tile.core_at(self.encoder.strides[name], *self._size(picture, name))
 
     def parts(self, whole: Mapping[str, Any], tile: Tile) -> dict[str, Any]:
         """Return, by layer, the parts of whole activations or position weights that the tile's core makes."""
@@ -182,3 +239,18 @@ class StatisticsEncoder:
     def _place(self, whole: Any, name: str, tile: Tile) -> Any:
         rows, columns = tile.place_at(self.encoder.strides[name], *whole.shape[1:3])
         return whole[:, rows, columns]
+
+
+def _regions(weights: Any) -> list[Any]:
+    """Return the weights of each region (h, w), or None for the whole picture as one region."""
+    return [None] if weights is None else [weights[region] for region in range(weights.shape[0])]
+
+
+def _within(every: slice, part: slice) -> tuple[slice, slice]:
+    """Return the positions of `every` that lie in `part`: as a slice of the part, and as a slice of `every`."""
+    before = len(range(every.start, part.start, every.step))
+    first = every.start + before * every.step
+    last = min(part.stop, every.stop)
+    return slice(first - part.start, last - part.start, every.step), slice(
+        before, before + len(range(first, last, every.step))
+    )

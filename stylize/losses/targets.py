@@ -12,16 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylize.config import PerceptualLossConfig
+from stylize.layers import PLACES_LAYERS
 from stylize.losses.features import TINY, content_scale
 from stylize.losses.pixels import palette
+from stylize.losses.places import PRICED_PLACES, STYLE_PLACES, StylePlaces, evenly_spread, joined_places, prices
 from stylize.losses.regions import Regions, count_octaves, masked_regions, whole_picture
-from stylize.losses.statistics import StatisticsEncoder, StyleTargets
-from stylize.networks.backend import array_of, ops
+from stylize.losses.statistics import Compared, StatisticsEncoder, StyleTargets
+from stylize.networks.backend import array_of, framework, numpy_of, ops, spec
 
 __all__ = ["TargetEncoder", "Targets"]
 
-# The largest octave of a style's targets also holds its palette, under this name.
+# The largest octave of a style's targets also holds its palette, under this name,
 _PALETTE = "palette"
+# and the activations of its places, under these.
+_PLACES = {name: f"places at {name}" for name in PLACES_LAYERS}
 
 # The content loss is divided by (spread of the style / spread of the content) to this power. With 0, a mosaic remains
 # a pattern on a photograph; with 1, the scene is lost under bold styles.
@@ -43,6 +47,8 @@ class Targets:
         style: for each octave, by layer, statistics G* (R, n, n); of several styles their weighted mean.
         regions: the regions, with the shares q.
         palettes: a palette for each region, (6, 256); none where the palette has no weight.
+        places: by layer, what the places of each region are to look like; empty where places have no weight.
+        places_areas: how much the places of each region count, (R,): its area, times the strength.
     """
 
     content: Mapping[str, Any]
@@ -50,6 +56,8 @@ class Targets:
     style: StyleTargets
     regions: Regions
     palettes: Sequence[Any] = ()
+    places: Mapping[str, Sequence[StylePlaces]] = dataclasses.field(default_factory=dict)
+    places_areas: Any = None
 
     @functools.cached_property
     def by_layer(self) -> dict[str, tuple[Any, Any]]:
@@ -61,6 +69,38 @@ class Targets:
             )
             for name in self.style[0]
         }
+
+    @property
+    def compared(self) -> Compared:
+        """What the first octave is compared with, position by position."""
+        return Compared(dict(self.content), {name: list(each) for name, each in self.places.items()})
+
+    def without_places(self) -> Targets:
+        """Return these targets with a single place for each layer, which counts nothing: the same graph serves both."""
+        places = {
+            name: [StylePlaces(each.directions[:1], each.mean, each.prices[:1]) for each in styles]
+            for name, styles in self.places.items()
+        }
+        return dataclasses.replace(self, places=places, places_areas=ops.zeros_like(self.places_areas))
+
+    def with_prices(self, prices: Mapping[str, NDArray[np.float32]]) -> Targets:
+        """Return these targets with the prices of `TargetEncoder.prices` for their places.
+
+        Raises:
+            ValueError: the prices are of other places.
+        """
+        expected = {
+            f"{name}.{region}": each.prices.shape
+            for name, styles in self.places.items()
+            for region, each in enumerate(styles)
+        }
+        if {name: each.shape for name, each in prices.items()} != expected:
+            raise ValueError(f"prices: expected one for each place of {', '.join(expected)}, received others")
+        places = {
+            name: [each._replace(prices=array_of(prices[f"{name}.{region}"])) for region, each in enumerate(styles)]
+            for name, styles in self.places.items()
+        }
+        return dataclasses.replace(self, places=places)
 
 
 class TargetEncoder:
@@ -74,7 +114,8 @@ class TargetEncoder:
     def style_key(self) -> tuple[Hashable, ...]:
         """What `of_style` depends on beside the style: encoders of equal keys may share targets."""
         encoder, config = self._statistics.encoder, self._config
-        return encoder, tuple(self._statistics.style_layers), config.statistics, config.palette_weight > 0
+        extras = config.palette_weight > 0, config.places_weight > 0
+        return encoder, tuple(self._statistics.style_layers), config.statistics, *extras
 
     def encode(
         self,
@@ -103,7 +144,7 @@ class TargetEncoder:
 
     def regions(self, octaves: int, masks: NDArray[np.float32] | None = None) -> Regions:
         """Return the regions of masks (R, H, W) in [0, 1], or the whole picture."""
-        layers = self._statistics.style_layers
+        layers = self._statistics.weighted_layers
         if masks is None:
             return whole_picture(layers, octaves)
         return masked_regions(masks, octaves, {name: self._statistics.encoder.strides[name] for name in layers})
@@ -111,6 +152,8 @@ class TargetEncoder:
     def of_style(self, style: Any, octaves: int, tile_px: int | None = None) -> StyleTargets:
         """Return the targets of one style (1, h, w, 3); they do not depend on the content."""
         (targets,) = self.of_regions(style, self.regions(octaves), tile_px)
+        for name, places in self._statistics.places(style, STYLE_PLACES, tile_px).items():
+            targets[0][_PLACES[name]] = places.reshape(-1, places.shape[-1])
         return targets
 
     def of_regions(self, picture: Any, regions: Regions, tile_px: int | None = None) -> list[list[dict[str, Any]]]:
@@ -152,7 +195,31 @@ class TargetEncoder:
             for styles in per_region
             if self._config.palette_weight
         ]
-        return Targets(features, scale, style, regions, palettes)
+        places = {
+            name: [joined_places([(t[0][key], w) for t, w in styles if key in t[0]]) for styles in per_region]
+            for name, key in ((name, _PLACES[name]) for name in self._statistics.places_layers)
+        }
+        # A content that is blended in, with a strength below 1, asks for no places.
+        shares = [
+            sum(weight for targets, weight in styles if set(_PLACES.values()) & set(targets[0]))
+            for styles in per_region
+        ]
+        areas = regions.areas * array_of(shares)
+        return Targets(features, scale, style, regions, palettes, places, areas)
+
+    def prices(self, targets: Targets, picture: Any, tile_px: int | None = None) -> dict[str, NDArray[np.float32]]:
+        """Return prices for `Targets.with_prices`: of a transport from the places of a picture (1, H, W, 3)."""
+        found = {}
+        for name, features in self._statistics.places(picture, PRICED_PLACES, tile_px).items():
+            activations = array_of(features.reshape(-1, features.shape[-1]))
+            guides = targets.regions.position_weights[0].get(name)
+            for region, places in enumerate(targets.places[name]):
+                weights = ops.ones_like(activations[:, 0])
+                if guides is not None:
+                    height, width = guides.shape[1:]
+                    weights = ops.reshape(guides[region][evenly_spread(height, width, PRICED_PLACES)], (-1,))
+                found[f"{name}.{region}"] = numpy_of(_compiled_prices()(activations, weights, places))
+        return found
 
     def _spread_ratio(self, own: Mapping[str, Any], style: Mapping[str, Any], shares: Mapping[str, Any]) -> Any:
         """Return how widely the style's activations vary relative to the content's: a geometric mean over layers.
@@ -179,3 +246,9 @@ class TargetEncoder:
             }
             for octave, shares in enumerate(regions.shares)
         ]
+
+
+@functools.cache
+def _compiled_prices() -> Any:
+    style = StylePlaces(spec(None, None), spec(None), spec(None))
+    return framework.compiled(prices, [spec(None, None), spec(None), style])

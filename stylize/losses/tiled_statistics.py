@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stylize.losses.regions import Regions, region_count
-from stylize.losses.statistics import StatisticsEncoder
+from stylize.losses.statistics import Compared, StatisticsEncoder
 from stylize.losses.tiles import PICTURE, Tile, crop
 from stylize.networks.backend import framework, ops, spec
 
@@ -26,55 +26,62 @@ class TiledStatistics:
         self._graphs: dict[tuple[bool, bool, int | None], Any] = {}
 
     def sums(
-        self, pictures: Sequence[Any], content: Mapping[str, Any], regions: Regions, tile_px: int
-    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """Return the style sums of every octave, and |F - F*|^2 by layer.
+        self,
+        pictures: Sequence[Any],
+        compared: Compared,
+        regions: Regions,
+        tile_px: int,
+    ) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
+        """Return the style sums of every octave, |F - F*|^2 by layer, and the sums of the places loss by layer.
 
         Args:
             pictures: the picture at each octave, (1, H, W, 3).
-            content: by layer, the target activations.
+            compared: content and places, at the first octave.
             regions: the regions of the picture.
             tile_px: side of a core.
         """
         squares: dict[str, Any] = dict.fromkeys(self._statistics.content_layers, 0.0)
+        distances: dict[str, Any] = dict.fromkeys(compared.places, 0.0)
         style_sums: list[dict[str, Any]] = [dict.fromkeys(self._statistics.style_layers, 0.0) for _ in pictures]
         for octave, (picture, sums) in enumerate(zip(pictures, style_sums, strict=True)):
-            compared, weights = content if octave == 0 else {}, regions.position_weights[octave]
-            graph = self._graph(slopes=False, content=compared, weights=weights)
+            here, weights = compared if octave == 0 else Compared(), regions.position_weights[octave]
+            graph = self._graph(slopes=False, largest=octave == 0, weights=weights)
             for tile in self._statistics.tiles(picture, tile_px):
-                of_style, of_content = graph(*self._arguments(picture, tile, compared, weights))
+                of_style, of_content, of_places = graph(*self._arguments(picture, tile, here, weights))
                 for name, value in of_style.items():
                     sums[name] = sums[name] + value
                 for name, value in of_content.items():
                     squares[name] = squares[name] + value
-        return style_sums, squares
+                for name, value in of_places.items():
+                    distances[name] = distances[name] + value
+        return style_sums, squares, distances
 
     def gradient(
         self,
         pictures: Sequence[Any],
-        content: Mapping[str, Any],
+        compared: Compared,
         regions: Regions,
         tile_px: int,
-        slopes: tuple[Sequence[Mapping[str, Any]], Mapping[str, Any]],
+        slopes: tuple[Sequence[Mapping[str, Any]], Mapping[str, Any], Mapping[str, Any]],
     ) -> Any:
         """Return the gradient of the loss with respect to the first of `pictures`, (H, W, 3).
 
         Args:
             pictures: as of `sums`.
-            content: as of `sums`.
+            compared: as of `sums`.
             regions: as of `sums`.
             tile_px: as of `sums`.
             slopes: the gradient of the loss with respect to what `sums` returns.
         """
         coarser: Any = None
         for octave in reversed(range(len(pictures))):
-            picture, compared = pictures[octave], content if octave == 0 else {}
-            weights = regions.position_weights[octave]
-            graph = self._graph(slopes=True, content=compared, weights=weights)
+            picture, weights = pictures[octave], regions.position_weights[octave]
+            here = compared if octave == 0 else Compared()
+            graph = self._graph(slopes=True, largest=octave == 0, weights=weights)
             own = ops.zeros(picture.shape[1:])
-            at_octave = slopes[0][octave], slopes[1] if compared else {}
+            at_octave = slopes[0][octave], *(slopes[1:] if octave == 0 else ({}, {}))
             for tile in self._statistics.tiles(picture, tile_px):
-                _, _, slope = graph(*self._arguments(picture, tile, compared, weights), at_octave)
+                _, _, slope = graph(*self._arguments(picture, tile, here, weights), at_octave)
                 own = framework.add_window(own, slope[0], tile.crop_rows[0], tile.crop_columns[0])
             if coarser is not None:
                 # An octave is a mean over 2 x 2 px of the next larger one.
@@ -82,32 +89,39 @@ class TiledStatistics:
             coarser = own
         return coarser
 
-    def _sum_of_slopes(self, picture: Any, content: Any, weights: Any, cores: Any, slopes: tuple[Any, Any]) -> Any:
+    def _sum_of_slopes(
+        self, picture: Any, compared: Compared, weights: Any, cores: Any, slopes: tuple[Any, Any, Any]
+    ) -> Any:
         """Return a scalar whose gradient is the tile's part of the loss's gradient, by the chain rule."""
-        of_style, of_content = self._statistics.sums(picture, content, weights, cores)
-        parts = [ops.sum(slopes[0][name] * sums) for name, sums in of_style.items()]
-        parts += [slopes[1][name] * square for name, square in of_content.items()]
+        sums = self._statistics.sums(picture, compared, weights, cores)
+        parts = [ops.sum(slope[name] * each[name]) for slope, each in zip(slopes, sums, strict=True) for name in each]
         return sum(parts), ()
 
-    def _arguments(
-        self, picture: Any, tile: Tile, content: Mapping[str, Any], weights: Mapping[str, Any]
-    ) -> tuple[Any, Any, Any, Any]:
+    def _arguments(self, picture: Any, tile: Tile, compared: Compared, weights: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the arguments of `StatisticsEncoder.sums` for one tile."""
         cores = [self._statistics.core_of(picture, name, tile) for name in self._statistics.encoder.layers]
         edges = tuple((rows.start, rows.stop, columns.start, columns.stop) for rows, columns in cores)
         parts = self._statistics.parts
-        return crop(picture, tile), parts(content, tile), parts(weights, tile), edges
+        here = compared._replace(content=parts(compared.content, tile))
+        return crop(picture, tile), here, parts(weights, tile), edges
 
-    def _graph(self, *, slopes: bool, content: Mapping[str, Any], weights: Mapping[str, Any]) -> Any:
-        """Return the compiled sums, or with `slopes` their gradient: the same for all tiles and sizes."""
-        key = slopes, bool(content), region_count(weights)
+    def _graph(self, *, slopes: bool, largest: bool, weights: Mapping[str, Any]) -> Any:
+        """Return the compiled sums, or with `slopes` their gradient: the same for all tiles and sizes.
+
+        Args:
+            slopes: return the gradient.
+            largest: of the first octave, where content and places are compared.
+            weights: the weights of the regions.
+        """
+        key = slopes, largest, region_count(weights)
         if key not in self._graphs:
-            parts, squares, style, planes = self._statistics.signature(key[2])
+            compared, squares, style, planes = self._statistics.signature(key[2])
+            distances = {name: spec(len(each)) for name, each in compared.places.items()}
             edges = ((spec(dtype="int32"),) * 4,) * len(self._statistics.encoder.layers)
-            signature = [PICTURE, parts if content else {}, planes, edges]
+            signature = [PICTURE, compared if largest else Compared(), planes, edges]
             function: Any = self._statistics.sums
             if slopes:
-                signature += [(style, squares if content else {})]
+                signature += [(style, squares, distances) if largest else (style, {}, {})]
                 function = framework.value_and_gradient(self._sum_of_slopes)
             self._graphs[key] = framework.compiled(function, signature)
         return self._graphs[key]

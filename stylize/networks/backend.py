@@ -29,6 +29,7 @@ with devices.keras_backend_set(), native_stderr_silenced():
 
 __all__ = [
     "Array",
+    "Padding",
     "Precision",
     "array_of",
     "compare_precisions",
@@ -43,6 +44,10 @@ __all__ = [
 ]
 
 Precision = Literal["float32", "bfloat16"]
+#: What lies beyond the border of a picture: zeros, or its border pixels again.
+Padding = Literal["zeros", "edge"]
+# The same in the words of the backends. An edge is added before the convolution.
+_PADDINGS = {"zeros": "SAME", "edge": "VALID"}
 #: An array of the backend.
 Array = Any
 
@@ -68,8 +73,8 @@ class Framework(Protocol):
                 argument, nested arrays.
         """
 
-    def convolved(self, picture: Any, kernel: Any, bias: Any, padding: Literal["same", "valid"]) -> Any:
-        """Return the convolution of a picture with a kernel (h, w, in, out), and the bias (out,) added."""
+    def convolved(self, picture: Any, kernel: Any, bias: Any, padding: Padding) -> Any:
+        """Return the convolution of a picture with a kernel (3, 3, in, out), as large, and the bias (out,) added."""
 
     def spectrum(self, planes: Any) -> tuple[Any, Any]:
         """Return real and imaginary part of the orthonormal transform of real planes: (..., H, W // 2 + 1) each."""
@@ -126,9 +131,11 @@ class _TensorFlow:
 
         return both
 
-    def convolved(self, picture: Any, kernel: Any, bias: Any, padding: Literal["same", "valid"]) -> Any:
+    def convolved(self, picture: Any, kernel: Any, bias: Any, padding: Padding) -> Any:
+        if padding == "edge":
+            picture = self._tf.pad(picture, ((0, 0), (1, 1), (1, 1), (0, 0)), "SYMMETRIC")
         # BiasAdd, and not an addition: TensorFlow computes the two as one, and the gradient takes fewer operations.
-        return self._tf.nn.bias_add(self._tf.nn.conv2d(picture, kernel, 1, padding.upper()), bias)
+        return self._tf.nn.bias_add(self._tf.nn.conv2d(picture, kernel, 1, _PADDINGS[padding]), bias)
 
     def spectrum(self, planes: Any) -> tuple[Any, Any]:
         transformed = self._tf.signal.rfft2d(planes)
@@ -188,10 +195,13 @@ class _Torch:
 
         return both
 
-    def convolved(self, picture: Any, kernel: Any, bias: Any, padding: Literal["same", "valid"]) -> Any:
+    def convolved(self, picture: Any, kernel: Any, bias: Any, padding: Padding) -> Any:
         # Views: the memory stays channels-last, which PyTorch knows.
         planes, kernels = picture.permute(0, 3, 1, 2), kernel.permute(3, 2, 0, 1)
-        return self._torch.nn.functional.conv2d(planes, kernels, bias, padding=padding).permute(0, 2, 3, 1)
+        if padding == "edge":
+            planes = self._torch.nn.functional.pad(planes, (1, 1, 1, 1), mode="replicate")
+        convolved = self._torch.nn.functional.conv2d(planes, kernels, bias, padding=_PADDINGS[padding].lower())
+        return convolved.permute(0, 2, 3, 1)
 
     def spectrum(self, planes: Any) -> tuple[Any, Any]:
         transformed = self._torch.fft.rfft2(planes, norm="ortho")
@@ -261,10 +271,12 @@ class _Jax:
 
         return both
 
-    def convolved(self, picture: Any, kernel: Any, bias: Any, padding: Literal["same", "valid"]) -> Any:
+    def convolved(self, picture: Any, kernel: Any, bias: Any, padding: Padding) -> Any:
         layout = ("NHWC", "HWIO", "NHWC")
         convolve = self._jax.lax.conv_general_dilated
-        return convolve(picture, kernel, (1, 1), padding.upper(), dimension_numbers=layout) + bias
+        if padding == "edge":
+            picture = self._jax.numpy.pad(picture, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
+        return convolve(picture, kernel, (1, 1), _PADDINGS[padding], dimension_numbers=layout) + bias
 
     def spectrum(self, planes: Any) -> tuple[Any, Any]:
         transformed = self._jax.numpy.fft.rfft2(planes, norm="ortho")
@@ -377,7 +389,7 @@ def _convolution(precision: Precision, device: Device) -> Callable[[], None]:
     picture, kernel = ops.ones((1, side, side, 128), precision), ops.ones((3, 3, 128, 128), precision)
     bias = ops.zeros(128, precision)
     convolved = framework.compiled(
-        lambda x, kernel, bias: ops.cast(ops.max(framework.convolved(x, kernel, bias, "same")), "float32"),
+        lambda x, kernel, bias: ops.cast(ops.max(framework.convolved(x, kernel, bias, "zeros")), "float32"),
         [keras.KerasTensor(each.shape, precision) for each in (picture, kernel, bias)],
     )
 

@@ -146,17 +146,17 @@ class LoadedNetworks:
         *,
         pooling: Literal["max", "avg"] = "max",
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
-        edge_padding: bool = False,
+        padding: Literal["edge", "first", "zeros"] = "zeros",
     ) -> FeatureEncoder:
         """Return a `FeatureEncoder` of these layers and options, loaded."""
         from stylize.networks.vgg import FeatureEncoder, load_encoder_weights
 
         def load() -> FeatureEncoder:
             return FeatureEncoder(
-                load_encoder_weights(found), layers, pooling=pooling, precision=precision, edge_padding=edge_padding
+                load_encoder_weights(found), layers, pooling=pooling, precision=precision, padding=padding
             )
 
-        return self.keep("encoder", (found.name, tuple(layers), pooling, precision, edge_padding, chosen()), load)
+        return self.keep("encoder", (found.name, tuple(layers), pooling, precision, padding, chosen()), load)
 
     def keep(self, kind: str, key: Hashable, load: Callable[[], _T]) -> _T:
         """Return the object under `kind` and `key`, or load one. The four of each kind that were used last are kept."""

@@ -14,10 +14,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize.config import VGG19_LAYERS, LayerWeights
 from stylize.errors import WeightsError
+from stylize.layers import VGG19_LAYERS, LayerWeights
 from stylize.networks import vgg19_file
-from stylize.networks.backend import array_of, faster_precision, framework, ops
+from stylize.networks.backend import Padding, array_of, faster_precision, framework, ops
 from stylize.networks.devices import chosen
 from stylize.networks.store import LocalWeights
 
@@ -127,9 +127,10 @@ class FeatureEncoder:
         layers: The layers whose activations are returned (`relu4_2`). Convolutions after the deepest are left out.
         pooling: How the encoder halves the picture between blocks.
         precision: Numeric precision of the convolutions; "auto" chooses the faster one on this machine.
-        edge_padding: Whether the picture's border pixels are repeated for the first convolution. Otherwise, VGG-19 pads
-            with the mean colour, and the optimisation paints a frame against this step in colour. Weights that were
-            trained with edge padding always use it.
+        padding: What convolutions see beyond the border of their input: with `edge` the border again, with `zeros` the
+            mean colour of the weights, and zeros in deeper layers, with `first` the border in the first convolution
+            and zeros in deeper layers. Where there are zeros, activations tell that they are at a border, and the
+            optimisation paints a frame there. Weights that were trained with `first` use it instead of `zeros`.
 
     Attributes:
         layers: The chosen layers, in the order of the forward pass.
@@ -151,7 +152,7 @@ class FeatureEncoder:
         *,
         pooling: Literal["max", "avg"] = "max",
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
-        edge_padding: bool = False,
+        padding: Literal["edge", "first", "zeros"] = "zeros",
     ) -> None:
         needed = VGG19_LAYERS[: _depth(layers)]
         _check_reaches(weights, needed)
@@ -159,7 +160,9 @@ class FeatureEncoder:
         self.precision = faster_precision(chosen()) if precision == "auto" else precision
         self.grain = weights.grain
         self._pool = ops.max_pool if pooling == "max" else ops.average_pool
-        self._edge_padding = edge_padding or weights.edge_padding
+        # Of the first convolution, and of all others.
+        first: Padding = "edge" if weights.edge_padding or padding != "zeros" else "zeros"
+        self._paddings: tuple[Padding, Padding] = (first, "edge" if padding == "edge" else "zeros")
         self._scale = array_of(weights.scale)
         self._offset = array_of(weights.offset)
         self._convolutions = [
@@ -191,9 +194,6 @@ class FeatureEncoder:
             By layer, a tensor (1, h, w, C) in the encoder's precision; float32 for a layer with a lift.
         """
         x = image * self._scale + self._offset
-        if self._edge_padding:
-            x = ops.concatenate([x[:, :1], x, x[:, -1:]], axis=1)
-            x = ops.concatenate([x[:, :, :1], x, x[:, :, -1:]], axis=2)
         x = ops.cast(x, self.precision)
         features = {}
         block = "relu1"
@@ -201,7 +201,7 @@ class FeatureEncoder:
             if not layer.startswith(block):
                 x = self._pool(x, 2, 2, "valid", data_format="channels_last")
                 block = layer.split("_")[0]
-            x = ops.relu(framework.convolved(x, kernel, bias, "valid" if index == 0 and self._edge_padding else "same"))
+            x = ops.relu(framework.convolved(x, kernel, bias, self._paddings[min(index, 1)]))
             if layer in self._lifts:
                 lifted = ops.cast(x, "float32"), self._lifts[layer]
                 features[layer] = ops.conv(*lifted, padding="valid", data_format="channels_last")

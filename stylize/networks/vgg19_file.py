@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize.config import VGG19_LAYERS
 from stylize.errors import WeightsError
+from stylize.layers import VGG19_LAYERS
 
 __all__ = ["check", "read", "shapes"]
 

@@ -9,7 +9,7 @@ import os
 import re
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ class Checkpoint:
     state: Mapping[str, StateArray]
     """Of the optimiser. A checkpoint from a file reads each array when it is asked for: 12 megapixels have 2 GB."""
     history: tuple[HistoryEntry, ...]
+    loss_state: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """What the loss took from the level's first picture (`stylize.optimize.run.LevelLoss`)."""
 
     @property
     def optimizer(self) -> str | None:
@@ -75,6 +77,7 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
         "history": [dataclasses.asdict(entry) for entry in checkpoint.history],
     }
     arrays: dict[str, Any] = {_STATE + name: array for name, array in checkpoint.state.items()}
+    arrays |= {_LOSS_STATE + name: array for name, array in checkpoint.loss_state.items()}
     # We open the file ourselves, because NumPy appends a suffix to a name.
     with whole_file(path, "checkpoint", overwrite=True) as partial, open(partial, "wb") as file:
         np.savez(file, meta=np.array(json.dumps(scalars)), pixels=checkpoint.pixels, **arrays)
@@ -95,6 +98,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             pixels = checked_samples(_picture(file, "pixels"), "pixels")
             state = _StateOnDisk(Path(path), file.namelist())
             _check_state(file, list(state), pixels.shape)
+            loss_state = _loss_state(file)
         _check_history(stored)
     except FileNotFoundError as error:
         raise ImageError(
@@ -107,11 +111,12 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             f"({one_line(error)}): start a new run"
         ) from error
     context = RunContext(stored.context.fingerprint, stored.context.size, stored.context.provenance_or_recipe)
-    return Checkpoint(context, stored.level, stored.elapsed_s, pixels, state, stored.history)
+    return Checkpoint(context, stored.level, stored.elapsed_s, pixels, state, stored.history, loss_state)
 
 
-# The state's arrays have this prefix in the file, so that their names cannot collide with ours.
+# The arrays of the two states have these prefixes in the file, so that their names cannot collide with ours.
 _STATE = "state/"
+_LOSS_STATE = "loss/"
 
 # The pictures in the state of each optimiser, and its number of scalars. L-BFGS has pairs s0, y0, s1, y1 ... beside.
 _STATES = {
@@ -177,6 +182,18 @@ def _check_state(file: zipfile.ZipFile, names: Collection[str], shape: tuple[int
     fit = scalars.shape == (count,) and scalars.dtype == np.float64
     if not (fit and np.isfinite(scalars[1:]).all() and (scalars[1:] >= 0).all()):
         raise ValueError(f"state: expected {count} finite scalars of 0 or more, received {shown(scalars.tolist())}")
+
+
+def _loss_state(file: zipfile.ZipFile) -> dict[str, NDArray[np.float32]]:
+    """Read the state of the loss, and raise ValueError unless it is made of finite vectors."""
+    names = [name.removesuffix(".npy") for name in file.namelist() if name.startswith(_LOSS_STATE)]
+    state = {name.removeprefix(_LOSS_STATE): _array(file, name) for name in names}
+    for name, array in state.items():
+        if array.ndim != 1 or array.dtype != np.float32 or not np.isfinite(array).all():
+            raise ValueError(
+                f"loss: expected finite float32 (n) in {shown(name)}, received {array.dtype} {array.shape}"
+            )
+    return state
 
 
 def _optimizer_of(names: Collection[str]) -> str | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -22,21 +23,39 @@ from stylize.optimize.optimizer import Optimizer
 from stylize.optimize.pyramid import PyramidLevel, at_size_of, optimization_at
 from stylize.optimize.schedule import Schedule
 
-__all__ = ["LevelLoss", "optimize"]
+__all__ = ["LevelLoss", "LossAt", "optimize"]
 
 
-class LevelLoss(Protocol):
-    """The loss at one level, which knows its targets."""
+@dataclass(frozen=True, eq=False)
+class LevelLoss:
+    """The loss at one level, which knows its targets.
 
-    def __call__(self, pixels: Array) -> tuple[LossTerms, Array]:
-        """Return the losses of `pixels`, (h, w, 3) on the device, and the gradient of the total loss."""
+    Attributes:
+        value_and_gradient: returns the losses of pixels, (h, w, 3) on the device, and the gradient of the total loss.
+        state: what the loss took from the level's first picture. A resumed run cannot make it again.
+    """
+
+    value_and_gradient: Callable[[Array], tuple[LossTerms, Array]]
+    state: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+class LossAt(Protocol):
+    """Makes the loss of a level."""
+
+    def __call__(
+        self, index: int, first: NDArray[np.float32], state: Mapping[str, NDArray[np.float32]] | None
+    ) -> LevelLoss:
+        """Return the loss of the level `index`, from 0, that begins with the picture `first` (h, w, 3).
+
+        `state` is that of an interrupted run, whose loss goes on.
+        """
 
 
 def optimize(
     start: NDArray[np.float32],
     photos: Sequence[NDArray[np.float32]],
     levels: Sequence[PyramidLevel],
-    loss_at: Callable[[int], LevelLoss],
+    loss_at: LossAt,
     config: RefineConfig,
     *,
     context: RunContext | None = None,
@@ -54,7 +73,7 @@ def optimize(
         photos: the content, float32 (h, w, 3) in [0, 1]: `photos[i]` at the size of `levels[i]`, the last one at the
             output's size.
         levels: the levels, coarse to fine.
-        loss_at: makes the loss at the level of an index, from 0. The loop calls it once when a level begins.
+        loss_at: is called once when a level begins.
         config: the settings of the optimiser, the time budget, and whether content is asked for at all.
         context: is stored in checkpoints.
         resume_from: the checkpoint to go on from, instead of `start`.
@@ -77,13 +96,15 @@ def optimize(
     pixels, first = (start, 0) if resume_from is None else (resume_from.pixels, resume_from.level - 1)
     for index in range(first, len(levels)):
         # A new size: enlarge the picture with the detail of the photo, and begin a new optimiser (see pyramid.py).
-        optimizer = _make_optimizer(at_size(photos[index], pixels), optimization_at(index, config.optimization))
-        if resume_from is not None and index == first:
-            optimizer.restore(resume_from.state)
-        loss = loss_at(index)
+        pixels = at_size(photos[index], pixels)
+        optimizer = _make_optimizer(pixels, optimization_at(index, config.optimization))
+        resumed = resume_from if index == first else None
+        if resumed is not None:
+            optimizer.restore(resumed.state)
+        loss = loss_at(index, pixels, None if resumed is None else resumed.loss_state)
         while run.schedule.wants_step(index):
             if should_stop is not None and should_stop():
-                checkpoint = run.checkpoint(index, optimizer)
+                checkpoint = run.checkpoint(index, optimizer, loss)
                 return at_size(photos[-1], checkpoint.pixels), checkpoint.history, checkpoint
             iterate = run.take_step(index, optimizer, loss)
             if on_iterate is not None:
@@ -127,7 +148,7 @@ class _Run:
     def take_step(self, index: int, optimizer: Optimizer, loss: LevelLoss) -> Iterate:
         """Evaluate the loss once at the level `index`, pass it to the optimiser, and record the step."""
         began_s = self._now_s()
-        terms, gradient = loss(optimizer.ask())
+        terms, gradient = loss.value_and_gradient(optimizer.ask())
         self._count_failure(finite=optimizer.tell(terms.total, gradient))
         now_s = self._now_s()
         self.history.append(HistoryEntry(index + 1, len(self.history) + 1, now_s, terms))
@@ -143,10 +164,10 @@ class _Run:
             elapsed_s=now_s,
             remaining_s=self.schedule.remaining_s(index, now_s),
             read_pixels=lambda: numpy_of(best),
-            checkpoint=lambda: self.checkpoint(index, optimizer),
+            checkpoint=lambda: self.checkpoint(index, optimizer, loss),
         )
 
-    def checkpoint(self, index: int, optimizer: Optimizer) -> Checkpoint:
+    def checkpoint(self, index: int, optimizer: Optimizer, loss: LevelLoss) -> Checkpoint:
         """Return a checkpoint of the run at the level `index`."""
         return Checkpoint(
             context=self._context,
@@ -154,6 +175,7 @@ class _Run:
             elapsed_s=self._now_s(),
             pixels=numpy_of(optimizer.best),
             state=optimizer.state(),
+            loss_state=loss.state,
             history=tuple(self.history),
         )
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize.config import GATYS_STYLE_LAYERS, SMALLEST_PX, PerceptualLossConfig, RefineConfig
+from stylize.config import SMALLEST_PX, PerceptualLossConfig, RefineConfig
 from stylize.images.picture import ImageSource
 from stylize.images.reading import read_image
 from stylize.images.resizing import resized
+from stylize.layers import GATYS_STYLE_LAYERS
 from stylize.losses.objective import Objective
 from stylize.networks.store import LocalWeights
 from stylize.optimize.history import LossTerms
@@ -102,8 +103,10 @@ def _losses(
     objective = make_objective(config, features, session)
     pyramid = picture_pyramid(inputs, config, [size])
     tiling = Tiling.of_run(objective, inputs, session)
-    loss = level_losses(pyramid, config.strength, objective, tiling, session.loaded.style_targets)(0)
-    return [loss(resized(each.image, *size))[0] for each in candidates]
+    images = [resized(each.image, *size) for each in candidates]
+    # One loss for all, with the prices that a refinement of the first picture would begin with.
+    loss = level_losses(pyramid, config.strength, objective, tiling, session.loaded.style_targets)(0, images[0], None)
+    return [loss.value_and_gradient(image)[0] for image in images]
 
 
 class _Scorer:
@@ -116,6 +119,7 @@ class _Scorer:
             octaves=1,
             statistics="gram",
             relative_to_content=False,
+            places_weight=0.0,
         )
         encoder = session.loaded.encoder(features, ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32")
         self._objective = Objective(encoder, config)

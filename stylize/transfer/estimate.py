@@ -98,10 +98,8 @@ def expected_seconds(
 def _probe_s(objective: Objective, regions: int, side: int, clock: Callable[[], float]) -> tuple[float, float]:
     """Return the seconds of a first and of a warm step on noise of so many px a side."""
     probe = np.random.default_rng(0).random((1, side, side, 3), np.float32)
-    encoder = objective.targets
-    places = encoder.regions(encoder.octaves(probe), np.ones((regions, side, side), np.float32) if regions else None)
-    own = encoder.of_regions(probe, places)
-    targets = encoder.join(probe, [[(region, 1.0)] for region in own], places)
+    masks = np.ones((regions, side, side), np.float32) if regions else None
+    targets = objective.targets.encode(probe, [(probe, 1.0)] * max(1, regions), masks=masks)
     times = [clock()]
     for _ in range(3):
         _, gradient = objective.value_and_gradient(probe, targets)

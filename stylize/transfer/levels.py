@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stylize.config import SMALLEST_PX, RefineConfig
+from stylize.errors import ImageError
 from stylize.images.color import with_palette_of
 from stylize.images.picture import Picture
 from stylize.images.resizing import resized, size_for_long_side
@@ -22,12 +23,16 @@ from stylize.networks.loaded import SizedCache
 from stylize.networks.store import LocalWeights
 from stylize.networks.vgg import content_layers_under
 from stylize.optimize.history import LossTerms
-from stylize.optimize.run import LevelLoss
+from stylize.optimize.run import LevelLoss, LossAt
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.session import Session
 from stylize.transfer.tiling import Tiling
 
 __all__ = ["LevelPictures", "LevelStyle", "level_losses", "make_objective", "picture_pyramid", "style_at"]
+
+
+# At smaller sizes, places that look like the style's lay out the style's own objects: a river became a cypress.
+_PLACES_FROM_PX = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +69,15 @@ class LevelPictures:
 
 def make_objective(config: RefineConfig, features: LocalWeights, session: Session) -> Objective:
     """Return the objective that a config describes, under a feature network."""
-    relative = config.loss.normalization == "relative"
     content_layers = config.loss.content_layers
-    if relative:
+    if config.loss.normalization == "relative":
         content_layers = content_layers_under(features.name, content_layers)
-    layers = [name for name, _ in (*content_layers, *config.loss.style_layers)]
+    loss = dataclasses.replace(config.loss, content_layers=content_layers)
     encoder = session.loaded.encoder(
-        features, layers, pooling=config.pooling, precision=config.precision, edge_padding=relative
+        features, loss.layers, pooling=config.pooling, precision=config.precision, padding=config.padding
     )
     smoothing = config.loss.total_variation_weight * encoder.grain * config.strength
-    loss = dataclasses.replace(config.loss, content_layers=content_layers, total_variation_weight=smoothing)
+    loss = dataclasses.replace(loss, total_variation_weight=smoothing)
     return session.loaded.keep("objective", (encoder, loss), lambda: Objective(encoder, loss))
 
 
@@ -133,7 +137,7 @@ def style_at(style: Picture, long_side_px: float) -> NDArray[np.float32]:
 
 def level_losses(
     pyramid: Sequence[LevelPictures], strength: float, objective: Objective, tiling: Tiling, cache: SizedCache
-) -> Callable[[int], LevelLoss]:
+) -> LossAt:
     """Return a function that gives the loss of a level, by its index; the level's targets are made on that call.
 
     Args:
@@ -144,18 +148,32 @@ def level_losses(
         cache: keeps the targets of styles.
     """
 
-    def loss_at(index: int) -> LevelLoss:
+    def loss_at(
+        index: int, first: NDArray[np.float32], state: Mapping[str, NDArray[np.float32]] | None = None
+    ) -> LevelLoss:
         pictures = pyramid[index]
         targets = tiling.within(lambda tile_px: _targets(pictures, strength, objective, cache, tile_px))
+        if index < len(pyramid) - 1 and max(pictures.photo.shape[:2]) < _PLACES_FROM_PX:
+            targets = targets.without_places()
         free = None if pictures.masks is None else array_of(np.max(pictures.masks, axis=0)[..., None] > 0)
 
-        def loss(pixels: Array) -> tuple[LossTerms, Array]:
+        def seen(pixels: Array) -> Array:
             # Outside the masks stays the photo: the painted part is to fit to it at the border.
-            seen = array_of(pixels) if free is None else ops.where(free > 0, pixels, pictures.photo)
-            terms, gradient = tiling.within(lambda tile_px: objective.value_and_gradient(seen[None], targets, tile_px))
+            return array_of(pixels) if free is None else ops.where(free > 0, pixels, pictures.photo)
+
+        if state is None:
+            state = tiling.within(lambda tile_px: objective.targets.prices(targets, seen(first)[None], tile_px))
+        try:
+            priced = targets.with_prices(state)
+        except ValueError as error:
+            raise ImageError(f"resume_from: the checkpoint contradicts itself ({error}): start a new run") from error
+
+        def value_and_gradient(pixels: Array) -> tuple[LossTerms, Array]:
+            picture = seen(pixels)[None]
+            terms, gradient = tiling.within(lambda tile_px: objective.value_and_gradient(picture, priced, tile_px))
             return LossTerms(**terms), gradient[0] if free is None else gradient[0] * free
 
-        return loss
+        return LevelLoss(value_and_gradient, state)
 
     return loss_at
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize.config import INITS, RefineConfig
+from stylize.config import EARLIER_PADDING, INITS, RefineConfig
 from stylize.errors import ImageError, OptionError, WeightsError
 from stylize.images.reading import read_image
 from stylize.images.recorded import PaintingRecord
@@ -202,6 +202,11 @@ def fingerprint(inputs: Inputs, config: RefineConfig, features: LocalWeights, le
     The number of steps and the time budget are left out: a longer run may resume a shorter one.
     """
     options = dataclasses.asdict(dataclasses.replace(config, steps=1, time_budget=None))
+    # Checkpoints of earlier versions know no places and no other padding.
+    if not config.loss.places_weight:
+        del options["loss"]["places_weight"]
+    if config.padding == EARLIER_PADDING[config.loss.normalization]:
+        del options["padding"]
     identity = [
         options,
         inputs.content.sha256,

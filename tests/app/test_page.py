@@ -298,8 +298,18 @@ def test_what_the_optimiser_cannot_do_is_told(page):
     until(page, lambda: page.session_state.run is None)
     assert "that reaches relu5_4" in said(page)
     page.multiselect(key="default_Content layers").set_value([]).run()
-    assert "content layers: expected at least one" in said(page)
+    assert "layers: expected at least one layer" in said(page)
     assert page.button(key="generate").disabled
+
+
+def test_a_slider_leads_from_the_scene_to_the_style(page):
+    for balance, weight in (("bold", 0.32), ("faithful", 1.27)):
+        page.select_slider(key="balance").set_value(balance).run()
+        assert page.number_input(key=f"{balance}_Content weight").value == weight
+        assert page.selectbox(key="preset").options[0] == balance
+    page.selectbox(key="preset").set_value("neighbors").run()
+    assert not page.error
+    assert page.multiselect(key="neighbors_Style layers").value == []
 
 
 def test_the_panel_follows_the_preset(page, studio):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -14,9 +15,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from samples import left_half, painting, tiny_convolutions, tiny_encoder, tiny_objective
-from stylize.config import GATYS_STYLE_LAYERS, PerceptualLossConfig
+from stylize.config import PerceptualLossConfig
+from stylize.layers import GATYS_STYLE_LAYERS
 from stylize.losses.objective import Objective
 from stylize.losses.pixels import border, frame_loss, palette, palette_loss, total_variation
+from stylize.losses.places import StylePlaces
 from stylize.losses.targets import Targets
 from stylize.networks.backend import array_of, numpy_of
 from stylize.networks.vgg import EncoderWeights, FeatureEncoder
@@ -50,8 +53,10 @@ def test_the_total_is_the_equation_of_the_docstring(
     # The styles vary less than the content, so that their spreads differ.
     weighted = [(0.5 * styles[0], 0.25), (0.2 + 0.3 * styles[1] ** 2, 0.75)]
     masks = np.stack([left_half(64, 128), 0.5 - 0.5 * left_half(64, 128)]) if masked else None
-    terms = objective.value(image, objective.targets.encode(content, weighted, masks=masks))
-    expected = _equation(config, encoder, image, content, weighted, masks=masks)
+    targets = objective.targets.encode(content, weighted, masks=masks)
+    targets = targets.with_prices(objective.targets.prices(targets, content))
+    terms = objective.value(image, targets)
+    expected = _equation(config, encoder, image, content, weighted, masks=masks, places=targets.places)
     assert terms["total"] == pytest.approx(expected, rel=2e-4)
 
 
@@ -67,6 +72,7 @@ def _equation(
     styles: list[tuple[_Image, float]],
     *,
     masks: _Image | None,
+    places: Mapping[str, Sequence[StylePlaces]],
 ) -> float:
     """Return total(x) for relative losses. Statistics G are indexed by octave, region and layer."""
     everywhere = np.ones((1, *image.shape[1:3]), np.float32)
@@ -109,16 +115,33 @@ def _equation(
     if config.relative_to_content:
         content_loss /= np.sqrt(k)
 
+    of_places = [
+        a * _places_loss(encoder, image, {layer: each[r] for layer, each in places.items()}, mask)
+        for r, (a, mask) in enumerate(zip(areas, regions, strict=True))
+    ]
     palettes = [palette(style) for style, _ in styles]
     if masks is None:
         palettes = [sum((w * each for each, (_, w) in zip(palettes, styles, strict=True)), np.float32(0))]
     palette_terms = [a * _palette_loss(image, p, m) for a, p, m in zip(areas, palettes, regions, strict=True)]
     return float(
         config.content_weight * content_loss
-        + config.style_weight * (style + config.palette_weight * sum(palette_terms))
+        + config.style_weight
+        * (style + config.places_weight * sum(of_places) + config.palette_weight * sum(palette_terms))
         + config.total_variation_weight * float(total_variation(array_of(image), "relative"))
         + config.frame_weight * _frame_loss(image)
     )
+
+
+def _places_loss(encoder: FeatureEncoder, image: _Image, places: Mapping[str, StylePlaces], mask: _Image) -> float:
+    """Return P of one region."""
+    activations, total = _activations(encoder, image), 0.0
+    for layer, style in places.items():
+        directions, mean, prices = (numpy_of(each).astype(np.float64) for each in style)
+        f = activations[layer].reshape(-1, len(mean)) - mean
+        distances = 1 - (f / np.linalg.norm(f, axis=1, keepdims=True)) @ directions.T + prices
+        weights = _means(mask, encoder.strides[layer]).ravel()
+        total += float((distances.min(1) * weights).sum() / weights.sum() / len(places))
+    return total
 
 
 def _palette_loss(image: _Image, *target_and_mask: _Image) -> float:
@@ -175,9 +198,10 @@ def _distance(config: PerceptualLossConfig, g: NDArray[np.float64], target: NDAr
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 1000), octaves=st.sampled_from([1, 2]), edge=st.booleans())
 def test_gradient_agrees_with_finite_differences(seed: int, octaves: int, edge: bool) -> None:
-    config = PerceptualLossConfig(total_variation_weight=0.1, octaves=octaves)
+    # Where the nearest place changes, the places loss has kinks, too.
+    config = PerceptualLossConfig(total_variation_weight=0.1, octaves=octaves, places_weight=0.1)
     loss = tiny_objective(config, edge_padding=edge)
-    content, style, image = (painting(40, 36, seed + i)[None] for i in range(3))
+    content, style, image = (painting(40, 32, seed + i)[None] for i in range(3))
     targets = loss.targets.encode(content, [(style, 1.0)])
     terms, gradient = _value_and_gradient(loss, image, targets)
     direction = gradient / np.abs(gradient).max() + np.random.default_rng(seed).normal(0, 0.1, image.shape)
@@ -187,6 +211,9 @@ def test_gradient_agrees_with_finite_differences(seed: int, octaves: int, edge: 
     assert (ahead - behind) / (2 * step) == pytest.approx(float((gradient * direction).sum()), rel=0.08)
     weighted = config.content_weight * terms["content"] + terms["style"] + 0.1 * terms["total_variation"]
     weighted += config.palette_weight * _palette_loss(image, targets.palettes[0])
+    places = {layer: each[0] for layer, each in targets.places.items()}
+    everywhere = np.ones(image.shape[1:3], np.float32)
+    weighted += config.places_weight * _places_loss(tiny_encoder(config, edge_padding=edge), image, places, everywhere)
     assert terms["total"] == pytest.approx(weighted + config.frame_weight * _frame_loss(image), rel=1e-5)
 
 
@@ -202,7 +229,8 @@ def _value_and_gradient(
 def test_gradient_within_masks_agrees_with_finite_differences(
     tile_px: int | None, normalization: Literal["relative", "mean"]
 ) -> None:
-    objective = tiny_objective(PerceptualLossConfig(octaves=2, normalization=normalization), edge_padding=True)
+    config = PerceptualLossConfig(octaves=2, normalization=normalization, places_weight=0.1)
+    objective = tiny_objective(config, edge_padding=True)
     image, content, *styles = (painting(80, 96, seed)[None] for seed in range(4))
     masks = np.stack([left_half(80, 96), 0.5 - 0.5 * left_half(80, 96)])
     targets = objective.targets.encode(content, [(style, 0.5) for style in styles], tile_px, masks)
@@ -240,8 +268,7 @@ def test_tf_tutorial_preset_is_the_objective_of_the_tutorial(
     monkeypatch.setenv("STYLIZE_HOME", str(tmp_path))
     found = store.add("vgg19", shared / "models" / "vgg19_imagenet_notop.h5")
     config = PRESETS["tf-tutorial"].config.loss
-    layers = [name for name, _ in (*config.content_layers, *config.style_layers)]
-    loss = Objective(FeatureEncoder(load_encoder_weights(found), layers, precision="float32"), config)
+    loss = Objective(FeatureEncoder(load_encoder_weights(found), config.layers, precision="float32"), config)
     content, style, image = (painting(96, 128, seed)[None] for seed in range(3))
     terms = loss.value(image, loss.targets.encode(content, [(style, 1.0)]))
     ours = config.content_weight * terms["content"] + config.style_weight * terms["style"]

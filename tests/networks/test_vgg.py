@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
 from samples import TINY_CHANNELS, painting, tiny_convolutions
-from stylize.config import VGG19_LAYERS
 from stylize.errors import WeightsError
+from stylize.layers import VGG19_LAYERS
 from stylize.networks import store
 from stylize.networks.backend import array_of, keras, numpy_of
 from stylize.networks.vgg import EncoderWeights, FeatureEncoder, content_layers_under, load_encoder_weights
@@ -40,8 +42,9 @@ def test_first_layer_by_hand():
     weights_ = EncoderWeights({"conv1_1": (kernel, np.array([-0.1], np.float32))}, scale=(1, 1, 1), offset=(0.5, 0, 0))
     picture = painting(4, 5, 1)
     expected_inside = np.maximum(2 * (picture[:, :-1, 0] + 0.5) - 0.1, 0)
-    for edge_padding, border in ((False, np.zeros(4)), (True, np.maximum(2 * (picture[:, 0, 0] + 0.5) - 0.1, 0))):
-        encoder = FeatureEncoder(weights_, ["relu1_1"], precision="float32", edge_padding=edge_padding)
+    repeated = np.maximum(2 * (picture[:, 0, 0] + 0.5) - 0.1, 0)
+    for padding, border in (("zeros", np.zeros(4)), ("first", repeated), ("edge", repeated)):
+        encoder = FeatureEncoder(weights_, ["relu1_1"], precision="float32", padding=padding)
         activation = _features(encoder, picture[None])["relu1_1"][0, ..., 0]
         np.testing.assert_allclose(activation[:, 1:], expected_inside, rtol=1e-6)
         np.testing.assert_allclose(activation[:, 0], border, rtol=1e-6)
@@ -111,3 +114,14 @@ def test_other_content_layers_replace_relu4_2_under_vgg19_slim():
     assert held["relu3_1"] > 0.1, "what it has already, and its part of relu4_2's"
     assert 0 < sum(held.values()) < 1.1
     assert content_layers_under("vgg19-slim", (("relu3_1", 0.5),)) == (("relu3_1", 0.5),)
+
+
+@pytest.mark.parametrize("padding", ["edge", "first", "zeros"])
+def test_with_edge_padding_no_activation_tells_the_border(padding: Literal["edge", "first", "zeros"]) -> None:
+    """A flat picture is flat at every layer; with zeros beyond the border it is not."""
+    encoder = FeatureEncoder(TINY, ["relu1_1", "relu1_2", "relu2_1"], precision="float32", padding=padding)
+    for layer, activation in _features(encoder, np.full((1, 16, 24, 3), 0.3, np.float32)).items():
+        flat = np.broadcast_to(activation[:, :1, :1], activation.shape)
+        assert np.allclose(activation, flat, rtol=1e-5) == (
+            padding == "edge" or (padding == "first" and layer == "relu1_1")
+        )

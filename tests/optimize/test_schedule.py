@@ -61,7 +61,7 @@ class _Machine:
             self.now += seconds + self.tracing.pop(index, 0.0)
             return LossTerms(1.0, 1.0, 0.0, 0.0, {}, {}), pixels
 
-        return loss
+        return LevelLoss(loss)
 
     def run(self, px: int, budget: float, **options: Any) -> tuple[float, list[int], list[str], Checkpoint | None]:
         """Return the seconds, the steps at each level, the messages and the checkpoint of a run."""
@@ -74,7 +74,7 @@ class _Machine:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("stylize.optimize.run._make_optimizer", lambda start, config: _Unmoved(start))
             _, history, checkpoint = optimize(
-                pixel, [pixel] * (len(levels) + 1), levels, lambda index: self.loss_at(levels[index].long_side_px),
+                pixel, [pixel] * (len(levels) + 1), levels, lambda index, *_: self.loss_at(levels[index].long_side_px),
                 config, started_at=began, clock=lambda: self.now, on_message=messages.append, **options,
             )  # fmt: skip
         steps = [sum(entry.level == number for entry in history) for number in range(1, len(levels) + 1)]

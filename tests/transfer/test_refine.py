@@ -12,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 import stylize
-from samples import GOLDEN, painting
+from samples import GOLDEN, REPOSITORY, painting
 from stylize.errors import OptionError, StylizeError, WeightsError
+from stylize.images.resizing import resized
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 12}
 
@@ -141,8 +142,10 @@ def test_no_strength_needs_no_word_on_what_it_takes(tiny_networks: Path, picture
     assert "steps_taken" not in result.provenance
 
 
-def test_strength_of_refine_leads_from_the_content_to_the_style(tiny_networks: Path) -> None:
-    content, style = painting(48, 40, 0), painting(48, 48, 1)
+def test_strength_of_refine_leads_from_the_content_to_the_style(shipped_networks: None) -> None:
+    examples = REPOSITORY / "examples"
+    content = resized(stylize.read_image(examples / "scene_lake.jpg").pixels, 32, 48)
+    style = resized(stylize.read_image(examples / "style_swirls.jpg").pixels, 48, 48)
     options: dict[str, Any] = {"size": 48, "steps": 24, "features": "vgg19-slim", "precision": "float32"}
     none, half, full = (stylize.refine(content, style, strength=s, **options).image for s in (0.0, 0.5, 1.0))
     np.testing.assert_array_equal(none, content)

@@ -26,7 +26,7 @@ from stylize.cli.options import (
 )
 from stylize.cli.run import with_device, with_run
 from stylize.cli.types import FILE, StyleFile, Styles
-from stylize.config import INITS, FastConfig, RefineConfig, config_from_dict
+from stylize.config import INITS, FastConfig, RefineConfig, config_from_dict, with_earlier_options
 from stylize.errors import StylizeError
 from stylize.images.provenance import places
 from stylize.images.recorded import FileRecord, PaintingRecord
@@ -118,7 +118,7 @@ def _recorded_config(recorded: PaintingRecord, image: Path) -> FastConfig | Refi
         return config_from_dict(FastConfig, options)
     # First without the file: `init` is a path only where its hash is recorded, too.
     named = options.pop("init", "preview") if recorded.init is None else "content"
-    config = config_from_dict(RefineConfig, {**options, "init": named})
+    config = config_from_dict(RefineConfig, {**with_earlier_options(options), "init": named})
     if recorded.init is not None:
         return config.replace(init=str(_recorded_input("init", recorded.init, image)))
     if config.init not in INITS:
