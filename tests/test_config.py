@@ -14,6 +14,7 @@ from stylize.config import (
     PyramidConfig,
     RefineConfig,
     config_from_dict,
+    with_earlier_options,
 )
 from stylize.errors import OptionError
 from stylize.layers import VGG19_LAYERS, canonical_layer
@@ -58,6 +59,16 @@ def test_no_other_layer_is_taken(name):
     with pytest.raises(OptionError, match="expected one of VGG-19's activations") as caught:
         canonical_layer(name)
     assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize(("normalization", "padding"), [("relative", "first"), ("mean", "zeros"), ("sum", "zeros")])
+def test_recorded_options_of_earlier_versions_mean_what_they_meant(normalization, padding):
+    completed = with_earlier_options({"steps": 3, "loss": {"normalization": normalization}})
+    config = config_from_dict(RefineConfig, completed)
+    assert (config.steps, config.padding, config.loss.places_weight) == (3, padding, 0.0)
+    recorded = dataclasses.asdict(RefineConfig(padding="edge"))
+    assert with_earlier_options(recorded) == recorded
+    assert with_earlier_options({"loss": "none"}) == {"loss": "none"}
 
 
 def test_replace_reaches_every_part():

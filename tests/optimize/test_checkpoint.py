@@ -38,8 +38,15 @@ def test_a_checkpoint_comes_back_from_its_file(tmp_path, key):
     losses = LossTerms(3.0, 1.0, 2.0, 0.5, {"relu4_2": 1.0}, {"relu1_1": 2.0})
     picture = np.linspace(0, 1, 4 * 6 * 3, dtype=np.float32).reshape(4, 6, 3)
     state = {**dict.fromkeys(("x", "safe", "best", "m", "v"), picture), "scalars": np.arange(3.0)}
+    prices = {"relu2_1.0": np.array([0.1, -0.1], np.float32)}
     written = Checkpoint(
-        RunContext("0" * 64, (4, 6), {"networks": []}), 2, 0.5, picture, state, (HistoryEntry(1, 1, 0.1, losses),)
+        RunContext("0" * 64, (4, 6), {"networks": []}),
+        2,
+        0.5,
+        picture,
+        state,
+        (HistoryEntry(1, 1, 0.1, losses),),
+        prices,
     )
     write_checkpoint(path, written)
     with np.load(path) as file:
@@ -55,6 +62,8 @@ def test_a_checkpoint_comes_back_from_its_file(tmp_path, key):
     np.testing.assert_array_equal(read.pixels, written.pixels)
     assert (read.optimizer, set(read.state)) == ("adam", set(state))
     np.testing.assert_array_equal(read.state["scalars"], [0, 1, 2])
+    assert set(read.loss_state) == set(prices)
+    np.testing.assert_array_equal(read.loss_state["relu2_1.0"], prices["relu2_1.0"])
 
 
 def test_damaged_or_missing_checkpoint_is_one_line(tmp_path):
@@ -118,6 +127,8 @@ LATE = {"level": 1, "step": 7, "elapsed_s": 1.0, "losses": dict.fromkeys(("total
         ({"arrays": {"state/direction": np.full((16, 16, 3), np.inf, np.float32)}}, "finite numbers of shape"),
         ({"arrays": {"state/scalars": np.zeros(3)}}, "expected 2 finite scalars"),
         ({"arrays": {"state/scalars": np.array([1, np.nan])}}, "expected 2 finite scalars"),
+        ({"arrays": {"loss/relu2_1.0": PICTURE}}, "loss: expected finite float32"),
+        ({"arrays": {"loss/relu2_1.0": np.array([np.inf], np.float32)}}, "loss: expected finite float32"),
     ],
 )
 def test_a_checkpoint_that_no_run_wrote_is_one_line(whole, tmp_path, change, words):

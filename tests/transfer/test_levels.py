@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 import stylize
 from samples import painting
 from stylize.config import RefineConfig
-from stylize.losses.targets import TargetEncoder
+from stylize.errors import ImageError
+from stylize.losses.targets import TargetEncoder, Targets
 from stylize.optimize.pyramid import level_size
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.levels import picture_pyramid
@@ -47,6 +49,35 @@ def test_a_style_is_encoded_once_a_size(
     assert np.array_equal(stylize.refine(content, style, size=48, steps=6, loaded=networks).image, alone.image)
     assert len(encoded) == 2 * sizes
     assert again.history[0].losses.total != alone.history[0].losses.total
+
+
+def test_places_count_from_256_px_and_at_the_last_level(
+    tiny_networks: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: list[int] = []
+    plain = Targets.without_places
+    monkeypatch.setattr(Targets, "without_places", lambda self: dropped.append(0) or plain(self))
+    small = stylize.refine(*pictures, size=48, steps=4, coarsest_px=24)
+    assert (len(small.levels), len(dropped)) == (3, 2)
+    dropped.clear()
+    large = stylize.refine(*pictures, size=300, steps=3, coarsest_px=100, ratio=1.7)
+    assert ([level.long_side_px for level in large.levels], len(dropped)) == ([104, 176, 300], 2)
+    without = stylize.refine(*pictures, size=48, steps=4, coarsest_px=24, places_weight=0.0)
+    assert np.array_equal(
+        [entry.losses.total for entry in small.history if entry.level < 3],
+        [entry.losses.total for entry in without.history if entry.level < 3],
+    )
+    assert small.history[-1].losses.total > without.history[-1].losses.total
+
+
+def test_prices_of_another_level_are_refused(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+    seen: list[Any] = []
+    stopped = stylize.refine(*pictures, size=48, steps=4, on_iterate=seen.append, should_stop=lambda: len(seen) >= 3)
+    assert stopped.checkpoint is not None
+    assert stopped.checkpoint.loss_state
+    bad = dataclasses.replace(stopped.checkpoint, loss_state={"relu2_1.0": np.zeros(3, np.float32)})
+    with pytest.raises(ImageError, match=r"the checkpoint contradicts itself .*: start a new run"):
+        stylize.refine(*pictures, size=48, steps=4, resume_from=bad)
 
 
 def test_kept_targets_have_a_bound(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
