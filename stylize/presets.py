@@ -52,11 +52,11 @@ PRESETS: Mapping[str, Preset] = {
         RefineConfig(),
     ),
     "faithful": Preset(
-        "The default with more of the scene: twice its content weight, half its places weight.",
+        "The default with more of the scene: twice its content weight, two thirds of its places weight.",
         RefineConfig(loss=PerceptualLossConfig(content_weight=1.27, places_weight=1.0)),
     ),
     "bold": Preset(
-        "The default with more of the style: half its content weight, one and a half times its places weight.",
+        "The default with more of the style: half its content weight, twice its places weight.",
         RefineConfig(loss=PerceptualLossConfig(content_weight=0.32, places_weight=3.0)),
     ),
     "neighbors": Preset(
