@@ -142,8 +142,8 @@ class PerceptualLossConfig:
     # loss, stripes of white or stray colour up to six pixels wide appear along the border.
     frame_weight: float = 2.0
     # Statistics of the whole picture leave houses a tinted photograph; this loss paints them.
-    # From 2 on, faces get spots and forests become waves.
-    places_weight: float = 1.5
+    # From 1.5 on, objects of the style break up the scene: a parrot's breast into flowers, houses into waves.
+    places_weight: float = 1.0
     # The network's layers hardly react to the palette of a whole picture. From 1 on, this loss harms the content.
     palette_weight: float = 0.5
     normalization: Literal["relative", "mean", "sum"] = "relative"

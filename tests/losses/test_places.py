@@ -107,19 +107,16 @@ def test_tiles_change_neither_places_nor_prices(masked: bool) -> None:
     objective = tiny_objective(PerceptualLossConfig(), edge_padding=True)
     image, content, *styles = (painting(150, 190, seed)[None] for seed in range(4))
     masks = np.stack([left_half(150, 190), 1 - left_half(150, 190)]) if masked else None
-    found = []
-    for tile_px in (None, 48):
-        targets = objective.targets.encode(content, [(style, 0.5) for style in styles], tile_px, masks)
-        found.append(objective.targets.prices(targets, image, tile_px))
-    whole, tiled = found
+    encoded = [objective.targets.encode(content, [(s, 0.5) for s in styles], tile_px, masks) for tile_px in (None, 48)]
+    whole = objective.targets.prices(encoded[0], image)
+    tiled = objective.targets.prices(encoded[1], image, 48)
     assert sorted(whole) == sorted(
         f"{name}.{r}" for name in ("relu2_1", "relu3_1", "relu4_1") for r in range(1 + masked)
     )
     for name, expected in whole.items():
         np.testing.assert_allclose(tiled[name], expected, atol=1e-4)
-    targets = targets.with_prices(whole)
-    terms, gradient = objective.value_and_gradient(image, targets)
-    of_tiles, tiled_gradient = objective.value_and_gradient(image, targets, 48)
+    terms, gradient = objective.value_and_gradient(image, encoded[0].with_prices(whole))
+    of_tiles, tiled_gradient = objective.value_and_gradient(image, encoded[1].with_prices(whole), 48)
     assert of_tiles["total"] == pytest.approx(terms["total"], rel=1e-3)
     assert np.linalg.norm(numpy_of(tiled_gradient) - numpy_of(gradient)) < 1e-3 * np.linalg.norm(numpy_of(gradient))
 

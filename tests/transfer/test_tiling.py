@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 
 import stylize
-from samples import REPOSITORY, painting, refused_allocation, tiny_objective
+from samples import REPOSITORY, assert_painted_alike, painting, refused_allocation, tiny_objective
 from stylize.errors import OptionError, StylizeError
 from stylize.losses.objective import Objective
 from stylize.transfer.tiling import SMALLEST_TILE_PX, Tiling
@@ -124,7 +123,7 @@ def test_refine_in_tiles_paints_the_same_picture(tiny_networks: Path, monkeypatc
     messages: list[str] = []
     tiled = stylize.refine(content, style, **options, on_message=messages.append).image
     assert any(f"in tiles of {SMALLEST_TILE_PX} px" in message for message in messages)
-    np.testing.assert_allclose(tiled, whole, atol=2e-3)
+    assert_painted_alike(tiled, whole)
 
 
 def test_tiles_cost_their_halos_and_a_second_pass(loss: Objective) -> None:
