@@ -79,8 +79,10 @@ def test_fast_paints_each_style_whole_and_cuts_it_out(tiny_networks: Path) -> No
     np.testing.assert_array_equal(both[:, 48:], alone[1][:, 48:])
 
 
-def test_less_strength_within_masks_is_nearer_to_the_photograph(tiny_networks: Path) -> None:
-    content, style = painting(64, 96, 0), painting(50, 50, 1)
+def test_less_strength_within_masks_is_nearer_to_the_photograph(shipped_networks: None) -> None:
+    examples = REPOSITORY / "examples"
+    content = resized(stylize.read_image(examples / "scene_lake.jpg").pixels, 64, 96)
+    style = resized(stylize.read_image(examples / "style_swirls.jpg").pixels, 50, 50)
     none, half, full = (
         stylize.refine(content, style, mask=left_half(64, 96), strength=strength, **QUICK).image
         for strength in (0, 0.5, 1)
@@ -123,15 +125,14 @@ def test_a_masked_run_is_taken_up_only_with_its_masks(
             stylize.refine(*pictures, mask=mask, **QUICK, resume_from=stopped.checkpoint)
 
 
-def test_compare_scores_within_the_masks(
-    tiny_networks: Path, pictures: tuple[Path, Path], masks: tuple[Path, Path]
-) -> None:
-    comparison = stylize.compare(*pictures, mask=masks[0], **QUICK)
+def test_compare_scores_within_the_masks(shipped_networks: None) -> None:
+    examples, mask = REPOSITORY / "examples", left_half(64, 96)
+    photo, style = examples / "scene_lake.jpg", examples / "style_swirls.jpg"
+    comparison = stylize.compare(photo, style, mask=mask, **QUICK)
     preview, refined = comparison.scores
     assert refined.style_loss < preview.style_loss
     assert refined.losses.total < preview.losses.total
-    photo = stylize.read_image(pictures[0]).pixels
-    whole, left = (stylize.compare(*pictures, mask=mask, images=[photo], **QUICK).scores[0] for mask in ((), masks[0]))
+    whole, left = (stylize.compare(photo, style, mask=each, images=[photo], **QUICK).scores[0] for each in ((), mask))
     assert left.style_loss != pytest.approx(whole.style_loss, rel=1e-2)
 
 
