@@ -51,21 +51,10 @@ def main() -> None:
 
 def frame(pixels: Pixels) -> float:
     """Return how much the border of (H, W, 3) differs from what lies beside, relative to pieces inside."""
-    height, width = (side // _PIECE_PX for side in pixels.shape[:2])
-    cut = pixels[: height * _PIECE_PX, : width * _PIECE_PX]
-    pieces = cut.reshape(height, _PIECE_PX, width, _PIECE_PX, 3).mean((1, 3))
-    inside = pieces[1:-1, 1:-1]
+    inside = _pieces(pixels)[1:-1, 1:-1]
     usual = np.mean([np.abs(np.diff(inside, axis=axis)).mean() for axis in (0, 1)])
-    # The last rows and columns are pieces of their own, also where the size is no multiple.
-    bottom = pixels[-2 * _PIECE_PX :, : width * _PIECE_PX].reshape(2, _PIECE_PX, width, _PIECE_PX, 3).mean((1, 3))
-    right = pixels[: height * _PIECE_PX, -2 * _PIECE_PX :].reshape(height, _PIECE_PX, 2, _PIECE_PX, 3).mean((1, 3))
-    steps = (
-        pieces[0] - pieces[1],
-        bottom[1] - bottom[0],
-        pieces[:, 0] - pieces[:, 1],
-        right[:, 1] - right[:, 0],
-    )
-    return float(np.mean([np.abs(step).mean() for step in steps]) / (usual + 1e-6))
+    sides = [_pieces(np.rot90(pixels, turns)[: 2 * _PIECE_PX]) for turns in range(4)]
+    return float(np.mean([np.abs(outer - inner).mean() for outer, inner in sides]) / (usual + 1e-6))
 
 
 def weave(pixels: Pixels, photo: Pixels) -> float:
@@ -90,6 +79,13 @@ def ghost(pixels: Pixels, photo: Pixels, style: Pixels) -> float:
     rest = rest / (rest.std() + 1e-6)
     spectra = [np.fft.fft2(each, (2 * _LIGHT_PX,) * 2) for each in (rest, _light(style))]
     return float(np.fft.ifft2(spectra[0] * np.conj(spectra[1])).real.max() / rest.size)
+
+
+def _pieces(pixels: Pixels) -> Pixels:
+    """Return the mean colours of whole pieces, from the upper left."""
+    height, width = (side // _PIECE_PX for side in pixels.shape[:2])
+    cut = pixels[: height * _PIECE_PX, : width * _PIECE_PX]
+    return cut.reshape(height, _PIECE_PX, width, _PIECE_PX, 3).mean((1, 3))
 
 
 def _light(pixels: Pixels) -> NDArray[np.float64]:

@@ -342,11 +342,19 @@ def compare(
         return run_compare(inputs, config, session, Callbacks(on_start, on_iterate, should_stop), images=images)
 
 
-def _refined(*inputs: Any, **options: Any) -> TransferResult:
+def _refined(
+    inputs: Inputs,
+    config: RefineConfig,
+    session: Session,
+    callbacks: Callbacks,
+    *,
+    resume_from: Checkpoint | None,
+    began: float,
+) -> TransferResult:
     """Call `run_refine`, which is imported here, after the backend of Keras is chosen."""
     from stylize.transfer.refine import run_refine
 
-    return run_refine(*inputs, **options)
+    return run_refine(inputs, config, session, callbacks, resume_from=resume_from, began=began)
 
 
 def _computing_on(backend: str, device: str) -> AbstractContextManager[None]:

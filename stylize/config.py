@@ -169,14 +169,7 @@ class PerceptualLossConfig:
                     math.isfinite(weight) and weight >= 0,
                     f"{field}: expected a weight of 0 or more for {name}, received {weight}",
                 )
-        for field in (
-            "content_weight",
-            "style_weight",
-            "total_variation_weight",
-            "frame_weight",
-            "palette_weight",
-            "places_weight",
-        ):
+        for field in [each.name for each in dataclasses.fields(self) if each.name.endswith("_weight")]:
             weight = getattr(self, field)
             finite = math.isfinite(weight) and weight >= 0
             _check(finite, f"{field}: expected a finite number of 0 or more, received {weight}")

@@ -37,25 +37,26 @@ def tiny_convolutions(seed: int = 0) -> dict[str, tuple[NDArray[np.float32], NDA
 
 @functools.cache  # Tracing a graph takes longer than all the arithmetic of a test.
 def tiny_objective(
-    config: PerceptualLossConfig | None = None, *, edge_padding: bool = False, pooling: Literal["max", "avg"] = "max"
+    config: PerceptualLossConfig | None = None,
+    *,
+    padding: Literal["edge", "zeros"] = "zeros",
+    pooling: Literal["max", "avg"] = "max",
 ) -> Objective:
     """An objective on the tiny convolutions, in float32; without a config the default one."""
     from stylize.losses.objective import Objective
 
     config = config or PerceptualLossConfig()
-    return Objective(tiny_encoder(config, edge_padding=edge_padding, pooling=pooling), config)
+    return Objective(tiny_encoder(config, padding=padding, pooling=pooling), config)
 
 
 def tiny_encoder(
-    config: PerceptualLossConfig, *, edge_padding: bool = False, pooling: Literal["max", "avg"] = "max"
+    config: PerceptualLossConfig, *, padding: Literal["edge", "zeros"] = "zeros", pooling: Literal["max", "avg"] = "max"
 ) -> FeatureEncoder:
     """The tiny convolutions up to the layers of a config, in float32."""
     from stylize.networks.vgg import EncoderWeights, FeatureEncoder
 
     weights = EncoderWeights(tiny_convolutions())
-    return FeatureEncoder(
-        weights, config.layers, pooling=pooling, precision="float32", padding="edge" if edge_padding else "zeros"
-    )
+    return FeatureEncoder(weights, config.layers, pooling=pooling, precision="float32", padding=padding)
 
 
 def value_and_gradient(

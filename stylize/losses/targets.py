@@ -200,10 +200,8 @@ class TargetEncoder:
             for name, key in ((name, _PLACES[name]) for name in self._statistics.places_layers)
         }
         # A content that is blended in, with a strength below 1, asks for no places.
-        shares = [
-            sum(weight for targets, weight in styles if set(_PLACES.values()) & set(targets[0]))
-            for styles in per_region
-        ]
+        asking = next(iter(_PLACES.values()))
+        shares = [sum(weight for targets, weight in styles if asking in targets[0]) for styles in per_region]
         areas = regions.areas * array_of(shares)
         return Targets(features, scale, style, regions, palettes, places, areas)
 

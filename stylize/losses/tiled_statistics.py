@@ -47,13 +47,10 @@ class TiledStatistics:
             here, weights = compared if octave == 0 else Compared(), regions.position_weights[octave]
             graph = self._graph(slopes=False, largest=octave == 0, weights=weights)
             for tile in self._statistics.tiles(picture, tile_px):
-                of_style, of_content, of_places = graph(*self._arguments(picture, tile, here, weights))
-                for name, value in of_style.items():
-                    sums[name] = sums[name] + value
-                for name, value in of_content.items():
-                    squares[name] = squares[name] + value
-                for name, value in of_places.items():
-                    distances[name] = distances[name] + value
+                parts = graph(*self._arguments(picture, tile, here, weights))
+                for totals, part in zip((sums, squares, distances), parts, strict=True):
+                    for name, value in part.items():
+                        totals[name] = totals[name] + value
         return style_sums, squares, distances
 
     def gradient(

@@ -153,24 +153,22 @@ def level_losses(
     ) -> LevelLoss:
         pictures = pyramid[index]
         targets = tiling.within(lambda tile_px: _targets(pictures, strength, objective, cache, tile_px))
-        if index < len(pyramid) - 1 and max(pictures.photo.shape[:2]) < _PLACES_FROM_PX:
-            targets = targets.without_places()
         free = None if pictures.masks is None else array_of(np.max(pictures.masks, axis=0)[..., None] > 0)
 
         def seen(pixels: Array) -> Array:
             # Outside the masks stays the photo: the painted part is to fit to it at the border.
             return array_of(pixels) if free is None else ops.where(free > 0, pixels, pictures.photo)
 
-        if state is None:
-            state = tiling.within(lambda tile_px: objective.targets.prices(targets, seen(first)[None], tile_px))
-        try:
-            priced = targets.with_prices(state)
-        except ValueError as error:
-            raise ImageError(f"resume_from: the checkpoint contradicts itself ({error}): start a new run") from error
+        if index < len(pyramid) - 1 and max(pictures.photo.shape[:2]) < _PLACES_FROM_PX:
+            targets, state = targets.without_places(), {}
+        else:
+            if state is None:
+                state = tiling.within(lambda tile_px: objective.targets.prices(targets, seen(first)[None], tile_px))
+            targets = _with_prices(targets, state)
 
         def value_and_gradient(pixels: Array) -> tuple[LossTerms, Array]:
             picture = seen(pixels)[None]
-            terms, gradient = tiling.within(lambda tile_px: objective.value_and_gradient(picture, priced, tile_px))
+            terms, gradient = tiling.within(lambda tile_px: objective.value_and_gradient(picture, targets, tile_px))
             return LossTerms(**terms), gradient[0] if free is None else gradient[0] * free
 
         return LevelLoss(value_and_gradient, state)
@@ -196,6 +194,13 @@ def _targets(
         own = encoder.of_regions(pictures.photo[None], regions, tile_px)
         targets = [[*styles, (mine, 1 - strength)] for styles, mine in zip(targets, own, strict=True)]
     return encoder.join(content, targets, regions, tile_px)
+
+
+def _with_prices(targets: Targets, prices: Mapping[str, NDArray[np.float32]]) -> Targets:
+    try:
+        return targets.with_prices(prices)
+    except ValueError as error:
+        raise ImageError(f"resume_from: the checkpoint contradicts itself ({error}): start a new run") from error
 
 
 def _size_bytes(targets: StyleTargets) -> int:

@@ -200,7 +200,7 @@ def _distance(config: PerceptualLossConfig, g: NDArray[np.float64], target: NDAr
 def test_gradient_agrees_with_finite_differences(seed: int, octaves: int, edge: bool) -> None:
     # Where the nearest place changes, the places loss has kinks, too.
     config = PerceptualLossConfig(total_variation_weight=0.1, octaves=octaves, places_weight=0.1)
-    loss = tiny_objective(config, edge_padding=edge)
+    loss = tiny_objective(config, padding="edge" if edge else "zeros")
     content, style, image = (painting(40, 32, seed + i)[None] for i in range(3))
     targets = loss.targets.encode(content, [(style, 1.0)])
     terms, gradient = _value_and_gradient(loss, image, targets)
@@ -213,7 +213,9 @@ def test_gradient_agrees_with_finite_differences(seed: int, octaves: int, edge: 
     weighted += config.palette_weight * _palette_loss(image, targets.palettes[0])
     places = {layer: each[0] for layer, each in targets.places.items()}
     everywhere = np.ones(image.shape[1:3], np.float32)
-    weighted += config.places_weight * _places_loss(tiny_encoder(config, edge_padding=edge), image, places, everywhere)
+    weighted += config.places_weight * _places_loss(
+        tiny_encoder(config, padding="edge" if edge else "zeros"), image, places, everywhere
+    )
     assert terms["total"] == pytest.approx(weighted + config.frame_weight * _frame_loss(image), rel=1e-5)
 
 
@@ -230,7 +232,7 @@ def test_gradient_within_masks_agrees_with_finite_differences(
     tile_px: int | None, normalization: Literal["relative", "mean"]
 ) -> None:
     config = PerceptualLossConfig(octaves=2, normalization=normalization, places_weight=0.1)
-    objective = tiny_objective(config, edge_padding=True)
+    objective = tiny_objective(config, padding="edge")
     image, content, *styles = (painting(80, 96, seed)[None] for seed in range(4))
     masks = np.stack([left_half(80, 96), 0.5 - 0.5 * left_half(80, 96)])
     targets = objective.targets.encode(content, [(style, 0.5) for style in styles], tile_px, masks)

@@ -104,7 +104,7 @@ def test_positions_without_weight_do_not_count_in_prices() -> None:
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_tiles_change_neither_places_nor_prices(masked: bool) -> None:
-    objective = tiny_objective(PerceptualLossConfig(), edge_padding=True)
+    objective = tiny_objective(PerceptualLossConfig(), padding="edge")
     image, content, *styles = (painting(150, 190, seed)[None] for seed in range(4))
     masks = np.stack([left_half(150, 190), 1 - left_half(150, 190)]) if masked else None
     encoded = [objective.targets.encode(content, [(s, 0.5) for s in styles], tile_px, masks) for tile_px in (None, 48)]

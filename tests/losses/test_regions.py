@@ -15,12 +15,12 @@ from stylize.networks.backend import numpy_of
 
 @pytest.fixture(scope="module")
 def loss() -> Objective:
-    return tiny_objective(PerceptualLossConfig(octaves=3), edge_padding=True)
+    return tiny_objective(PerceptualLossConfig(octaves=3), padding="edge")
 
 
 @pytest.mark.parametrize(("statistics", "exactness"), [("gram", 1e-4), ("moments", 1e-3)])
 def test_a_mask_of_ones_changes_no_loss(statistics: Literal["gram", "moments"], exactness: float) -> None:
-    loss = tiny_objective(PerceptualLossConfig(octaves=3, statistics=statistics), edge_padding=True)
+    loss = tiny_objective(PerceptualLossConfig(octaves=3, statistics=statistics), padding="edge")
     image, content, style = (painting(90, 100, seed)[None] for seed in range(3))
     plain = loss.value(image, loss.targets.encode(content, [(style, 1.0)]))
     for mask in (1.0, 0.5):

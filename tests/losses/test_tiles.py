@@ -67,7 +67,7 @@ def test_tiles_change_neither_loss_nor_gradient(
     config = PerceptualLossConfig(normalization=normalization, octaves=3, statistics=statistics)
     # Covariances come out of sums by subtraction, which costs digits.
     exactness = {"gram": 1e-4, "moments": 1e-3}[statistics]
-    loss = tiny_objective(config, edge_padding=normalization == "relative", pooling=pooling)
+    loss = tiny_objective(config, padding="edge" if normalization == "relative" else "zeros", pooling=pooling)
     image, content, style = (painting(height, width, seed)[None] for seed in range(3))
     whole, gradient = loss.value_and_gradient(image, loss.targets.encode(content, [(style, 1.0)]))
     targets = loss.targets.encode(content, [(style, 1.0)], tile_px=tile_px)
@@ -99,7 +99,7 @@ def test_tiles_agree_without_content() -> None:
 def test_tiles_change_neither_loss_nor_gradient_within_masks(
     normalization: Literal["relative", "mean", "sum"], regions: int
 ) -> None:
-    loss = tiny_objective(PerceptualLossConfig(octaves=3, normalization=normalization), edge_padding=True)
+    loss = tiny_objective(PerceptualLossConfig(octaves=3, normalization=normalization), padding="edge")
     image, content, *styles = (painting(150, 190, seed)[None] for seed in range(4))
     soft = resized(left_half(30, 38), 150, 190)
     masks = np.stack([soft, 1 - soft][:regions])

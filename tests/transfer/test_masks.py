@@ -19,7 +19,7 @@ QUICK: dict[str, Any] = {"size": 48, "steps": 8, "features": "vgg19-slim", "prec
 
 
 def test_masks_take_memory() -> None:
-    loss = tiny_objective(PerceptualLossConfig(octaves=3), edge_padding=True)
+    loss = tiny_objective(PerceptualLossConfig(octaves=3), padding="edge")
     peaks = [Tiling(loss, (512, 512), None, lambda message: None, regions=regions).peak_bytes for regions in range(3)]
     # The weighted copies of 4 to 8 channels, and their gradients.
     assert 8 * 4 * 512**2 < peaks[2] - peaks[1] == pytest.approx(peaks[1] - peaks[0], rel=0.2)

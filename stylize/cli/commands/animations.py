@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stylize.networks.loaded import LoadedNetworks
     from stylize.transfer.results import TransferResult
 
-__all__ = ["FastJob", "FirstFrame", "read_first_frame"]
+__all__ = ["FastJob", "FirstFrame", "enough_px", "read_first_frame"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +39,11 @@ class FirstFrame:
     file: str | bytes
 
 
+def enough_px(config: FastConfig) -> int | None:
+    """Return the long side beyond which a content gains nothing; None: read the full size."""
+    return config.size if isinstance(config.size, int) else None
+
+
 def read_first_frame(source: Path | str | bytes, config: FastConfig) -> FirstFrame:
     """Read a content, decoded as large as `config` needs it.
 
@@ -52,15 +57,15 @@ def read_first_frame(source: Path | str | bytes, config: FastConfig) -> FirstFra
     from stylize.images.opening import open_picture_file
     from stylize.images.reading import read_image
 
-    enough_px = config.size if isinstance(config.size, int) else None
+    long_side_px = enough_px(config)
     if not isinstance(source, bytes) and os.path.isfile(source):
-        return FirstFrame(read_image(source, name="content", long_side_px=enough_px), os.fspath(source))
+        return FirstFrame(read_image(source, name="content", long_side_px=long_side_px), os.fspath(source))
     path, name = None, "content -"
     if not isinstance(source, bytes):
         path, name = os.fspath(source), one_line(f"content {os.fspath(source)}")
         with open_picture_file(path, name) as stream:
             source = stream.read()
-    picture = read_image(source, name=name, long_side_px=enough_px)
+    picture = read_image(source, name=name, long_side_px=long_side_px)
     return FirstFrame(dataclasses.replace(picture, path=path), source)
 
 

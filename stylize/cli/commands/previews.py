@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from stylize.cli.commands.animations import FastJob, FirstFrame, read_first_frame
+from stylize.cli.commands.animations import FastJob, FirstFrame, enough_px, read_first_frame
 from stylize.cli.commands.checks import check_files, check_output
 from stylize.cli.commands.results import print_details, result_data
 from stylize.cli.commands.watch import FileState, file_state
@@ -55,17 +55,17 @@ class Sources:
         """Return styles with their weights, decoded as large as `config` needs them."""
         from stylize.transfer.inputs import STYLE_PX
 
-        enough_px, pictures = _enough_px(config), []
+        largest_px, pictures = enough_px(config), []
         for path, weight in styles:
             key = path, file_state(Path(path))
             if key not in self._styles:
-                self._styles[key] = self._read(path, "style", None if enough_px is None else max(enough_px, STYLE_PX))
+                self._styles[key] = self._read(path, "style", None if largest_px is None else max(largest_px, STYLE_PX))
             pictures.append((self._styles[key], weight))
         return tuple(pictures)
 
     def masks(self, masks: Sequence[Source], config: FastConfig) -> list[Picture]:
         """Return masks, decoded as large as `config` needs them."""
-        return [self._read(path, "mask", _enough_px(config)) for path in masks]
+        return [self._read(path, "mask", enough_px(config)) for path in masks]
 
     def _file(self, path: Source) -> Source | bytes:
         """Return the file, or the bytes of standard input."""
@@ -83,11 +83,6 @@ class Sources:
 
         shown = f"{name} -" if path == STANDARD_STREAM else name
         return read_image(self._file(path), name=shown, long_side_px=long_side_px)
-
-
-def _enough_px(config: FastConfig) -> int | None:
-    """Return the long side beyond which a content gains nothing; None: read the full size."""
-    return config.size if isinstance(config.size, int) else None
 
 
 @dataclasses.dataclass(frozen=True)
