@@ -32,12 +32,13 @@ def test_a_mask_of_ones_changes_no_loss(statistics: Literal["gram", "moments"], 
 
 def test_two_halves_of_one_style_are_no_different_in_either_order(loss: Objective) -> None:
     image, content, *styles = (painting(96, 128, seed)[None] for seed in range(4))
+    styles[1] = 0.2 + 0.3 * styles[1] ** 2  # varies less than the other
     masks = np.stack([left_half(96, 128), 1 - left_half(96, 128)])
     one = loss.value(image, loss.targets.encode(content, [(style, 0.5) for style in styles], masks=masks))
     other = loss.value(image, loss.targets.encode(content, [(style, 0.5) for style in styles[::-1]], masks=masks[::-1]))
     crossed = loss.value(image, loss.targets.encode(content, [(style, 0.5) for style in styles], masks=masks[::-1]))
     assert one["style_per_layer"] == pytest.approx(other["style_per_layer"], rel=1e-4)
-    assert one["style_per_layer"] != pytest.approx(crossed["style_per_layer"], rel=1e-2)
+    assert one["style"] != pytest.approx(crossed["style"], rel=1e-2)
 
 
 def test_a_region_sees_nothing_of_what_lies_far_outside(loss: Objective) -> None:

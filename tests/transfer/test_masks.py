@@ -91,7 +91,10 @@ def test_less_strength_within_masks_is_nearer_to_the_photograph(shipped_networks
     assert 0 < np.abs(half - none).mean() < np.abs(full - none).mean()
 
 
-def test_tiled_is_untiled_within_masks(tiny_networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("places_weight", [0.0, 1.0])
+def test_tiled_is_untiled_within_masks(
+    tiny_networks: Path, monkeypatch: pytest.MonkeyPatch, places_weight: float
+) -> None:
     content, styles = painting(300, 340, 0), [painting(120, 120, seed) for seed in (1, 2)]
     masks = [left_half(300, 340), 1 - left_half(300, 340)]
     options: dict[str, Any] = {
@@ -101,13 +104,14 @@ def test_tiled_is_untiled_within_masks(tiny_networks: Path, monkeypatch: pytest.
         "coarsest_px": 330,
         "mask": masks,
         "strength": 0.8,
+        "places_weight": places_weight,
     }
     whole = stylize.refine(content, styles, **options).image
     monkeypatch.setattr("stylize.transfer.tiling.available_memory_bytes", lambda: 0)
     messages: list[str] = []
     tiled = stylize.refine(content, styles, **options, on_message=messages.append).image
     assert any(f"in tiles of {SMALLEST_TILE_PX} px" in message for message in messages)
-    assert_painted_alike(tiled, whole)
+    assert_painted_alike(tiled, whole, places_weight=places_weight)
 
 
 def test_a_masked_run_is_taken_up_only_with_its_masks(

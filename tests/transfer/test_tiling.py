@@ -115,15 +115,24 @@ def test_memory_grows_by_the_pixels_alone() -> None:
     assert (peaks[1] - peaks[0]) / pixels < 12 * 8, "bytes a pixel"
 
 
-def test_refine_in_tiles_paints_the_same_picture(tiny_networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("places_weight", [0.0, 1.0])
+def test_refine_in_tiles_paints_the_same_picture(
+    tiny_networks: Path, monkeypatch: pytest.MonkeyPatch, places_weight: float
+) -> None:
     content, style = painting(300, 340, 0), painting(120, 120, 1)
-    options: dict[str, Any] = {"size": 344, "steps": 6, "precision": "float32", "coarsest_px": 220}
+    options: dict[str, Any] = {
+        "size": 344,
+        "steps": 6,
+        "precision": "float32",
+        "coarsest_px": 220,
+        "places_weight": places_weight,
+    }
     whole = stylize.refine(content, style, **options).image
     monkeypatch.setattr("stylize.transfer.tiling.available_memory_bytes", lambda: 0)
     messages: list[str] = []
     tiled = stylize.refine(content, style, **options, on_message=messages.append).image
     assert any(f"in tiles of {SMALLEST_TILE_PX} px" in message for message in messages)
-    assert_painted_alike(tiled, whole)
+    assert_painted_alike(tiled, whole, places_weight=places_weight)
 
 
 def test_tiles_cost_their_halos_and_a_second_pass(loss: Objective) -> None:
