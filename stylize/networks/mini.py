@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylize.images.resizing import with_change_of
+from stylize.images.resizing import resized, with_change_of
 from stylize.networks.litert import LiteRTNetwork
 from stylize.networks.style_vectors import Recall
 
@@ -19,6 +19,9 @@ __all__ = ["MAX_CONTENT_PX", "MAX_KEPT_PX", "MiniStylizer"]
 #: Long side, in pixels, up to which a style is encoded. Larger sizes do not change the style's statistics, and their
 #: activations would fill the memory.
 _MAX_STYLE_PX = 512
+#: How much a style smaller than the painted picture is enlarged at most. Its strokes would be too fine; enlarged more, it
+#: is blurred, and so is the painting (benchmarks/notes/055).
+_MAX_ENLARGEMENT = 1.75
 #: Short side, in pixels, to which a small style is padded: the last statistics come after three poolings.
 _MIN_STYLE_PX = 16
 #: Long side, in pixels, up to which a content is painted. For a larger content, the change of a smaller painting is
@@ -114,7 +117,7 @@ class MiniStylizer:
     ) -> NDArray[np.float32]:
         weights = np.array([weight for _, weight in styles], np.float32)
         # Strokes are measured in pixels, so each style is encoded at the scale of the painted picture.
-        scaled = [_shrink(style, max(content.shape[:2])) for style, _ in styles]
+        scaled = [_at_scale_of(style, content) for style, _ in styles]
         vector = weights @ np.stack([self.encode_style(style) for style in scaled])
         if strength == 1.0:
             return self.transfer(content, vector)
@@ -147,6 +150,16 @@ def _at_bounded_size(
     """Paint `content`, or, if it is large, paint a smaller version and enlarge the change."""
     small = _shrink(content, MAX_CONTENT_PX)
     return with_change_of(content, small, paint(small))
+
+
+def _at_scale_of(style: NDArray[np.float32], content: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a style (H, W, 3) as large as the painted picture, as far as the style has the pixels for that."""
+    painted_px = max(content.shape[:2])
+    height, width = style.shape[:2]
+    scale = min(_MAX_ENLARGEMENT, min(painted_px, _MAX_STYLE_PX) / max(height, width))
+    if scale <= 1.0:
+        return _shrink(style, painted_px)
+    return resized(style, round(height * scale), round(width * scale))
 
 
 def _encoder_input(style: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from samples import REPOSITORY
+from stylize.images.reading import read_image
 from stylize.images.resizing import resized
 from stylize.networks.mini import MiniStylizer
 
@@ -137,3 +138,22 @@ def test_the_memory_of_a_large_painting_is_given_back(opened, monkeypatch):
     for count in (3, 4):  # the encoder's, and one of the painter for each painting
         np.testing.assert_array_equal(stylizer.stylize(content, style, 1.0), before)
         assert len(opened) == count
+
+
+@pytest.mark.parametrize("name", ["swirls", "woodcut"])
+@pytest.mark.parametrize("style_px", [192, 256])
+def test_a_small_style_paints_nearly_as_the_large_one(stylizer: MiniStylizer, name: str, style_px: int) -> None:
+    style = read_image(REPOSITORY / f"examples/style_{name}.jpg").pixels
+    content = resized(read_image(REPOSITORY / "examples/scene_still_life.jpg").pixels, 384, 512)
+    scale = np.array(style.shape[:2]) / max(style.shape[:2])
+    large, small = (resized(style, *(scale * px).round().astype(int)) for px in (512, style_px))
+    expected = stylizer.stylize(content, [(large, 1.0)], 1.0)
+    ours = stylizer.stylize(content, [(small, 1.0)], 1.0)
+    unscaled = stylizer.transfer(content, stylizer.encode_style(small))
+    assert np.square(ours - expected).mean() < 0.75 * np.square(unscaled - expected).mean()
+
+
+def test_an_enlarged_style_is_no_larger_than_the_painted_picture(stylizer: MiniStylizer) -> None:
+    content, style = scene(80, 100), stripes(90, 96)
+    own_size = stylizer.transfer(content, stylizer.encode_style(resized(style, 94, 100)))
+    np.testing.assert_array_equal(stylizer.stylize(content, [(style, 1.0)], 1.0), own_size)
