@@ -98,6 +98,7 @@ def refine(
     style_scale: float | None = None,
     keep_colors: KeepColors | None = None,
     content_weight: float | None = None,
+    light_weight: float | None = None,
     style_weight: float | None = None,
     total_variation_weight: float | None = None,
     frame_weight: float | None = None,
@@ -155,6 +156,7 @@ def refine(
         keep_colors: True or `luminance` takes only light and dark from the style; `histogram` moves the style to
             the content's colours first.
         content_weight: weight of the content loss.
+        light_weight: weight of the light loss, relative to the content loss.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.
@@ -227,6 +229,7 @@ def compare(
     style_scale: float | None = None,
     keep_colors: KeepColors | None = None,
     content_weight: float | None = None,
+    light_weight: float | None = None,
     style_weight: float | None = None,
     total_variation_weight: float | None = None,
     frame_weight: float | None = None,
@@ -285,6 +288,7 @@ def compare(
         keep_colors: True or `luminance` takes only light and dark from the style; `histogram` moves the style to
             the content's colours first.
         content_weight: weight of the content loss.
+        light_weight: weight of the light loss, relative to the content loss.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.
@@ -335,11 +339,9 @@ def compare(
     """
     config = _refine_config(preset, config, locals())
     with _computing_on(backend, device):
-        from stylize.transfer.compare import run_compare
-
         session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
         inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
-        return run_compare(inputs, config, session, Callbacks(on_start, on_iterate, should_stop), images=images)
+        return _compared(inputs, config, session, Callbacks(on_start, on_iterate, should_stop), images)
 
 
 def _refined(
@@ -355,6 +357,19 @@ def _refined(
     from stylize.transfer.refine import run_refine
 
     return run_refine(inputs, config, session, callbacks, resume_from=resume_from, began=began)
+
+
+def _compared(
+    inputs: Inputs,
+    config: RefineConfig,
+    session: Session,
+    callbacks: Callbacks,
+    images: Sequence[ImageSource] | None,
+) -> Comparison:
+    """Call `run_compare`, which is imported here, after the backend of Keras is chosen."""
+    from stylize.transfer.compare import run_compare
+
+    return run_compare(inputs, config, session, callbacks, images=images)
 
 
 def _computing_on(backend: str, device: str) -> AbstractContextManager[None]:

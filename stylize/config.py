@@ -109,6 +109,8 @@ class PerceptualLossConfig:
         content_layers: layers of the content loss with their weights. All weights are 0 or more.
         style_layers: layers of the style loss with their weights.
         content_weight: weight of the content loss.
+        light_weight: weight of the differences between the light of the picture and of the content, relative to the
+            content loss.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the differences between neighbouring pixels.
         frame_weight: weight of the colour differences between the border of the picture and the pixels beside it.
@@ -135,15 +137,17 @@ class PerceptualLossConfig:
     content_layers: LayerWeights = (("relu3_1", 0.1), ("relu4_2", 0.9))
     style_layers: LayerWeights = (("relu1_1", 0.3), *((name, 0.2) for name in GATYS_STYLE_LAYERS[1:]))
     content_weight: float = 0.635
+    # Without this loss, light and dark of the style lie anywhere: a spot on a nose, a wave where a forest was.
+    light_weight: float = 1.25
     style_weight: float = 1.0
     # Below 4, flat areas show a pattern of single pixels. From 6 on, fine strokes blur; from 10 on, the whole picture.
     total_variation_weight: float = 4.0
     # Convolutions see the border from one side only, so colours that the picture lacks cost least there. Without this
     # loss, stripes of white or stray colour up to six pixels wide appear along the border.
     frame_weight: float = 2.0
-    # Statistics of the whole picture leave houses a tinted photograph; this loss paints them.
-    # From 1.5 on, objects of the style break up the scene: a parrot's breast into flowers, houses into waves.
-    places_weight: float = 1.0
+    # Statistics of the whole picture leave houses a tinted photograph; this loss paints them. From 3 on, objects of the
+    # style break up the scene.
+    places_weight: float = 2.0
     # The network's layers hardly react to the palette of a whole picture. From 1 on, this loss harms the content.
     palette_weight: float = 0.5
     normalization: Literal["relative", "mean", "sum"] = "relative"
@@ -366,7 +370,7 @@ def with_earlier_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(loss, dict):
         return options
     padding = EARLIER_PADDING.get(str(loss.get("normalization", "relative")), "zeros")
-    return {"padding": padding, **options, "loss": {"places_weight": 0.0, **loss}}
+    return {"padding": padding, **options, "loss": {"places_weight": 0.0, "light_weight": 0.0, **loss}}
 
 
 def config_from_dict(kind: type[Config], options: Mapping[str, Any]) -> Config:

@@ -33,7 +33,7 @@ def test_a_checkpoint_of_an_earlier_version_resumes_to_the_same_picture(shipped_
     assert (len(checkpoint.history), checkpoint.level) == (6, 2)
     resumed = stylize.refine(
         *INPUTS, size=48, steps=12, coarsest_px=24, features="vgg19-slim", network="mini", precision="float32",
-        places_weight=0.0, padding="first", resume_from=checkpoint,
+        resume_from=checkpoint,
     )  # fmt: skip
     finished = stylize.read_image(GOLDEN / "earlier_refine.png").pixels
     assert np.abs(resumed.image - finished).mean() < TOLERANCE

@@ -2,13 +2,14 @@
 
 For a picture x, with the names of the code:
 
-    total(x) =   content_weight         * content(x)
+    total(x) =   content_weight         * (content(x) + light_weight * light(x))
                + style_weight           * (style(x) + places_weight * places(x) + palette_weight * palette(x))
                + total_variation_weight * total_variation(x)
                + frame_weight           * frame(x)
 
     content(x) = sum_l  v_l  k_l  |F_l(x) - F*_l|^2
     style(x)   = sum_l  w_l  sum_o sum_r  q_lor  D(G_lor(x), G*_lor)
+    light(x)   = 1 - correlation of the light of x and of the content in a dozen cells: `stylize.losses.light`
     places(x)  = mean_l  sum_r  a_r  P(F_l, r)
     palette(x) = sum_r  a_r  W(x, r)
 
@@ -26,8 +27,8 @@ For a picture x, with the names of the code:
     W, a   sliced Wasserstein distance of the region's colours to its palette (`palette_loss`); the region's area
     total_variation, frame: see `stylize.losses.pixels`
 
-With one octave, Gram matrices, sums instead of relative losses, and without places, palette, frame and total
-variation, this is the loss of Gatys, Ecker and Bethge 2015 (arXiv 1508.06576), equation 7: the preset `gatys`.
+With one octave, Gram matrices, sums instead of relative losses, and without light, places, palette, frame and
+total variation, this is the loss of Gatys, Ecker and Bethge 2015 (arXiv 1508.06576), equation 7: the preset `gatys`.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from numpy.typing import NDArray
 from stylize.config import PerceptualLossConfig
 from stylize.layers import LayerWeights
 from stylize.losses import tiled_pixels
+from stylize.losses.light import LIGHT, light_loss
 from stylize.losses.pixels import PALETTE_SHAPE, border, frame_loss, palette_loss, total_variation
 from stylize.losses.regions import octave_pyramid, region_count
 from stylize.losses.statistics import Compared, Statistics, StatisticsEncoder
@@ -68,6 +70,7 @@ class Objective:
         targets: makes the targets of contents and styles.
         precision: float32 or bfloat16, of the convolutions.
         reach_px: how far an activation sees, the halo of a tile.
+        has_statistics: whether the style loss looks at any layer, or places alone stand for the style.
     """
 
     def __init__(self, encoder: FeatureEncoder, config: PerceptualLossConfig) -> None:
@@ -78,6 +81,7 @@ class Objective:
         self.targets = TargetEncoder(self._statistics, config)
         self.precision = encoder.precision
         self.reach_px = encoder.reach_px
+        self.has_statistics = bool(config.style_layers)
 
     def value(self, image: Any, targets: Targets, tile_px: int | None = None) -> dict[str, Any]:
         """Return the terms of a picture.
@@ -89,8 +93,9 @@ class Objective:
 
         Returns:
             Floats `total`, `content`, `style`, `total_variation`, and the losses of single layers in the mappings
-            `content_per_layer` and `style_per_layer`. `total` is the weighted sum of all terms, places, palette and
-            frame included; `content` and `style` are sums over layers, with the weights of the layers alone.
+            `content_per_layer` and `style_per_layer`. `total` is the weighted sum of all terms, light, places,
+            palette and frame included; `content` and `style` are sums over layers, with the weights of the layers
+            alone.
         """
         return self.value_and_gradient(image, targets, tile_px)[0]
 
@@ -138,13 +143,15 @@ class Objective:
             terms["total"] = terms["total"] + weight * ops.sum(places_areas * distances)
         return {**terms, "content_per_layer": content, "style_per_layer": style}
 
-    def _pixel_terms(self, image: Any, masks: Any, areas: Any, palettes: Any) -> tuple[Any, Any]:
-        """Return the total variation, and the weighted sum of total variation, frame and palette."""
+    def _pixel_terms(self, image: Any, masks: Any, areas: Any, palettes: Any, lights: Any) -> tuple[Any, Any]:
+        """Return the total variation, and the weighted sum of total variation, frame, light and palette."""
         config = self._config
         variation = total_variation(image, config.normalization)
         total = config.total_variation_weight * variation
         if config.frame_weight:
             total = total + config.frame_weight * frame_loss(*border(image))
+        for light in lights:
+            total = total + config.content_weight * config.light_weight * light_loss(image, light)
         for region, target in enumerate(palettes):
             loss = palette_loss(image, target, masks[region] if masks else None)
             total = total + config.style_weight * config.palette_weight * areas[region] * loss
@@ -157,7 +164,7 @@ class Objective:
             compared, scale, style, weights = self._statistics.signature(count)
             by_layer = {name: (spec(octaves, *each.shape), spec(octaves, count or 1)) for name, each in style.items()}
             masks, palettes = [spec(None, None)] * (count or 0), [spec(*PALETTE_SHAPE)] * len(targets.palettes)
-            colors = masks, spec(count or 1), palettes
+            colors = masks, spec(count or 1), palettes, [LIGHT] * len(targets.lights)
             signature = [PICTURE, compared, [weights] * octaves, (scale, by_layer, spec(count or 1)), colors]
             self._steps[octaves, count] = framework.compiled(
                 framework.value_and_gradient(self._total_and_terms), signature
@@ -246,7 +253,7 @@ def _arrays(targets: Targets) -> tuple[Any, ...]:
     """Return the arrays of targets that `Objective._total_and_terms` takes."""
     regions = targets.regions
     asked = targets.content_scale, targets.by_layer, targets.places_areas
-    colors = list(regions.masks), regions.areas, list(targets.palettes)
+    colors = list(regions.masks), regions.areas, list(targets.palettes), list(targets.lights)
     return targets.compared, list(regions.position_weights), asked, colors
 
 

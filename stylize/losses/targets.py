@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stylize.config import PerceptualLossConfig
 from stylize.layers import PLACES_LAYERS
 from stylize.losses.features import TINY, content_scale
+from stylize.losses.light import Light, light_of
 from stylize.losses.pixels import palette
 from stylize.losses.places import PRICED_PLACES, STYLE_PLACES, StylePlaces, evenly_spread, joined_places, prices
 from stylize.losses.regions import Regions, count_octaves, masked_regions, whole_picture
@@ -47,6 +48,7 @@ class Targets:
         style: for each octave, by layer, statistics G* (R, n, n); of several styles their weighted mean.
         regions: the regions, with the shares q.
         palettes: a palette for each region, (6, 256); none where the palette has no weight.
+        lights: the light of the content; none where light has no weight.
         places: by layer, what the places of each region are to look like; empty where places have no weight.
         places_areas: how much the places of each region count, (R,): its area, times the strength.
     """
@@ -56,6 +58,7 @@ class Targets:
     style: StyleTargets
     regions: Regions
     palettes: Sequence[Any] = ()
+    lights: Sequence[Light] = ()
     places: Mapping[str, Sequence[StylePlaces]] = dataclasses.field(default_factory=dict)
     places_areas: Any = None
 
@@ -203,7 +206,8 @@ class TargetEncoder:
         asking = next(iter(_PLACES.values()))
         shares = [sum(weight for targets, weight in styles if asking in targets[0]) for styles in per_region]
         areas = regions.areas * array_of(shares)
-        return Targets(features, scale, style, regions, palettes, places, areas)
+        lights = [light_of(content)] if self._config.content_weight * self._config.light_weight else []
+        return Targets(features, scale, style, regions, palettes, lights, places, areas)
 
     def prices(self, targets: Targets, picture: Any, tile_px: int | None = None) -> dict[str, NDArray[np.float32]]:
         """Return prices for `Targets.with_prices`: of a transport from the places of a picture (1, H, W, 3)."""
@@ -241,6 +245,7 @@ class TargetEncoder:
             {
                 name: share / (_LEAST_OWN_LOSS + loss(own[octave][name], style[octave][name], normalization))
                 for name, share in shares.items()
+                if name in self._statistics.style_layers
             }
             for octave, shares in enumerate(regions.shares)
         ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from stylize.config import PerceptualLossConfig
 from stylize.losses import pixels
+from stylize.losses.light import LIGHT, Light, light_loss
 from stylize.losses.targets import Targets
 from stylize.losses.tiles import PICTURE
 from stylize.networks.backend import Array, framework, spec
@@ -24,12 +25,12 @@ def add_gradient(
 
     Args:
         image: (1, H, W, 3), sRGB in [0, 1].
-        targets: hold the palettes and masks.
+        targets: hold light, palettes and masks.
         config: the weights.
         gradient: (H, W, 3), on the device; written in place.
 
     Returns:
-        The total variation, the weighted sum of total variation, frame and palette, and the gradient.
+        The total variation, the weighted sum of total variation, frame, light and palette, and the gradient.
     """
     height, width = image.shape[1:3]
     bands = [(top, min(top + _BAND_ROWS, height)) for top in range(0, height, _BAND_ROWS)]
@@ -50,6 +51,11 @@ def add_gradient(
         far = height - pixels.FRAME_PX, width - pixels.FRAME_PX
         for slope, place in zip(slopes, ((0, 0), (far[0], 0), (0, 0), (0, far[1])), strict=True):
             gradient = framework.add_window(gradient, config.frame_weight * slope[0], *place)
+    for light in targets.lights:
+        value, _, slopes = _light()((image, light))
+        weight = config.content_weight * config.light_weight
+        total = total + weight * value
+        gradient = gradient + weight * slopes[0][0]
     for region, target in enumerate(targets.palettes):
         masks = targets.regions.masks
         weights = [masks[region][top:bottom] if masks else None for top, bottom in bands]
@@ -86,6 +92,14 @@ def _frame() -> Any:
         return pixels.frame_loss(*parts), ()
 
     return framework.compiled(framework.value_and_gradient(value), [(PICTURE,) * 4])
+
+
+@functools.cache
+def _light() -> Any:
+    def value(parts: tuple[Array, Light]) -> tuple[Array, tuple[()]]:
+        return light_loss(*parts), ()
+
+    return framework.compiled(framework.value_and_gradient(value), [(PICTURE, LIGHT)])
 
 
 @functools.cache

@@ -19,8 +19,8 @@ __all__ = ["MAX_CONTENT_PX", "MAX_KEPT_PX", "MiniStylizer"]
 #: Long side, in pixels, up to which a style is encoded. Larger sizes do not change the style's statistics, and their
 #: activations would fill the memory.
 _MAX_STYLE_PX = 512
-#: How much a style smaller than the painted picture is enlarged at most. Its strokes would be too fine; enlarged more, it
-#: is blurred, and so is the painting (benchmarks/notes/055).
+#: How much a style smaller than the painted picture is enlarged at most: its strokes would be too fine. Enlarged more,
+#: the style is blurred, and so is the painting (benchmarks/notes/055).
 _MAX_ENLARGEMENT = 1.75
 #: Short side, in pixels, to which a small style is padded: the last statistics come after three poolings.
 _MIN_STYLE_PX = 16

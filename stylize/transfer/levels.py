@@ -31,8 +31,9 @@ from stylize.transfer.tiling import Tiling
 __all__ = ["LevelPictures", "LevelStyle", "level_losses", "make_objective", "picture_pyramid", "style_at"]
 
 
-# At smaller sizes, places that look like the style's lay out the style's own objects: a river became a cypress.
-_PLACES_FROM_PX = 256
+# At smaller sizes, places that look like the style's lay out the style's own objects: a river became a cypress, a
+# parrot's breast a flower bed. Places alone must begin earlier.
+_PLACES_FROM_PX = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +160,8 @@ def level_losses(
             # Outside the masks stays the photo: the painted part is to fit to it at the border.
             return array_of(pixels) if free is None else ops.where(free > 0, pixels, pictures.photo)
 
-        if index < len(pyramid) - 1 and max(pictures.photo.shape[:2]) < _PLACES_FROM_PX:
+        small = index < len(pyramid) - 1 and max(pictures.photo.shape[:2]) < _PLACES_FROM_PX
+        if small and objective.has_statistics:
             targets, state = targets.without_places(), {}
         else:
             if state is None:

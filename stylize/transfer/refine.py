@@ -21,7 +21,7 @@ from stylize.transfer.inputs import Inputs
 from stylize.transfer.levels import level_losses, make_objective, picture_pyramid
 from stylize.transfer.results import TransferResult
 from stylize.transfer.session import NO_CALLBACKS, Callbacks, Session
-from stylize.transfer.start import InitPicture, fingerprint, plan_levels, resumed, starting_point
+from stylize.transfer.start import begun, fingerprint, plan_levels, resumed, starting_point
 from stylize.transfer.tiling import Tiling
 
 __all__ = ["run_refine"]
@@ -57,7 +57,7 @@ def run_refine(
     began = time.perf_counter() if began is None else began
     # The feature network, and the sizes of the pyramid.
     features = session.network(config.features, "features")
-    init = InitPicture.read(config, resume_from)
+    config, init = begun(config, resume_from)
     levels = plan_levels(inputs, config, init)
     identity = fingerprint(inputs, config, features, levels)
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize.config import EARLIER_PADDING, INITS, RefineConfig
+from stylize.config import EARLIER_PADDING, INITS, RefineConfig, with_earlier_options
 from stylize.errors import ImageError, OptionError, WeightsError
 from stylize.images.reading import read_image
 from stylize.images.recorded import PaintingRecord
@@ -25,7 +25,16 @@ from stylize.transfer.inputs import Inputs
 from stylize.transfer.results import NetworkUse, TransferResult
 from stylize.transfer.session import Session
 
-__all__ = ["InitPicture", "Start", "fingerprint", "plan_levels", "resumed", "starting_point", "with_large_shapes_of"]
+__all__ = [
+    "InitPicture",
+    "Start",
+    "begun",
+    "fingerprint",
+    "plan_levels",
+    "resumed",
+    "starting_point",
+    "with_large_shapes_of",
+]
 
 # Amplitude of the noise that `content+noise` adds, in [0, 1].
 _CONTENT_NOISE = 0.25
@@ -121,6 +130,21 @@ def starting_point(
     return Start(pixels, tuple(networks), config.precision)
 
 
+def begun(config: RefineConfig, checkpoint: Checkpoint | None) -> tuple[RefineConfig, InitPicture]:
+    """Return the options and the picture that a run begins with.
+
+    A version that began the run of a checkpoint may not have had all options: these are as they were meant then.
+    Raises ImageError: the picture cannot be read, or the checkpoint contradicts itself.
+    """
+    if checkpoint is None:
+        return config, InitPicture.read(config, None)
+    recorded = _recorded(checkpoint).options
+    known, meant = _flat(recorded), _flat(with_earlier_options(recorded))
+    now, default = _flat(dataclasses.asdict(config)), _flat(dataclasses.asdict(RefineConfig()))
+    added = {name: meant[name] for name in meant if name not in known and now[name] == default[name]}
+    return config.replace(**added), InitPicture.read(config, checkpoint)
+
+
 def resumed(
     checkpoint: Checkpoint, identity: str, config: RefineConfig, size: tuple[int, int], levels: Sequence[PyramidLevel]
 ) -> Start:
@@ -202,9 +226,10 @@ def fingerprint(inputs: Inputs, config: RefineConfig, features: LocalWeights, le
     The number of steps and the time budget are left out: a longer run may resume a shorter one.
     """
     options = dataclasses.asdict(dataclasses.replace(config, steps=1, time_budget=None))
-    # Checkpoints of earlier versions know no places and no other padding.
-    if not config.loss.places_weight:
-        del options["loss"]["places_weight"]
+    # Checkpoints of earlier versions know no places, no light and no other padding.
+    for name in ("places_weight", "light_weight"):
+        if not options["loss"][name]:
+            del options["loss"][name]
     if config.padding == EARLIER_PADDING[config.loss.normalization]:
         del options["padding"]
     identity = [
@@ -220,15 +245,15 @@ def fingerprint(inputs: Inputs, config: RefineConfig, features: LocalWeights, le
 
 def _changed_options(before: Mapping[str, Any], config: RefineConfig) -> str:
     """Return the names of the options that differ from those of an earlier run, separated by commas."""
-
-    def flat(options: Mapping[str, Any]) -> dict[str, Any]:
-        # Through JSON, as the options of a checkpoint went.
-        parts = json.loads(json.dumps({**options, "steps": 1, "time_budget": None})).items()
-        return {
-            name: value
-            for part, each in parts
-            for name, value in (each.items() if isinstance(each, dict) else [(part, each)])
-        }
-
-    earlier, now = flat(before), flat(dataclasses.asdict(config))
+    earlier, now = _flat(before), _flat(dataclasses.asdict(config))
     return ", ".join(name for name in now if earlier.get(name) != now[name])
+
+
+def _flat(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of all parts by name, but for the steps, through JSON, as the options of a checkpoint went."""
+    parts = json.loads(json.dumps({**options, "steps": 1, "time_budget": None})).items()
+    return {
+        name: value
+        for part, each in parts
+        for name, value in (each.items() if isinstance(each, dict) else [(part, each)])
+    }

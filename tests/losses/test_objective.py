@@ -124,7 +124,7 @@ def _equation(
         palettes = [sum((w * each for each, (_, w) in zip(palettes, styles, strict=True)), np.float32(0))]
     palette_terms = [a * _palette_loss(image, p, m) for a, p, m in zip(areas, palettes, regions, strict=True)]
     return float(
-        config.content_weight * content_loss
+        config.content_weight * (content_loss + config.light_weight * _light_loss(image, content))
         + config.style_weight
         * (style + config.places_weight * sum(of_places) + config.palette_weight * sum(palette_terms))
         + config.total_variation_weight * float(total_variation(array_of(image), "relative"))
@@ -142,6 +142,24 @@ def _places_loss(encoder: FeatureEncoder, image: _Image, places: Mapping[str, St
         weights = _means(mask, encoder.strides[layer]).ravel()
         total += float((distances.min(1) * weights).sum() / weights.sum() / len(places))
     return total
+
+
+def _light_loss(image: _Image, content: _Image) -> float:
+    """Return 1 - the correlation of luma around the middles of cells, a dozen along the long side."""
+    size = np.array(image.shape[1:3])
+    counts = [max(1, round(side / (size.max() / 12))) for side in size]
+    lights = []
+    for picture in (image, content):
+        luma = picture[0].astype(np.float64) @ (0.299, 0.587, 0.114)
+        for axis, (side, count) in enumerate(zip(size, counts, strict=True)):
+            cell_px = side / count
+            fall = np.array(
+                [[1 - abs(p + 0.5 - (n + 0.5) * cell_px) / cell_px for p in range(side)] for n in range(count)]
+            )
+            weights = fall.clip(0) / fall.clip(0).sum(1, keepdims=True)
+            luma = np.moveaxis(np.tensordot(weights, luma, (1, axis)), 0, axis)
+        lights.append(luma.ravel())
+    return float(1 - np.corrcoef(lights)[0, 1])
 
 
 def _palette_loss(image: _Image, *target_and_mask: _Image) -> float:
@@ -209,7 +227,9 @@ def test_gradient_agrees_with_finite_differences(seed: int, octaves: int, edge: 
     step = 2e-4  # small enough to cross few kinks of ReLU and max pooling, large enough for float32
     ahead, behind = (loss.value_and_gradient(image + sign * step * direction, targets)[0]["total"] for sign in (1, -1))
     assert (ahead - behind) / (2 * step) == pytest.approx(float((gradient * direction).sum()), rel=0.08)
-    weighted = config.content_weight * terms["content"] + terms["style"] + 0.1 * terms["total_variation"]
+    light = _light_loss(image, content)
+    weighted = config.content_weight * (terms["content"] + config.light_weight * light)
+    weighted += terms["style"] + 0.1 * terms["total_variation"]
     weighted += config.palette_weight * _palette_loss(image, targets.palettes[0])
     places = {layer: each[0] for layer, each in targets.places.items()}
     everywhere = np.ones(image.shape[1:3], np.float32)

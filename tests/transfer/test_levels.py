@@ -51,7 +51,7 @@ def test_a_style_is_encoded_once_a_size(
     assert again.history[0].losses.total != alone.history[0].losses.total
 
 
-def test_places_count_from_256_px_and_at_the_last_level(
+def test_places_count_from_512_px_and_at_the_last_level(
     tiny_networks: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dropped: list[int] = []
@@ -60,8 +60,11 @@ def test_places_count_from_256_px_and_at_the_last_level(
     small = stylize.refine(*pictures, size=48, steps=4, coarsest_px=24)
     assert (len(small.levels), len(dropped)) == (3, 2)
     dropped.clear()
-    large = stylize.refine(*pictures, size=300, steps=3, coarsest_px=100, ratio=1.7)
-    assert ([level.long_side_px for level in large.levels], len(dropped)) == ([104, 176, 300], 2)
+    large = stylize.refine(*pictures, size=880, steps=3, coarsest_px=300, ratio=1.7)
+    assert ([level.long_side_px for level in large.levels], len(dropped)) == ([305, 518, 880], 1)
+    dropped.clear()
+    stylize.refine(*pictures, size=48, steps=4, coarsest_px=24, style_layers=())
+    assert not dropped, "places alone count at every level"
     without = stylize.refine(*pictures, size=48, steps=4, coarsest_px=24, places_weight=0.0)
     assert np.array_equal(
         [entry.losses.total for entry in small.history if entry.level < 3],
