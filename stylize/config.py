@@ -138,7 +138,7 @@ class PerceptualLossConfig:
     style_layers: LayerWeights = (("relu1_1", 0.3), *((name, 0.2) for name in GATYS_STYLE_LAYERS[1:]))
     content_weight: float = 0.635
     # Without this loss, light and dark of the style lie anywhere: a spot on a nose, a wave where a forest was.
-    light_weight: float = 1.25
+    light_weight: float = 0.4
     style_weight: float = 1.0
     # Below 4, flat areas show a pattern of single pixels. From 6 on, fine strokes blur; from 10 on, the whole picture.
     total_variation_weight: float = 4.0
@@ -147,7 +147,7 @@ class PerceptualLossConfig:
     frame_weight: float = 2.0
     # Statistics of the whole picture leave houses a tinted photograph; this loss paints them. From 3 on, objects of the
     # style break up the scene.
-    places_weight: float = 2.0
+    places_weight: float = 1.5
     # The network's layers hardly react to the palette of a whole picture. From 1 on, this loss harms the content.
     palette_weight: float = 0.5
     normalization: Literal["relative", "mean", "sum"] = "relative"

@@ -54,11 +54,11 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "faithful": Preset(
         "The default with more of the scene: twice its content weight, half its places weight.",
-        RefineConfig(loss=PerceptualLossConfig(content_weight=1.27, places_weight=1.0)),
+        RefineConfig(loss=PerceptualLossConfig(content_weight=1.27, places_weight=0.75)),
     ),
     "bold": Preset(
         "The default with more of the style: half its content weight, twice its places weight.",
-        RefineConfig(loss=PerceptualLossConfig(content_weight=0.32, places_weight=4.0)),
+        RefineConfig(loss=PerceptualLossConfig(content_weight=0.32, places_weight=3.0)),
     ),
     "neighbors": Preset(
         "Places alone, in the manner of Kolkin et al. 2022 (arXiv 2203.13215): every place looks like some place of "
