@@ -186,7 +186,7 @@ def system_of(url: str) -> tuple[Any, str]:
     except ImportError as error:
         needed = f"{url}: reading URLs needs more packages"
         if options or str(error.name).startswith("fsspec"):
-            raise StylizeError(f'{needed}: pip install "stylize[batch]"') from error
+            raise StylizeError(f'{needed}: pip install "stylize-art[batch]"') from error
         raise StylizeError(f"{needed}: {one_line(error)}") from error  # names the package for an object store
     except ValueError as error:  # an unknown protocol
         raise StylizeError(f"{url}: {one_line(error)}") from error

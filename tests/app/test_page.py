@@ -362,7 +362,7 @@ def test_a_missing_extra_names_itself(tiny_networks, monkeypatch):
     monkeypatch.setitem(sys.modules, "streamlit", None)
     result = CliRunner().invoke(main, ["app"])
     assert result.exit_code == 1
-    assert 'pip install "stylize[app]"' in result.output
+    assert 'pip install "stylize-art[app]"' in result.output
 
 
 def test_a_port_in_use_is_one_line(tiny_networks):

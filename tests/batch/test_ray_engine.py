@@ -166,5 +166,5 @@ def test_ray_where_there_is_no_cluster(monkeypatch):
 
 def test_without_ray(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(StylizeError, match=r'pip install "stylize\[ray\]"'), RayEngine():
+    with pytest.raises(StylizeError, match=r'pip install "stylize-art\[ray\]"'), RayEngine():
         pass

@@ -30,11 +30,11 @@ def heic(**options: object) -> bytes:
 @pytest.mark.parametrize(
     ("file", "package", "what"),
     [
-        (HEIC, "pillow_heif", 'received HEIC; install the extra that reads it (pip install "stylize[heif]")'),
+        (HEIC, "pillow_heif", 'received HEIC; install the extra that reads it (pip install "stylize-art[heif]")'),
         (
             RAW.read_bytes(),
             "rawpy",
-            'a camera\'s raw file; install the extra that develops it (pip install "stylize[raw]")',
+            'a camera\'s raw file; install the extra that develops it (pip install "stylize-art[raw]")',
         ),
     ],
 )
