@@ -13,7 +13,7 @@ from samples import REPOSITORY
 
 #: The package index has another project of this name; nobody may be told to install it.
 _ANOTHER_PROJECT = re.compile(
-    r"(?<![-\w])stylize\\?\[\w|pip install [^`&\n]*(?<![-\w/.])stylize(?![-\w/.])|(?<![-\w])stylize-[*\d]\S*\.whl"
+    r"(?<![-\w])stylize\\{0,2}\[\w|pip install [^`&\n]*(?<![-\w/.])stylize(?![-\w/.])|(?<![-\w])stylize-[*\d]\S*\.whl"
 )
 _PICTURES_AND_WEIGHTS = (".jpg", ".png", ".webp", ".tif", ".dng", ".npy", ".npz", ".safetensors", ".tflite")
 

@@ -105,5 +105,5 @@ def test_other_raw_files_are_recognised(head: bytes, monkeypatch: pytest.MonkeyP
         read_image(head + bytes(200))
     assert "raw file" in single_line(error)
     monkeypatch.setitem(sys.modules, "rawpy", None)
-    with pytest.raises(ImageError, match="stylize\\[raw\\]"):
+    with pytest.raises(ImageError, match="stylize-art\\[raw\\]"):
         read_image(head + bytes(200))
