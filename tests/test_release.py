@@ -6,10 +6,13 @@ import configparser
 import re
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from samples import REPOSITORY
+from stylize.networks.registry import REGISTRY
 
 #: The package index has another project of this name; nobody may be told to install it.
 _ANOTHER_PROJECT = re.compile(
@@ -63,3 +66,58 @@ def test_the_package_is_called_stylize_art() -> None:
     settings.read(REPOSITORY / "setup.cfg", encoding="utf-8")
     assert settings["metadata"]["name"] == "stylize-art"
     assert settings["options.entry_points"]["console_scripts"].split() == ["stylize", "=", "stylize.cli.main:main"]
+
+
+_LICENCES = {"Apache-2.0": "Apache License 2.0", "CC BY 4.0": "Creative Commons Attribution 4.0"}
+
+
+@pytest.mark.parametrize("name", [name for name, spec in REGISTRY.items() if not spec.embedded])
+def test_the_notice_names_source_and_licence_of_what_is_downloaded(name: str) -> None:
+    paragraphs = (REPOSITORY / "NOTICE").read_text(encoding="utf-8").split("\n\n")
+    (paragraph,) = (each for each in paragraphs if each.startswith(f"{name}:"))
+    assert _LICENCES[REGISTRY[name].licence] in paragraph
+    for file in REGISTRY[name].files:
+        assert file.url is not None
+        assert file.url.split("?")[0].rpartition("/")[0] in paragraph
+
+
+def test_the_citation_file_is_valid() -> None:
+    assert _schema_errors("vendor.citation-file-format", REPOSITORY / "CITATION.cff") == ""
+
+
+def test_a_mistake_in_a_citation_file_is_noticed(tmp_path: Path) -> None:
+    wrong = tmp_path / "CITATION.cff"
+    right = (REPOSITORY / "CITATION.cff").read_text(encoding="utf-8")
+    wrong.write_text(right.replace("authors:", "writers:"), encoding="utf-8")
+    assert "'authors' is a required property" in _schema_errors("vendor.citation-file-format", wrong)
+
+
+WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("schema", ["vendor.github-workflows", "custom.github-workflows-require-timeout"])
+def test_the_workflows_are_valid(schema: str) -> None:
+    assert len(WORKFLOWS) >= 2
+    assert _schema_errors(schema, *WORKFLOWS) == ""
+
+
+def test_the_settings_of_dependabot_are_valid() -> None:
+    assert _schema_errors("vendor.dependabot", REPOSITORY / ".github" / "dependabot.yml") == ""
+
+
+def test_actions_are_pinned_to_a_major_version() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in WORKFLOWS)
+    used = re.findall(r"uses: (\S+)", text)
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w./-]+@(release/)?v\d+", action)] == []
+
+
+def _schema_errors(schema: str, *paths: Path) -> str:
+    """Return what check-jsonschema finds wrong; its schemas are part of the package."""
+    check = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent))
+    if check is None:
+        pytest.skip("check-jsonschema is not installed")
+    result = subprocess.run(
+        [check, "--builtin-schema", schema, *map(str, paths)], capture_output=True, text=True, encoding="utf-8"
+    )
+    return result.stdout + result.stderr if result.returncode else ""
