@@ -43,8 +43,9 @@ _HASH_BLOCK_BYTES = 1 << 20
 
 
 def is_url(place: str) -> bool:
-    """Whether `place` is a URL rather than a local path."""
-    return "://" in place
+    """Whether `place` is a URL rather than a local path. A scheme of one letter is a drive of Windows."""
+    scheme, separator, _ = place.partition("://")
+    return bool(separator) and len(scheme) != 1
 
 
 def joined(folder: str, name: str) -> str:
