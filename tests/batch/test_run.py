@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from batches import InlineEngine, counts, picture, pictures, records, run
-from samples import REPOSITORY
+from samples import TESTS
 from stylize import files
 from stylize.batch.manifest import MANIFEST
 from stylize.batch.run import run_batch
@@ -106,7 +106,9 @@ def test_a_table_names_masks(mode, folders):
         mask.save(f"{name}.png")
     rows = ["content;style;mask", "photos/a.png;styles/s.png;left.png", "photos/b.png;styles/s.png;"]
     Path("jobs.csv").write_text("\n".join(rows))
-    options = ("--mode", mode) + (("--steps", 2, "--features", "vgg19-slim") if mode == "refine" else ())
+    options = ("--mode", mode) + (
+        ("--preset", "gatys", "--steps", 2, "--features", "vgg19-slim") if mode == "refine" else ()
+    )
     inputs = ("--manifest", "jobs.csv")
     assert counts(run(*options, inputs=inputs)) == (2, 2, 0, 0)
     painted, photo = (read_image(path).pixels for path in (f"out/photos/a-s-{mode}.png", "photos/a.png"))
@@ -299,7 +301,7 @@ def test_ten_thousand_jobs_take_no_more_memory_than_a_thousand(tmp_path, tiny_ne
         "    assert workers.run_without_painting(sys.argv[1], int(sys.argv[2])).done == int(sys.argv[2])\n"
         "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
-    path = os.pathsep.join([str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     peaks = []
     for count in (1000, 10_000):
         output = tmp_path / str(count)

@@ -11,12 +11,12 @@ import pytest
 from PIL import ExifTags, Image
 
 from picture_files import scene, single_line
-from samples import REPOSITORY
+from samples import TESTS
 from stylize.errors import ImageError
 from stylize.images.reading import read_image
 from tiff_files import RGB, UNSIGNED, Tiff
 
-RAW = REPOSITORY / "tests" / "data" / "camera.dng"
+RAW = TESTS / "data" / "camera.dng"
 HEIC = b"\0\0\0\x18ftypheic" + bytes(40)
 
 
