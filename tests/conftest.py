@@ -96,7 +96,7 @@ def tensorflow() -> Any:
 
 
 @pytest.fixture(scope="session")
-def hub_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hub_network(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small SavedModel that stands in for TF-Hub's stylizer."""
     return small_hub_network(tmp_path_factory.mktemp("hub"))
 

@@ -144,7 +144,8 @@ def test_an_output_that_holds_the_photographs_is_told_as_such(folders):
 
 
 def test_refine_with_its_losses(folders):
-    arguments = ("--mode", "refine", "--steps", 4, "--features", "vgg19-slim", "--strength", 0.5)
+    arguments = ("--mode", "refine", "--preset", "gatys", "--init", "preview", "--steps", 4, "--features", "vgg19-slim")
+    arguments += ("--strength", 0.5)
     result = run(*arguments, inputs=("-c", "photos/a.png", "-s", "styles"))
     assert counts(result) == (2, 2, 0, 0)
     record = records()["a-s-refine.png"]
