@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +47,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the slow tests, too")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
     """Leave out slow tests, unless all are asked for, or some by `-m` or by name (`FILE::TEST`)."""
     for item in items:
         if item.get_closest_marker("real") or "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+    yield  # to `-m` and `-k`
     if config.option.all or config.option.markexpr or any("::" in argument for argument in config.args):
         return
     slow = [item for item in items if item.get_closest_marker("slow")]
