@@ -99,7 +99,7 @@ def test_how_long_a_run_will_take_is_said_before_it_starts(
 
 @pytest.mark.parametrize("time_budget", [None, 0.1])
 def test_refine_says_what_it_will_take_unless_the_time_is_given(
-    tiny_networks: Path, pictures: tuple[Path, Path], time_budget: float | None
+    traced_networks: Path, pictures: tuple[Path, Path], time_budget: float | None
 ) -> None:
     said: list[str] = []
     with pytest.raises(KeyboardInterrupt):
