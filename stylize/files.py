@@ -43,8 +43,9 @@ _HASH_BLOCK_BYTES = 1 << 20
 
 
 def is_url(place: str) -> bool:
-    """Whether `place` is a URL rather than a local path."""
-    return "://" in place
+    """Whether `place` is a URL rather than a local path. A scheme of one letter is a drive of Windows."""
+    scheme, separator, _ = place.partition("://")
+    return bool(separator) and len(scheme) != 1
 
 
 def joined(folder: str, name: str) -> str:
@@ -186,7 +187,7 @@ def system_of(url: str) -> tuple[Any, str]:
     except ImportError as error:
         needed = f"{url}: reading URLs needs more packages"
         if options or str(error.name).startswith("fsspec"):
-            raise StylizeError(f'{needed}: pip install "stylize[batch]"') from error
+            raise StylizeError(f'{needed}: pip install "stylize-art[batch]"') from error
         raise StylizeError(f"{needed}: {one_line(error)}") from error  # names the package for an object store
     except ValueError as error:  # an unknown protocol
         raise StylizeError(f"{url}: {one_line(error)}") from error

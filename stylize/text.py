@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os.path import splitdrive
+
 __all__ = ["duration", "one_line", "rough_duration", "split_weight"]
 
 
@@ -29,10 +31,14 @@ def one_line(text: object) -> str:
 
 
 def split_weight(text: str) -> tuple[str, float | None]:
-    """Split FILE:WEIGHT at the last colon; the weight is None where no number follows."""
-    path, _, number = text.rpartition(":")
+    """Split FILE:WEIGHT at the last colon; the weight is None where no number follows.
+
+    The colon after the letter of a drive of Windows is part of the path.
+    """
+    drive, rest = splitdrive(text)
+    path, _, number = rest.rpartition(":")
     try:
         weight = float(number)
     except ValueError:
         return text, None
-    return (path, weight) if path else (text, None)
+    return (drive + path, weight) if path else (text, None)

@@ -15,7 +15,7 @@ import numpy as np
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from samples import REPOSITORY, painting
+from samples import painting
 from stylize.batch.engines import Lost
 from stylize.batch.jobs import Task
 from stylize.batch.manifest import MANIFEST, Record
@@ -70,9 +70,7 @@ def program(*arguments: Any) -> subprocess.Popen[str]:
     Its workers hold the same pipes: `communicate` returns when the last of all processes has ended.
     """
     command = [sys.executable, "-m", "stylize", "batch", *map(str, arguments), "--network", "mini", "--workers", "2"]
-    return subprocess.Popen(
-        command, cwd=REPOSITORY, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def line_count(manifest: Path) -> int:

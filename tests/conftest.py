@@ -5,20 +5,83 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
-from samples import REPOSITORY, SHARED, left_half, painting, small_hub_network, tiny_convolutions
+from samples import MODELS, REPOSITORY, SHARED, TESTS, left_half, painting, small_hub_network, tiny_convolutions
 
 # Read once per process by TensorFlow; set before anything imports it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # Where tests run in a shell's background, Ctrl-C is ignored, and so it would be by the programs that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# A busy machine makes no example wrong.
+hypothesis.settings.register_profile("stylize", deadline=None)
+hypothesis.settings.load_profile("stylize")
+
+# Beside the installed package alone, with a copy of tests/ and docs/, there is no repository to look at.
+collect_ignore = [] if (REPOSITORY / "setup.cfg").is_file() else ["benchmarks", "test_house.py", "test_release.py"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def outside_the_checkout() -> None:
+    """Leave the root of the checkout, where programs that a test starts would find its packages first."""
+    os.chdir(TESTS)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The slow tests: whole programs and runs, browsers, Ray, real weights
+
+_LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--all`."""
+    parser.addoption("--all", action="store_true", help="run the slow tests, too")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Leave out slow tests, unless all are asked for, or some by `-m` or by name (`FILE::TEST`)."""
+    for item in items:
+        if item.get_closest_marker("real") or "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+    yield  # to `-m` and `-k`
+    if config.option.all or config.option.markexpr or any("::" in argument for argument in config.args):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    config.stash[_LEFT_OUT] = len(slow)
+    config.hook.pytest_deselected(items=slow)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that prints; with pytest-xdist, another process has collected the tests."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(_LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a process of pytest-xdist tells; all processes collect the same tests."""
+    node.config.stash[_LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how many tests were left out."""
+    if left_out := config.stash.get(_LEFT_OUT, 0):
+        terminalreporter.write_line(f"{left_out} slow tests were left out: `pytest --all` runs them, too")
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Networks and pictures
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +97,7 @@ def tensorflow() -> Any:
 
 
 @pytest.fixture(scope="session")
-def hub_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hub_network(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small SavedModel that stands in for TF-Hub's stylizer."""
     return small_hub_network(tmp_path_factory.mktemp("hub"))
 
@@ -51,11 +114,39 @@ def tiny_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         tensors[f"{name}/kernel"], tensors[f"{name}/bias"] = kernel, bias
     save_file(tensors, str(embedded / "vgg19_slim.safetensors"))
     for part in ("mini_style.tflite", "mini_transfer.tflite"):
-        shutil.copy(REPOSITORY / "models" / part, embedded / part)
+        shutil.copy(MODELS / part, embedded / part)
     monkeypatch.setattr("stylize.networks.local.EMBEDDED", embedded)
     monkeypatch.setenv("STYLIZE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STYLIZE_OFFLINE", "1")
     return embedded
+
+
+# What `traced_networks` keeps: encoders and objectives, the newest last.
+_TRACED: dict[Hashable, Any] = {}
+_MOST_TRACED = 16
+
+
+@pytest.fixture
+def traced_networks(tiny_networks: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """As `tiny_networks`, but tests share encoders and objectives.
+
+    Tracing the graph of an objective takes longer than all the arithmetic of a test.
+    """
+    from stylize.networks.loaded import LoadedNetworks
+
+    keep = LoadedNetworks.keep
+
+    def shared(self: LoadedNetworks, kind: str, key: Hashable, load: Callable[[], Any]) -> Any:
+        if kind not in ("encoder", "objective"):
+            return keep(self, kind, key, load)
+        traced = _TRACED.pop((kind, key)) if (kind, key) in _TRACED else load()
+        _TRACED[kind, key] = traced
+        while len(_TRACED) > _MOST_TRACED:
+            del _TRACED[next(iter(_TRACED))]
+        return traced
+
+    monkeypatch.setattr(LoadedNetworks, "keep", shared)
+    return tiny_networks
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,15 +11,31 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+import stylize
 from stylize.config import PerceptualLossConfig
+from stylize.networks import local
 
 if TYPE_CHECKING:
     from stylize.losses.objective import Objective
     from stylize.networks.vgg import FeatureEncoder
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-GOLDEN = REPOSITORY / "tests" / "golden"
+TESTS = Path(__file__).resolve().parent
+GOLDEN = TESTS / "golden"
+# What is tested is the package that is installed: in a checkout that is not installed as editable, another folder.
+PACKAGE = Path(stylize.__file__).parent
+MODELS = local.EMBEDDED
+REPOSITORY = TESTS.parent
 SHARED = REPOSITORY.parent / "shared"
+
+
+def _examples() -> Path:
+    spec = importlib.util.find_spec("stylize.examples")
+    assert spec is not None, "the package is not installed"
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0])
+
+
+EXAMPLES = _examples()
 TINY_CHANNELS = {"1": 4, "2": 6, "3": 8, "4": 8, "5": 8}
 
 

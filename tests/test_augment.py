@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from samples import painting
-from stylize.augment import StyleAugment, random_style
 from stylize.errors import ImageError, OptionError
 from stylize.networks.devices import tensorflow
+
+if importlib.util.find_spec("tensorflow") is None:
+    pytest.skip("TensorFlow is not installed", allow_module_level=True)
+
+from stylize.augment import StyleAugment, random_style
 
 tf = tensorflow()
 

@@ -17,17 +17,18 @@ from click.testing import CliRunner, Result
 from PIL import ExifTags, Image
 
 import stylize
-from samples import GOLDEN, REPOSITORY
+from samples import EXAMPLES, GOLDEN
 from stylize.cli.main import main
 from stylize.images.provenance import read_provenance
 from stylize.optimize.checkpoint import read_checkpoint
 
-INPUTS = REPOSITORY / "examples" / "scene_lake.jpg", REPOSITORY / "examples" / "style_swirls.jpg"
+INPUTS = EXAMPLES / "scene_lake.jpg", EXAMPLES / "style_swirls.jpg"
 # Eight bits and a few steps in float32: machines differ by rounding. Since those pictures, L-BFGS keeps pixels at their
 # bounds in its history, which changes single pixels.
 TOLERANCE = 3 / 255
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_an_earlier_version_resumes_to_the_same_picture(shipped_networks: None) -> None:
     checkpoint = read_checkpoint(GOLDEN / "earlier_checkpoint.npz")
     assert (len(checkpoint.history), checkpoint.level) == (6, 2)
@@ -41,7 +42,7 @@ def test_a_checkpoint_of_an_earlier_version_resumes_to_the_same_picture(shipped_
     assert [level.long_side_px for level in resumed.levels] == [24, 34, 48]
 
 
-@pytest.mark.parametrize("command", ["fast", "refine"])
+@pytest.mark.parametrize("command", ["fast", pytest.param("refine", marks=pytest.mark.slow)])
 def test_a_picture_of_an_earlier_version_is_painted_again(shipped_networks: None, tmp_path: Path, command: str) -> None:
     picture = tmp_path / f"earlier_{command}.png"
     for file in (GOLDEN / picture.name, *INPUTS):  # the inputs are looked for beside the picture

@@ -29,6 +29,20 @@ def test_joined(folder: str, name: str, expected: str) -> None:
     assert files.joined(folder, name) == expected
 
 
+@pytest.mark.parametrize(
+    ("place", "url"),
+    [
+        ("https://host/a.png", True),
+        ("s3://a", True),
+        ("C://photos/a.png", False),
+        (r"C:\a.png", False),
+        ("a.png", False),
+    ],
+)
+def test_a_drive_is_no_scheme_of_a_url(place: str, url: bool) -> None:
+    assert files.is_url(place) == url
+
+
 @pytest.mark.parametrize("place", ["folder/lake.at.dawn.jpg", "https://host/folder/lake.at.dawn.jpg?size=large"])
 def test_stem(place: str) -> None:
     assert files.stem(place) == "lake.at.dawn"

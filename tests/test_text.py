@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ntpath
+
 import pytest
 
 from stylize.text import duration, one_line, rough_duration, split_weight
@@ -37,4 +39,19 @@ def test_a_message_stays_on_one_line() -> None:
     ],
 )  # fmt: skip
 def test_a_weight_follows_the_last_colon(text: str, parts: tuple[str, float | None]) -> None:
+    assert split_weight(text) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (r"C:\a.jpg:2", (r"C:\a.jpg", 2.0)), (r"C:\a.jpg", (r"C:\a.jpg", None)), ("C:/a.jpg:.5", ("C:/a.jpg", 0.5)),
+        ("D:5", ("D:5", None)), ("D:5:2", ("D:5", 2.0)), (r"\\server\share\a.jpg:2", (r"\\server\share\a.jpg", 2.0)),
+        ("a.jpg:2", ("a.jpg", 2.0)), ("https://host/a.jpg:2", ("https://host/a.jpg", 2.0)),
+    ],
+)  # fmt: skip
+def test_the_colon_of_a_drive_is_no_weight(
+    text: str, parts: tuple[str, float | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylize.text.splitdrive", ntpath.splitdrive)
     assert split_weight(text) == parts

@@ -189,7 +189,7 @@ class _Search:
         if suffix in picture_suffixes():
             return True
         extra = extra_for(suffix)
-        self._left_out.add(path, f'needs pip install "stylize[{extra}]"' if extra else NO_PICTURE)
+        self._left_out.add(path, f'needs pip install "stylize-art[{extra}]"' if extra else NO_PICTURE)
         return False
 
     def _not_listed(self, error: OSError) -> StylizeError:

@@ -53,7 +53,7 @@ class RayEngine:
         try:
             import ray
         except ImportError as error:
-            raise StylizeError('engine: Ray is not installed: pip install "stylize[ray]"') from error
+            raise StylizeError('engine: Ray is not installed: pip install "stylize-art[ray]"') from error
         self._ray = ray
         if not ray.is_initialized():
             self._connected_here = True

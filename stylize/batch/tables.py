@@ -229,7 +229,7 @@ def _parquet_rows(manifest: str, file: BinaryIO) -> Iterator[tuple[int, _Row]]:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise StylizeError(f'{manifest}: reading Parquet needs pyarrow: pip install "stylize[batch]"') from error
+        raise StylizeError(f'{manifest}: reading Parquet needs pyarrow: pip install "stylize-art[batch]"') from error
     try:
         batches = parquet.ParquetFile(file).iter_batches(batch_size=1024)
         rows = (row for batch in batches for row in batch.to_pylist())

@@ -178,7 +178,7 @@ def _raw(file: BinaryIO, label: str) -> Image.Image:
     except ImportError:
         raise ImageError(
             f"{label}: expected {_EXPECTED}, received a camera's raw file; "
-            'install the extra that develops it (pip install "stylize[raw]"), or export it as JPEG'
+            'install the extra that develops it (pip install "stylize-art[raw]"), or export it as JPEG'
         ) from None
     from stylize.images.raw import RawFile
 
@@ -198,7 +198,7 @@ def _heif(file: BinaryIO, head: bytes, label: str) -> Image.Image:
     except ImportError:
         raise ImageError(
             f"{label}: expected {_EXPECTED}, received HEIC; "
-            'install the extra that reads it (pip install "stylize[heif]"), or export it as JPEG'
+            'install the extra that reads it (pip install "stylize-art[heif]"), or export it as JPEG'
         ) from None
     pillow_heif.register_heif_opener()
     return _opened(file, head, label, ("HEIF",))

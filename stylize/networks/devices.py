@@ -40,8 +40,8 @@ Backend = Literal["tensorflow", "torch", "jax"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 _HOW_TO_INSTALL = (
-    'refine and compare need TensorFlow, PyTorch or JAX, and found none: `pip install "stylize[torch]"` or '
-    '`pip install "stylize[jax]"` (TensorFlow comes with stylize up to Python 3.13)'
+    'refine and compare need TensorFlow, PyTorch or JAX, and found none: `pip install "stylize-art[torch]"` or '
+    '`pip install "stylize-art[jax]"` (TensorFlow comes with stylize up to Python 3.13)'
 )
 
 
@@ -135,7 +135,7 @@ def _candidates(backend: str) -> Sequence[Backend]:
     found = [each for each in installed if each == wanted]
     if not found:
         known = ", ".join(installed)
-        raise OptionError(f'backend: {wanted} is not installed, found {known}: `pip install "stylize[{wanted}]"`')
+        raise OptionError(f'backend: {wanted} is not installed, found {known}: `pip install "stylize-art[{wanted}]"`')
     return found
 
 

@@ -95,5 +95,5 @@ def check_film(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     if suffix not in FORMATS:
         raise OptionError(f"film {path}: expected a suffix out of {', '.join(SUFFIXES)}; received {suffix or 'none'}")
     if suffix == ".mp4" and importlib.util.find_spec("av") is None:
-        raise StylizeError(f'film {path}: MP4 needs the package av: pip install "stylize[film]"; or write .webp')
+        raise StylizeError(f'film {path}: MP4 needs the package av: pip install "stylize-art[film]"; or write .webp')
     check_place(path, "film", overwrite=overwrite)

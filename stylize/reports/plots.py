@@ -103,5 +103,5 @@ def check_plot(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     if suffix not in SUFFIXES:
         raise OptionError(f"plot {path}: expected a suffix out of {', '.join(SUFFIXES)}; received {suffix or 'none'}")
     if importlib.util.find_spec("matplotlib") is None:
-        raise StylizeError(f'plot {path}: needs the package matplotlib: pip install "stylize[plot]"')
+        raise StylizeError(f'plot {path}: needs the package matplotlib: pip install "stylize-art[plot]"')
     check_place(path, "plot", overwrite=overwrite)

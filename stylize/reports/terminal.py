@@ -1,7 +1,8 @@
 """Pictures in a terminal: half blocks in the colours that it can show, or real pixels through a graphics protocol.
 
 A half block shows two pixels, one above the other. Half blocks need no answer from the terminal and work everywhere,
-over ssh too. With `pip install "stylize[terminal]"`, terminals that know Sixel or Kitty's protocol show real pixels.
+over ssh too. With `pip install "stylize-art[terminal]"`, terminals that know Sixel or Kitty's protocol show real
+pixels.
 
 Colours do not go through rich. Its 256-colour palette maps faint colours to grey, which doubles the error of a
 photograph, and it takes several true-colour terminals for 16 colours when COLORTERM is missing, as over ssh.

@@ -123,7 +123,7 @@ class _Scorer:
             light_weight=0.0,
         )
         encoder = session.loaded.encoder(features, ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32")
-        self._objective = Objective(encoder, config)
+        self._objective = session.loaded.keep("objective", (encoder, config), lambda: Objective(encoder, config))
         self._size = inputs.size
         self._content = _large_enough(inputs.content_pixels)
         styles = [(style_at(style, max(inputs.size)), weight) for style, weight in inputs.styles]

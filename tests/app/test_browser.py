@@ -17,26 +17,24 @@ import urllib.request
 import pytest
 from PIL import Image
 
-from samples import REPOSITORY
+from samples import EXAMPLES
 from stylize.images import reading
 from stylize.images.provenance import read_provenance
 
 pytest.importorskip("streamlit", reason="Streamlit is not installed")
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
-EXAMPLES = REPOSITORY / "examples"
 PATIENCE_MS = 180_000
 
 # Tiny networks, a queue of one, and visitors that are missed after a second.
 SERVE = """
 import sys
 from pathlib import Path
-from stylize.networks import store
+from stylize.networks import local
 from stylize.app.server import serve
 from stylize.config import AppConfig
 from stylize.networks.loaded import LoadedNetworks
-embedded = Path(sys.argv[2])
-store._embedded_folder = lambda: embedded
+local.EMBEDDED = Path(sys.argv[2])
 config = AppConfig(port=int(sys.argv[1]), max_queue=1, max_upload_mb=1, max_megapixels=1, grace_s=1)
 serve(config, LoadedNetworks(cache_to_disk=False), browser=False)
 """

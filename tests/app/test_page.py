@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from samples import REPOSITORY, painting
+from samples import PACKAGE, painting
 from stylize.app import server
 from stylize.app.queue import QueuedRun
 from stylize.app.studio import MAX_SIZE_PX, Studio, example_pictures
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
 
 PATIENCE_S = 60
-PAGE = REPOSITORY / "stylize" / "app" / "page.py"
+PAGE = PACKAGE / "app" / "page.py"
 
 
 def file_of(height: int = 48, width: int = 64, seed: int = 1, kind: str = "PNG") -> bytes:
@@ -42,7 +42,7 @@ def file_of(height: int = 48, width: int = 64, seed: int = 1, kind: str = "PNG")
 
 
 @pytest.fixture
-def studio(tiny_networks):
+def studio(traced_networks):
     studio = Studio(AppConfig(max_megapixels=1))
     yield studio
     studio.queue.close()
@@ -99,7 +99,7 @@ def test_a_refinement_comes_home_as_files(studio, tmp_path):
     assert provenance == json.loads(painted.provenance)
     assert provenance["options"]["steps"] == 4
     assert provenance["content"] == {"path": "photo.png", "sha256": content.sha256}
-    assert str(REPOSITORY) not in painted.provenance
+    assert str(PACKAGE.parent) not in painted.provenance
     film = Image.open(io.BytesIO(painted.film))
     assert film.format == "WEBP"
     assert film.n_frames > 2
@@ -362,7 +362,7 @@ def test_a_missing_extra_names_itself(tiny_networks, monkeypatch):
     monkeypatch.setitem(sys.modules, "streamlit", None)
     result = CliRunner().invoke(main, ["app"])
     assert result.exit_code == 1
-    assert 'pip install "stylize[app]"' in result.output
+    assert 'pip install "stylize-art[app]"' in result.output
 
 
 def test_a_port_in_use_is_one_line(tiny_networks):

@@ -26,7 +26,7 @@ def no_heif(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def folders(tmp_path: Path, tiny_networks: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folders(tmp_path: Path, traced_networks: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Three photographs, one of them in a folder of its own, and two styles, 24 to 32 px, in the current folder.
 
     `stylize batch` paints in this process.

@@ -80,7 +80,7 @@ def test_what_is_left_out_and_what_cannot_be_listed_is_told(folders, no_heif, mo
     result = run()
     assert counts(result) == (8, 8, 0, 0)
     assert (
-        'files left out: 1 hidden (photos/.hidden.png), 1 needs pip install "stylize[heif]" (photos/phone.heic)'
+        'files left out: 1 hidden (photos/.hidden.png), 1 needs pip install "stylize-art[heif]" (photos/phone.heic)'
         in result.stderr
     )
     real = os.scandir
@@ -106,7 +106,7 @@ def test_the_manifest_ends_with_what_is_left_out(folders, no_heif, monkeypatch):
         Path(name).touch()
     expected = [
         ("left out", "photos/notes.txt", "not a picture"),
-        ("left out", "photos/phone.heic", 'needs pip install "stylize[heif]"'),
+        ("left out", "photos/phone.heic", 'needs pip install "stylize-art[heif]"'),
         ("left out", "styles/.hidden", "hidden"),
     ]
 

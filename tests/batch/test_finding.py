@@ -109,7 +109,7 @@ def test_urls(tmp_path):
 
 def test_urls_without_fsspec(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "fsspec.core", None)
-    with pytest.raises(StylizeError, match=r'pip install "stylize\[batch\]"'):
+    with pytest.raises(StylizeError, match=r'pip install "stylize-art\[batch\]"'):
         found("s3://bucket/photos")
 
 
@@ -121,18 +121,18 @@ def test_what_is_no_picture_is_counted_and_named(tmp_path, no_heif):
     assert left_out.files == {
         "hidden": (2, str(tmp_path / ".d.png")),
         "not a picture": (3, str(tmp_path / "b/jpg")),
-        'needs pip install "stylize[heif]"': (1, str(tmp_path / "c.HEIC")),
+        'needs pip install "stylize-art[heif]"': (1, str(tmp_path / "c.HEIC")),
     }
     assert left_out.lines() == [
         f"6 files left out: 2 hidden ({tmp_path}/.d.png, ...), "
-        f'1 needs pip install "stylize[heif]" ({tmp_path}/c.HEIC), 3 not pictures ({tmp_path}/b/jpg, ...)'
+        f'1 needs pip install "stylize-art[heif]" ({tmp_path}/c.HEIC), 3 not pictures ({tmp_path}/b/jpg, ...)'
     ]
     assert LeftOut().lines() == []
 
 
 def test_a_folder_without_pictures_tells_what_is_there(tmp_path, no_heif):
     touch(tmp_path, "a.heic", "b.heic")
-    with pytest.raises(StylizeError, match=r"no pictures there; .*2 need pip install \"stylize\[heif\]\""):
+    with pytest.raises(StylizeError, match=r"no pictures there; .*2 need pip install \"stylize-art\[heif\]\""):
         found(tmp_path)
 
 

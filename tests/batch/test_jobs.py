@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize import files
+from stylize.batch import jobs as batch_jobs
 from stylize.batch.jobs import Job, Naming, Pairing, Subject, jobs
 from stylize.config import FastConfig
 from stylize.errors import OptionError
@@ -87,6 +89,17 @@ def test_what_pairs_are_not(text):
 def test_more_styles_than_there_are_can_not_be_drawn():
     with pytest.raises(OptionError, match="at most the 2 styles given, received random:3"):
         Pairing("random", 3).check(STYLES[:2])
+
+
+@pytest.mark.parametrize("label", [r"..\..\x", "C:x", "a?"])
+def test_names_on_windows_leave_neither_folder_nor_drive(label, monkeypatch):
+    subject = Subject("photos/a.jpg", labels={"class": label})
+    naming = Naming("{class}-{content}", "png")
+    if os.name != "nt":
+        assert outputs([subject], naming=naming) == [f"{label}-a.png"]
+    monkeypatch.setattr(batch_jobs, "_FORBIDDEN", batch_jobs._FORBIDDEN_BY_WINDOWS)
+    with pytest.raises(OptionError, match="name: expected names without"):
+        outputs([subject], naming=naming)
 
 
 def test_names():

@@ -16,7 +16,7 @@ import pytest
 
 import workers
 from batches import picture
-from samples import REPOSITORY
+from samples import EXAMPLES, TESTS
 from stylize import files
 from stylize.batch.engines import Lost
 from stylize.batch.jobs import Job
@@ -45,7 +45,7 @@ def cluster():
             "RAY_health_check_initial_delay_ms": "0",
             "RAY_health_check_period_ms": "500",
             "RAY_health_check_failure_threshold": "3",
-            "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH", "")]),
+            "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
         }.items():
             environment.setenv(name, value)
         from ray.cluster_utils import Cluster
@@ -98,7 +98,7 @@ def test_ray_with_one_of_two_nodes_killed(cluster, tmp_path):
 def test_a_batch_on_ray_with_one_of_two_nodes_killed(cluster, tmp_path, tiny_networks):
     victim = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-    styles = [str(REPOSITORY / "examples" / f"style_{name}.jpg") for name in ("swirls", "woodcut")]
+    styles = [str(EXAMPLES / f"style_{name}.jpg") for name in ("swirls", "woodcut")]
     for number in range(12):
         picture(tmp_path / f"{number}.png", number)
     found = [
@@ -166,5 +166,5 @@ def test_ray_where_there_is_no_cluster(monkeypatch):
 
 def test_without_ray(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(StylizeError, match=r'pip install "stylize\[ray\]"'), RayEngine():
+    with pytest.raises(StylizeError, match=r'pip install "stylize-art\[ray\]"'), RayEngine():
         pass

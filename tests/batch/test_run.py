@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from batches import InlineEngine, counts, picture, pictures, records, run
-from samples import REPOSITORY
+from samples import TESTS
 from stylize import files
 from stylize.batch.manifest import MANIFEST
 from stylize.batch.run import run_batch
@@ -106,7 +106,9 @@ def test_a_table_names_masks(mode, folders):
         mask.save(f"{name}.png")
     rows = ["content;style;mask", "photos/a.png;styles/s.png;left.png", "photos/b.png;styles/s.png;"]
     Path("jobs.csv").write_text("\n".join(rows))
-    options = ("--mode", mode) + (("--steps", 2, "--features", "vgg19-slim") if mode == "refine" else ())
+    options = ("--mode", mode) + (
+        ("--preset", "gatys", "--steps", 2, "--features", "vgg19-slim") if mode == "refine" else ()
+    )
     inputs = ("--manifest", "jobs.csv")
     assert counts(run(*options, inputs=inputs)) == (2, 2, 0, 0)
     painted, photo = (read_image(path).pixels for path in (f"out/photos/a-s-{mode}.png", "photos/a.png"))
@@ -142,7 +144,8 @@ def test_an_output_that_holds_the_photographs_is_told_as_such(folders):
 
 
 def test_refine_with_its_losses(folders):
-    arguments = ("--mode", "refine", "--steps", 4, "--features", "vgg19-slim", "--strength", 0.5)
+    arguments = ("--mode", "refine", "--preset", "gatys", "--init", "preview", "--steps", 4, "--features", "vgg19-slim")
+    arguments += ("--strength", 0.5)
     result = run(*arguments, inputs=("-c", "photos/a.png", "-s", "styles"))
     assert counts(result) == (2, 2, 0, 0)
     record = records()["a-s-refine.png"]
@@ -299,7 +302,7 @@ def test_ten_thousand_jobs_take_no_more_memory_than_a_thousand(tmp_path, tiny_ne
         "    assert workers.run_without_painting(sys.argv[1], int(sys.argv[2])).done == int(sys.argv[2])\n"
         "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
-    path = os.pathsep.join([str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     peaks = []
     for count in (1000, 10_000):
         output = tmp_path / str(count)

@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 
 import stylize
-from samples import REPOSITORY
+from samples import EXAMPLES, REPOSITORY
 from stylize.images.resizing import resized
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 import flaws
-
-EXAMPLES = REPOSITORY / "examples"
 
 
 @pytest.fixture(scope="module")

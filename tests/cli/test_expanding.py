@@ -48,7 +48,7 @@ def test_a_url_is_told_apart_from_a_file(inputs, fake, monkeypatch, pictures):
     assert "only the inputs" in run("fast", *inputs, "-o", "https://host/a.png", exit_code=2).stderr
     monkeypatch.setitem(__import__("sys").modules, "fsspec.core", None)
     message = one_line(run("fast", "-c", "https://host/a.png", "-s", pictures[1], "-o", "o.png", exit_code=1).stderr)
-    assert message.endswith('https://host/a.png: reading URLs needs more packages: pip install "stylize[batch]"')
+    assert message.endswith('https://host/a.png: reading URLs needs more packages: pip install "stylize-art[batch]"')
 
 
 def one_line_of_usage(text: str) -> str:

@@ -20,7 +20,7 @@ def run(*arguments: object, exit_code: int = 0) -> Result:
 
 
 @pytest.mark.parametrize("command", ["fast", "refine"])
-def test_rerun_repeats_a_masked_picture(tiny_networks, pictures, masks, tmp_path, command):
+def test_rerun_repeats_a_masked_picture(traced_networks, pictures, masks, tmp_path, command):
     photo, style = pictures
     options = ["--size", "48", *(["--steps", "6"] if command == "refine" else [])]
     out, again = tmp_path / "out.png", tmp_path / "again.png"
@@ -38,7 +38,7 @@ def test_rerun_repeats_a_masked_picture(tiny_networks, pictures, masks, tmp_path
 
 
 @pytest.mark.parametrize("command", ["fast", "refine", "compare"])
-def test_commands_refuse_masks_that_do_not_fit(tiny_networks, pictures, masks, tmp_path, command):
+def test_commands_refuse_masks_that_do_not_fit(traced_networks, pictures, masks, tmp_path, command):
     inputs = ["-c", pictures[0], "-s", pictures[1], "--size", "32"]
     message = run(command, *inputs, "--mask", masks[0], "--mask", masks[1], exit_code=2).stderr
     assert "mask: expected 1; received 2" in message
@@ -53,20 +53,21 @@ def test_commands_refuse_masks_that_do_not_fit(tiny_networks, pictures, masks, t
     assert "expected about 96:64" in message
 
 
-def test_the_report_names_the_masks(tiny_networks, pictures, masks, tmp_path):
+@pytest.mark.slow
+def test_the_report_names_the_masks(traced_networks, pictures, masks, tmp_path):
     inputs = ["-c", pictures[0], "-s", pictures[1], "--mask", masks[0], "--size", "32", "--steps", "4"]
     run("compare", *inputs, "-o", tmp_path / "out")
     assert f"--mask {masks[0]}" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_an_output_never_takes_the_place_of_a_mask(tiny_networks, pictures, masks):
+def test_an_output_never_takes_the_place_of_a_mask(traced_networks, pictures, masks):
     message = run(
         "fast", "-c", pictures[0], "-s", pictures[1], "--mask", masks[0], "-o", masks[0], "--overwrite", exit_code=2
     ).stderr
     assert "expected another file than the input" in message
 
 
-def test_sheets_are_painted_within_a_mask(tiny_networks, pictures, masks, tmp_path):
+def test_sheets_are_painted_within_a_mask(traced_networks, pictures, masks, tmp_path):
     inputs = ["-c", pictures[0], "-s", pictures[1], "-s", pictures[0], "--size", "48"]
     run("fast", *inputs, "--mask", masks[0], "--grid", "-o", tmp_path / "grid.png")
     run(

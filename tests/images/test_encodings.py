@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, features
 
 from picture_files import png, scene, wide_gamut_profile
-from samples import REPOSITORY
+from samples import TESTS
 from stylize.images.reading import read_image
 
-DATA = REPOSITORY / "tests" / "data"
+DATA = TESTS / "data"
 
 COLORS = np.array(
     [[255, 255, 255], [128, 128, 128], [100, 150, 100], [200, 120, 90], [60, 70, 160], [0, 0, 0]], np.uint8

@@ -11,12 +11,12 @@ import pytest
 from PIL import ExifTags, Image
 
 from picture_files import scene, single_line
-from samples import REPOSITORY
+from samples import TESTS
 from stylize.errors import ImageError
 from stylize.images.reading import read_image
 from tiff_files import RGB, UNSIGNED, Tiff
 
-RAW = REPOSITORY / "tests" / "data" / "camera.dng"
+RAW = TESTS / "data" / "camera.dng"
 HEIC = b"\0\0\0\x18ftypheic" + bytes(40)
 
 
@@ -30,11 +30,11 @@ def heic(**options: object) -> bytes:
 @pytest.mark.parametrize(
     ("file", "package", "what"),
     [
-        (HEIC, "pillow_heif", 'received HEIC; install the extra that reads it (pip install "stylize[heif]")'),
+        (HEIC, "pillow_heif", 'received HEIC; install the extra that reads it (pip install "stylize-art[heif]")'),
         (
             RAW.read_bytes(),
             "rawpy",
-            'a camera\'s raw file; install the extra that develops it (pip install "stylize[raw]")',
+            'a camera\'s raw file; install the extra that develops it (pip install "stylize-art[raw]")',
         ),
     ],
 )
@@ -105,5 +105,5 @@ def test_other_raw_files_are_recognised(head: bytes, monkeypatch: pytest.MonkeyP
         read_image(head + bytes(200))
     assert "raw file" in single_line(error)
     monkeypatch.setitem(sys.modules, "rawpy", None)
-    with pytest.raises(ImageError, match="stylize\\[raw\\]"):
+    with pytest.raises(ImageError, match="stylize-art\\[raw\\]"):
         read_image(head + bytes(200))

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from picture_files import scene, single_line
-from samples import REPOSITORY
+from samples import TESTS
 from stylize.errors import ImageError
 from stylize.images.reading import read_image
 
-DATA = REPOSITORY / "tests" / "data"
+DATA = TESTS / "data"
 NOTE = "the JPEG lacks its end marker; all pixels are there"
 
 

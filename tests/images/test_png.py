@@ -11,11 +11,11 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from picture_files import png, scene, single_line, wide_gamut_profile
-from samples import REPOSITORY
+from samples import REPOSITORY, TESTS
 from stylize.errors import ImageError
 from stylize.images.reading import read_image
 
-DATA = REPOSITORY / "tests" / "data"
+DATA = TESTS / "data"
 
 GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6
 KINDS = [

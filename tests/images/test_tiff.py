@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from picture_files import wide_gamut_profile
-from samples import REPOSITORY
+from samples import REPOSITORY, TESTS
 from stylize.errors import ImageError
 from stylize.images.reading import read_image
 from tiff_files import CMYK, FLOAT, GRAY, GRAY_NEGATIVE, LAB, PALETTE, RGB, SIGNED, UNSIGNED, YCBCR, Tiff
 
-DATA = REPOSITORY / "tests" / "data"
+DATA = TESTS / "data"
 HEIGHT, WIDTH = 7, 20
 
 SAMPLES: dict[str, tuple[int, Iterable[int]]] = {

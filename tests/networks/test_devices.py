@@ -77,15 +77,15 @@ def test_the_backend_that_keras_uses_already_stays(monkeypatch: pytest.MonkeyPat
 def test_a_backend_that_is_unknown_or_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _refused("numpy") == "backend: expected one of auto, tensorflow, torch, jax, received 'numpy'"
     _install(monkeypatch, "torch")
-    assert _refused("jax") == 'backend: jax is not installed, found torch: `pip install "stylize[jax]"`'
+    assert _refused("jax") == 'backend: jax is not installed, found torch: `pip install "stylize-art[jax]"`'
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    assert _refused() == 'backend: jax is not installed, found torch: `pip install "stylize[jax]"`'
+    assert _refused() == 'backend: jax is not installed, found torch: `pip install "stylize-art[jax]"`'
 
 
 def test_no_backend_at_all_is_one_line_that_says_how_to_install_one(monkeypatch: pytest.MonkeyPatch) -> None:
     _install(monkeypatch)
     for choice in ("auto", "torch"):
-        assert 'pip install "stylize[torch]"' in _refused(choice)
+        assert 'pip install "stylize-art[torch]"' in _refused(choice)
 
 
 @pytest.mark.parametrize("device", ["gpu", "gpu:0", "mps", "cuda:1", "tpu", "gpu:x", ""])

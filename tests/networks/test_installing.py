@@ -12,13 +12,13 @@ import threading
 import pytest
 
 from made_up_weights import assert_clean, message
-from samples import REPOSITORY
+from samples import TESTS
 from stylize.networks import installing, store
 
 # Prints each progress report, and in the end what was pulled.
 PULLER = """
 import json, sys
-sys.path[:0] = [{root!r}, {tests!r}]
+sys.path.insert(0, {tests!r})
 import made_up_weights
 from stylize.networks import registry, store
 registry.REGISTRY = made_up_weights.specs({base!r})
@@ -28,7 +28,7 @@ print(json.dumps([str(found.folder), dict(found.sha256)]))
 
 
 def puller(base: str) -> subprocess.Popen[str]:
-    code = PULLER.format(root=str(REPOSITORY), tests=str(REPOSITORY / "tests"), base=base)
+    code = PULLER.format(tests=str(TESTS), base=base)
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from samples import REPOSITORY, painting
+from samples import MODELS, painting
 from stylize.networks.litert import LiteRTNetwork
 
-STYLE = REPOSITORY / "models" / "mini_style.tflite"
-TRANSFER = REPOSITORY / "models" / "mini_transfer.tflite"
+STYLE = MODELS / "mini_style.tflite"
+TRANSFER = MODELS / "mini_transfer.tflite"
 
 
 def test_a_file_and_its_bytes_are_the_same_network() -> None:

@@ -10,14 +10,13 @@ import pytest
 
 from samples import painting
 from stylize.errors import WeightsError
-from stylize.networks.devices import tensorflow
 from stylize.networks.magenta import Int8Stylizer, MagentaStylizer
 
 
 @pytest.fixture(scope="module")
-def saved_model(tmp_path_factory):
+def saved_model(tensorflow, tmp_path_factory):
     """A SavedModel of Magenta's signature: the content moved to the style's mean colour, cropped to multiples of 4."""
-    tf = tensorflow()
+    tf = tensorflow
 
     class Module(tf.Module):
         @tf.function(

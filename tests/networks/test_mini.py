@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from samples import REPOSITORY
+from samples import EXAMPLES, MODELS
 from stylize.images.reading import read_image
 from stylize.images.resizing import resized
 from stylize.networks.mini import MiniStylizer
-
-MODELS = REPOSITORY / "models"
 
 
 @pytest.fixture(scope="module")
@@ -143,8 +141,8 @@ def test_the_memory_of_a_large_painting_is_given_back(opened, monkeypatch):
 @pytest.mark.parametrize("name", ["swirls", "woodcut"])
 @pytest.mark.parametrize("style_px", [192, 256])
 def test_a_small_style_paints_nearly_as_the_large_one(stylizer: MiniStylizer, name: str, style_px: int) -> None:
-    style = read_image(REPOSITORY / f"examples/style_{name}.jpg").pixels
-    content = resized(read_image(REPOSITORY / "examples/scene_still_life.jpg").pixels, 384, 512)
+    style = read_image(EXAMPLES / f"style_{name}.jpg").pixels
+    content = resized(read_image(EXAMPLES / "scene_still_life.jpg").pixels, 384, 512)
     scale = np.array(style.shape[:2]) / max(style.shape[:2])
     large, small = (resized(style, *(scale * px).round().astype(int)) for px in (512, style_px))
     expected = stylizer.stylize(content, [(large, 1.0)], 1.0)

@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from made_up_weights import PREDICT, TRANSFER, assert_clean, message, sha256, write_vgg19
-from samples import REPOSITORY
 from stylize.networks import store
 
 pytestmark = pytest.mark.usefixtures("isolated")
@@ -23,7 +22,7 @@ def test_import_is_light_and_writes_nothing(tmp_path):
         store.find("vgg19")
         print([module for module in {heavy} if module in sys.modules])
     """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert not store.home().exists()
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import stylize
-from samples import REPOSITORY, painting
+from samples import MODELS, painting
 from stylize.networks import style_vectors
 from stylize.networks.litert import LiteRTNetwork
 from stylize.networks.mini import MiniStylizer
@@ -135,7 +135,7 @@ def test_the_next_run_does_not_encode_the_style_again(tiny_networks, pictures, m
 
 
 def test_vectors_from_the_cache_give_the_picture_that_the_network_gives(tiny_networks):
-    models = REPOSITORY / "models"
+    models = MODELS
     plain = MiniStylizer(models / "mini_style.tflite", models / "mini_transfer.tflite")
     content, style = painting(40, 60, 1), painting(64, 64, 2)
     for _ in range(2):

@@ -191,7 +191,7 @@ def test_other_suffixes_are_refused(name, tmp_path):
 
 def test_mp4_without_its_package_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(StylizeError, match=r'pip install "stylize\[film\]"'):
+    with pytest.raises(StylizeError, match=r'pip install "stylize-art\[film\]"'):
         check_film(tmp_path / "film.mp4", overwrite=False)
 
 

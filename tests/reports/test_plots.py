@@ -53,5 +53,5 @@ def test_a_plot_is_refused_up_front(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         write_plot(tmp_path / "losses.png", [], LEVELS, overwrite=True)
     assert (tmp_path / "losses.png").read_bytes() == b"mine"
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(StylizeError, match=r'pip install "stylize\[plot\]"'):
+    with pytest.raises(StylizeError, match=r'pip install "stylize-art\[plot\]"'):
         check_plot(tmp_path / "other.png", overwrite=False)

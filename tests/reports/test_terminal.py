@@ -114,7 +114,7 @@ def test_pictures_fit_the_window(columns, lines, monkeypatch):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals of this kind")
 def test_a_library_draws_where_the_terminal_knows_sixel(tmp_path):
     """A pseudo-terminal that answers as one with Sixel does."""
-    pytest.importorskip("textual_image", reason='pip install "stylize[terminal]" draws real pixels')
+    pytest.importorskip("textual_image", reason='pip install "stylize-art[terminal]" draws real pixels')
     import fcntl
     import pty
     import struct

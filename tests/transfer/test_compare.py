@@ -15,7 +15,7 @@ from stylize.images.resizing import resized
 QUICK: dict[str, Any] = {"size": 48, "steps": 12}
 
 
-def test_compare_scores_both_under_one_network(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_compare_scores_both_under_one_network(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     config = stylize.RefineConfig().replace(**QUICK)
     comparison = stylize.compare(*pictures, config=config)
     assert [score.label for score in comparison.scores] == ["fast", "refined"]
@@ -35,7 +35,7 @@ def test_compare_scores_both_under_one_network(tiny_networks: Path, pictures: tu
     assert own.ssim == pytest.approx(1, abs=1e-3)
 
 
-def test_what_compare_refines_is_what_refine_makes(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_what_compare_refines_is_what_refine_makes(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     options: dict[str, Any] = {**QUICK, "strength": 0.7, "keep_colors": True}
     preview, refined = stylize.compare(*pictures, **options).results
     np.testing.assert_array_equal(preview.image, stylize.fast(*pictures, config=refined.config.preview).image)

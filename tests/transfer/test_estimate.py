@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,17 @@ from stylize.transfer.tiling import Tiling
 
 
 class _TimedObjective(Objective):
-    """The default objective on the tiny network, by whose clock a step takes `step_s` and `pixel_s` for each pixel.
+    """The default objective on the tiny network, by whose clock a step takes the time that `timed_objective` sets.
 
     Attributes:
         sides: the height of each picture that a step was taken on.
     """
 
-    def __init__(self, step_s: float, pixel_s: float) -> None:
+    def __init__(self) -> None:
         super().__init__(tiny_encoder(PerceptualLossConfig()), PerceptualLossConfig())
+        self.start_clock(0.0, 0.0)
+
+    def start_clock(self, step_s: float, pixel_s: float) -> None:
         self.sides: list[int] = []
         self._step_s, self._pixel_s, self._now_s = step_s, pixel_s, 0.0
 
@@ -43,6 +47,18 @@ class _TimedObjective(Objective):
         self.sides.append(image.shape[1])
         self._now_s += self._step_s + self._pixel_s * image.shape[1] * image.shape[2]
         return super().value_and_gradient(image, *rest)
+
+
+@functools.cache  # Its graphs are traced once.
+def _one_objective() -> _TimedObjective:
+    return _TimedObjective()
+
+
+def timed_objective(*, step_s: float, pixel_s: float) -> _TimedObjective:
+    """Return the objective, whose steps take `step_s` and `pixel_s` for each pixel from now on."""
+    objective = _one_objective()
+    objective.start_clock(step_s, pixel_s)
+    return objective
 
 
 def _summary(
@@ -71,7 +87,7 @@ def _summary(
 def test_how_long_a_run_will_take_is_said_before_it_starts(
     tiny_networks: Path, pictures: tuple[Path, Path], masked: bool
 ) -> None:
-    objective = _TimedObjective(step_s=1.0, pixel_s=1e-4)
+    objective = timed_objective(step_s=1.0, pixel_s=1e-4)
     masks = [np.eye(32, 48, k, dtype=np.float32) for k in (0, 5)] if masked else []
     config = RefineConfig(size=48, steps=12)
     said = _summary(objective, config, pictures, masks=masks)
@@ -83,7 +99,7 @@ def test_how_long_a_run_will_take_is_said_before_it_starts(
 
 @pytest.mark.parametrize("time_budget", [None, 0.1])
 def test_refine_says_what_it_will_take_unless_the_time_is_given(
-    tiny_networks: Path, pictures: tuple[Path, Path], time_budget: float | None
+    traced_networks: Path, pictures: tuple[Path, Path], time_budget: float | None
 ) -> None:
     said: list[str] = []
     with pytest.raises(KeyboardInterrupt):
@@ -102,7 +118,7 @@ def _interrupt(start: NDArray[np.float32]) -> None:
 def test_a_long_run_is_foretold_by_larger_probes(
     tiny_networks: Path, pictures: tuple[Path, Path], size: int, sides: list[int], about: str
 ) -> None:
-    objective = _TimedObjective(step_s=0.0, pixel_s=1e-5)
+    objective = timed_objective(step_s=0.0, pixel_s=1e-5)
     said = _summary(objective, RefineConfig(size=size, steps=1), pictures)
     assert list(dict.fromkeys(objective.sides)) == sides
     # A step and the targets, which count as two, of 3:2 pictures: 10 us a pixel.

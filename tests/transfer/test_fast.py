@@ -10,7 +10,7 @@ import pytest
 from PIL import ExifTags, Image
 
 import stylize
-from samples import GOLDEN, REPOSITORY, painting
+from samples import EXAMPLES, GOLDEN, painting
 from stylize.errors import OptionError
 
 
@@ -88,7 +88,7 @@ def test_style_weights_must_make_sense(tiny_networks: Path, pictures: tuple[Path
 
 def test_fast_repeats_the_golden_picture(tiny_networks: Path) -> None:
     """The shipped stylizer on the project's own pictures; kernels of other CPUs differ by rounding."""
-    examples = REPOSITORY / "examples"
+    examples = EXAMPLES
     result = stylize.fast(examples / "scene_lake.jpg", examples / "style_swirls.jpg", size=128)
     golden = stylize.read_image(GOLDEN / "fast_mini.png").pixels
     assert np.abs(result.image - golden).mean() < 2 / 255

@@ -22,7 +22,7 @@ def _moments(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_histogram_paints_with_the_palette_of_the_photograph(
-    tiny_networks: Path, monkeypatch: pytest.MonkeyPatch
+    traced_networks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stylizer is given the style in the photograph's colours, or within masks those of the region."""
     given: list[Any] = []
@@ -42,7 +42,7 @@ def test_histogram_paints_with_the_palette_of_the_photograph(
         np.testing.assert_allclose(*quantiles, atol=0.06)  # the style's own are up to 0.4 away
 
 
-def test_refine_keeps_the_palette(tiny_networks: Path) -> None:
+def test_refine_keeps_the_palette(traced_networks: Path) -> None:
     content, style = painting(48, 48, 0) * [0.2, 0.3, 0.4] + [0.1, 0.3, 0.5], painting(48, 48, 1) * [0.5, 0.2, 0.1]
     far, near = (
         np.abs(_moments(stylize.refine(content, style, keep_colors=kept, **QUICK).image)[0] - _moments(content)[0])
@@ -51,7 +51,7 @@ def test_refine_keeps_the_palette(tiny_networks: Path) -> None:
     assert near.max() < 0.3 * far.max()
 
 
-def test_true_means_luminance(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_true_means_luminance(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     """Pictures of early versions have `keep_colors: true` in their provenance."""
     assert stylize.FastConfig(keep_colors=True) == stylize.FastConfig(keep_colors="luminance")
     assert stylize.RefineConfig(keep_colors=True).keep_colors == "luminance"

@@ -29,7 +29,7 @@ def test_style_scale_is_of_the_style_beside_the_output(scale: float, shape: tupl
 
 
 def test_a_style_is_encoded_once_a_size(
-    tiny_networks: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    traced_networks: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded: list[tuple[int, ...]] = []
     plain = TargetEncoder.of_style
@@ -52,7 +52,7 @@ def test_a_style_is_encoded_once_a_size(
 
 
 def test_places_count_from_512_px_and_at_the_last_level(
-    tiny_networks: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    traced_networks: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dropped: list[int] = []
     plain = Targets.without_places
@@ -73,7 +73,7 @@ def test_places_count_from_512_px_and_at_the_last_level(
     assert small.history[-1].losses.total > without.history[-1].losses.total
 
 
-def test_prices_of_another_level_are_refused(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_prices_of_another_level_are_refused(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     seen: list[Any] = []
     stopped = stylize.refine(*pictures, size=48, steps=4, on_iterate=seen.append, should_stop=lambda: len(seen) >= 3)
     assert stopped.checkpoint is not None
@@ -83,7 +83,7 @@ def test_prices_of_another_level_are_refused(tiny_networks: Path, pictures: tupl
         stylize.refine(*pictures, size=48, steps=4, resume_from=bad)
 
 
-def test_kept_targets_have_a_bound(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_kept_targets_have_a_bound(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     networks = stylize.LoadedNetworks(style_targets_bytes=1)
     stylize.refine(*pictures, size=48, steps=6, coarsest_px=32, loaded=networks)
     assert len(networks.style_targets) == 1

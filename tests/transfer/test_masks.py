@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import stylize
-from samples import REPOSITORY, assert_painted_alike, left_half, painting, tiny_objective
+from samples import EXAMPLES, assert_painted_alike, left_half, painting, tiny_objective
 from stylize.config import PerceptualLossConfig
 from stylize.errors import OptionError
 from stylize.images.resizing import resized
@@ -27,7 +27,7 @@ def test_masks_take_memory() -> None:
 
 @pytest.mark.parametrize("how", ["fast", "refine"])
 @pytest.mark.parametrize("keep_colors", [False, "luminance", "histogram"])
-def test_outside_all_masks_the_photograph_is_untouched(tiny_networks: Path, how: str, keep_colors: Any) -> None:
+def test_outside_all_masks_the_photograph_is_untouched(traced_networks: Path, how: str, keep_colors: Any) -> None:
     # Other colours and contrasts than the content's: a good painter changes little where styles are alike.
     content, styles = painting(64, 96, 0), [painting(50, 50, seed) ** power for seed, power in ((1, 3), (2, 0.3))]
     mask = left_half(64, 96)
@@ -47,7 +47,7 @@ def test_outside_all_masks_the_photograph_is_untouched(tiny_networks: Path, how:
             np.testing.assert_array_equal(pixels[:, start:], here[:, start:])
 
 
-def test_grey_blends(tiny_networks: Path) -> None:
+def test_grey_blends(traced_networks: Path) -> None:
     content, style = painting(64, 96, 0), painting(50, 50, 1)
     grey = np.full((64, 96), 0.25, np.float32)
     for paint, options in ((stylize.fast, {"size": 96}), (stylize.refine, {**QUICK, "size": 96, "init": "content"})):
@@ -57,7 +57,7 @@ def test_grey_blends(tiny_networks: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["fast", "refine"])
-def test_styles_and_masks_may_change_places_together(tiny_networks: Path, how: str) -> None:
+def test_styles_and_masks_may_change_places_together(traced_networks: Path, how: str) -> None:
     # Few steps: the order of the sums changes their rounding, and L-BFGS amplifies the rounding errors. The pictures
     # differ by 2e-7 after 4 steps, and by 1e-2 after 8 steps.
     content, styles = painting(64, 96, 0), [painting(50, 50, seed) for seed in (1, 2)]
@@ -71,7 +71,7 @@ def test_styles_and_masks_may_change_places_together(tiny_networks: Path, how: s
     assert np.abs(one - crossed).mean() > 0.02
 
 
-def test_fast_paints_each_style_whole_and_cuts_it_out(tiny_networks: Path) -> None:
+def test_fast_paints_each_style_whole_and_cuts_it_out(traced_networks: Path) -> None:
     content, styles = painting(64, 96, 0), [painting(50, 50, seed) for seed in (1, 2)]
     alone = [stylize.fast(content, style, size=96).image for style in styles]
     both = stylize.fast(content, styles, size=96, mask=[left_half(64, 96), 1 - left_half(64, 96)]).image
@@ -79,8 +79,9 @@ def test_fast_paints_each_style_whole_and_cuts_it_out(tiny_networks: Path) -> No
     np.testing.assert_array_equal(both[:, 48:], alone[1][:, 48:])
 
 
+@pytest.mark.slow
 def test_less_strength_within_masks_is_nearer_to_the_photograph(shipped_networks: None) -> None:
-    examples = REPOSITORY / "examples"
+    examples = EXAMPLES
     content = resized(stylize.read_image(examples / "scene_lake.jpg").pixels, 64, 96)
     style = resized(stylize.read_image(examples / "style_swirls.jpg").pixels, 50, 50)
     none, half, full = (
@@ -91,9 +92,10 @@ def test_less_strength_within_masks_is_nearer_to_the_photograph(shipped_networks
     assert 0 < np.abs(half - none).mean() < np.abs(full - none).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("places_weight", [0.0, 1.0])
 def test_tiled_is_untiled_within_masks(
-    tiny_networks: Path, monkeypatch: pytest.MonkeyPatch, places_weight: float
+    traced_networks: Path, monkeypatch: pytest.MonkeyPatch, places_weight: float
 ) -> None:
     content, styles = painting(300, 340, 0), [painting(120, 120, seed) for seed in (1, 2)]
     masks = [left_half(300, 340), 1 - left_half(300, 340)]
@@ -115,7 +117,7 @@ def test_tiled_is_untiled_within_masks(
 
 
 def test_a_masked_run_is_taken_up_only_with_its_masks(
-    tiny_networks: Path, pictures: tuple[Path, Path], masks: tuple[Path, Path]
+    traced_networks: Path, pictures: tuple[Path, Path], masks: tuple[Path, Path]
 ) -> None:
     whole = stylize.refine(*pictures, mask=masks[0], **QUICK)
     seen: list[Any] = []
@@ -129,8 +131,9 @@ def test_a_masked_run_is_taken_up_only_with_its_masks(
             stylize.refine(*pictures, mask=mask, **QUICK, resume_from=stopped.checkpoint)
 
 
+@pytest.mark.slow
 def test_compare_scores_within_the_masks(shipped_networks: None) -> None:
-    examples, mask = REPOSITORY / "examples", left_half(64, 96)
+    examples, mask = EXAMPLES, left_half(64, 96)
     photo, style = examples / "scene_lake.jpg", examples / "style_swirls.jpg"
     comparison = stylize.compare(photo, style, mask=mask, **QUICK)
     preview, refined = comparison.scores
@@ -143,7 +146,7 @@ def test_compare_scores_within_the_masks(shipped_networks: None) -> None:
 @pytest.mark.real
 def test_each_region_is_nearer_to_its_own_style(real_networks: Path) -> None:
     """Cut out each region and score the cut-out as a picture of its own, without masks."""
-    examples = REPOSITORY / "examples"
+    examples = EXAMPLES
     content = stylize.read_image(examples / "scene_lake.jpg")
     styles = [examples / "style_swirls.jpg", examples / "style_woodcut.jpg"]
     height, width = content.pixels.shape[:2]

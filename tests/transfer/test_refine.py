@@ -12,14 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 import stylize
-from samples import GOLDEN, REPOSITORY, painting
+from samples import EXAMPLES, GOLDEN, painting
 from stylize.errors import OptionError, StylizeError, WeightsError
 from stylize.images.resizing import resized
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 12}
 
 
-def test_refine_lowers_the_loss_and_repeats(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_refine_lowers_the_loss_and_repeats(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     seen: list[Any] = []
     result = stylize.refine(*pictures, **QUICK, on_iterate=seen.append)
     assert result.image.shape == (32, 48, 3)
@@ -30,7 +30,7 @@ def test_refine_lowers_the_loss_and_repeats(tiny_networks: Path, pictures: tuple
     np.testing.assert_array_equal(result.image, again.image)
 
 
-def test_refine_repeats_the_golden_picture(tiny_networks: Path) -> None:
+def test_refine_repeats_the_golden_picture(traced_networks: Path) -> None:
     """Made by this very call; eight bits, a few steps in float32: machines differ by rounding alone."""
     result = stylize.refine(
         painting(48, 64, 1), painting(56, 56, 2), size=64, steps=10, init="content", precision="float32"
@@ -40,7 +40,7 @@ def test_refine_repeats_the_golden_picture(tiny_networks: Path) -> None:
 
 
 def test_callbacks_see_the_preview_first_and_pictures_as_the_result_will_be(
-    tiny_networks: Path, pictures: tuple[Path, Path]
+    traced_networks: Path, pictures: tuple[Path, Path]
 ) -> None:
     starts: list[NDArray[np.float32]] = []
     seen: list[NDArray[np.float32]] = []
@@ -55,8 +55,14 @@ def test_callbacks_see_the_preview_first_and_pictures_as_the_result_will_be(
     assert [level.long_side_px for level in result.levels] == [48]
 
 
-@pytest.mark.parametrize("preset", sorted(set(stylize.PRESETS) - {"ml-art-combine", "tf-tutorial", "nst-notebook"}))
-def test_presets_run_on_the_embedded_network(tiny_networks: Path, pictures: tuple[Path, Path], preset: str) -> None:
+@pytest.mark.parametrize(
+    "preset",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in ("bold", "faithful") else name
+        for name in sorted(set(stylize.PRESETS) - {"ml-art-combine", "tf-tutorial", "nst-notebook"})
+    ],
+)
+def test_presets_run_on_the_embedded_network(traced_networks: Path, pictures: tuple[Path, Path], preset: str) -> None:
     result = stylize.refine(*pictures, preset=preset, **QUICK)
     assert np.isfinite(result.image).all()
     assert len(result.history) == 12
@@ -64,7 +70,7 @@ def test_presets_run_on_the_embedded_network(tiny_networks: Path, pictures: tupl
 
 @pytest.mark.parametrize("preset", ["ml-art-combine", "tf-tutorial", "nst-notebook"])
 def test_presets_that_need_the_whole_vgg19_say_so(
-    tiny_networks: Path, pictures: tuple[Path, Path], preset: str
+    traced_networks: Path, pictures: tuple[Path, Path], preset: str
 ) -> None:
     with pytest.raises(WeightsError, match="the feature network vgg19"):
         stylize.refine(*pictures, preset=preset, **QUICK)
@@ -81,14 +87,14 @@ def test_presets_of_others_go_down_on_vgg19(real_networks: Path, preset: str) ->
     assert min(totals) < 0.7 * totals[0]
 
 
-def test_a_resumed_run_starts_from_where_it_was(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_a_resumed_run_starts_from_where_it_was(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     stopped = stylize.refine(*pictures, **QUICK, should_stop=iter([False] * 5 + [True]).__next__)
     starts: list[Any] = []
     stylize.refine(*pictures, **QUICK, resume_from=stopped.checkpoint, on_start=starts.append)
     np.testing.assert_array_equal(starts[0], stopped.checkpoint.pixels)
 
 
-def test_stop_and_resume_end_where_a_whole_run_does(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_stop_and_resume_end_where_a_whole_run_does(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     whole = stylize.refine(*pictures, **QUICK)
     seen: list[Any] = []
     stopped = stylize.refine(*pictures, **QUICK, on_iterate=seen.append, should_stop=lambda: len(seen) >= 7)
@@ -107,7 +113,7 @@ def test_stop_and_resume_end_where_a_whole_run_does(tiny_networks: Path, picture
 def test_a_run_goes_on_in_the_precision_that_it_began_in(
     precision: str, tiny_networks: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options: dict[str, Any] = {**QUICK, "precision": "auto"}
+    options: dict[str, Any] = {**QUICK, "preset": "gatys", "precision": "auto"}
     monkeypatch.setattr("stylize.networks.vgg.faster_precision", lambda device: precision)
     whole = stylize.refine(*pictures, **options)
     stopped = stylize.refine(*pictures, **options, should_stop=iter([False] * 5 + [True]).__next__)
@@ -118,7 +124,7 @@ def test_a_run_goes_on_in_the_precision_that_it_began_in(
     assert resumed.provenance == whole.provenance
 
 
-def test_a_run_with_other_sizes_is_not_taken_up(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_a_run_with_other_sizes_is_not_taken_up(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     few: dict[str, Any] = {**QUICK, "size": 64, "coarsest_px": 16, "steps": 3}
     seen: list[Any] = []
     stopped = stylize.refine(*pictures, **few, on_iterate=seen.append, should_stop=lambda: len(seen) >= 2)
@@ -128,22 +134,23 @@ def test_a_run_with_other_sizes_is_not_taken_up(tiny_networks: Path, pictures: t
 
 
 def test_a_time_budget_begins_at_the_coarsest_size_whatever_the_steps(
-    tiny_networks: Path, pictures: tuple[Path, Path]
+    traced_networks: Path, pictures: tuple[Path, Path]
 ) -> None:
     few: dict[str, Any] = {**QUICK, "size": 64, "coarsest_px": 16, "steps": 1}
     result = stylize.refine(*pictures, **few, time_budget=0.5)
     assert result.levels[0].long_side_px < 20
 
 
-def test_no_strength_needs_no_word_on_what_it_takes(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_no_strength_needs_no_word_on_what_it_takes(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     said: list[str] = []
     result = stylize.refine(*pictures, **QUICK, strength=0, on_message=said.append)
     assert not [message for message in said if "steps over" in message]
     assert "steps_taken" not in result.provenance
 
 
+@pytest.mark.slow
 def test_strength_of_refine_leads_from_the_content_to_the_style(shipped_networks: None) -> None:
-    examples = REPOSITORY / "examples"
+    examples = EXAMPLES
     content = resized(stylize.read_image(examples / "scene_lake.jpg").pixels, 32, 48)
     style = resized(stylize.read_image(examples / "style_swirls.jpg").pixels, 48, 48)
     options: dict[str, Any] = {"size": 48, "steps": 24, "features": "vgg19-slim", "precision": "float32"}
@@ -156,7 +163,7 @@ def test_strength_of_refine_leads_from_the_content_to_the_style(shipped_networks
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (90, 2), (17, 3), (33, 47)])
-def test_awkward_shapes_go_through_both(tiny_networks: Path, shape: tuple[int, int]) -> None:
+def test_awkward_shapes_go_through_both(traced_networks: Path, shape: tuple[int, int]) -> None:
     style = painting(50, 50, 1)
     content = painting(*shape, 0)
     expected = stylize.fast(content, style, size=48).image.shape
@@ -166,19 +173,20 @@ def test_awkward_shapes_go_through_both(tiny_networks: Path, shape: tuple[int, i
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (17, 3)])
-def test_awkward_shapes_go_through_the_shipped_networks(shipped_networks: None, shape: tuple[int, int]) -> None:
-    content, style = painting(*shape, 0), painting(50, 50, 1)
-    long_side = max(shape)
-    for result in (
-        stylize.fast(content, style, size=long_side),
-        stylize.refine(content, style, size=long_side, steps=4),
-    ):
-        assert result.image.shape == (*shape, 3)
-        assert np.isfinite(result.image).all()
+def test_awkward_shapes_go_through_the_shipped_networks(shipped_networks: None) -> None:
+    loaded = stylize.LoadedNetworks()
+    for shape in [(1, 1), (1, 40), (17, 3)]:
+        content, style = painting(*shape, 0), painting(50, 50, 1)
+        long_side = max(shape)
+        for result in (
+            stylize.fast(content, style, size=long_side, loaded=loaded),
+            stylize.refine(content, style, size=long_side, steps=4, loaded=loaded),
+        ):
+            assert result.image.shape == (*shape, 3)
+            assert np.isfinite(result.image).all()
 
 
-def test_black_pictures_stay_finite(tiny_networks: Path) -> None:
+def test_black_pictures_stay_finite(traced_networks: Path) -> None:
     black = np.zeros((32, 32, 3), np.float32)
     for content, style in ((black, painting(32, 32, 0)), (painting(32, 32, 0), black), (black, black)):
         assert np.isfinite(stylize.refine(content, style, **QUICK).image).all()
@@ -218,14 +226,14 @@ def test_the_shipped_networks_paint_the_same_bytes_in_every_process(
     ],
 )
 def test_misuse_of_refine_is_one_line(
-    tiny_networks: Path, pictures: tuple[Path, Path], options: dict[str, Any]
+    traced_networks: Path, pictures: tuple[Path, Path], options: dict[str, Any]
 ) -> None:
     with pytest.raises(StylizeError) as caught:
         stylize.refine(*pictures, **options)
     assert "\n" not in str(caught.value)
 
 
-def test_auto_says_what_it_takes(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_auto_says_what_it_takes(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     messages: list[str] = []
     stylize.refine(*pictures, **QUICK, on_message=messages.append)
     said = "\n".join(messages)
@@ -234,7 +242,7 @@ def test_auto_says_what_it_takes(tiny_networks: Path, pictures: tuple[Path, Path
     assert "stylize models pull" in said
 
 
-def test_what_is_odd_about_an_input_is_said_once(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_what_is_odd_about_an_input_is_said_once(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     blank = np.dstack([painting(40, 60, 0), np.zeros((40, 60), np.float32)])
     messages: list[str] = []
     stylize.refine(blank, pictures[1], **QUICK, on_message=messages.append)

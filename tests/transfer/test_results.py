@@ -13,7 +13,7 @@ from stylize.images.provenance import read_provenance
 
 
 def test_provenance_inside_the_file_is_enough_to_repeat(
-    tiny_networks: Path, pictures: tuple[Path, Path], tmp_path: Path
+    traced_networks: Path, pictures: tuple[Path, Path], tmp_path: Path
 ) -> None:
     result = stylize.refine(*pictures, size=48, steps=12)
     result.save(tmp_path / "out.png")
@@ -26,6 +26,6 @@ def test_provenance_inside_the_file_is_enough_to_repeat(
     assert {network["name"] for network in provenance["networks"]} == {"mini", "vgg19-slim"}
 
 
-def test_pictures_pass_through_unread(tiny_networks: Path) -> None:
+def test_pictures_pass_through_unread(traced_networks: Path) -> None:
     picture = Picture(painting(32, 32, 0))
     assert stylize.fast(picture, picture, size=32).provenance["content"]["path"] is None

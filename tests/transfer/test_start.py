@@ -32,7 +32,7 @@ QUICK: dict[str, Any] = {"size": 48, "steps": 12}
 
 
 @pytest.mark.parametrize("init", ["preview+content", "content", "noise", "content+noise", "file"])
-def test_every_start(tiny_networks: Path, pictures: tuple[Path, Path], init: str) -> None:
+def test_every_start(traced_networks: Path, pictures: tuple[Path, Path], init: str) -> None:
     result = stylize.refine(*pictures, **QUICK, init=str(pictures[1]) if init == "file" else init)
     assert np.isfinite(result.image).all()
     assert ("init" in result.provenance) == (init == "file")
@@ -53,14 +53,14 @@ def test_a_start_of_preview_and_content_has_colours_of_one_and_detail_of_the_oth
     np.testing.assert_allclose(np.diff(start, axis=1), np.diff(content, axis=1), atol=0.05)
 
 
-def test_seed_decides_the_noise(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_seed_decides_the_noise(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     one, same, other = (stylize.refine(*pictures, **QUICK, init="noise", seed=seed).image for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert np.abs(one - other).max() > 0.01
 
 
 def test_a_small_result_goes_on_to_a_large_one_of_its_look(
-    tiny_networks: Path, pictures: tuple[Path, Path], tmp_path: Path
+    traced_networks: Path, pictures: tuple[Path, Path], tmp_path: Path
 ) -> None:
     small, path = stylize.refine(*pictures, size=40, steps=24, coarsest_px=16), tmp_path / "small.png"
     small.save(path)
@@ -78,8 +78,10 @@ def test_a_small_result_goes_on_to_a_large_one_of_its_look(
     assert resumed.provenance == large.provenance
 
 
-def test_refine_without_any_stylizer_starts_from_the_content(tiny_networks: Path, pictures: tuple[Path, Path]) -> None:
-    for part in tiny_networks.glob("mini*"):
+def test_refine_without_any_stylizer_starts_from_the_content(
+    traced_networks: Path, pictures: tuple[Path, Path]
+) -> None:
+    for part in traced_networks.glob("mini*"):
         part.unlink()
     messages: list[str] = []
     result = stylize.refine(*pictures, **QUICK, on_message=messages.append)

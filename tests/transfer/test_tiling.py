@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 import stylize
-from samples import REPOSITORY, assert_painted_alike, painting, refused_allocation, tiny_objective
+from samples import TESTS, assert_painted_alike, painting, refused_allocation, tiny_objective
 from stylize.errors import OptionError, StylizeError
 from stylize.losses.objective import Objective
 from stylize.transfer.tiling import SMALLEST_TILE_PX, Tiling
@@ -104,7 +104,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 def test_memory_grows_by_the_pixels_alone() -> None:
     """From 1024 to 4096 px: a few arrays of pixels more, none of the activations (some 450 bytes a pixel)."""
     pytest.importorskip("resource")
-    code = _PEAK.format(tests=str(REPOSITORY / "tests"))
+    code = _PEAK.format(tests=str(TESTS))
     peaks = [
         float(
             subprocess.run([sys.executable, "-c", code, str(side)], capture_output=True, text=True, check=True).stdout
@@ -115,9 +115,10 @@ def test_memory_grows_by_the_pixels_alone() -> None:
     assert (peaks[1] - peaks[0]) / pixels < 12 * 8, "bytes a pixel"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("places_weight", [0.0, 1.0])
 def test_refine_in_tiles_paints_the_same_picture(
-    tiny_networks: Path, monkeypatch: pytest.MonkeyPatch, places_weight: float
+    traced_networks: Path, monkeypatch: pytest.MonkeyPatch, places_weight: float
 ) -> None:
     content, style = painting(300, 340, 0), painting(120, 120, 1)
     options: dict[str, Any] = {

@@ -28,7 +28,7 @@ def app(run: Run, no_browser: bool, **options: Any) -> None:
     """
     config = AppConfig(**given(options))
     if importlib.util.find_spec("streamlit") is None:
-        raise StylizeError('the web page needs Streamlit: pip install "stylize[app]"')
+        raise StylizeError('the web page needs Streamlit: pip install "stylize-art[app]"')
     _check_address(config)
 
     from stylize.app.server import serve

@@ -117,8 +117,8 @@ SIGHTS = [
     (["-o", "-"], 2, "output -: only fast reads and writes pipes"),
     (["--mask", "-"], 2, "mask -: only fast reads and writes pipes"),
     (["--time-budget", "inf"], 2, "expected more than 0 seconds, and an end; received inf"),
-    (["--animate", "film.mp4"], 1, 'pip install "stylize[film]"'),
-    (["--plot", "losses.png"], 1, 'pip install "stylize[plot]"'),
+    (["--animate", "film.mp4"], 1, 'pip install "stylize-art[film]"'),
+    (["--plot", "losses.png"], 1, 'pip install "stylize-art[plot]"'),
 ]
 
 

@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from PIL import Image
 
-from samples import REPOSITORY, painting
+from samples import painting
 from servers import clear_proxies, serving
 from stylize import read_image
 from stylize.cli.main import main
@@ -234,7 +234,7 @@ def test_show_says_where_there_is_no_terminal(files):
 
 def program(*arguments: object, **settings: Any) -> subprocess.Popen[Any]:
     command = [sys.executable, "-m", "stylize", "fast", "--size", "32", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=REPOSITORY, **settings)
+    return subprocess.Popen(command, **settings)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals of this kind")
@@ -339,7 +339,7 @@ def imported_by(*arguments: object) -> set[str]:
         "print(sorted({name.partition('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)))"
     )
     command = [sys.executable, "-c", code, "fast", "--size", "32", "--overwrite", *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
     return set(ast.literal_eval(result.stdout.splitlines()[-1]))
 
 
