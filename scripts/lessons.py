@@ -1,10 +1,10 @@
 """Paint the pictures of docs/presets.md and docs/how-it-works.md: one scene under every preset, and term by term.
 
-    python scripts/lessons.py --features vgg19 --network magenta-int8
-    python scripts/lessons.py --features vgg19 --only default bold
+    python scripts/lessons.py
+    python scripts/lessons.py --features vgg19 --network magenta-int8 --only default bold
 
 `--only` names the pictures to paint again; other files stay. Presets without a pyramid take long: they are painted at
-three quarters of the size, with at most `--steps` steps.
+three quarters of the size, with at most `--steps` steps. Presets that read layers beyond relu5_1 need VGG-19.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
 def main() -> None:
     """Paint what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--features", default="auto")
-    parser.add_argument("--network", default="auto")
+    parser.add_argument("--features", default="vgg19-slim")
+    parser.add_argument("--network", default="mini")
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--steps", type=int, default=250, help="at most, of presets without a pyramid")
+    parser.add_argument("--steps", type=int, default=100, help="at most, of presets without a pyramid")
     parser.add_argument("--scene", default="lake")
     parser.add_argument("--style", default="swirls")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="names of presets and of terms")
@@ -57,9 +57,11 @@ def main() -> None:
         config = stylize.PRESETS[options.get("preset", "default")].config
         if config.pyramid.coarsest_px is None:
             options = {**options, "size": args.size * 3 // 4, "steps": min(args.steps, config.steps)}
+        if not {"relu5_2", "relu5_4"}.isdisjoint(config.loss.layers):
+            options = {**options, "features": "vgg19"}
         result = stylize.refine(
-            scene, style, features=args.features, network=args.network, loaded=networks, on_message=print,
-            **{"size": args.size, **options},
+            scene, style, network=args.network, loaded=networks, on_message=print,
+            **{"size": args.size, "features": args.features, **options},
         )  # fmt: skip
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(result.encode("jpg", OutputConfig(quality=84)))
