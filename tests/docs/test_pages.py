@@ -23,7 +23,7 @@ from stylize.config import RefineConfig
 DOCS = REPOSITORY / "docs"
 PAGES = {
     str(path.relative_to(REPOSITORY)): path
-    for path in (REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md")))
+    for path in (*REPOSITORY.glob("README.md"), *sorted(DOCS.rglob("*.md")))
 }  # fmt: skip
 
 
@@ -109,6 +109,8 @@ def test_the_python_on_the_pages_runs(
     page: str, printed: str | None, pictures_at_hand: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The blocks of a page run one after another, as a reader would run them."""
+    if page not in PAGES:
+        pytest.skip(f"no {page} here: the tests run from a copy")
     names: dict[str, object] = {}
     blocks = _blocks(PAGES[page], "python")
     assert blocks
