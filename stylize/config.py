@@ -119,8 +119,9 @@ class PerceptualLossConfig:
         palette_weight: weight of the colour differences between the picture and the style.
         normalization: what the squared differences are divided by.
 
-            `relative`: |F - F*|^2 / |F*|^2 and |G - G*|^2 / |G*|^2 for each layer, and the mean squared difference of
-            neighbouring pixels, where chroma counts more than luma. A weight means the same for every picture and size.
+            `relative`: `|F - F*|^2 / |F*|^2` and `|G - G*|^2 / |G*|^2` for each layer, and the mean squared difference
+            of neighbouring pixels, where chroma counts more than luma. A weight means the same for every picture and
+            size.
             `mean`: means of squares of activations and of Gram matrices (each divided by its number of positions), and
             the sum of absolute differences of neighbouring pixels, as in TensorFlow's tutorial.
             `sum`: like `mean`, but the content loss is the sum of squares, as in the paper of 2015.

@@ -1,0 +1,89 @@
+"""The built site: complete references, nothing from elsewhere, legible on a phone."""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import stylize
+from stylize import augment
+from stylize.cli.main import main
+
+PAGES = ("index", "quickstart", "how-it-works", "presets", "objective", "pictures", "howto/index", "cli", "api")
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    """The URL of the site, served on this machine."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield the command and all of its subcommands, each with the words that call it."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from _commands(found, (*path, name))
+
+
+COMMANDS = dict(_commands(main, ("stylize",)))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_option_of_a_command_is_in_the_reference(path: tuple[str, ...], site: Path) -> None:
+    anchors = set(re.findall(r'id="cmdoption-([^"]+)"', (site / "cli.html").read_text("utf-8")))
+    for parameter in COMMANDS[path].params:
+        if isinstance(parameter, click.Argument):
+            assert f"{'-'.join(path)}-arg-{parameter.name}".lower() in {each.lower() for each in anchors}
+        elif not getattr(parameter, "hidden", False):
+            for name in (*parameter.opts, *parameter.secondary_opts):
+                assert f"{'-'.join(path)}-{name.lstrip('-')}" in anchors, name
+
+
+def test_every_public_name_is_in_the_reference(site: Path) -> None:
+    anchors = set(re.findall(r'id="(stylize\.[^"]+)"', (site / "api.html").read_text("utf-8")))
+    names = {f"stylize.{name}" for name in stylize.__all__} | {f"stylize.augment.{name}" for name in augment.__all__}
+    assert names <= anchors
+
+
+def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 20
+    for page in pages:
+        text = page.read_text("utf-8")
+        assert not re.findall(r'<(?:script|img|iframe|source)[^>]+src="(?:https?:)?//[^"]*"', text), page
+        assert not re.findall(r'<link[^>]+href="(?:https?:)?//[^"]*"', text), page
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_fit_a_phone(page: str, address: str, visit: Callable[..., Any]) -> None:
+    shown = visit(f"{address}/{page}.html", width=375)
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 375
+    broken = shown.evaluate("[...document.images].filter(image => image.complete && !image.naturalWidth).length")
+    assert broken == 0
+
+
+def test_equations_are_set_without_a_network(address: str, visit: Callable[..., Any]) -> None:
+    page = visit(f"{address}/objective.html")
+    page.locator("mjx-container").first.wait_for()
+    assert page.locator("mjx-container").count() > 20
+    assert page.locator("mjx-merror").count() == 0
