@@ -6,10 +6,12 @@ import itertools
 
 import click
 
+from stylize.cli.command import Command
+
 __all__ = ["Expanding"]
 
 
-class Expanding(click.Command):
+class Expanding(Command):
     """A command in which an option that may be repeated takes all words up to the next option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -28,6 +28,7 @@ _COMMANDS = {
     "demo": ("demo", "Compare on pictures that come with the package."),
     "info": ("info", "Print how a picture was made."),
     "rerun": ("rerun", "Paint a picture again, by the provenance inside it."),
+    "config": ("config", "Show, set and unset defaults: options that need not be given each time."),
     "doctor": ("doctor", "Print what a bug report needs: versions, backends, devices, memory, precision, networks."),
     "models": ("models", "List, get and check the networks."),
     "app": ("app", "Open the web page: drop a photo, choose a style, see the preview, refine it."),

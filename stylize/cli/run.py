@@ -11,6 +11,7 @@ import click
 
 from stylize.cli.console import Run
 from stylize.cli.options import common_options
+from stylize.cli.sources import recorded_sources
 from stylize.networks.devices import BACKENDS
 
 __all__ = ["with_device", "with_run"]
@@ -25,6 +26,7 @@ def with_run(command: Callable[..., None]) -> Callable[..., None]:
         *, as_json: bool, progress: str, quiet: bool, verbose: bool, offline: bool, **options: Any
     ) -> None:
         run = Run(as_json=as_json, progress=progress, quiet=quiet, verbose=verbose, offline=offline)
+        run.sources = recorded_sources(click.get_current_context())
         with contextlib.closing(run):
             command(run, **options)
 

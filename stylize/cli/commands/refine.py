@@ -30,6 +30,7 @@ from stylize.cli.options import (
     styles_option,
 )
 from stylize.cli.run import with_device, with_run
+from stylize.cli.sources import fitting_output
 from stylize.cli.types import FILE, Styles
 from stylize.presets import PRESETS
 
@@ -73,6 +74,7 @@ def refine(
     output_config = output_config_of(options)
     config = refine_config_of(preset, options)
     output = output or default_output(content, styles, "refine.png")
+    output_config = fitting_output(output_config, output.suffix.lower().removeprefix("."))
     painting = Painting(
         content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume_from, save_every=save_every,
         animation=animation, plot=plot, memory_gb=memory_gb, output_config=output_config,
