@@ -22,9 +22,9 @@ __all__ = ["COLUMNS", "batch_config", "batch_options", "config_of_cells"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _HELP = {
-    "size": "Long side of the outputs, px; `original` for the photo's own, or percent of the photo's such as 200%.",
-    "network": "The network that paints; with refine, the network that paints the previews.",
-    "seed": "Seed of the draw of --pairs random and of refine's noise; the same seed gives the same pictures.",
+    "size": "Long side: px, the photo's own, or percent of it.",
+    "network": "The network that paints, or that paints the previews of refine.",
+    "seed": "Seed of the draw of --pairs random and of refine's noise.",
 }
 
 

@@ -38,11 +38,11 @@ def with_device(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.option(
         "--backend", type=click.Choice(["auto", *BACKENDS]), default="auto",
-        help="What computes: TensorFlow, PyTorch or JAX.  [default: one that sees a GPU, TensorFlow first]",
+        help="What computes.  [default: one that sees a GPU]",
     )  # fmt: skip
     @click.option(
         "--device", default="auto", metavar="NAME",
-        help="Where: cpu, gpu, or a name such as gpu:1 or mps.  [default: a GPU if there is one]",
+        help="Where: cpu, gpu, gpu:1, mps.  [default: a GPU if there is one]",
     )  # fmt: skip
     @functools.wraps(command)
     def command_with_device(run: Run, *, backend: str, device: str, **options: Any) -> None:

@@ -27,7 +27,14 @@ __all__ = ["batch"]
 _PLACE = "FILE|FOLDER|GLOB|URL"
 
 
-@click.command(cls=Expanding)
+@click.command(
+    cls=Expanding,
+    examples=(
+        "stylize batch -c photos -s paintings -o painted",
+        "stylize batch -c photos -s a.jpg -o out --mode refine",
+        "stylize batch --manifest jobs.csv -o painted",
+    ),
+)
 @click.option(
     "-c", "--content", "contents", multiple=True, metavar=_PLACE,
     help="Photographs to paint; repeatable. A folder includes the folders in it, and the output keeps them. Quote a "

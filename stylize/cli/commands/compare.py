@@ -35,16 +35,22 @@ from stylize.errors import OptionError
 __all__ = ["compare"]
 
 
-@click.command(cls=Expanding)
+@click.command(
+    cls=Expanding,
+    examples=(
+        "stylize compare -c photo.jpg -s painting.jpg",
+        "stylize compare -c a.jpg -s b.jpg --image done.png",
+    ),
+)
 @content_option
 @styles_option
 @masks_option
 @click.option(
     "-o", "--output", type=FILE, metavar="FOLDER",
-    help="The folder to write.  [default: beside the content, such as photo-painting-compare]",
+    help="The folder to write.  [default: photo-painting-compare]",
 )  # fmt: skip
 @click.option(
-    "--image", "pictures", multiple=True, type=FILE,
+    "--image", "pictures", multiple=True, type=FILE, metavar="FILE",
     help="Score this finished picture instead of painting; repeatable.",
 )  # fmt: skip
 @refine_options

@@ -49,11 +49,18 @@ __all__ = ["fast"]
 _SHEET_PX = 256
 
 
-@click.command(cls=Expanding)
+@click.command(
+    cls=Expanding,
+    examples=(
+        "stylize fast -c photo.jpg -s painting.jpg",
+        "stylize fast -c *.jpg -s painting.jpg -o FOLDER",
+        "stylize fast -c photo.jpg -s a.jpg -s b.jpg --grid",
+    ),
+)
 @contents_option
 @style_sources_option
 @mask_sources_option
-@output_option
+@output_option("fast")
 @fast_options
 @preview_options
 @quality_option

@@ -40,14 +40,19 @@ __all__ = ["rerun"]
 
 @click.command(cls=Command)
 @click.argument("image", type=FILE)
-@click.option("-o", "--output", type=FILE, help="The picture to write.  [default: beside IMAGE, such as out-rerun.png]")
-@click.option("-c", "--content", type=FILE, help="Paint this instead of the recorded content.")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="The picture to write.  [default: IMAGE-rerun]")
+@click.option("-c", "--content", type=FILE, metavar="FILE", help="Paint this instead of the recorded content.")
 @click.option(
     "-s", "--style", "styles", multiple=True, type=StyleFile(),
     help="Take the style of this instead of the recorded ones.",
 )  # fmt: skip
 @click.option(
-    "--mask", "masks", multiple=True, type=FILE, help="Paint where this says instead of where the recorded masks do."
+    "--mask",
+    "masks",
+    multiple=True,
+    type=FILE,
+    metavar="FILE",
+    help="Paint where this says instead of the recorded masks.",
 )
 @quality_option
 @file_options
