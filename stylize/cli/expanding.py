@@ -5,10 +5,14 @@ from __future__ import annotations
 import itertools
 
 import click
+from click.shell_completion import CompletionItem
 
 from stylize.cli.command import Command
 
 __all__ = ["Expanding"]
+
+# The option whose values the last words are, in `Context.meta`.
+_LAST_OPTION = "stylize.cli.expanding.last_option"
 
 
 class Expanding(Command):
@@ -34,9 +38,21 @@ class Expanding(Command):
             elif flag is not None and flags[flag].multiple:
                 words += [flag, word]
             elif flag is not None:
+                if ctx.resilient_parsing:  # only completes a word
+                    continue
                 raise click.UsageError(
                     f"{flag}: expected one file, received more; stylize batch --mode refine paints many", ctx
                 )
             else:
                 words.append(word)
+        if flag is not None and flags[flag].multiple:
+            ctx.meta[_LAST_OPTION] = flags[flag]
         return super().parse_args(ctx, words)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a further word of the option that takes several."""
+        option = ctx.meta.get(_LAST_OPTION)
+        if option is None or incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        found: list[CompletionItem] = option.shell_complete(ctx, incomplete)
+        return found

@@ -13,6 +13,7 @@ from stylize.cli.expanding import Expanding
 from stylize.cli.options import file_options, given, output_config_of, quality_option
 from stylize.cli.run import with_device, with_run
 from stylize.cli.sources import fitting_output, is_user_default
+from stylize.cli.types import complete_files
 from stylize.errors import OptionError
 
 if TYPE_CHECKING:
@@ -36,18 +37,20 @@ _PLACE = "FILE|FOLDER|GLOB|URL"
     ),
 )
 @click.option(
-    "-c", "--content", "contents", multiple=True, metavar=_PLACE,
+    "-c", "--content", "contents", multiple=True, metavar=_PLACE, shell_complete=complete_files,
     help="Photographs to paint; repeatable. A folder includes the folders in it, and the output keeps them. Quote a "
     "glob.",
 )  # fmt: skip
 @click.option(
-    "-s", "--style", "styles", multiple=True, metavar=_PLACE, help="Pictures whose styles to take; repeatable."
-)
+    "-s", "--style", "styles", multiple=True, metavar=_PLACE, shell_complete=complete_files,
+    help="Pictures whose styles to take; repeatable.",
+)  # fmt: skip
 @click.option(
-    "-o", "--output", required=True, metavar="FOLDER|URL", help="The folder of the pictures and the manifest."
-)
+    "-o", "--output", required=True, metavar="FOLDER|URL", shell_complete=complete_files,
+    help="The folder of the pictures and the manifest.",
+)  # fmt: skip
 @click.option(
-    "--manifest", metavar="FILE|URL",
+    "--manifest", metavar="FILE|URL", shell_complete=complete_files,
     help="Take the photographs from a table (.csv, .jsonl, .parquet) with a column content. Columns style, mask, mode "
     "and every option below are optional; other columns are labels, and go to the output's manifest.",
 )  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from stylize.cli.command import Group
 from stylize.cli.console import Run, table
@@ -16,6 +17,7 @@ from stylize.cli.settings import (
     config_file,
     default_value,
     find_option,
+    is_setting,
     options_by_command,
     parsed_file,
     settings_in_force,
@@ -54,8 +56,20 @@ def config(ctx: click.Context, run: Run) -> None:
     run.result(data, table(["option", "value", "command", "from"], rows) if rows else [])
 
 
+def _complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of a setting: for all commands, or after the name of one and a point."""
+    command, dot, _ = incomplete.rpartition(".")
+    names = {
+        f"{command}{dot}{name}": option
+        for key, options in options_by_command(ctx).items()
+        for name, option in options.items()
+        if command in ("", key) and is_setting(key, name)
+    }
+    return [CompletionItem(name, help=names[name].help) for name in sorted(names) if name.startswith(incomplete)]
+
+
 @config.command("set")
-@click.argument("name")
+@click.argument("name", shell_complete=_complete_name)
 @click.argument("values", nargs=-1, required=True, metavar="VALUE...")
 @with_run
 @click.pass_context
@@ -83,7 +97,7 @@ def set_default(ctx: click.Context, run: Run, name: str, values: tuple[str, ...]
 
 
 @config.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_complete_name)
 @with_run
 def unset(run: Run, name: str) -> None:
     """Remove a default from the file."""
