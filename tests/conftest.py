@@ -18,6 +18,12 @@ from samples import MODELS, REPOSITORY, SHARED, TESTS, left_half, painting, smal
 # Read once per process by TensorFlow; set before anything imports it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# Defaults of the developer must not change what is tested.
+for _variable in [name for name in os.environ if name.startswith("STYLIZE_")]:
+    if _variable not in ("STYLIZE_HOME", "STYLIZE_OFFLINE"):
+        del os.environ[_variable]
+os.environ["STYLIZE_CONFIG"] = str(REPOSITORY / "tests" / "absent.toml")
+
 # Where tests run in a shell's background, Ctrl-C is ignored, and so it would be by the programs that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -8,7 +8,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stylize import files
@@ -105,6 +105,7 @@ def run_batch(
     offline: bool = False,
     backend: str = "auto",
     device: str = "auto",
+    sources: Mapping[str, str] | None = None,
     output_config: OutputConfig = DEFAULT_OUTPUT,
     left_out: LeftOut | None = None,
     work: Callable[[Sequence[Task]], Sequence[Record]] | None = None,
@@ -123,6 +124,7 @@ def run_batch(
         offline: never use the internet.
         backend: what refinements compute with, as of `stylize.refine`.
         device: where.
+        sources: where options come from that are no defaults, by name, for the provenance.
         output_config: how the pictures are written.
         left_out: what is not painted, for the manifest; read when all jobs are done.
         work: replaces the `Painter`.
@@ -154,7 +156,9 @@ def run_batch(
         if engine.nodes > 1:
             plan.warn_of_local_paths(output, on_message)
         # Absolute paths, because a cluster's processes start in other folders.
-        work = work or Painter(files.joined(os.getcwd(), output), os.getcwd(), offline, backend, device)
+        work = work or Painter(
+            files.joined(os.getcwd(), output), os.getcwd(), offline, backend, device, dict(sources or {})
+        )
         for result in engine.map(work, _batched(tasks)):
             record = records.add(result)
             outcome.seconds = time.perf_counter() - began

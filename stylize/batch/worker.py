@@ -90,6 +90,8 @@ class Painter:
     offline: bool = False
     backend: str = "auto"
     device: str = "auto"
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where the options come from, for the provenance."""
 
     def __call__(self, tasks: Sequence[Task]) -> list[Record]:
         """Return a line of the manifest for each task.
@@ -117,12 +119,24 @@ class Painter:
 
     def _paint(self, task: Task, record: Record) -> None:
         """Paint a task, and complete its record."""
+        from stylize.transfer.results import with_sources
+
         content, styles, masks = self._read_inputs(task, record)
         result = self._transfer(task.config, content, styles, masks, record)
         record["networks"] = {network.name: dict(network.sha256) for network in result.networks}
         if task.output_config.metadata == "all" and result.metadata.left_out:
             record["notes"].append(f"metadata too long to be kept: {', '.join(result.metadata.left_out)}")
-        record["picture"] = self._write(result, task)
+        record["picture"] = self._write(with_sources(result, self._sources(task)), task)
+
+    def _sources(self, task: Task) -> dict[str, str]:
+        """Return where the options of a task come from. What a row's preset sets is not told."""
+        cells = [name for name, _ in task.job.cells]
+        kept = {
+            name: source
+            for name, source in self.sources.items()
+            if not ("preset" in cells and source.startswith("preset "))
+        }
+        return {**kept, **dict.fromkeys(cells, "table")}
 
     def _read_inputs(self, task: Task, record: Record) -> tuple[Picture, list[tuple[Picture, float]], list[Picture]]:
         job, kept = task.job, loaded()

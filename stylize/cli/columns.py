@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -22,9 +22,9 @@ __all__ = ["COLUMNS", "batch_config", "batch_options", "config_of_cells"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _HELP = {
-    "size": "Long side of the outputs, px; `original` for the photo's own, or percent of the photo's such as 200%.",
-    "network": "The network that paints; with refine, the network that paints the previews.",
-    "seed": "Seed of the draw of --pairs random and of refine's noise; the same seed gives the same pictures.",
+    "size": "Long side: px, the photo's own, or percent of it.",
+    "network": "The network that paints, or that paints the previews of refine.",
+    "seed": "Seed of the draw of --pairs random and of refine's noise.",
 }
 
 
@@ -65,12 +65,13 @@ def batch_options(command: Command) -> Command:
     return command
 
 
-def batch_config(mode: str, options: Mapping[str, Any]) -> FastConfig | RefineConfig:
+def batch_config(mode: str, options: Mapping[str, Any], defaults: Set[str] = frozenset()) -> FastConfig | RefineConfig:
     """Return the config of a job.
 
     Args:
         mode: fast or refine.
         options: the values of the options of fast and refine; None or () for an option that is not given.
+        defaults: the options that are the user's defaults: with fast, those of refine do not count.
 
     Raises:
         OptionError: an option belongs to refine and the mode is fast, or a value is out of range.
@@ -80,18 +81,21 @@ def batch_config(mode: str, options: Mapping[str, Any]) -> FastConfig | RefineCo
         return refine_config_of(explicit.pop("preset", "default"), explicit)
     explicit.pop("seed", None)  # fast has no seed, but --pairs random has
     fields = {field.name for field in dataclasses.fields(FastConfig)}
-    for name in explicit:
-        if name not in fields:
+    for name in [name for name in explicit if name not in fields]:
+        if name in defaults:
+            del explicit[name]
+        else:
             raise OptionError(f"{_OPTIONS[name].opts[0]}: an option of --mode refine, received --mode fast")
     return FastConfig(**explicit)
 
 
-def config_of_cells(mode: str, options: Mapping[str, Any]) -> ConfigOf:
+def config_of_cells(mode: str, options: Mapping[str, Any], defaults: Set[str] = frozenset()) -> ConfigOf:
     """Return a function that makes the config of a table's row: the run's options, replaced by the row's cells.
 
     Args:
         mode: the run's mode, fast or refine; a row's cell `mode` replaces the run's mode.
         options: as of `batch_config`.
+        defaults: as of `batch_config`.
     """
 
     @functools.lru_cache(maxsize=1024)  # a limit, because a million rows may all differ
@@ -100,7 +104,8 @@ def config_of_cells(mode: str, options: Mapping[str, Any]) -> ConfigOf:
         own_mode = row.pop("mode", mode)
         if own_mode not in ("fast", "refine"):
             raise OptionError(f"mode: expected fast or refine, received {own_mode!r}")
-        return batch_config(own_mode, {**options, **{name: _value(name, text) for name, text in row.items()}})
+        values = {**options, **{name: _value(name, text) for name, text in row.items()}}
+        return batch_config(own_mode, values, defaults - row.keys())
 
     return config_of
 

@@ -46,6 +46,8 @@ class Run:
         # What refinements compute on (`with_device`).
         self.backend = "auto"
         self.device = "auto"
+        self.sources: Mapping[str, str] = {}
+        """Where the options come from, by name, for the provenance of pictures."""
         self._progress = progress
         self._quiet = quiet
         self._verbose = verbose and not quiet

@@ -5,11 +5,17 @@ from __future__ import annotations
 import itertools
 
 import click
+from click.shell_completion import CompletionItem
+
+from stylize.cli.command import Command
 
 __all__ = ["Expanding"]
 
+# The option whose values the last words are, in `Context.meta`.
+_LAST_OPTION = "stylize.cli.expanding.last_option"
 
-class Expanding(click.Command):
+
+class Expanding(Command):
     """A command in which an option that may be repeated takes all words up to the next option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -32,9 +38,21 @@ class Expanding(click.Command):
             elif flag is not None and flags[flag].multiple:
                 words += [flag, word]
             elif flag is not None:
+                if ctx.resilient_parsing:  # only completes a word
+                    continue
                 raise click.UsageError(
                     f"{flag}: expected one file, received more; stylize batch --mode refine paints many", ctx
                 )
             else:
                 words.append(word)
+        if flag is not None and flags[flag].multiple:
+            ctx.meta[_LAST_OPTION] = flags[flag]
         return super().parse_args(ctx, words)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a further word of the option that takes several."""
+        option = ctx.meta.get(_LAST_OPTION)
+        if option is None or incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        found: list[CompletionItem] = option.shell_complete(ctx, incomplete)
+        return found

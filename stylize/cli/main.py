@@ -28,6 +28,8 @@ _COMMANDS = {
     "demo": ("demo", "Compare on pictures that come with the package."),
     "info": ("info", "Print how a picture was made."),
     "rerun": ("rerun", "Paint a picture again, by the provenance inside it."),
+    "config": ("config", "Show, set and unset defaults: options that need not be given each time."),
+    "completion": ("completion", "Print the script that makes a shell complete commands, options and values."),
     "doctor": ("doctor", "Print what a bug report needs: versions, backends, devices, memory, precision, networks."),
     "models": ("models", "List, get and check the networks."),
     "app": ("app", "Open the web page: drop a photo, choose a style, see the preview, refine it."),
@@ -49,6 +51,15 @@ class _Program(click.Group):
         module = importlib.import_module(f"stylize.cli.commands.{_COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Complete names of commands without their modules."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        found = {name: line for name, (_, line) in _COMMANDS.items() if name.startswith(incomplete)}
+        return [CompletionItem(name, help=line) for name, line in found.items()]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -80,70 +80,75 @@ def _field_option(
 
 
 _KEEP_COLORS_HELP = (
-    "Keep the photo's colours: by taking only light and dark from the style, or with `histogram` by taking the style "
-    "in the photo's colours."
+    "Keep the photo's colours: take only light and dark from the style, or with `histogram` recolour the style first."
 )
 
-_SIZE_HELP = "Long side of the output, px; `original` for the photo's own, or percent of the photo's such as 200%."
+_SIZE_HELP = "Long side: px, the photo's own, or percent of it."
 
 _fast = functools.partial(_field_option, FastConfig())
 _refine = functools.partial(_field_option, RefineConfig())
 _app = functools.partial(_field_option, AppConfig())
 _output = functools.partial(_field_option, OutputConfig())
 
-content_option = click.option("-c", "--content", required=True, type=FILE, help="The photograph to paint.")
+content_option = click.option(
+    "-c", "--content", required=True, type=FILE, metavar="FILE", help="The photograph to paint."
+)
 contents_option = click.option(
-    "-c", "--content", "contents", required=True, multiple=True, type=SOURCE,
-    help="The photograph to paint, a file or a URL; repeatable; `-` is standard input.",
+    "-c", "--content", "contents", required=True, multiple=True, type=SOURCE, metavar="FILE|URL",
+    help="The photograph to paint; repeatable; `-` is standard input.",
 )  # fmt: skip
 
 
 def _styles_option(kind: File) -> Callable[[Command], Command]:
     return click.option(
         "-s", "--style", "styles", required=True, multiple=True, type=StyleFile(kind),
-        help="The picture whose style to take; several are blended by their weights.",
+        help="The picture whose style to take; several are blended.",
     )  # fmt: skip
 
 
 def _masks_option(kind: File) -> Callable[[Command], Command]:
     return click.option(
-        "--mask", "masks", multiple=True, type=kind,
-        help="A picture that is white where to paint and black where the photo stays; repeatable: one for each style.",
+        "--mask", "masks", multiple=True, type=kind, metavar="FILE",
+        help="White where to paint, black where the photo stays; repeatable: one for each style.",
     )  # fmt: skip
 
 
 styles_option, style_sources_option = _styles_option(FILE), _styles_option(SOURCE)
 masks_option, mask_sources_option = _masks_option(FILE), _masks_option(SOURCE)
-output_option = click.option(
-    "-o", "--output", type=FILE,
-    help="The picture to write; its suffix chooses the format.  [default: beside the content, such as "
-    "photo-painting-COMMAND.png]",
-)  # fmt: skip
+
+
+def output_option(command: str) -> Callable[[Command], Command]:
+    """Return the option of a command's output."""
+    return click.option(
+        "-o", "--output", type=FILE, metavar="FILE",
+        help=f"The picture to write; its suffix chooses the format.  [default: photo-painting-{command}.png]",
+    )  # fmt: skip
+
+
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace output that is there already.")
 # Named as the parameter of `stylize.refine`, so that errors about the checkpoint show this flag.
 resume_option = click.option("--resume", "resume_from", is_flag=True, help="Go on from the output's checkpoint.")
 
 memory_option = click.option(
     "--memory", "memory_gb", type=click.FloatRange(min=0, min_open=True), metavar="GB",
-    help="Memory that the process may use; large pictures are computed in tiles.  [default: what is free]",
+    help="Memory; larger pictures are tiled.  [default: what is free]",
 )  # fmt: skip
 
 quality_option = _output(
-    "--quality", type=int, metavar="N", help="Quality of JPEG, WebP and AVIF, 1 to 100.  [default: 95, for AVIF 90]"
+    "--quality", type=int, metavar="1-100", help="Quality of JPEG, WebP and AVIF.  [default: 95, for AVIF 90]"
 )
 file_options = _joined(
     _output("--bit-depth", help="Bits of a sample: 8, or 16 for PNG and TIFF."),
     _output(
         "--keep-metadata", "metadata",
-        help="What is kept of what the photo's file says. safe: resolution, author, copyright, capture date; all: all "
-        "of EXIF and the texts, but never places and serial numbers.",
+        help="What to keep of the photo's EXIF; safe: author, copyright, date, resolution; never places.",
     ),
 )  # fmt: skip
-provenance_option = _output("--provenance", help="Whether the picture carries how it was made.")
+provenance_option = _output("--provenance", help="Whether the picture tells how it was made.")
 
 fast_options = _joined(
     _fast("--network", type=network_choice("stylizer"), help="The network that paints."),
-    _fast("--size", type=Size(), help=_SIZE_HELP),
+    _fast("--size", type=Size(), metavar="PX|original|N%", help=_SIZE_HELP),
     _fast("--strength", help="0 keeps the content, 1 is the full style."),
     _fast("--keep-colors", cls=KeepColorsOption, help=_KEEP_COLORS_HELP),
 )
@@ -151,52 +156,52 @@ fast_options = _joined(
 preview_options = _joined(
     click.option(
         "--grid", is_flag=True,
-        help="Make one labelled sheet of every content in every style, at 256 px each unless --size says otherwise.",
+        help="Make one sheet of every content in every style, at 256 px each unless --size is given.",
     ),
     click.option(
         "--strengths", type=Strengths(),
-        help="Make one labelled sheet of every content in these strengths, such as 0.25,0.5,1; sizes as above.",
+        help="Make one sheet of every content in these strengths, such as 0.25,0.5,1.",
     ),
-    click.option("--show", is_flag=True, help="Draw the result in the terminal, too, beside the original."),
+    click.option("--show", is_flag=True, help="Also draw the result in the terminal."),
     click.option("--watch", is_flag=True, help="Paint again whenever a file changes, until Ctrl-C."),
 )  # fmt: skip
 
 refine_options = _joined(
     click.option(
-        "--preset", "-p", type=click.Choice(list(PRESETS)), default="default", show_default=True,
-        help="A named set of all options below; options that are given replace those of the preset.",
+        "--preset", "-p", type=click.Choice(list(PRESETS)), default="default", show_default=True, metavar="NAME",
+        help="A named set of options, see below.",
     ),
     _refine("--features", type=network_choice("features"), help="The network whose features are compared."),
     _refine("--network", type=network_choice("stylizer"), help="The network that paints the preview."),
     _refine(
-        "--init", metavar="preview|preview+content|content|noise|content+noise|FILE",
-        help="What to start from; with a FILE, sizes up to that of the FILE are skipped.",
+        "--init", metavar="WHAT|FILE",
+        help="Start from preview, preview+content, content, noise, content+noise or a picture, whose smaller sizes are "
+        "skipped.",
     ),
-    _refine("--size", type=Size(), help=_SIZE_HELP),
-    _refine("--steps", help="Evaluations of the loss, over all sizes from coarse to fine."),
-    _refine("--time-budget", type=float, metavar="SECONDS", help="Time for the whole refinement; replaces --steps."),
+    _refine("--size", type=Size(), metavar="PX|original|N%", help=_SIZE_HELP),
+    _refine("--steps", help="Evaluations of the loss, over all sizes."),
+    _refine("--time-budget", type=float, metavar="SECONDS", help="Time for the whole run; replaces --steps."),
     _refine("--optimizer", help="The optimiser of the pixels."),
-    _refine("--learning-rate", help="Adam's step on pixels in [0, 1]; with L-BFGS, the first step only."),
+    _refine("--learning-rate", help="Adam's step on [0, 1]; L-BFGS: the first step."),
     _refine("--content-weight", help="How much the scene counts."),
     _refine("--style-weight", help="How much the style counts."),
-    _refine("--places-weight", help="How much the hand counts: every place is to look like some place of the style."),
+    _refine("--places-weight", help="How much it counts that every place looks like some place of the style."),
     _refine("--tv-weight", "total_variation_weight", help="How much smoothness (total variation) counts."),
     _refine(
         "--content-layer", "content_layers", type=Layer(), multiple=True,
-        help="A VGG-19 layer that holds the scene, such as relu4_2; repeatable. Layers named without weights "
-        "share the preset's equally.",
+        help="A VGG-19 layer that holds the scene, such as relu4_2; repeatable.",
     ),
     _refine(
         "--style-layer", "style_layers", type=Layer(), multiple=True,
-        help="A VGG-19 layer that holds the style, as above.",
+        help="A layer that holds the style. Layers without weights share the preset's.",
     ),
     _refine("--pooling", help="Pooling layers of the feature network."),
     _refine("--recolor", help="Compare with the content in the style's colours."),
     _refine("--strength", help="0 keeps the content, 1 is the full style."),
-    _refine("--style-scale", help="Long side of the style relative to the output's; larger gives larger strokes."),
+    _refine("--style-scale", help="Size of the style relative to the output's; larger: larger strokes."),
     _refine("--keep-colors", cls=KeepColorsOption, help=_KEEP_COLORS_HELP),
     _refine("--precision", help="Numeric precision of the convolutions."),
-    _refine("--seed", help="Seed of the noise; the same seed gives the same picture."),
+    _refine("--seed", help="Seed of the noise."),
 )  # fmt: skip
 
 app_options = _joined(
@@ -209,14 +214,14 @@ app_options = _joined(
 )
 
 common_options = _joined(
-    click.option("--json", "as_json", is_flag=True, help="Print one machine-readable result on stdout."),
+    click.option("--json", "as_json", is_flag=True, help="Print one result as JSON."),
     click.option(
         "--progress", type=click.Choice(["auto", "bar", "json", "none"]), default="auto",
-        help="On stderr: a bar, one JSON line an iterate, or nothing; auto is the bar on a terminal.",
+        help="On stderr; json: a line an iterate; auto: the bar on a terminal.",
     ),
     click.option("-q", "--quiet", is_flag=True, help="Print nothing but the result and errors."),
-    click.option("-v", "--verbose", is_flag=True, help="Print more about networks, sizes and times."),
-    click.option("--offline", is_flag=True, help="Never use the internet; also STYLIZE_OFFLINE=1."),
+    click.option("-v", "--verbose", is_flag=True, help="Print more: networks, sizes, times."),
+    click.option("--offline", is_flag=True, help="Never use the internet."),
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import click
 
 from stylize.cli.console import Run
 from stylize.cli.options import common_options
+from stylize.cli.sources import recorded_sources
 from stylize.networks.devices import BACKENDS
 
 __all__ = ["with_device", "with_run"]
@@ -25,6 +26,7 @@ def with_run(command: Callable[..., None]) -> Callable[..., None]:
         *, as_json: bool, progress: str, quiet: bool, verbose: bool, offline: bool, **options: Any
     ) -> None:
         run = Run(as_json=as_json, progress=progress, quiet=quiet, verbose=verbose, offline=offline)
+        run.sources = recorded_sources(click.get_current_context())
         with contextlib.closing(run):
             command(run, **options)
 
@@ -36,11 +38,11 @@ def with_device(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.option(
         "--backend", type=click.Choice(["auto", *BACKENDS]), default="auto",
-        help="What computes: TensorFlow, PyTorch or JAX.  [default: one that sees a GPU, TensorFlow first]",
+        help="What computes.  [default: one that sees a GPU]",
     )  # fmt: skip
     @click.option(
         "--device", default="auto", metavar="NAME",
-        help="Where: cpu, gpu, or a name such as gpu:1 or mps.  [default: a GPU if there is one]",
+        help="Where: cpu, gpu, gpu:1, mps.  [default: a GPU if there is one]",
     )  # fmt: skip
     @functools.wraps(command)
     def command_with_device(run: Run, *, backend: str, device: str, **options: Any) -> None:

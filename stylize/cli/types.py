@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import click
+from click.shell_completion import CompletionItem
 
 from stylize.errors import OptionError
 from stylize.files import is_url, weighted
-from stylize.layers import canonical_layer
+from stylize.layers import VGG19_LAYERS, canonical_layer
 from stylize.networks import registry
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "StyleFile",
     "Styles",
     "Url",
+    "complete_files",
     "network_choice",
 ]
 
@@ -48,6 +50,15 @@ class Url(str):
 Source: TypeAlias = "Path | Url"
 
 SourceStyles = Sequence[tuple[Source, float]]
+
+
+def complete_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Let the shell complete names of files."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def _beginning(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
 
 class File(click.Path):
@@ -87,6 +98,10 @@ class StyleFile(click.ParamType):  # type: ignore[type-arg]  # Generic from clic
     def __init__(self, file: File = FILE) -> None:
         self._file = file
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Complete the file; the shell does."""
+        return self._file.shell_complete(ctx, param, incomplete)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return (path, weight)."""
         if isinstance(value, tuple):
@@ -101,6 +116,10 @@ class Colors(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8
     """How the content's colours are kept: luminance or histogram; in a table's cell also yes or no."""
 
     name = "luminance|histogram"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Complete the two names."""
+        return _beginning(("luminance", "histogram"), incomplete)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return a config's `keep_colors`."""
@@ -134,6 +153,10 @@ class Layer(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.
 
     name = "NAME[:WEIGHT]"
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Complete the name."""
+        return _beginning(VGG19_LAYERS, incomplete)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return (name, weight or None)."""
         if isinstance(value, tuple):
@@ -152,6 +175,10 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3
     """A long side in px, original, or percent such as 200%; in a table's cell also 64.0."""
 
     name = "PX|original|N%"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Complete the word."""
+        return _beginning(("original",), incomplete)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return a config's `size`. Its check refuses what has no meaning."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -64,6 +64,8 @@ class PaintingRecord:
     backend: Literal["tensorflow", "torch", "jax"] = "tensorflow"
     device: _Text = "cpu:0"
     steps_taken: int | None = None
+    sources: dict[_Text, _Text] = field(default_factory=dict)
+    """Where options come from that are no defaults."""
 
     @staticmethod
     def of(provenance: Mapping[str, Any]) -> PaintingRecord:

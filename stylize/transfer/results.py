@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # `fast` starts without the modules of the optimisation.
     from stylize.optimize.history import HistoryEntry, LossTerms
     from stylize.optimize.pyramid import PyramidLevel
 
-__all__ = ["Comparison", "NetworkUse", "Scored", "TransferResult"]
+__all__ = ["Comparison", "NetworkUse", "Scored", "TransferResult", "with_sources"]
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,21 @@ class TransferResult:
     def _repr_png_(self) -> bytes:
         """Show the picture in a notebook."""
         return encode(self.image, "png", self.alpha)
+
+
+def with_sources(result: TransferResult, sources: Mapping[str, str]) -> TransferResult:
+    """Return the result with a provenance that says where options come from.
+
+    Args:
+        result: of `fast` or `refine`.
+        sources: where each option comes from which is not a default, by name. Options of another method are left out.
+    """
+    fields = dataclasses.asdict(result.config)
+    names = {name for part in (fields, *fields.values()) if isinstance(part, dict) for name in part}
+    if result.mode == "refine":
+        names |= {"preset", "memory_gb", "backend", "device"}
+    kept = {name: source for name, source in sources.items() if name in names}
+    return dataclasses.replace(result, provenance={**result.provenance, "sources": kept}) if kept else result
 
 
 @dataclass(frozen=True, eq=False)

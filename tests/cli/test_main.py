@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Iterator
 
 import click
@@ -12,6 +14,8 @@ from click.testing import CliRunner
 from api_stand_in import one_line, run
 from stylize import __version__
 from stylize.cli.main import main
+from stylize.cli.settings import setting_name
+from stylize.cli.topics import OTHERS, TOPICS, by_topic
 from stylize.config import RefineConfig
 from stylize.errors import StylizeError
 
@@ -51,12 +55,71 @@ def test_the_list_of_commands_says_what_each_says_of_itself():
 def test_help_shows_the_defaults_of_the_config():
     output = " ".join(run("refine", "--help").stdout.split())
     for text in (
-        f"coarse to fine. [default: {RefineConfig().steps}]",
+        f"over all sizes. [default: {RefineConfig().steps}]",
         f"scene counts. [default: {RefineConfig().loss.content_weight:g}]",
         f"[{'|'.join(['auto', 'vgg19', 'vgg19-slim'])}]",
-        "Preset gatys: Gatys, Ecker, Bethge 2015",
+        "gatys Gatys, Ecker, Bethge 2015 (arXiv 1508.06576)",
     ):
         assert text in output
+
+
+def help_lines(columns, *names):
+    """Return the help of a command in a terminal of a width; None is an unknown width."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((columns or 80, 24)))
+        context = main.make_context("stylize", list(names), resilient_parsing=True)
+        for name in names:
+            command = context.command.get_command(context, name)
+            context = click.Context(command, parent=context, info_name=name)
+        return context.get_help().splitlines()
+
+
+@pytest.mark.parametrize("columns", [60, None, 100, 120])
+@pytest.mark.parametrize("names", [names for names, _ in commands()], ids=" ".join)
+def test_no_line_of_the_help_is_wider_than_the_terminal(names, columns):
+    assert max(map(len, help_lines(columns, *names))) <= min(columns or 80, 100)
+
+
+def test_the_help_of_refine_fits_two_screens():
+    assert len(help_lines(100, "refine")) <= 100
+
+
+@pytest.mark.parametrize("name", ["fast", "refine", "compare", "batch", "rerun"])
+def test_every_option_belongs_to_one_topic(name):
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    topics = by_topic(setting_name(option) for option in options)
+    assert OTHERS not in topics
+    assert sorted(each for names in topics.values() for each in names) == sorted(map(setting_name, options))
+    output = run(name, "--help").stdout
+    headings = re.findall(r"^(\S.*):$", output, re.MULTILINE)
+    assert [heading for heading in headings if heading in TOPICS] == list(topics)
+    for option in options:
+        assert re.search(rf"^  (-\w, )?--{setting_name(option)}\b", output, re.MULTILINE)
+
+
+def test_no_topic_names_an_option_twice_or_that_is_none():
+    listed = [name for names in TOPICS.values() for name in names]
+    assert len(listed) == len(set(listed))
+    known = {setting_name(option) for _, command in commands() for option in command.params}
+    assert set(listed) - known == {"help"}
+
+
+@pytest.mark.parametrize("name", ["fast", "refine", "compare", "batch"])
+def test_examples_of_the_help_are_commands_of_known_options(name):
+    lines = run(name, "--help").stdout.partition("Examples:\n")[2].splitlines()
+    assert lines
+    for line in lines:
+        program, command, *words = shlex.split(line)
+        assert (program, command) == ("stylize", name)
+        main.get_command(click.Context(main), name).make_context(name, words)
+
+
+@pytest.mark.parametrize("name", ["fast", "refine"])
+def test_the_help_names_the_default_output(name, fake, inputs):
+    default = re.search(r"\[default: (photo-painting-\w+\.png)\]", " ".join(run(name, "--help").stdout.split()))[1]
+    assert run(name, *inputs).stdout.endswith(f"{default}\n")
 
 
 def test_version():

@@ -100,11 +100,13 @@ class FastJob:
         if self._makes_animation(suffix):
             return self._paint_frames(run, output, suffix, networks, overwrite=overwrite)
         from stylize.api import fast
+        from stylize.transfer.results import with_sources
 
         result = fast(
             self.content.picture, self.styles, mask=self.masks, config=self.config, loaded=networks,
             **run.api_arguments,
         )  # fmt: skip
+        result = with_sources(result, run.sources)
         if output is None:
             return result, result.encode("png", self.output_config)
         save(run, result, output, self.output_config, overwrite=overwrite)
@@ -130,6 +132,7 @@ class FastJob:
         from stylize.images.animation import encode_animation, open_animation, write_animation
         from stylize.transfer.fast import run_fast_frames
         from stylize.transfer.inputs import Inputs
+        from stylize.transfer.results import with_sources
         from stylize.transfer.session import Session
 
         began, stream = time.perf_counter(), io.BytesIO()
@@ -139,6 +142,7 @@ class FastJob:
                 animation.frame(0), self.styles, self.masks, self.config.size, reduced=True, on_message=session.say
             )
             result, frames = run_fast_frames(inputs, animation, self.config, session)
+            result = with_sources(result, run.sources)
             self._say_losses(run, suffix, animation, result)
             written: dict[str, Any] = {
                 "provenance": result.provenance, "metadata": result.metadata, "output": self.output_config,

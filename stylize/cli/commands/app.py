@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from stylize.cli.command import Command
 from stylize.cli.console import Run
 from stylize.cli.options import app_options, given
 from stylize.cli.run import with_run
@@ -17,7 +18,7 @@ from stylize.errors import StylizeError
 __all__ = ["app"]
 
 
-@click.command()
+@click.command(cls=Command)
 @app_options
 @click.option("--no-browser", is_flag=True, help="Only print the page's address.")
 @with_run

@@ -12,6 +12,8 @@ from stylize.cli.console import Run
 from stylize.cli.expanding import Expanding
 from stylize.cli.options import file_options, given, output_config_of, quality_option
 from stylize.cli.run import with_device, with_run
+from stylize.cli.sources import fitting_output, is_user_default
+from stylize.cli.types import complete_files
 from stylize.errors import OptionError
 
 if TYPE_CHECKING:
@@ -26,20 +28,29 @@ __all__ = ["batch"]
 _PLACE = "FILE|FOLDER|GLOB|URL"
 
 
-@click.command(cls=Expanding)
+@click.command(
+    cls=Expanding,
+    examples=(
+        "stylize batch -c photos -s paintings -o painted",
+        "stylize batch -c photos -s a.jpg -o out --mode refine",
+        "stylize batch --manifest jobs.csv -o painted",
+    ),
+)
 @click.option(
-    "-c", "--content", "contents", multiple=True, metavar=_PLACE,
+    "-c", "--content", "contents", multiple=True, metavar=_PLACE, shell_complete=complete_files,
     help="Photographs to paint; repeatable. A folder includes the folders in it, and the output keeps them. Quote a "
     "glob.",
 )  # fmt: skip
 @click.option(
-    "-s", "--style", "styles", multiple=True, metavar=_PLACE, help="Pictures whose styles to take; repeatable."
-)
+    "-s", "--style", "styles", multiple=True, metavar=_PLACE, shell_complete=complete_files,
+    help="Pictures whose styles to take; repeatable.",
+)  # fmt: skip
 @click.option(
-    "-o", "--output", required=True, metavar="FOLDER|URL", help="The folder of the pictures and the manifest."
-)
+    "-o", "--output", required=True, metavar="FOLDER|URL", shell_complete=complete_files,
+    help="The folder of the pictures and the manifest.",
+)  # fmt: skip
 @click.option(
-    "--manifest", metavar="FILE|URL",
+    "--manifest", metavar="FILE|URL", shell_complete=complete_files,
     help="Take the photographs from a table (.csv, .jsonl, .parquet) with a column content. Columns style, mask, mode "
     "and every option below are optional; other columns are labels, and go to the output's manifest.",
 )  # fmt: skip
@@ -88,8 +99,10 @@ def batch(
     OUTPUT/manifest.jsonl tells of every picture. A picture that cannot be painted stops no other; the command names it
     at the end, with exit code 1. The same command continues a run that was interrupted, even by SIGKILL.
     """
-    output_config = output_config_of(options)
-    _check_usage(mode, options, contents=contents, styles=styles, manifest=manifest, engine=engine, address=address)
+    output_config = fitting_output(output_config_of(options), suffix.lower().removeprefix("."))
+    defaults = frozenset(name for name in options if is_user_default(name))
+    _check_usage(contents=contents, styles=styles, manifest=manifest, engine=engine, address=address)
+    batch_config(mode, options, defaults)
 
     from stylize.batch import jobs
     from stylize.batch.left_out import LeftOut
@@ -97,7 +110,7 @@ def batch(
 
     pairing = jobs.Pairing.parse(pairs, options["seed"] or 0)
     naming = jobs.Naming(template, _checked_suffix(suffix, output_config))
-    config_of = config_of_cells(mode, given(options))
+    config_of = config_of_cells(mode, given(options), defaults)
     left_out = LeftOut()
     found = jobs.styles_of_places(styles, left_out, output=output)
     if found:
@@ -107,7 +120,7 @@ def batch(
         outcome = run_batch(
             jobs.jobs(subjects, found, pairing, naming, config_of, output=output),
             output, config_of, _engine_maker(run, mode, engine, address, workers), resume=resume, offline=run.offline,
-            backend=run.backend, device=run.device, output_config=output_config, left_out=left_out,
+            backend=run.backend, device=run.device, sources=run.sources, output_config=output_config, left_out=left_out,
             on_progress=run.on_job, on_message=run.say, on_download=run.on_download,
         )  # fmt: skip
     except (KeyboardInterrupt, SystemExit):  # SystemExit: of SIGTERM or SIGHUP
@@ -118,17 +131,15 @@ def batch(
 
 
 def _check_usage(
-    mode: str, options: dict[str, Any], *, contents: tuple[str, ...], styles: tuple[str, ...], manifest: str | None,
-    engine: str, address: str | None,
-) -> None:  # fmt: skip
+    *, contents: tuple[str, ...], styles: tuple[str, ...], manifest: str | None, engine: str, address: str | None
+) -> None:
     """Raise UsageError or OptionError for options that do not belong together, before anything heavy is imported."""
     if bool(contents) == (manifest is not None):
         raise click.UsageError("expected -c or --manifest, received " + ("both" if contents else "neither"))
     if not styles and manifest is None:
         raise click.UsageError("Missing option '-s' / '--style'.")
-    if address is not None and engine != "ray":
+    if address is not None and engine != "ray" and not is_user_default("address"):
         raise click.UsageError("--address: an option of --engine ray")
-    batch_config(mode, options)
 
 
 def _checked_suffix(suffix: str, output_config: OutputConfig) -> str:

@@ -28,22 +28,29 @@ from stylize.cli.options import (
     styles_option,
 )
 from stylize.cli.run import with_device, with_run
+from stylize.cli.sources import is_user_default
 from stylize.cli.types import FILE, Styles
 from stylize.errors import OptionError
 
 __all__ = ["compare"]
 
 
-@click.command(cls=Expanding)
+@click.command(
+    cls=Expanding,
+    examples=(
+        "stylize compare -c photo.jpg -s painting.jpg",
+        "stylize compare -c a.jpg -s b.jpg --image done.png",
+    ),
+)
 @content_option
 @styles_option
 @masks_option
 @click.option(
     "-o", "--output", type=FILE, metavar="FOLDER",
-    help="The folder to write.  [default: beside the content, such as photo-painting-compare]",
+    help="The folder to write.  [default: photo-painting-compare]",
 )  # fmt: skip
 @click.option(
-    "--image", "pictures", multiple=True, type=FILE,
+    "--image", "pictures", multiple=True, type=FILE, metavar="FILE",
     help="Score this finished picture instead of painting; repeatable.",
 )  # fmt: skip
 @refine_options
@@ -62,7 +69,7 @@ def compare(
     The folder receives fast.png, refined.png, sheet.png, metrics.json and report.html. With --image, only the numbers
     are printed; with -o FOLDER, the last three files are written, too.
     """
-    idle = given(options).keys() - {"features", "provenance", "size"}
+    idle = {name for name in given(options) if not is_user_default(name)} - {"features", "provenance", "size"}
     output_config = output_config_of(options)
     config = refine_config_of(preset, options)
     if pictures and idle:

@@ -55,6 +55,7 @@ def compare_and_write(
     """
     from stylize.api import compare
     from stylize.reports.film import Film
+    from stylize.transfer.results import with_sources
 
     film = Film()
     with Interrupt(run) as interrupt:
@@ -68,6 +69,8 @@ def compare_and_write(
             content, styles, mask=masks, images=list(pictures) or None, config=config, on_start=film.add,
             on_iterate=on_iterate, should_stop=interrupt.asked, memory_gb=memory_gb, **run.optimization_arguments,
         )  # fmt: skip
+        results = tuple(with_sources(result, run.sources) for result in comparison.results)
+        comparison = dataclasses.replace(comparison, results=results)
         metrics = comparison.metrics()
         if folder is not None:
             for result in comparison.results[:1]:

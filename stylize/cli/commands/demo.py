@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from stylize.cli.command import Command
 from stylize.cli.commands.checks import check_folder
 from stylize.cli.commands.comparison import compare_and_write, comparison_files
 from stylize.cli.commands.results import exit_early
 from stylize.cli.console import Run
 from stylize.cli.options import given, overwrite_option
 from stylize.cli.run import with_device, with_run
-from stylize.cli.types import FILE
+from stylize.cli.types import FILE, Size
 from stylize.config import RefineConfig
 from stylize.errors import OptionError
 from stylize.files import whole_file, write_errors
@@ -21,19 +22,21 @@ from stylize.files import whole_file, write_errors
 __all__ = ["demo"]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "-o", "--output", type=FILE, metavar="FOLDER", default="stylize-demo", show_default=True,
     help="The folder to write.",
 )  # fmt: skip
 @click.option("--scene", default="lake", show_default=True, help="Which of the project's own scenes.")
 @click.option("--style", default="swirls", show_default=True, help="Which of the project's own styles.")
-@click.option("--size", type=int, default=256, show_default=True, help="Long side of the output, px.")
+@click.option("--size", type=Size(), default="256", show_default=True, help="Long side of the output, px.")
 @click.option("--steps", type=int, help="Steps of the refinement.  [default: as refine]")
 @overwrite_option
 @with_run
 @with_device
-def demo(run: Run, *, output: Path, scene: str, style: str, size: int, steps: int | None, overwrite: bool) -> None:
+def demo(
+    run: Run, *, output: Path, scene: str, style: str, size: int | str, steps: int | None, overwrite: bool
+) -> None:
     """Compare on pictures that come with the package; nothing is downloaded."""
     from importlib import resources
 

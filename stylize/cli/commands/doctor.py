@@ -9,8 +9,10 @@ import platform
 import click
 
 from stylize._version import __version__
+from stylize.cli.command import Command
 from stylize.cli.console import Run, named_lines
 from stylize.cli.run import with_device, with_run
+from stylize.cli.settings import config_file, file_settings
 from stylize.errors import StylizeError
 from stylize.machine import available_cores, available_memory_bytes, has_native_bfloat16
 from stylize.networks import devices, store
@@ -18,14 +20,15 @@ from stylize.networks import devices, store
 __all__ = ["doctor"]
 
 _PACKAGES = ("numpy", "pillow", "keras", *devices.BACKENDS, "tensorflow-hub", "ai-edge-litert")
-_VARIABLES = ("STYLIZE_HOME", "STYLIZE_OFFLINE", "KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+_VARIABLES = ("KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 
 
-@click.command()
+@click.command(cls=Command)
 @with_run
 @with_device
 def doctor(run: Run) -> None:
     """Print what a bug report needs: versions, backends, devices, memory, precision, networks."""
+    ours = sorted(name for name in os.environ if name.startswith("STYLIZE_"))
     report = {
         "stylize": __version__,
         "python": platform.python_version(),
@@ -37,7 +40,8 @@ def doctor(run: Run) -> None:
         "gpus": {name: ", ".join(devices.gpus(name)) or "none" for name in devices.installed_backends()},
         "refine": _refinement(run),
         "networks": {entry.name: f"{entry.state} {entry.detail}".strip() for entry in store.status()},
-        "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
+        "variables": {name: os.environ[name] for name in (*ours, *_VARIABLES) if name in os.environ},
+        "config": {setting.key: setting.value for setting in file_settings(config_file())},
     }
     run.result(report, named_lines(report))
 

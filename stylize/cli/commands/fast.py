@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ from stylize.cli.options import (
 )
 from stylize.cli.printing import print_line
 from stylize.cli.run import with_run
+from stylize.cli.sources import fitting_output, is_user_default
 from stylize.cli.types import Source, SourceStyles, Styles, Url
 from stylize.config import FastConfig, check_mask_count
 from stylize.errors import OptionError, StylizeError, WeightsError
@@ -47,11 +49,18 @@ __all__ = ["fast"]
 _SHEET_PX = 256
 
 
-@click.command(cls=Expanding)
+@click.command(
+    cls=Expanding,
+    examples=(
+        "stylize fast -c photo.jpg -s painting.jpg",
+        "stylize fast -c *.jpg -s painting.jpg -o FOLDER",
+        "stylize fast -c photo.jpg -s a.jpg -s b.jpg --grid",
+    ),
+)
 @contents_option
 @style_sources_option
 @mask_sources_option
-@output_option
+@output_option("fast")
 @fast_options
 @preview_options
 @quality_option
@@ -70,13 +79,16 @@ def fast(
     the shell names. An animation (GIF, WebP, APNG, AVIF) is painted frame by frame where the output can hold one, and
     elsewhere its first frame.
     """
-    output_config = output_config_of(options)
+    suffix = "png" if output in (None, STANDARD_STREAM) or os.path.isdir(output) else output.suffix
+    output_config = fitting_output(output_config_of(options), suffix.lower().removeprefix("."))
     settings = given(options)
     _check_options(run, contents, styles, masks, output, grid=grid, strengths=strengths, watch=watch, settings=settings)
     sources = Sources()
     works: list[Work]
     if grid or strengths:
-        config = FastConfig(**{"size": _SHEET_PX, **settings})
+        config = FastConfig(**settings)
+        if "size" not in settings or is_user_default("size"):
+            config = dataclasses.replace(config, size=_SHEET_PX)
         ending = "grid.png" if grid else "strengths.png"
         sheet = output or default_output(shown_name(contents[0]), [] if grid else _shown_styles(styles), ending)
         works = [Sheet(contents, styles, masks, config, sheet, output_config, sources, strengths)]
@@ -128,7 +140,7 @@ def _check_options(
         raise OptionError("--grid: shows every style alone, expected styles without weights")
     if grid and len(masks) > 1:
         raise OptionError("--grid: shows every style alone, expected one mask for all")
-    if strengths and "strength" in settings:
+    if strengths and "strength" in settings and not is_user_default("strength"):
         raise OptionError("--strengths: takes the place of --strength, leave that out")
 
 

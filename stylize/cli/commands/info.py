@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from stylize.cli.command import Command
 from stylize.cli.console import Run, named_lines
 from stylize.cli.run import with_run
 from stylize.cli.types import FILE
@@ -15,7 +16,7 @@ from stylize.errors import StylizeError
 __all__ = ["info", "provenance_of"]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("image", type=FILE)
 @with_run
 def info(run: Run, image: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from stylize.cli.command import Group
 from stylize.cli.console import Run, megabytes, table
 from stylize.cli.run import with_run
 from stylize.cli.types import FILE
@@ -17,7 +18,7 @@ from stylize.networks import conversion, registry, store
 __all__ = ["models"]
 
 
-@click.group()
+@click.group(cls=Group)
 def models() -> None:
     """List, get and check the networks."""
 

@@ -89,6 +89,7 @@ class Painting:
         from stylize.images.reading import read_image
         from stylize.optimize.checkpoint import read_checkpoint, write_checkpoint
         from stylize.reports.film import Film
+        from stylize.transfer.results import with_sources
 
         # Pictures in between need the metadata of the content, which may be a pipe: read it once.
         content = read_image(self.content, name="content") if self.save_every else self.content
@@ -109,6 +110,7 @@ class Painting:
                 on_start=None if film is None else film.add, on_iterate=on_iterate, should_stop=interrupt.asked,
                 memory_gb=self.memory_gb, **run.optimization_arguments,
             )  # fmt: skip
+            result = with_sources(result, run.sources)
             save(run, result, self.output, self.output_config, overwrite=self.replaces)
             if result.checkpoint is not None:
                 write_checkpoint(self.checkpoint, result.checkpoint)
@@ -133,7 +135,7 @@ class Painting:
         from stylize.optimize.checkpoint import write_checkpoint
 
         checkpoint = iterate.checkpoint()
-        provenance = {**checkpoint.context.provenance, "steps_taken": iterate.step}
+        provenance = {**checkpoint.context.provenance, "steps_taken": iterate.step, "sources": dict(run.sources)}
         picture = self.output.with_name(f"{self.step_stem}{iterate.step:04d}{self.output.suffix}")
         try:
             pixels = resized(iterate.pixels, *checkpoint.context.size)

@@ -30,29 +30,34 @@ from stylize.cli.options import (
     styles_option,
 )
 from stylize.cli.run import with_device, with_run
+from stylize.cli.sources import fitting_output
 from stylize.cli.types import FILE, Styles
-from stylize.presets import PRESETS
 
 __all__ = ["refine"]
 
 
 @click.command(
-    cls=Expanding, epilog="\n\n".join(f"Preset {name}: {preset.description}" for name, preset in PRESETS.items())
+    cls=Expanding,
+    examples=(
+        "stylize refine -c photo.jpg -s painting.jpg",
+        "stylize refine -c photo.jpg -s a.jpg:2 -s b.jpg -o out.png",
+        "stylize refine -c photo.jpg -s painting.jpg -p bold",
+    ),
 )
 @content_option
 @styles_option
 @masks_option
-@output_option
+@output_option("refine")
 @refine_options
 @click.option(
     "--save-every", type=click.IntRange(min=1), metavar="N",
-    help="Every N steps, write the picture so far and a checkpoint beside the output.",
+    help="Every N steps, write the picture so far and a checkpoint.",
 )  # fmt: skip
 @click.option(
     "--animate", "animation", type=FILE, metavar="FILE",
-    help="Also write a film of the picture forming: .webp, .gif, .mp4 or .apng.",
+    help="Also write a film of it: .webp, .gif, .mp4 or .apng.",
 )  # fmt: skip
-@click.option("--plot", type=FILE, help="Also write a plot of the losses over time, such as losses.png.")
+@click.option("--plot", type=FILE, metavar="FILE", help="Also write a plot of the losses over time.")
 @quality_option
 @file_options
 @provenance_option
@@ -73,6 +78,7 @@ def refine(
     output_config = output_config_of(options)
     config = refine_config_of(preset, options)
     output = output or default_output(content, styles, "refine.png")
+    output_config = fitting_output(output_config, output.suffix.lower().removeprefix("."))
     painting = Painting(
         content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume_from, save_every=save_every,
         animation=animation, plot=plot, memory_gb=memory_gb, output_config=output_config,

@@ -11,6 +11,7 @@ import click
 
 from stylize import files
 from stylize._version import __version__
+from stylize.cli.command import Command
 from stylize.cli.commands.info import provenance_of
 from stylize.cli.commands.painting import Painting
 from stylize.cli.commands.painting_checks import check_painting
@@ -37,16 +38,21 @@ from stylize.schema import shown
 __all__ = ["rerun"]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("image", type=FILE)
-@click.option("-o", "--output", type=FILE, help="The picture to write.  [default: beside IMAGE, such as out-rerun.png]")
-@click.option("-c", "--content", type=FILE, help="Paint this instead of the recorded content.")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="The picture to write.  [default: IMAGE-rerun]")
+@click.option("-c", "--content", type=FILE, metavar="FILE", help="Paint this instead of the recorded content.")
 @click.option(
     "-s", "--style", "styles", multiple=True, type=StyleFile(),
     help="Take the style of this instead of the recorded ones.",
 )  # fmt: skip
 @click.option(
-    "--mask", "masks", multiple=True, type=FILE, help="Paint where this says instead of where the recorded masks do."
+    "--mask",
+    "masks",
+    multiple=True,
+    type=FILE,
+    metavar="FILE",
+    help="Paint where this says instead of the recorded masks.",
 )
 @quality_option
 @file_options
@@ -92,6 +98,7 @@ def rerun(
         run.say(
             f"made in {recorded.steps_taken} steps, as it ran out of time or was interrupted: the picture may differ"
         )
+    run.sources = recorded.sources
     result = painting.paint(run)
     used = {network.name: network.sha256 for network in recorded.networks}
     for network in result.networks:
