@@ -17,6 +17,8 @@ from stylize.errors import OptionError
 from stylize.files import is_url, weighted
 from stylize.layers import canonical_layer
 from stylize.networks import registry
+from stylize.styles import StyleName, is_name
+from stylize.text import split_weight
 
 __all__ = [
     "FILE",
@@ -35,7 +37,8 @@ __all__ = [
     "network_choice",
 ]
 
-Styles = Sequence[tuple[Path, float]]
+#: Pictures and weights. A picture is a file, or one of the project's own styles.
+Styles: TypeAlias = "Sequence[tuple[Path | StyleName, float]]"
 
 
 class Url(str):
@@ -47,7 +50,7 @@ class Url(str):
 #: What names a picture to read.
 Source: TypeAlias = "Path | Url"
 
-SourceStyles = Sequence[tuple[Source, float]]
+SourceStyles: TypeAlias = "Sequence[tuple[Source | StyleName, float]]"
 
 
 class File(click.Path):
@@ -80,21 +83,25 @@ SOURCE = File(urls=True)
 
 
 class StyleFile(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.
-    """FILE[:WEIGHT]. The last colon separates, unless a file has the whole name or the rest is not a number."""
+    """FILE[:WEIGHT] or @NAME[:WEIGHT].
 
-    name = "FILE[:WEIGHT]"
+    The last colon separates, unless a file has the whole name or the rest is not a number.
+    """
+
+    name = "FILE|@NAME[:WEIGHT]"
 
     def __init__(self, file: File = FILE) -> None:
         self._file = file
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return (path, weight)."""
+        """Return (path or name, weight). Raises ImageError for the name of no style."""
         if isinstance(value, tuple):
             return value
-        path, weight = weighted(value)
+        path, weight = split_weight(value) if is_name(value) else weighted(value)
         if weight is not None and not (math.isfinite(weight) and weight > 0):
             self.fail(f"{path}: expected a weight over 0, received {value.rpartition(':')[2]}", param, ctx)
-        return self._file.convert(path, param, ctx), 1.0 if weight is None else weight
+        picture = StyleName(path) if is_name(path) else self._file.convert(path, param, ctx)
+        return picture, 1.0 if weight is None else weight
 
 
 class Colors(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.

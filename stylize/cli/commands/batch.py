@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["batch"]
 
 _PLACE = "FILE|FOLDER|GLOB|URL"
+_STYLE = f"{_PLACE}|@NAME"
 
 
 @click.command(cls=Expanding)
@@ -33,8 +34,9 @@ _PLACE = "FILE|FOLDER|GLOB|URL"
     "glob.",
 )  # fmt: skip
 @click.option(
-    "-s", "--style", "styles", multiple=True, metavar=_PLACE, help="Pictures whose styles to take; repeatable."
-)
+    "-s", "--style", "styles", multiple=True, metavar=_STYLE,
+    help="Pictures whose styles to take, or ours by name: `stylize styles` shows them; repeatable.",
+)  # fmt: skip
 @click.option(
     "-o", "--output", required=True, metavar="FOLDER|URL", help="The folder of the pictures and the manifest."
 )
