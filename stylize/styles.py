@@ -21,6 +21,13 @@ DESCRIPTIONS = {
     "stained_glass": "leaded glass: sun over water and lilies",
     "woodcut": "three inks on cream paper: a great wave",
     "watercolour": "washes on rough paper: poppies",
+    "impression": "oil in dabs of broken colour: water lilies",
+    "points": "dots of pure colour: sails off a sunny bank",
+    "cubism": "oil in planes of ochre and grey: a guitar",
+    "ink": "pen hatching on cream paper: old houses",
+    "chalk": "pastel on dark paper: birches at dusk",
+    "riso": "a print in dots of three inks: a toucan",
+    "mosaic": "small stones along outlines: a peacock on gold",
 }
 
 _MARK = "@"
