@@ -11,8 +11,8 @@ from stylize.reports.sheet import INK, PlacedPicture, PlacedText, Sheet, fitted
 
 __all__ = ["square", "style_sheet"]
 
-_COLUMNS = 5
-_TEXT_PX = 18
+_COLUMNS = 4
+_TEXT_PX = 16
 
 
 def square(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
@@ -23,7 +23,7 @@ def square(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     return fitted(pixels[top : top + short, left : left + short], side, side)
 
 
-def style_sheet(styles: Sequence[tuple[str, NDArray[np.float32]]], side: int = 300) -> NDArray[np.float32]:
+def style_sheet(styles: Sequence[tuple[str, NDArray[np.float32]]], side: int = 240) -> NDArray[np.float32]:
     """Return a sheet of styles in rows, each with its name.
 
     Args:

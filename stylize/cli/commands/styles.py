@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from stylize.cli.console import Run, table
-from stylize.cli.options import overwrite_option
+from stylize.cli.options import output_config_of, overwrite_option, quality_option
 from stylize.cli.run import with_run
 from stylize.cli.types import FILE
 from stylize.styles import DESCRIPTIONS, StyleName, names
@@ -20,9 +21,10 @@ _DRAWN_PX = 240
 
 @click.command()
 @click.option("-o", "--output", type=FILE, help="Write a picture of all styles, such as styles.png.")
+@quality_option
 @overwrite_option
 @with_run
-def styles(run: Run, *, output: Path | None, overwrite: bool) -> None:
+def styles(run: Run, *, output: Path | None, overwrite: bool, **options: Any) -> None:
     """Show the project's own styles, which are given by name.
 
     `-s @swirls` takes a style wherever a style is given; `-s @swirls:2 -s @woodcut` blends two. PowerShell needs
@@ -33,8 +35,9 @@ def styles(run: Run, *, output: Path | None, overwrite: bool) -> None:
     from stylize.images.reading import read_image
     from stylize.reports.style_sheet import square, style_sheet
 
+    output_config = output_config_of(options)
     if output is not None:
-        check_output(output, [], overwrite=overwrite)
+        check_output(output, [], output_config, overwrite=overwrite)
     pictures = [(name, read_image(name)) for name in map(StyleName, names())]
     listed = [
         {
@@ -55,5 +58,6 @@ def styles(run: Run, *, output: Path | None, overwrite: bool) -> None:
         return
     from stylize.images.writing import write_image
 
-    write_image(output, style_sheet([(name, picture.pixels) for name, picture in pictures]), overwrite=overwrite)
+    sheet = style_sheet([(name, picture.pixels) for name, picture in pictures])
+    write_image(output, sheet, output=output_config, overwrite=overwrite)
     run.result(data, str(output))
