@@ -25,11 +25,11 @@ _DRAWN_PX = 240
 @overwrite_option
 @with_run
 def styles(run: Run, *, output: Path | None, overwrite: bool, **options: Any) -> None:
-    """Show the project's own styles, which are given by name.
+    """Show the project's own styles, which are given by name: -s @swirls.
 
-    `-s @swirls` takes a style wherever a style is given; `-s @swirls:2 -s @woodcut` blends two. PowerShell needs
-    quotes: `-s "@swirls"`. A file with the name @swirls.jpg is given as `./@swirls.jpg`. Where standard error is a
-    terminal, the styles are drawn there.
+    A name stands wherever a style is given; `-s @swirls:2 -s @woodcut` blends two. PowerShell needs quotes:
+    `-s "@swirls"`. A file with the name @swirls.jpg is given as `./@swirls.jpg`. Where standard error is a terminal,
+    the styles are drawn there.
     """
     from stylize.cli.commands.checks import check_output
     from stylize.images.reading import read_image
