@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .brush import F32, blur, grade, grid, mix, palette, ramp, relief, rgb, sample, shrink, smooth
+from .brush import F32, blur, grade, grid, mix, palette, ramp, relief, resize, rgb, sample, shrink, smooth
 from .noise import fbm, perlin
 
 SIZE = 1280  # px, twice the size of the picture
@@ -30,8 +30,9 @@ POPLARS = ((0.935, 0.62, 0.66, 0.085), (0.805, 0.585, 0.545, 0.070), (0.715, 0.5
 
 def points():
     """Lay out the scene in smooth colours, then set it in dots: large ones first, small ones last."""
-    y, x = grid(SIZE, SIZE)
-    x, y = x / SIZE, y / SIZE
+    half = SIZE // 2  # enough for dots
+    y, x = grid(half, half)
+    x, y = x / half, y / half
     scene = _sky(x, y)
     scene = _far_shore(scene, x, y)
     scene = _sea(scene, x, y)
@@ -40,8 +41,8 @@ def points():
     scene = _bank(scene, x, y)
     for tree in POPLARS:
         scene = _poplar(scene, x, y, tree)
-    scene = _strollers(scene, x, y)
-    return grade(_dotted(scene), 0.10, 1.04)
+    scene = _stroller(scene, x, y)
+    return grade(_dotted(resize(scene, (SIZE, SIZE))), 0.10, 1.04)
 
 
 def _over(scene, cover, colour):
@@ -87,7 +88,7 @@ def _boat(scene, x, y, boat):
         strength = 0.55 if flip else 1.0
         if not flip:
             # As Seurat has it: what surrounds a light thing is darker and bluer.
-            halo = blur((main | jib).astype(F32), 12)
+            halo = blur((main | jib).astype(F32), 6)
             scene = _over(scene, 0.55 * halo, scene * rgb("#7f9ce0"))
         scene = _over(scene, strength * main, cloth)
         scene = _over(scene, strength * jib, shade)
@@ -126,26 +127,28 @@ def _poplar(scene, x, y, tree):
     return _over(scene, crown, leaves)
 
 
-def _strollers(scene, x, y):
-    """Put a woman with a parasol, and a child, on the path."""
-    for px, foot, tall, dress, light in (
-        (0.36, 0.915, 0.31, "#5a2f7a", "#d8578f"),
-        (0.49, 0.912, 0.175, "#2f4fae", "#dcecff"),
-    ):
-        u, v = (x - px) / tall, (foot - y) / tall
-        skirt = (v > 0) & (v < 0.58) & (np.abs(u + 0.05 * (1 - v)) < 0.07 + 0.20 * np.clip(0.58 - v, 0, 1) ** 0.8)
-        bodice = (v > 0.55) & (v < 0.83) & (np.abs(u) < 0.085 - 0.03 * np.abs(v - 0.70) / 0.13)
-        head = np.hypot(u, v - 0.895) < 0.062
-        hat = (np.hypot(u / 1.6, (v - 0.945) / 0.7) < 0.062) & (v > 0.925)
-        across = np.clip(0.5 - u * 4, 0, 1)
-        scene = _over(scene, skirt | bodice, ramp(palette(dress, dress, light), across))
-        scene = _over(scene, head, rgb("#f2b894"))
-        scene = _over(scene, hat, rgb("#f7b733"))
-    u, v = (x - 0.345) / 0.31, (0.915 - y) / 0.31
-    shade = (np.hypot(u, (v - 1.0) * 1.35) < 0.36) & (v > 1.0)
-    stick = (np.abs(u - 0.06 * (1.2 - v)) < 0.010) & (v > 0.62) & (v < 1.0)
-    scene = _over(scene, stick, rgb("#6b3a3f"))
-    return _over(scene, shade, ramp(palette("#fff6dc", "#f7b733", "#dc3f35"), np.clip(0.5 + u * 1.5, 0, 1)))
+def _stroller(scene, x, y):
+    """Put a woman with a tilted parasol on the path."""
+    u, v = (x - 0.37) / 0.32, (0.925 - y) / 0.32  # v: 0 at the ground, 1 above the head
+    bustle = 0.055 * np.exp(-(((v - 0.47) / 0.10) ** 2))
+    skirt = (
+        (v > 0)
+        & (v < 0.60)
+        & (u > -0.065 - 0.20 * np.clip(0.60 - v, 0, 1))
+        & (u < 0.065 + bustle + 0.20 * np.clip(0.60 - v, 0, 1) ** 0.9)
+    )
+    bodice = (v > 0.56) & (v < 0.82) & (np.abs(u + 0.015) < 0.065 + 0.22 * np.abs(v - 0.66))
+    arm = (np.abs(v - 0.70 + 0.9 * (u + 0.13)) < 0.035) & (u < -0.02) & (u > -0.17)
+    cloth = ramp(palette("#f2a7a8", "#d8578f", "#8a4fa3", "#3a2f8a"), np.clip(0.45 + 3.2 * u, 0, 1))
+    scene = _over(scene, skirt | bodice | arm, cloth)
+    scene = _over(scene, np.hypot(u + 0.02, v - 0.885) < 0.070, rgb("#f2b894"))
+    hat = (np.hypot((u + 0.015) / 1.5, (v - 0.945) / 0.75) < 0.075) & (v > 0.922)
+    scene = _over(scene, hat, rgb("#5a48a8"))
+    # The parasol leans to the left: p runs along the stick, q across.
+    p, q = (v - 0.78) * 0.90 - (u + 0.16) * 0.44, (u + 0.16) * 0.90 + (v - 0.78) * 0.44
+    scene = _over(scene, (np.abs(q) < 0.011) & (p > -0.14) & (p < 0.42), rgb("#6b3a3f"))
+    dome = (np.hypot(q, (p - 0.20) * 1.45) < 0.36) & (p > 0.20)
+    return _over(scene, dome, ramp(palette("#fff6dc", "#ffe36b", "#f7b733", "#dc3f35"), np.clip(0.5 + q * 1.4, 0, 1)))
 
 
 def _dotted(scene):
