@@ -92,7 +92,7 @@ def test_a_refinement_comes_home_as_files(studio, tmp_path):
     steps.append(run.progress)
     painted = wait_for(run).result
     assert run.progress.step == run.progress.steps == 4
-    assert painted.name == "photo-style_woodcut-refine"
+    assert painted.name == "photo-woodcut-refine"
     path = tmp_path / "painted.png"
     path.write_bytes(painted.picture)
     provenance = read_provenance(path)
