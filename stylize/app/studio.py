@@ -27,7 +27,7 @@ from stylize.optimize.history import HistoryEntry
 from stylize.optimize.iterate import Iterate
 from stylize.reports.film import Film
 from stylize.reports.html import slider
-from stylize.styles import style_stem
+from stylize.styles import is_name, style_stem
 from stylize.transfer.results import TransferResult
 
 __all__ = [
@@ -144,7 +144,8 @@ class Studio:
         if max(size) > MAX_SIZE_PX:
             small = resized(picture, *size_for_long_side(*size, MAX_SIZE_PX))
             picture = dataclasses.replace(small, full_size=picture.full_size or size)
-        return dataclasses.replace(picture, path=name)
+        # A file, whatever its name: `@swirls` alone would be the name of one of our styles.
+        return dataclasses.replace(picture, path=f"./{name}" if is_name(name) else name)
 
     def feature_networks(self) -> list[str]:
         """Return the names that a visitor may choose from: auto, and the feature networks on this machine."""

@@ -85,6 +85,11 @@ def test_a_hostile_upload_gives_one_line(studio, data, message):
     assert "\n" not in str(failure.value)
 
 
+def test_an_upload_is_never_taken_for_a_style_of_ours(studio):
+    assert studio.read(file_of(), "@swirls").path == "./@swirls"
+    assert example_pictures("style")["Woodcut"][0].path == "@woodcut"
+
+
 def test_a_refinement_comes_home_as_files(studio, tmp_path):
     content, style = studio.read(file_of(), "photo.png"), example_pictures("style")["Woodcut"][0]
     steps = []
