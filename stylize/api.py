@@ -54,7 +54,8 @@ def fast(
     Args:
         content: a path, a URL, the bytes of a file, a PIL image, a `Picture`, or an array (H, W, 3), uint8 or float in
             [0, 1]; see `read_image`.
-        style: the same, or a sequence of pictures, or of pairs of a picture and a weight.
+        style: the same, or the name of one of the project's own styles such as `@swirls`; or a sequence of pictures, or
+            of pairs of a picture and a weight.
         mask: a picture that is white where to paint and black where the content stays, or one for each style.
         config: all options at once; options below replace its own.
         size: long side of the output in px, 1 to 65535; `original` for the content's, or percent of it such as `200%`.

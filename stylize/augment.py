@@ -11,13 +11,11 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize import examples
 from stylize.errors import OptionError
 from stylize.images.reading import read_image
 from stylize.images.resizing import resized, size_for_long_side
@@ -25,6 +23,7 @@ from stylize.networks import store
 from stylize.networks.backend import keras
 from stylize.networks.devices import tensorflow
 from stylize.networks.mini import MiniStylizer
+from stylize.styles import named, names
 
 __all__ = ["StyleAugment", "random_style"]
 
@@ -47,7 +46,7 @@ def random_style(
     Args:
         images: tensor (N, H, W, 3) or (H, W, 3), RGB, of any number type, in `value_range`.
         seed: two whole numbers, or a tensor of two, as TensorFlow's stateless random functions take.
-        styles: paths of style pictures; None: the project's own four.
+        styles: paths of style pictures, or names such as `@swirls`; None: all of the project's own.
         probability: the probability that a picture is painted, in [0, 1].
         strength: range within [0, 1]. The weight of each painting in the blend with its picture is drawn from this
             range; 1 gives the painting alone.
@@ -110,7 +109,7 @@ class _Styles:
     def __init__(self, paths: Sequence[str]) -> None:
         if not paths:
             raise OptionError("styles: expected at least one picture, received none")
-        self._pictures = [read_image(path, name="style").pixels for path in paths]
+        self._pictures = [read_image(named(path), name="style").pixels for path in paths]
         self._vectors: dict[tuple[int, int], NDArray[np.float32]] = {}
         encoder, painter = store.resolve("mini").files
         self._stylizer = MiniStylizer(encoder, painter)
@@ -139,8 +138,7 @@ def _styles(paths: tuple[str, ...] | None) -> _Styles:
 
 @functools.lru_cache(maxsize=8)
 def _loaded(paths: tuple[str, ...] | None) -> _Styles:
-    own = sorted(map(str, Path(examples.__path__[0]).glob("style_*.jpg")))
-    return _Styles(own if paths is None else paths)
+    return _Styles(names() if paths is None else paths)
 
 
 @keras.saving.register_keras_serializable(package="stylize")
@@ -151,7 +149,7 @@ class StyleAugment(keras.layers.Layer):  # type: ignore[misc]  # Keras has no ty
         dataset = dataset.map(lambda images, labels: (augment(images, training=True), labels))
 
     Args:
-        styles: paths of style pictures; None: the project's own four.
+        styles: as of `random_style`.
         probability: the probability that a picture is painted, in [0, 1].
         strength: range within [0, 1] of the weight of each painting in the blend with its picture.
         value_range: the values of black and white.

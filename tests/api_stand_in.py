@@ -25,6 +25,7 @@ from stylize.optimize.checkpoint import Checkpoint, RunContext
 from stylize.optimize.history import HistoryEntry, LossTerms
 from stylize.optimize.iterate import Iterate
 from stylize.optimize.pyramid import PyramidLevel
+from stylize.styles import StyleName
 from stylize.transfer.results import Comparison, NetworkUse, Scored, TransferResult
 
 FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "5" * 64})
@@ -65,6 +66,8 @@ def as_path(source: Any) -> Path:
 
 
 def _recorded(source: Any) -> dict[str, str]:
+    if isinstance(source, StyleName):
+        return {"path": source, "sha256": hashlib.sha256(source.file.read_bytes()).hexdigest()}
     path = as_path(source)
     return {"path": os.fspath(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 

@@ -27,6 +27,7 @@ from stylize.optimize.history import HistoryEntry
 from stylize.optimize.iterate import Iterate
 from stylize.reports.film import Film
 from stylize.reports.html import slider
+from stylize.styles import is_name, style_stem
 from stylize.transfer.results import TransferResult
 
 __all__ = [
@@ -143,7 +144,8 @@ class Studio:
         if max(size) > MAX_SIZE_PX:
             small = resized(picture, *size_for_long_side(*size, MAX_SIZE_PX))
             picture = dataclasses.replace(small, full_size=picture.full_size or size)
-        return dataclasses.replace(picture, path=name)
+        # A file, whatever its name: `@swirls` alone would be the name of one of our styles.
+        return dataclasses.replace(picture, path=f"./{name}" if is_name(name) else name)
 
     def feature_networks(self) -> list[str]:
         """Return the names that a visitor may choose from: auto, and the feature networks on this machine."""
@@ -232,8 +234,8 @@ def _painted(content: Picture, preview: TransferResult, result: TransferResult, 
 def file_stem(result: TransferResult) -> str:
     """Return the command line's name for the picture without suffix: photo-painting-fast."""
     content, styles = result.provenance["content"], result.provenance["styles"]
-    stems = [PurePath(picture["path"]).stem for picture in (content, *styles)]
-    return f"{stems[0]}-{'+'.join(stems[1:])}-{result.mode}"
+    stems = "+".join(style_stem(style["path"]) for style in styles)
+    return f"{PurePath(content['path']).stem}-{stems}-{result.mode}"
 
 
 def preview_jpeg(pixels: NDArray[np.float32], alpha: NDArray[np.float32] | None = None, quality: int = 90) -> bytes:
@@ -270,7 +272,8 @@ def example_pictures(kind: str) -> Mapping[str, tuple[Picture, bytes]]:
     found = {}
     for file in sorted(resources.files("stylize.examples").iterdir(), key=lambda file: file.name):
         if file.name.startswith(f"{kind}_") and file.name.endswith(".jpg"):
-            picture = dataclasses.replace(read_image(file.read_bytes()), path=file.name)
-            label = file.name.removeprefix(f"{kind}_").removesuffix(".jpg").replace("_", " ").capitalize()
-            found[label] = (picture, thumbnail(picture.pixels))
+            name = file.name.removeprefix(f"{kind}_").removesuffix(".jpg")
+            path = f"@{name}" if kind == "style" else file.name
+            picture = dataclasses.replace(read_image(file.read_bytes()), path=path)
+            found[name.replace("_", " ").capitalize()] = (picture, thumbnail(picture.pixels))
     return found

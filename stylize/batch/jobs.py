@@ -21,6 +21,7 @@ from stylize.batch.left_out import LeftOut
 from stylize.config import FastConfig, RefineConfig, check_mask_count
 from stylize.errors import OptionError, StylizeError
 from stylize.output import DEFAULT_OUTPUT, OutputConfig
+from stylize.styles import StyleName, is_name, names, style_stem
 
 __all__ = [
     "Cells",
@@ -37,7 +38,7 @@ __all__ = [
     "subjects_of_places",
 ]
 
-#: Paths of style pictures and their weights.
+#: Paths of style pictures, or names of the project's own styles, and their weights.
 WeightedStyles = tuple[tuple[str, float], ...]
 
 #: The options that a table's row sets: pairs of an option's name and its text in the table.
@@ -87,8 +88,8 @@ class Job:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The paths of all pictures that are read, but for `--init`."""
-        return (self.content, *(path for path, _ in self.styles), *self.masks)
+        """The paths of all pictures that are read, but for `--init` and the project's own styles."""
+        return (self.content, *(path for path, _ in self.styles if path not in names()), *self.masks)
 
     def to_json(self) -> str:
         """Return the job as one line of JSON."""
@@ -129,10 +130,17 @@ def subjects_of_places(places: Sequence[str], left_out: LeftOut, *, output: str)
 
 
 def styles_of_places(places: Iterable[str], left_out: LeftOut, *, output: str) -> list[str]:
-    """Return the style pictures of folders, globs, files and URLs in their order, each picture once."""
+    """Return the styles of folders, globs, files, URLs and names in their order, each picture once."""
+
+    def found(place: str) -> Iterator[str]:
+        if is_name(place):
+            yield StyleName(place)
+            return
+        for path, _ in pictures(place, "style", left_out, output=output):
+            yield os.path.join(os.curdir, path) if is_name(path) else path
+
     seen = Seen()
-    found = (path for place in places for path, _ in pictures(place, "style", left_out, output=output))
-    return [path for path in found if seen.is_new(path)]
+    return [path for place in places for path in found(place) if seen.is_new(path)]
 
 
 @dataclass(frozen=True)
@@ -211,7 +219,7 @@ class Naming:
             **subject.labels,
             **vars(config),
             "content": files.stem(subject.content),
-            "style": "+".join(files.stem(path) for path, _ in styles),
+            "style": "+".join(style_stem(path) for path, _ in styles),
             "mode": "fast" if isinstance(config, FastConfig) else "refine",
             "suffix": subject.content.rpartition(".")[2],
             "number": number,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from stylize import files
 from stylize.batch.jobs import Task
 from stylize.batch.manifest import Record, record_of
+from stylize.styles import file_of
 
 __all__ = ["ResumeCheck"]
 
@@ -18,8 +19,8 @@ class ResumeCheck:
     def __init__(self, output: str) -> None:
         self._output = output
         # Many jobs share a content or a style.
-        self._stamp = functools.lru_cache(maxsize=4096)(files.stamp)
-        self._sha256 = functools.lru_cache(maxsize=4096)(files.sha256)
+        self._stamp = functools.lru_cache(maxsize=4096)(lambda path: files.stamp(file_of(path)))
+        self._sha256 = functools.lru_cache(maxsize=4096)(lambda path: files.sha256(file_of(path)))
 
     def unchanged(self, task: Task, before: Record, networks: Record) -> Record | None:
         """Return the manifest's line for a picture that need not be painted again.

@@ -18,6 +18,8 @@ from stylize.batch.jobs import Subject, WeightedStyles
 from stylize.config import INITS
 from stylize.errors import OptionError, StylizeError
 from stylize.schema import parsed, shown
+from stylize.styles import StyleName, is_name
+from stylize.text import split_weight
 
 __all__ = ["subjects_of_manifest"]
 
@@ -36,7 +38,7 @@ def subjects_of_manifest(
 ) -> Iterator[Subject]:  # fmt: skip
     """Yield the rows of a table while reading.
 
-    The columns are `content`; `style`, where `FILE:WEIGHT;FILE:WEIGHT` blends several styles; `mask`, where
+    The columns are `content`; `style`, where `FILE:WEIGHT;@NAME:WEIGHT` blends several styles; `mask`, where
     `FILE;FILE` gives each style its own; `mode`; and the options. Every other column is a label. Paths are relative to
     the table's folder.
 
@@ -126,11 +128,20 @@ def _styles(text: str, base: str, where: str) -> WeightedStyles:
     """Return the styles of `FILE:WEIGHT;FILE:WEIGHT`; a missing weight is 1."""
     styles = []
     for part in _parts(text, base):
-        path, weight = files.weighted(part, base)
+        path, weight = split_weight(part) if is_name(part) else files.weighted(part, base)
         if weight is not None and not (math.isfinite(weight) and weight > 0):
             raise StylizeError(f"{where}: style {path}: expected a weight over 0, received {weight:g}")
-        styles.append((files.joined(base, path), 1.0 if weight is None else weight))
+        styles.append((_style(path, base, where), 1.0 if weight is None else weight))
     return tuple(styles)
+
+
+def _style(path: str, base: str, where: str) -> str:
+    if not is_name(path):
+        return files.joined(base, path)
+    try:
+        return StyleName(path)
+    except StylizeError as error:
+        raise StylizeError(f"{where}: {error}") from error
 
 
 def _parts(text: str, base: str) -> list[str]:

@@ -21,6 +21,7 @@ from stylize.batch.manifest import Record, record_of
 from stylize.config import FastConfig
 from stylize.errors import ImageError, StylizeError
 from stylize.files import write_errors
+from stylize.styles import StyleName, is_name
 
 if TYPE_CHECKING:
     from stylize.images.picture import Picture
@@ -189,7 +190,8 @@ class Painter:
 
     def _read(self, kept: PictureCache, path: str, role: str, long_side_px: int | None) -> tuple[Picture, Record]:
         """Return a picture, and its path, hash and stamp."""
-        place = files.joined(self.cwd, path)
+        own = StyleName(path) if role == "style" and is_name(path) else None
+        place = files.joined(self.cwd, path) if own is None else str(own.file)
         try:
             stamp = files.stamp(place)
         except OSError:
@@ -200,7 +202,7 @@ class Painter:
             from stylize.images.reading import read_image
 
             try:
-                picture = read_image(place, name=role, long_side_px=long_side_px)
+                picture = read_image(place if own is None else own, name=role, long_side_px=long_side_px)
             except ImageError as error:
                 raise ImageError(str(error).replace(place, path)) from error
             kept.keep(key, picture)

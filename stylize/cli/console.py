@@ -16,6 +16,8 @@ from stylize.cli.printing import print_line, printable
 from stylize.errors import StylizeError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.console import Console
     from rich.progress import Progress, TaskID
     from rich.table import Table
@@ -108,6 +110,13 @@ class Run:
             self.close()
             with contextlib.suppress(OSError):
                 _console(stderr=True).print(table)
+
+    def draw(self, pictures: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
+        """Draw pictures above their names where stderr is a terminal, unless --quiet or --json."""
+        from stylize.reports import terminal
+
+        if sys.stderr is not None and not (self._quiet or self.as_json) and terminal.can_draw(sys.stderr):
+            terminal.draw_named(pictures, sys.stderr)
 
     def on_iterate(self, iterate: Iterate) -> None:
         """Show one step of the optimisation."""

@@ -25,6 +25,7 @@ _COMMANDS = {
     "refine": ("refine", "Paint well, by Gatys' optimisation of the pixels under a feature network."),
     "compare": ("compare", "Paint both ways and show them side by side, with numbers."),
     "batch": ("batch", "Paint many pictures: folders, globs, URLs, or the rows of a table."),
+    "styles": ("styles", "Show the project's own styles, which are given by name: -s @swirls."),
     "demo": ("demo", "Compare on pictures that come with the package."),
     "info": ("info", "Print how a picture was made."),
     "rerun": ("rerun", "Paint a picture again, by the provenance inside it."),

@@ -102,7 +102,8 @@ contents_option = click.option(
 def _styles_option(kind: File) -> Callable[[Command], Command]:
     return click.option(
         "-s", "--style", "styles", required=True, multiple=True, type=StyleFile(kind),
-        help="The picture whose style to take; several are blended.",
+        help="The picture whose style to take, or one of ours such as @swirls (PowerShell needs quotes); several are "
+        "blended. `stylize styles` shows ours.",
     )  # fmt: skip
 
 

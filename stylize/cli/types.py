@@ -18,6 +18,8 @@ from stylize.errors import OptionError
 from stylize.files import is_url, weighted
 from stylize.layers import VGG19_LAYERS, canonical_layer
 from stylize.networks import registry
+from stylize.styles import StyleName, is_name
+from stylize.text import split_weight
 
 __all__ = [
     "FILE",
@@ -37,7 +39,8 @@ __all__ = [
     "network_choice",
 ]
 
-Styles = Sequence[tuple[Path, float]]
+#: Pictures and weights. A picture is a file, or one of the project's own styles.
+Styles: TypeAlias = "Sequence[tuple[Path | StyleName, float]]"
 
 
 class Url(str):
@@ -49,7 +52,7 @@ class Url(str):
 #: What names a picture to read.
 Source: TypeAlias = "Path | Url"
 
-SourceStyles = Sequence[tuple[Source, float]]
+SourceStyles: TypeAlias = "Sequence[tuple[Source | StyleName, float]]"
 
 
 def complete_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -91,9 +94,12 @@ SOURCE = File(urls=True)
 
 
 class StyleFile(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.
-    """FILE[:WEIGHT]. The last colon separates, unless a file has the whole name or the rest is not a number."""
+    """FILE[:WEIGHT] or @NAME[:WEIGHT].
 
-    name = "FILE[:WEIGHT]"
+    The last colon separates, unless a file has the whole name or the rest is not a number.
+    """
+
+    name = "FILE|@NAME[:WEIGHT]"
 
     def __init__(self, file: File = FILE) -> None:
         self._file = file
@@ -103,13 +109,14 @@ class StyleFile(click.ParamType):  # type: ignore[type-arg]  # Generic from clic
         return self._file.shell_complete(ctx, param, incomplete)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return (path, weight)."""
+        """Return (path or name, weight). Raises ImageError for the name of no style."""
         if isinstance(value, tuple):
             return value
-        path, weight = weighted(value)
+        path, weight = split_weight(value) if is_name(value) else weighted(value)
         if weight is not None and not (math.isfinite(weight) and weight > 0):
             self.fail(f"{path}: expected a weight over 0, received {value.rpartition(':')[2]}", param, ctx)
-        return self._file.convert(path, param, ctx), 1.0 if weight is None else weight
+        picture = StyleName(path) if is_name(path) else self._file.convert(path, param, ctx)
+        return picture, 1.0 if weight is None else weight
 
 
 class Colors(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.

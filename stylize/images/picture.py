@@ -27,7 +27,7 @@ class Picture:
         pixels: float32 (H, W, 3), sRGB, [0, 1]. Transparent pixels have the colours of the nearest visible pixels.
             Networks and resampling filters therefore never see a hidden colour.
         alpha: Opacity, float32 (H, W), [0, 1]; None for an opaque picture.
-        path: The path of the file as given, or None.
+        path: The path of the file as given, the name of one of the project's own styles such as `@swirls`, or None.
         sha256: Hash of the bytes of the file; of the sample bytes for an array or a PIL image.
         notes: What the user should know, one line each, such as "animated: the first of 24 frames is used".
         frames: How many frames the file has if the file is an animation; the pixels are those of the first.

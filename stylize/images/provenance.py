@@ -15,6 +15,7 @@ from stylize.errors import ImageError
 from stylize.files import is_url
 from stylize.images.opening import identify, open_picture_file, pillow_errors
 from stylize.schema import parsed, shown
+from stylize.styles import is_name
 from stylize.text import one_line
 
 __all__ = ["found_path", "is_provenance", "places", "provenance_text", "read_provenance", "with_paths"]
@@ -117,12 +118,14 @@ def with_paths(value: Any, change: Callable[[str], str], name: str = "") -> Any:
 
 
 def found_path(path: str, folder: str) -> str:
-    """Return the first of the `places` that exists; the path itself if none does."""
+    """Return the first of the `places` that exists; the path itself if none does, and the name of a style."""
+    if is_name(path):
+        return path
     return next((place for place in places(path, folder) if os.path.lexists(place)), path)
 
 
 def _portable(path: str, folder: str | None) -> str:
-    if is_url(path) or (folder is None and not os.path.isabs(path)):
+    if is_url(path) or is_name(path) or (folder is None and not os.path.isabs(path)):
         return path
     # Folders without symbolic links, where `..` leads back. The file's own name stays, even if it is a link.
     absolute = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
@@ -133,7 +136,8 @@ def _portable(path: str, folder: str | None) -> str:
         shared = _common(absolute, base)
         below_root = os.path.dirname(shared) != shared
         if (shared == base or below_root) and (not at_home or _inside(base, home)):
-            return os.path.relpath(absolute, base).replace(os.sep, "/")
+            relative = os.path.relpath(absolute, base).replace(os.sep, "/")
+            return f"./{relative}" if is_name(relative) else relative
     return _HOME + os.path.relpath(absolute, home).replace(os.sep, "/") if at_home else absolute
 
 

@@ -21,6 +21,7 @@ from stylize.images.opening import check_size, identify, open_picture_file, pill
 from stylize.images.picture import ImageSource, Picture, checked_samples
 from stylize.images.resizing import size_for_long_side
 from stylize.images.transparency import fill_hidden_colors
+from stylize.styles import StyleName, is_name
 from stylize.text import one_line
 
 __all__ = ["as_picture", "read_image"]
@@ -36,8 +37,8 @@ def read_image(
     frame of an animation is used. docs/pictures.md lists all formats and kinds of samples.
 
     Args:
-        source: A path or a URL; the bytes of a file; a PIL image; an array of uint8, uint16 or float in [0, 1],
-            shaped (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), taken as sRGB; or a `Picture`, returned unchanged.
+        source: A path or a URL; a `StyleName`; the bytes of a file; a PIL image; an array of uint8, uint16 or float in
+            [0, 1], shaped (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), taken as sRGB; or a `Picture`, returned unchanged.
         name: What error messages call the picture, such as "content".
         long_side_px: A hint that no larger picture is needed. A JPEG may then be decoded at a reduced size,
             whose long side is at least twice the hint.
@@ -65,8 +66,11 @@ def _read_file(
 ) -> Picture:
     path = None if isinstance(source, bytes) else os.fsdecode(source)
     label = name if path is None else one_line(f"{name} {path}")
+    place = os.fspath(source.file if isinstance(source, StyleName) else source)
     stream: contextlib.AbstractContextManager[BinaryIO]
-    stream = io.BytesIO(source) if isinstance(source, bytes) else open_picture_file(os.fsdecode(source), label)
+    stream = io.BytesIO(place) if isinstance(place, bytes) else open_picture_file(place, label)
+    if path is not None and is_name(path) and not isinstance(source, StyleName):
+        path = os.path.join(os.curdir, path)  # the path of a file, which no one takes for the name of a style
     with stream as file, pillow_errors(label):
         image = identify(file, label, max_pixels, path=path)
         width, height = image.size

@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 from stylize.images.color import LUMA
 from stylize.images.resizing import resized
 
-__all__ = ["ColorSupport", "can_draw", "color_support", "draw", "half_blocks"]
+__all__ = ["ColorSupport", "can_draw", "color_support", "draw", "draw_named", "half_blocks"]
 
 #: All 24-bit colours, the 256 of xterm, or no colours.
 ColorSupport = Literal["true", "256", "none"]
 
 _GAP_COLUMNS = 2  # between pictures
 _MIN_COLUMNS = 24  # for several pictures; a narrower terminal shows the last one only
+_NAMED_COLUMNS = 16  # for a picture above its name
 _RESERVED_LINES = 3  # for the command's own lines and the prompt
 _CHARACTERS = " .:-=+*#%@"  # dark to light, on a dark background
 _LUMA = np.array(LUMA)
@@ -62,6 +63,24 @@ def draw(pictures: Sequence[_Pixels], stream: TextIO) -> None:
         pictures = pictures[-1:]
     row = _beside(pictures, 2 * lines, columns, gap=_GAP_COLUMNS)
     stream.write(half_blocks(row, color_support(os.environ, stream.encoding)) + "\n")
+    stream.flush()
+
+
+def draw_named(pictures: Sequence[tuple[str, _Pixels]], stream: TextIO) -> None:
+    """Draw pictures of one shape in rows, each above its name.
+
+    Args:
+        pictures: names of up to 15 characters, and float32 (H, W, 3) in [0, 1].
+        stream: a terminal.
+    """
+    columns, _ = _room(stream)
+    in_row = min(max(1, columns // _NAMED_COLUMNS), len(pictures))
+    for first in range(0, len(pictures), in_row):
+        row = pictures[first : first + in_row]
+        # The last row may be shorter: nothing is drawn beside its pictures.
+        blank = [np.zeros_like(row[0][1])] * (in_row - len(row))
+        draw([*(pixels for _, pixels in row), *blank], stream)
+        stream.write("".join(f"{name:<{(columns + _GAP_COLUMNS) // in_row}}" for name, _ in row).rstrip() + "\n")
     stream.flush()
 
 

@@ -18,11 +18,13 @@ from stylize.images.masks import Masks, MaskSource
 from stylize.images.picture import ImageSource, Picture
 from stylize.images.reading import read_image
 from stylize.images.resizing import long_side_of, resized, size_for_long_side
+from stylize.styles import named
 from stylize.transfer.results import NetworkUse
 
 __all__ = ["STYLE_PX", "Inputs", "StyleSource", "WeightedStyles"]
 
-#: A picture, several pictures, or pairs of a picture and a weight.
+#: A picture, several pictures, or pairs of a picture and a weight. A text such as `@swirls` names one of the project's
+#: own styles.
 StyleSource = ImageSource | Sequence[ImageSource] | Sequence[tuple[ImageSource, float]]
 WeightedStyles = tuple[tuple[Picture, float], ...]
 
@@ -167,7 +169,7 @@ def _weighted_styles(style: StyleSource, long_side_px: int | None) -> WeightedSt
         raise OptionError(
             f"style: expected weights of 0 or more, not all 0; received {[weight for _, weight in pairs]}"
         )
-    pictures = (read_image(source, name="style", long_side_px=long_side_px) for source, _ in pairs)
+    pictures = (read_image(named(source), name="style", long_side_px=long_side_px) for source, _ in pairs)
     return tuple((picture, weight / total) for picture, (_, weight) in zip(pictures, pairs, strict=True))
 
 

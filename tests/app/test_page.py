@@ -85,6 +85,11 @@ def test_a_hostile_upload_gives_one_line(studio, data, message):
     assert "\n" not in str(failure.value)
 
 
+def test_an_upload_is_never_taken_for_a_style_of_ours(studio):
+    assert studio.read(file_of(), "@swirls").path == "./@swirls"
+    assert example_pictures("style")["Woodcut"][0].path == "@woodcut"
+
+
 def test_a_refinement_comes_home_as_files(studio, tmp_path):
     content, style = studio.read(file_of(), "photo.png"), example_pictures("style")["Woodcut"][0]
     steps = []
@@ -92,7 +97,7 @@ def test_a_refinement_comes_home_as_files(studio, tmp_path):
     steps.append(run.progress)
     painted = wait_for(run).result
     assert run.progress.step == run.progress.steps == 4
-    assert painted.name == "photo-style_woodcut-refine"
+    assert painted.name == "photo-woodcut-refine"
     path = tmp_path / "painted.png"
     path.write_bytes(painted.picture)
     provenance = read_provenance(path)

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from batches import InlineEngine, counts, picture, pictures, records, run
-from samples import TESTS
+from samples import EXAMPLES, TESTS
 from stylize import files
 from stylize.batch.manifest import MANIFEST
 from stylize.batch.run import run_batch
@@ -326,3 +326,37 @@ def test_animations_are_painted_from_their_first_frame_and_said_once(folders):
     told = run().stderr
     assert told.count("4 pictures are of animated inputs: the first frame is used") == 1
     assert records()["d-s-fast.png"]["notes"] == ["animated: the first of 2 frames is used"]
+
+
+def test_styles_by_name(folders):
+    shutil.copy("styles/s.png", "@t.png")
+    result = run(inputs=("-c", "photos/a.png", "-s", "@swirls", "-s", "*.png"))
+    assert counts(result) == (2, 2, 0, 0)
+    record = records()["a-swirls-fast.png"]
+    swirls = EXAMPLES / "style_swirls.jpg"
+    assert record["styles"][0]["path"] == "@swirls"
+    assert record["styles"][0]["sha256"] == files.sha256(str(swirls))
+    assert read_provenance("out/a-swirls-fast.png")["styles"][0]["path"] == "@swirls"
+    # A file that a glob finds is a file, whatever its name.
+    assert records()["a-@t-fast.png"]["styles"][0]["path"] == "./@t.png"
+    assert counts(run(inputs=("-c", "photos/a.png", "-s", "@swirls", "-s", "*.png"))) == (2, 0, 2, 0)
+    wrong = run(inputs=("-c", "photos/a.png", "-s", "@swirl"), exit_code=1)
+    assert "style @swirl: expected the name of one of our styles such as @swirls" in wrong.stderr
+
+
+def test_a_tables_styles_by_name(folders):
+    Path("photos/jobs.csv").write_text("content,style\na.png,@swirls:2;@woodcut\nb.png,../styles/s.png;@swirls\n")
+    result = run(inputs=("--manifest", "photos/jobs.csv"))
+    assert counts(result) == (2, 2, 0, 0)
+    assert [style["path"] for style in records()["a-swirls+woodcut-fast.png"]["styles"]] == ["@swirls", "@woodcut"]
+    assert records()["a-swirls+woodcut-fast.png"]["styles"][0]["weight"] == 2
+    assert counts(run(inputs=("--manifest", "photos/jobs.csv"))) == (2, 0, 2, 0)
+    Path("photos/jobs.csv").write_text("content,style\na.png,@swirl\n")
+    wrong = run(inputs=("--manifest", "photos/jobs.csv"), exit_code=1)
+    assert wrong.stderr.startswith("stylize: photos/jobs.csv line 2: style @swirl: expected")
+
+
+def test_styles_by_name_may_be_painted_into_the_current_folder(folders):
+    Path("elsewhere").mkdir()
+    os.chdir("elsewhere")
+    assert counts(run(inputs=("-c", "../photos/a.png", "-s", "@swirls"), output=".")) == (1, 1, 0, 0)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["batch"]
 
 _PLACE = "FILE|FOLDER|GLOB|URL"
+_STYLE = f"{_PLACE}|@NAME"
 
 
 @click.command(
@@ -42,8 +43,8 @@ _PLACE = "FILE|FOLDER|GLOB|URL"
     "glob.",
 )  # fmt: skip
 @click.option(
-    "-s", "--style", "styles", multiple=True, metavar=_PLACE, shell_complete=complete_files,
-    help="Pictures whose styles to take; repeatable.",
+    "-s", "--style", "styles", multiple=True, metavar=_STYLE, shell_complete=complete_files,
+    help="Pictures whose styles to take, or ours by name (`stylize styles`); repeatable.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", required=True, metavar="FOLDER|URL", shell_complete=complete_files,

@@ -11,6 +11,7 @@ from stylize.cli.types import Styles
 from stylize.config import INITS, check_mask_count
 from stylize.errors import OptionError, StylizeError
 from stylize.output import DEFAULT_OUTPUT, OutputConfig
+from stylize.styles import StyleName
 
 __all__ = ["check_files", "check_folder", "check_free", "check_inputs", "check_name", "check_output", "default_output"]
 
@@ -20,7 +21,8 @@ def check_inputs(
 ) -> list[Path]:
     """Return the files to read. Raises StylizeError for a missing file, OptionError for too many masks."""
     check_mask_count(len(masks), len(styles))
-    named = [("content", content), *(("style", path) for path, _ in styles), *(("mask", path) for path in masks)]
+    own = [path.file if isinstance(path, StyleName) else path for path, _ in styles]
+    named = [("content", content), *(("style", path) for path in own), *(("mask", path) for path in masks)]
     named += [("image", path) for path in pictures]
     if init not in INITS:
         named.append(("init", Path(init)))

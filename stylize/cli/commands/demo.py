@@ -63,7 +63,8 @@ def demo(
 
 
 def _example(folder: Path, kind: str, name: str) -> Path:
-    path = folder / f"{kind}_{name.removeprefix(f'{kind}_').removesuffix('.jpg')}.jpg"
+    stem = name.removeprefix("@").removeprefix(f"{kind}_").removesuffix(".jpg")
+    path = folder / f"{kind}_{stem}.jpg"
     if not path.exists():
         names = ", ".join(sorted(p.stem.removeprefix(f"{kind}_") for p in folder.glob(f"{kind}_*.jpg")))
         raise OptionError(f"{kind}: expected one of {names}, received {name}")

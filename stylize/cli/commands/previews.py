@@ -18,6 +18,7 @@ from stylize.cli.types import Source, SourceStyles, Url
 from stylize.config import FastConfig
 from stylize.errors import StylizeError
 from stylize.output import OutputConfig
+from stylize.styles import StyleName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,8 +34,10 @@ __all__ = ["STANDARD_STREAM", "Preview", "Sheet", "Sources", "Work", "shown_name
 STANDARD_STREAM = Path("-")
 
 
-def shown_name(source: Source) -> Path:
-    """Return the path that outputs are derived from: that of the file, `stdin`, or a URL's last part."""
+def shown_name(source: Source | StyleName) -> Path:
+    """Return the path that outputs are derived from: the file's, a style's name, `stdin`, or a URL's last part."""
+    if isinstance(source, StyleName):
+        return Path(source.stem)
     if isinstance(source, Url):
         return Path(PurePosixPath(source.split("?")[0]).name)
     return Path("stdin") if source == STANDARD_STREAM else source
@@ -45,7 +48,7 @@ class Sources:
 
     def __init__(self) -> None:
         self._standard: bytes | None = None
-        self._styles: dict[tuple[Source, FileState], Picture] = {}
+        self._styles: dict[tuple[Source | StyleName, FileState], Picture] = {}
 
     def content(self, path: Source, config: FastConfig) -> FirstFrame:
         """Return a content, decoded as large as `config` needs it."""
@@ -67,7 +70,7 @@ class Sources:
         """Return masks, decoded as large as `config` needs them."""
         return [self._read(path, "mask", enough_px(config)) for path in masks]
 
-    def _file(self, path: Source) -> Source | bytes:
+    def _file(self, path: Source | StyleName) -> Source | StyleName | bytes:
         """Return the file, or the bytes of standard input."""
         if path != STANDARD_STREAM:
             return path
@@ -78,7 +81,7 @@ class Sources:
                 raise StylizeError(f"standard input: could not be read: {error.strerror or error}") from error
         return self._standard
 
-    def _read(self, path: Source, name: str, long_side_px: int | None) -> Picture:
+    def _read(self, path: Source | StyleName, name: str, long_side_px: int | None) -> Picture:
         from stylize.images.reading import read_image
 
         shown = f"{name} -" if path == STANDARD_STREAM else name
@@ -107,7 +110,7 @@ class Work:
 
     def check(self, *, overwrite: bool) -> None:
         """Raise StylizeError unless all can be read and written."""
-        named = [("content", path) for path in self.contents]
+        named: list[tuple[str, Source | StyleName]] = [("content", path) for path in self.contents]
         named += [*(("style", path) for path, _ in self.styles), *(("mask", path) for path in self.masks)]
         check_files([(name, path) for name, path in named if isinstance(path, Path) and path != STANDARD_STREAM])
         if self.output == STANDARD_STREAM:

@@ -34,6 +34,7 @@ from stylize.images.recorded import FileRecord, PaintingRecord
 from stylize.machine import has_native_bfloat16
 from stylize.networks import devices, registry
 from stylize.schema import shown
+from stylize.styles import StyleName, is_name
 
 __all__ = ["rerun"]
 
@@ -76,7 +77,7 @@ def rerun(
     try:
         recorded = PaintingRecord.of(provenance)
         content = content or _recorded_input("content", recorded.content, image)
-        styles = styles or [(_recorded_input("style", style, image), style.weight) for style in recorded.styles]
+        styles = styles or [(_recorded_style(style, image), style.weight) for style in recorded.styles]
         masks = masks or [_recorded_input("mask", mask, image) for mask in recorded.masks]
         config = _recorded_config(recorded, image)
     except ValueError as error:
@@ -145,6 +146,16 @@ def _take_recorded_device(run: Run, recorded: PaintingRecord) -> None:
             run.device = recorded.device
         else:
             run.say(f"made on {recorded.device}, which {recorded.backend} does not see here: the picture may differ")
+
+
+def _recorded_style(record: FileRecord, image: Path) -> Path | StyleName:
+    """Return the recorded style: by its name, if it is one of the project's own."""
+    if record.path is None or not is_name(record.path):
+        return _recorded_input("style", record, image)
+    style = StyleName(record.path)
+    if files.sha256(str(style.file)) != record.sha256:
+        raise StylizeError(f"style {style}: has changed since; --style FILE takes another")
+    return style
 
 
 def _recorded_input(name: str, record: FileRecord, image: Path) -> Path:
