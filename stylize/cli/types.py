@@ -18,7 +18,7 @@ from stylize.errors import OptionError
 from stylize.files import is_url, weighted
 from stylize.layers import VGG19_LAYERS, canonical_layer
 from stylize.networks import registry
-from stylize.styles import StyleName, is_name
+from stylize.styles import StyleName, is_name, names
 from stylize.text import split_weight
 
 __all__ = [
@@ -105,7 +105,9 @@ class StyleFile(click.ParamType):  # type: ignore[type-arg]  # Generic from clic
         self._file = file
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Complete the file; the shell does."""
+        """Complete the name of a style of ours, or the file; the shell does the latter."""
+        if is_name(incomplete):
+            return _beginning(names(), incomplete)
         return self._file.shell_complete(ctx, param, incomplete)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

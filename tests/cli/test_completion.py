@@ -35,6 +35,7 @@ OFFERED = {
     "refine --size o": ["original"],
     "refine -c ph": ["file"],
     "refine -c photo.jpg -s pa": ["file"],
+    "refine -c photo.jpg -s @w": ["@woodcut", "@watercolour"],
     "fast -c a.jpg b.j": ["file"],
     "refine -c a.jpg b.jpg -p bo": ["bold"],
     "batch -c photos -o ": ["file"],

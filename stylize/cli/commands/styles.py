@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from stylize.cli.command import Command
 from stylize.cli.console import Run, table
 from stylize.cli.options import output_config_of, overwrite_option, quality_option
 from stylize.cli.run import with_run
@@ -19,7 +20,7 @@ __all__ = ["styles"]
 _DRAWN_PX = 240
 
 
-@click.command()
+@click.command(cls=Command, examples=["stylize styles", "stylize styles -o styles.png"])
 @click.option("-o", "--output", type=FILE, help="Write a picture of all styles, such as styles.png.")
 @quality_option
 @overwrite_option
