@@ -262,8 +262,6 @@ def settings_in_force(ctx: click.Context, path: Path) -> list[Setting]:
         StylizeError: the file is damaged, or a name is no option's.
     """
     in_file = file_settings(path)
-    if not in_file and not any(name.startswith(_PREFIX) and name not in _OWN for name in os.environ):
-        return []
     options = options_by_command(ctx)
     in_variables = _variable_settings(options)
     for setting in (*in_variables, *in_file):
@@ -284,7 +282,11 @@ def default_map(ctx: click.Context, options: Iterable[click.Parameter]) -> dict[
     command = top_command(ctx)
     if command in _WITHOUT_SETTINGS:
         return {}
-    settings = [each for each in settings_in_force(ctx, config_file()) if not each.source.startswith(_PREFIX)]
+    path = config_file()
+    # All commands are imported to check names: only where there is something to check.
+    any_is_set = os.path.lexists(path) or any(name.startswith(_PREFIX) and name not in _OWN for name in os.environ)
+    in_force = settings_in_force(ctx, path) if any_is_set else []
+    settings = [each for each in in_force if not each.source.startswith(_PREFIX)]
     values: dict[str, Any] = {}
     for option in options:
         mine = [each for each in settings if each.name == setting_name(option) and each.command in (None, command)]

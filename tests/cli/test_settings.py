@@ -231,6 +231,15 @@ def test_every_option_has_its_variables_or_a_reason_to_have_none():
     assert len(own) == len(set(own))
 
 
+def test_the_web_page_takes_its_own_options(file, monkeypatch):
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    # No machine has this address (RFC 5737).
+    file.write_text('size = 64\n[app]\nhost = "192.0.2.1"\nport = 8123')
+    assert "192.0.2.1:8123: can't be listened on" in one_line(run("app", exit_code=1).stderr)
+
+
 def test_python_does_not_read_the_defaults(file, pictures, shipped_networks):
     import stylize
 

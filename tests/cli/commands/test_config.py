@@ -37,9 +37,10 @@ SET = {
 
 
 @pytest.mark.parametrize(("words", "expected"), SET.items(), ids=map(" ".join, SET))
-def test_set_writes_what_is_read_again(words, expected, file):
+def test_set_writes_what_is_read_again(words, expected, file, monkeypatch):
     run("config", "set", *words)
     assert tomlkit.parse(file.read_text("utf-8")) == expected
+    monkeypatch.delenv("STYLIZE_OFFLINE", raising=False)
     (listed,) = json.loads(run("config", "--json").stdout)
     assert (listed["command"], listed["source"]) == (words[0].partition(".")[0] if "." in words[0] else None, str(file))
     run("config", "unset", words[0])
@@ -94,6 +95,7 @@ def test_a_wrong_default_is_misuse_and_changes_nothing(words, message, file):
 
 
 def test_the_list_tells_what_is_in_force_and_from_where(file, monkeypatch):
+    monkeypatch.delenv("STYLIZE_OFFLINE", raising=False)
     assert f"stylize config set size 1024` keeps one in {file}" in one_line(run("config").stderr)
     for name, value in (("size", "1024"), ("refine.size", "2048"), ("steps", "9")):
         run("config", "set", name, value)
@@ -111,6 +113,12 @@ def test_the_list_tells_what_is_in_force_and_from_where(file, monkeypatch):
     assert "size" in shown
 
 
+def test_the_list_tells_of_offline(file, monkeypatch):
+    monkeypatch.setenv("STYLIZE_OFFLINE", "on the train")
+    (listed,) = json.loads(run("config", "--json").stdout)
+    assert (listed["name"], listed["value"], listed["source"]) == ("offline", "on the train", "STYLIZE_OFFLINE")
+
+
 def test_the_list_refuses_wrong_values_of_every_command(file):
     file.parent.mkdir()
     file.write_text("[app]\nport = 0")
@@ -118,7 +126,8 @@ def test_the_list_refuses_wrong_values_of_every_command(file):
     assert message == f"stylize: {file}: [app] port: expected a whole number of 1 to 65535, received 0"
 
 
-def test_a_wrong_name_can_be_removed(file):
+def test_a_wrong_name_can_be_removed(file, monkeypatch):
+    monkeypatch.delenv("STYLIZE_OFFLINE", raising=False)
     file.parent.mkdir()
     file.write_text("sizes = 3\n[paint]\nsize = 3\n")
     assert "sizes" in one_line(run("config", exit_code=1).stderr)
