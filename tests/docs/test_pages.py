@@ -39,13 +39,11 @@ def _blocks(path: Path, *languages: str) -> list[str]:
 
 def _commands_of(path: Path) -> Iterator[list[str]]:
     """Yield the words of every `stylize` command on a page, without `stylize`, from blocks and from the text."""
-    lines = [line for block in _blocks(path, "sh", "") for line in block.splitlines()]
-    lines += [token.content.replace("\\|", "|") for token in _tokens(path) if token.type == "code_inline"]
-    for line in lines:
+    tokens = [token for token in _tokens(path) if token.type in ("fence", "code_block", "code_inline")]
+    for line in (line for token in tokens for line in token.content.replace("\\|", "|").splitlines()):
         found = re.search(r"(?:^|[|&] )stylize ([a-z].*)", line)
         if found:
-            words = shlex.split(re.split(r" [|&>] ?", found[1])[0], comments=True)
-            yield words
+            yield shlex.split(re.split(r" [|&>] ?", found[1])[0], comments=True)
 
 
 COMMANDS = sorted({(page, *words) for page, path in PAGES.items() for words in _commands_of(path)})
@@ -115,7 +113,7 @@ def test_the_python_on_the_pages_runs(
     blocks = _blocks(PAGES[page], "python")
     assert blocks
     for block in blocks:
-        small = re.sub(r"size=(512|96)", "size=48", block)
+        small = re.sub(r"size=512|size=96", "size=48", block)
         exec(compile(small, page, "exec"), names)
     assert (printed or "") in capsys.readouterr().out
     for result in names.values():
