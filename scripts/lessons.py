@@ -21,13 +21,15 @@ from stylize.output import OutputConfig
 REPOSITORY = Path(__file__).parent.parent
 DOCS, EXAMPLES = REPOSITORY / "docs", REPOSITORY / "examples"
 
-# From the loss of the paper to the default, one change a picture; each line adds to those above.
+DEFAULT = stylize.PerceptualLossConfig()
+# From the loss of the paper to the default, one change a picture; each line adds to those above. What is missing after
+# the last one are places: the preset `default` itself.
 TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("gram", {"statistics": "gram", "octaves": 1, "palette_weight": 0.0, "places_weight": 0.0}),
-    ("moments", {"statistics": "moments"}),
-    ("octaves", {"octaves": 3}),
-    ("palette", {"palette_weight": 0.5}),
-    ("places", {"places_weight": 1.0}),
+    ("gram", {"statistics": "gram", "octaves": 1, "palette_weight": 0.0, "light_weight": 0.0, "places_weight": 0.0}),
+    ("moments", {"statistics": DEFAULT.statistics}),
+    ("octaves", {"octaves": DEFAULT.octaves}),
+    ("palette", {"palette_weight": DEFAULT.palette_weight}),
+    ("light", {"light_weight": DEFAULT.light_weight}),
 )
 
 

@@ -62,6 +62,16 @@ def test_the_commands_on_the_pages_are_understood(words: tuple[str, ...]) -> Non
     command.make_context(command.name, rest, resilient_parsing=True)
 
 
+def test_every_preset_has_its_lesson_with_its_weights() -> None:
+    lessons = re.split(r"^## ", (DOCS / "presets.md").read_text("utf-8"), flags=re.MULTILINE)
+    lesson_of = {lesson.partition("\n")[0]: lesson for lesson in lessons}
+    assert set(stylize.PRESETS) <= set(lesson_of)
+    for name in ("default", "faithful", "bold", "neighbors"):
+        loss = stylize.PRESETS[name].config.loss
+        for weight in (loss.content_weight, loss.light_weight, loss.places_weight):
+            assert weight in (0, 1) or f"{weight:g}" in lesson_of[name]
+
+
 @pytest.fixture
 def pictures_at_hand(
     tmp_path: Path, pictures: tuple[Path, ...], tiny_networks: Path, monkeypatch: pytest.MonkeyPatch
@@ -78,6 +88,7 @@ def pictures_at_hand(
     return folder
 
 
+@pytest.mark.slow
 def test_the_quick_start_works(pictures_at_hand: Path) -> None:
     for block in _blocks(DOCS / "quickstart.md", "sh"):
         for line in block.splitlines():
@@ -94,6 +105,7 @@ def test_the_quick_start_works(pictures_at_hand: Path) -> None:
     assert (pictures_at_hand / "again.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "printed"),
     [
