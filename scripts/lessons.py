@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--features", default="vgg19-slim")
     parser.add_argument("--network", default="mini")
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--steps", type=int, default=100, help="at most, of presets without a pyramid")
+    parser.add_argument("--steps", type=int, default=500, help="at most, of presets without a pyramid")
     parser.add_argument("--scene", default="lake")
     parser.add_argument("--style", default="swirls")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="names of presets and of terms")
