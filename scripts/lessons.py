@@ -21,13 +21,15 @@ from stylize.output import OutputConfig
 REPOSITORY = Path(__file__).parent.parent
 DOCS, EXAMPLES = REPOSITORY / "docs", REPOSITORY / "examples"
 
-# From the loss of the paper to the default, one change a picture; each line adds to those above.
+DEFAULT = stylize.PerceptualLossConfig()
+# From the loss of the paper to the default, one change a picture; each line adds to those above. What is missing after
+# the last one are places: the preset `default` itself.
 TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("gram", {"statistics": "gram", "octaves": 1, "palette_weight": 0.0, "places_weight": 0.0}),
-    ("moments", {"statistics": "moments"}),
-    ("octaves", {"octaves": 3}),
-    ("palette", {"palette_weight": 0.5}),
-    ("places", {"places_weight": 1.0}),
+    ("gram", {"statistics": "gram", "octaves": 1, "palette_weight": 0.0, "light_weight": 0.0, "places_weight": 0.0}),
+    ("moments", {"statistics": DEFAULT.statistics}),
+    ("octaves", {"octaves": DEFAULT.octaves}),
+    ("palette", {"palette_weight": DEFAULT.palette_weight}),
+    ("light", {"light_weight": DEFAULT.light_weight}),
 )
 
 
@@ -37,7 +39,7 @@ def main() -> None:
     parser.add_argument("--features", default="vgg19-slim")
     parser.add_argument("--network", default="mini")
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--steps", type=int, default=100, help="at most, of presets without a pyramid")
+    parser.add_argument("--steps", type=int, default=500, help="at most, of presets without a pyramid")
     parser.add_argument("--scene", default="lake")
     parser.add_argument("--style", default="swirls")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="names of presets and of terms")

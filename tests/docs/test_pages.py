@@ -39,13 +39,11 @@ def _blocks(path: Path, *languages: str) -> list[str]:
 
 def _commands_of(path: Path) -> Iterator[list[str]]:
     """Yield the words of every `stylize` command on a page, without `stylize`, from blocks and from the text."""
-    lines = [line for block in _blocks(path, "sh", "") for line in block.splitlines()]
-    lines += [token.content.replace("\\|", "|") for token in _tokens(path) if token.type == "code_inline"]
-    for line in lines:
+    tokens = [token for token in _tokens(path) if token.type in ("fence", "code_block", "code_inline")]
+    for line in (line for token in tokens for line in token.content.replace("\\|", "|").splitlines()):
         found = re.search(r"(?:^|[|&] )stylize ([a-z].*)", line)
         if found:
-            words = shlex.split(re.split(r" [|&>] ?", found[1])[0], comments=True)
-            yield words
+            yield shlex.split(re.split(r" [|&>] ?", found[1])[0], comments=True)
 
 
 COMMANDS = sorted({(page, *words) for page, path in PAGES.items() for words in _commands_of(path)})
@@ -64,6 +62,16 @@ def test_the_commands_on_the_pages_are_understood(words: tuple[str, ...]) -> Non
     command.make_context(command.name, rest, resilient_parsing=True)
 
 
+def test_every_preset_has_its_lesson_with_its_weights() -> None:
+    lessons = re.split(r"^## ", (DOCS / "presets.md").read_text("utf-8"), flags=re.MULTILINE)
+    lesson_of = {lesson.partition("\n")[0]: lesson for lesson in lessons}
+    assert set(stylize.PRESETS) <= set(lesson_of)
+    for name in ("default", "faithful", "bold", "neighbors"):
+        loss = stylize.PRESETS[name].config.loss
+        for weight in (loss.content_weight, loss.light_weight, loss.places_weight):
+            assert weight in (0, 1) or f"{weight:g}" in lesson_of[name]
+
+
 @pytest.fixture
 def pictures_at_hand(
     tmp_path: Path, pictures: tuple[Path, ...], tiny_networks: Path, monkeypatch: pytest.MonkeyPatch
@@ -80,6 +88,7 @@ def pictures_at_hand(
     return folder
 
 
+@pytest.mark.slow
 def test_the_quick_start_works(pictures_at_hand: Path) -> None:
     for block in _blocks(DOCS / "quickstart.md", "sh"):
         for line in block.splitlines():
@@ -96,6 +105,7 @@ def test_the_quick_start_works(pictures_at_hand: Path) -> None:
     assert (pictures_at_hand / "again.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "printed"),
     [
@@ -115,7 +125,7 @@ def test_the_python_on_the_pages_runs(
     blocks = _blocks(PAGES[page], "python")
     assert blocks
     for block in blocks:
-        small = re.sub(r"size=(512|96)", "size=48", block)
+        small = re.sub(r"size=512|size=96", "size=48", block)
         exec(compile(small, page, "exec"), names)
     assert (printed or "") in capsys.readouterr().out
     for result in names.values():

@@ -17,6 +17,8 @@ import stylize
 from stylize import augment
 from stylize.cli.main import main
 
+pytestmark = pytest.mark.slow  # The site is built.
+
 PAGES = ("index", "quickstart", "how-it-works", "presets", "objective", "pictures", "howto/index", "cli", "api")
 
 
