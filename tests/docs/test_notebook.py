@@ -25,6 +25,7 @@ def _shown(cells: list[Any], kind: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_notebook_runs(notebook: Any, shipped_networks: None, tmp_path: Path) -> None:
     nbclient = pytest.importorskip("nbclient", reason="the extra `docs` is not installed")
     for cell in notebook.cells:

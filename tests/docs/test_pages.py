@@ -80,6 +80,7 @@ def pictures_at_hand(
     return folder
 
 
+@pytest.mark.slow
 def test_the_quick_start_works(pictures_at_hand: Path) -> None:
     for block in _blocks(DOCS / "quickstart.md", "sh"):
         for line in block.splitlines():
@@ -96,6 +97,7 @@ def test_the_quick_start_works(pictures_at_hand: Path) -> None:
     assert (pictures_at_hand / "again.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "printed"),
     [
