@@ -33,7 +33,9 @@ hypothesis.settings.register_profile("stylize", deadline=None)
 hypothesis.settings.load_profile("stylize")
 
 # Beside the installed package alone, with a copy of tests/ and docs/, there is no repository to look at.
-collect_ignore = [] if (REPOSITORY / "setup.cfg").is_file() else ["benchmarks", "test_house.py", "test_release.py"]
+collect_ignore = (
+    [] if (REPOSITORY / "setup.cfg").is_file() else ["benchmarks", "docs", "test_house.py", "test_release.py"]
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -57,7 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
     """Leave out slow tests, unless all are asked for, or some by `-m` or by name (`FILE::TEST`)."""
     for item in items:
-        if item.get_closest_marker("real") or "browser" in getattr(item, "fixturenames", ()):
+        if item.get_closest_marker("real") or {"browser", "site"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
     yield  # to `-m` and `-k`
     if config.option.all or config.option.markexpr or any("::" in argument for argument in config.args):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -184,6 +183,7 @@ def test_a_full_disk_ends_the_run_in_one_line(folders, monkeypatch):
 @pytest.fixture
 def file_size_limit() -> Iterator[Any]:
     """Sets the size, in bytes, beyond which the system refuses to write to a file; None: no limit."""
+    resource = pytest.importorskip("resource", reason="the system limits no file sizes")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def limit(size: int | None) -> None:

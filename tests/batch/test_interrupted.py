@@ -18,6 +18,8 @@ import pytest
 from batches import line_count, picture, pictures, program, records, records_without_times
 from stylize.batch.manifest import MANIFEST
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither such pipes nor such signals")
+
 KILLS = 20
 # Far more than the program ever takes to end.
 PATIENCE_S = 300

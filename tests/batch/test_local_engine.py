@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,12 +34,14 @@ def test_processes_are_kept_and_told_their_threads():
     assert {threads for _, (_, threads) in seen} == {"3"}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_worker_that_was_killed_is_replaced(tmp_path):
     items = [(number, str(tmp_path / str(number))) if number % 3 == 0 else number for number in range(9)]
     seen = results(LocalEngine(2), workers.deadly, [items[:4], items[4:5], items[5:]])
     assert sorted(result for _, result in seen) == list(range(9))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_an_item_that_kills_every_worker_is_told_of_and_costs_no_other():
     seen = results(LocalEngine(2), workers.deadly, [[11, 12, 13, 14], [15]])
     lost = [each for each in seen if isinstance(each, Lost)]

@@ -271,7 +271,7 @@ def test_names_that_differ_in_case_alone(folders):
         (("-c", "photos", "-s", "nowhere"), "out", "style nowhere: no such file or folder"),
         (("--manifest", "none.csv", "-s", "styles"), "out", "none.csv: could not be read"),
         (("-c", "photos", "-s", "styles"), "photos/a.png", "expected a folder, received a file"),
-        (("-c", "photos", "-s", "styles"), "/proc/nope", "could not be made"),
+        (("-c", "photos", "-s", "styles"), "photos/a.png/out", "could not be made"),
     ],
 )
 def test_what_can_not_be(folders, inputs, output, words):

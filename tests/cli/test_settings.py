@@ -12,7 +12,6 @@ import click
 import pytest
 
 from api_stand_in import one_line, run
-from samples import REPOSITORY
 from stylize.cli.main import main
 from stylize.cli.settings import options_by_command, variables
 from stylize.images.provenance import read_provenance
@@ -254,7 +253,5 @@ def test_without_defaults_their_modules_stay_unread(arguments):
         "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    print('tomlkit' in sys.modules)"
     )
     environment = {**os.environ, "STYLIZE_CONFIG": str(Path(os.devnull).parent / "absent")}
-    result = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=REPOSITORY, env=environment
-    )
+    result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)
     assert result.stdout.endswith("False\n")

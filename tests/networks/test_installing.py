@@ -61,6 +61,7 @@ def test_two_processes_pull_at_once(served):
     assert all(ok for _, ok, _ in store.verify("hub"))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_killed_then_pulled_again(served):
     served.stalled.add("/hub")
     process = puller(served.base)
