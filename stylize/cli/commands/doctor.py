@@ -41,7 +41,7 @@ def doctor(run: Run) -> None:
         "refine": _refinement(run),
         "networks": {entry.name: f"{entry.state} {entry.detail}".strip() for entry in store.status()},
         "variables": {name: os.environ[name] for name in (*ours, *_VARIABLES) if name in os.environ},
-        "config": {setting.key: setting.value for setting in file_settings(config_file())},
+        "config": {setting.key: setting.value for setting in file_settings(config_file())} or "none",
     }
     run.result(report, named_lines(report))
 
