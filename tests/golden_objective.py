@@ -1,7 +1,7 @@
 """Losses and gradients of `refine` that every backend must repeat, in `golden/objective.npz`.
 
 `python tests/golden_objective.py` makes the file by `equation.Equation`: NumPy in float64, and gradients as differences
-along random directions. Pictures are noisy, so that rounding decides between no two places and no two maxima.
+along random directions. Pictures are noisy, so that no two neighbours are equal, between which a maximum would choose.
 """
 
 from __future__ import annotations

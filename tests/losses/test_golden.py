@@ -12,6 +12,9 @@ from stylize.networks.vgg import FeatureEncoder
 
 # float32 has 1e-7; long sums and small differences of large numbers lose digits.
 TOLERANCE = 1e-4
+# With the six channels of the tiny network's relu2_1, a seventh of the places have two nearest places of the style within
+# 3e-7: rounding decides, and the gradient goes elsewhere. Under vgg19-slim the next one is at least 1e-5 farther.
+TOLERANCE_OF_TIES = 1e-3
 
 
 @pytest.mark.parametrize("tile_px", [None, 32], ids=["whole", "tiles"])
@@ -20,9 +23,7 @@ def test_terms_prices_and_gradient_are_those_of_float64(name: str, tile_px: int 
     case = CASES[name]
     with np.load(FILE) as file:
         golden = {key.partition("/")[2]: file[key] for key in file.files if key.startswith(f"{name}/")}
-    encoder = FeatureEncoder(
-        case.weights, case.config.layers, pooling="max", precision="float32", padding=case.padding
-    )  # fmt: skip
+    encoder = FeatureEncoder(case.weights, case.config.layers, precision="float32", padding=case.padding)
     objective = Objective(encoder, case.config)
     targets = objective.targets.encode(case.content, case.styles, tile_px, case.masks)
 
@@ -40,5 +41,6 @@ def test_terms_prices_and_gradient_are_those_of_float64(name: str, tile_px: int 
     for kind in ("content", "style"):
         for layer, loss in terms[f"{kind}_per_layer"].items():
             assert loss == pytest.approx(golden[f"{kind} {layer}"], rel=TOLERANCE), (kind, layer)
-    slopes = np.tensordot(directions(case).astype(np.float64), numpy_of(gradient), 5 - 1)
-    assert np.linalg.norm(slopes - golden["slopes"]) < TOLERANCE * np.linalg.norm(golden["slopes"])
+    slopes = np.tensordot(directions(case).astype(np.float64), numpy_of(gradient), 4)
+    tolerance = TOLERANCE_OF_TIES if case.network == "tiny" and case.config.places_weight else TOLERANCE
+    assert np.linalg.norm(slopes - golden["slopes"]) < tolerance * np.linalg.norm(golden["slopes"])
