@@ -8,12 +8,15 @@ no picture and no network connection: it paints the project's own examples. With
 models add vgg19 PATH`) a network of VGG-19's shape with random weights takes its place: times are the same, pictures
 mean nothing.
 
-It runs in a copy of this repository, with it on PYTHONPATH, beside PyTorch or JAX, without TensorFlow. For a machine
-without a network connection, fetch the packages elsewhere, with the same system and version of Python:
+It runs in a copy of this repository, beside PyTorch or JAX, without TensorFlow. stylize must be installed, for its
+networks. For a machine without a network connection, fetch the packages elsewhere, with the same system and version of
+Python, and install them there:
 
+    pip wheel -w wheels --no-deps .
     pip download -d wheels keras msgspec pillow safetensors filelock platformdirs psutil ai-edge-litert h5py
     pip install --no-index --find-links wheels keras msgspec pillow safetensors filelock platformdirs psutil \
         ai-edge-litert h5py
+    pip install --no-index --find-links wheels --no-deps stylize
 
 1. Loss and gradient on the device against the same backend's float32 on the CPU, whole and in tiles.
 2. Whole calls of `stylize.refine` with the preset `default`: the first at its size, and once compiled.

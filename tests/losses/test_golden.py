@@ -12,8 +12,8 @@ from stylize.networks.vgg import FeatureEncoder
 
 # float32 has 1e-7; long sums and small differences of large numbers lose digits.
 TOLERANCE = 1e-4
-# With the six channels of the tiny network's relu2_1, a seventh of the places have two nearest places of the style within
-# 3e-7: rounding decides, and the gradient goes elsewhere. Under vgg19-slim the next one is at least 1e-5 farther.
+# In the tiny network's relu2_1, of six channels, a sixth of the places have two nearest places of the style
+# within 3e-7: rounding decides, and the gradient goes elsewhere. Under vgg19-slim the next is at least 1e-5 farther.
 TOLERANCE_OF_TIES = 1e-3
 
 
