@@ -17,6 +17,7 @@ from stylize.errors import ImageError, OptionError, WeightsError
 from stylize.images.reading import read_image
 from stylize.images.recorded import PaintingRecord
 from stylize.images.resizing import resized, size_for_long_side, with_change_of
+from stylize.networks.devices import Device
 from stylize.networks.store import LocalWeights
 from stylize.optimize.checkpoint import Checkpoint
 from stylize.optimize.pyramid import PyramidLevel, level_size, pyramid_levels
@@ -29,6 +30,7 @@ __all__ = [
     "InitPicture",
     "Start",
     "begun",
+    "device_change",
     "fingerprint",
     "plan_levels",
     "resumed",
@@ -183,6 +185,17 @@ def resumed(
         )
     networks = tuple(NetworkUse(network.name, network.origin, network.sha256) for network in recorded.networks)
     return Start(checkpoint.pixels, networks, recorded.precision_used or config.precision)
+
+
+def device_change(checkpoint: Checkpoint, device: Device) -> str:
+    """Return one line where a checkpoint is of another backend or device than `device`, else nothing."""
+    recorded = _recorded(checkpoint)
+    if Device(recorded.backend, recorded.device) == device:
+        return ""
+    return (
+        f"begun with {recorded.backend} on {recorded.device}, going on with {device.backend} on {device.name}: "
+        "the result may differ by rounding"
+    )
 
 
 def _recorded(checkpoint: Checkpoint) -> PaintingRecord:
