@@ -6,6 +6,7 @@ A text that begins with `@` names one of them wherever a style is given. It neve
 from __future__ import annotations
 
 import difflib
+from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,9 +67,7 @@ class StyleName(str):
     @property
     def file(self) -> Path:
         """The picture."""
-        from stylize import examples
-
-        return Path(examples.__path__[0], f"style_{self.stem}.jpg")
+        return Path(str(resources.files("stylize.examples") / f"style_{self.stem}.jpg"))
 
 
 def names() -> list[str]:

@@ -43,7 +43,10 @@ def test_a_checkpoint_of_an_earlier_version_resumes_to_the_same_picture(shipped_
 
 
 @pytest.mark.parametrize("command", ["fast", pytest.param("refine", marks=pytest.mark.slow)])
-def test_a_picture_of_an_earlier_version_is_painted_again(shipped_networks: None, tmp_path: Path, command: str) -> None:
+def test_a_picture_of_an_earlier_version_is_painted_again(
+    shipped_networks: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(EXAMPLES.parent)  # where the recorded paths lead
     picture = tmp_path / f"earlier_{command}.png"
     for file in (GOLDEN / picture.name, *INPUTS):  # the inputs are looked for beside the picture
         shutil.copy(file, tmp_path)

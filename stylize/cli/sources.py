@@ -61,12 +61,15 @@ def fitting_output(output: OutputConfig, suffix: str) -> OutputConfig:
         output: the options. Those of the command line are kept, so that a check refuses them.
         suffix: of the format, such as png.
     """
+    names = [name for name in ("quality", "bit_depth") if is_user_default(name)]
+    if not names:
+        return output
     from stylize.images.animation import ANIMATED_SUFFIXES, check_animation
     from stylize.images.writing import SUFFIXES, check_format
 
     check = check_format if suffix in SUFFIXES else check_animation if suffix in ANIMATED_SUFFIXES else None
-    for name in ("quality", "bit_depth"):
-        if check is not None and is_user_default(name):
+    for name in names:
+        if check is not None:
             try:
                 check(suffix, dataclasses.replace(DEFAULT_OUTPUT, **{name: getattr(output, name)}))
             except OptionError:

@@ -40,8 +40,8 @@ def doctor(run: Run) -> None:
         "gpus": {name: ", ".join(devices.gpus(name)) or "none" for name in devices.installed_backends()},
         "refine": _refinement(run),
         "networks": {entry.name: f"{entry.state} {entry.detail}".strip() for entry in store.status()},
-        "variables": {name: os.environ[name] for name in (*ours, *_VARIABLES) if name in os.environ},
-        "config": {setting.key: setting.value for setting in file_settings(config_file())},
+        "variables": {name: os.environ[name] for name in (*ours, *_VARIABLES) if name in os.environ} or "none",
+        "config": {setting.key: setting.value for setting in file_settings(config_file())} or "none",
     }
     run.result(report, named_lines(report))
 
