@@ -53,7 +53,9 @@ class Equation:
         pictures = [(picture[0].astype(np.float64), weight) for picture, weight in styles]
         one_each = len(self._masks) > 1
         self._styles = [[(picture, 1.0)] for picture, _ in pictures] if one_each else [pictures]
-        self._palettes = [sum(w * _palette(picture) for picture, w in region) for region in self._styles]
+        self._palettes: list[_Array] = [
+            np.asarray(sum(w * _palette(picture) for picture, w in region)) for region in self._styles
+        ]
         self._wanted = self._style_targets()
         own = self._statistics(content[0].astype(np.float64), self._masks)
         areas = self._shares_of_octaves()
@@ -225,7 +227,7 @@ class Equation:
     def _places(self, name: str, styles: Sequence[tuple[_Array, float]]) -> tuple[_Array, _Array]:
         """Return the directions s (J, C) and the mean m (C,) of a region's styles."""
         each = [(self._activations(picture)[name], weight) for picture, weight in styles]
-        spread = [(f[_evenly(*f.shape[:2], 1024)].reshape(-1, f.shape[-1]), weight) for f, weight in each]
+        spread = [(f[_evenly(f.shape[0], f.shape[1], 1024)].reshape(-1, f.shape[-1]), weight) for f, weight in each]
         most = max(len(f) for f, _ in spread)
         chosen = []
         for f, weight in spread:
@@ -240,8 +242,9 @@ class Equation:
         activations = self._activations(image[0].astype(np.float64))
         for key, (directions, mean) in self.places.items():
             name, r = key.split(".")
-            evenly = _evenly(*activations[name].shape[:2], 4096)
-            f = activations[name][evenly].reshape(-1, len(mean)) - mean
+            whole = activations[name]
+            evenly = _evenly(whole.shape[0], whole.shape[1], 4096)
+            f = whole[evenly].reshape(-1, len(mean)) - mean
             guide = _guide(self._masks[int(r)], name)
             # The sum of g is of no influence but for the 1e-30 that keep divisions finite.
             g = (guide if (guide == 1).all() else guide / guide.sum())[evenly].ravel()
@@ -295,11 +298,13 @@ def _squares(picture: _Array, side: int) -> _Array:
 
 def _guide(mask: _Array, layer: str) -> _Array:
     """Return how much of each position of a layer lies in a mask (H, W)."""
-    return _squares(mask, 2 ** (int(layer[len("relu")]) - 1)).mean((1, 3))
+    guide: _Array = _squares(mask, 2 ** (int(layer[len("relu")]) - 1)).mean((1, 3))
+    return guide
 
 
 def _unit(vectors: _Array) -> _Array:
-    return vectors / np.sqrt(np.square(vectors).sum(1, keepdims=True) + 1e-8)
+    units: _Array = vectors / np.sqrt(np.square(vectors).sum(1, keepdims=True) + 1e-8)
+    return units
 
 
 def _evenly(height: int, width: int, most: int) -> tuple[slice, slice]:

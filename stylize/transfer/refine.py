@@ -21,7 +21,7 @@ from stylize.transfer.inputs import Inputs
 from stylize.transfer.levels import level_losses, make_objective, picture_pyramid
 from stylize.transfer.results import TransferResult
 from stylize.transfer.session import NO_CALLBACKS, Callbacks, Session
-from stylize.transfer.start import begun, device_change, fingerprint, plan_levels, resumed, starting_point
+from stylize.transfer.start import begun, fingerprint, plan_levels, resumed, starting_point
 from stylize.transfer.tiling import Tiling
 
 __all__ = ["run_refine"]
@@ -63,9 +63,7 @@ def run_refine(
 
     # What to start from: the preview, a picture, noise, or the checkpoint of an interrupted run.
     if resume_from is not None:
-        start = resumed(resume_from, identity, config, inputs.size, levels)
-        if change := device_change(resume_from, devices.chosen()):
-            session.say(change)
+        start = resumed(resume_from, identity, config, inputs.size, levels, say=session.say)
     else:
         start = starting_point(inputs, config, session, features, init=init, levels=levels, preview=preview)
     if config.strength == 0:

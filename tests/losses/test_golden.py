@@ -14,7 +14,7 @@ from stylize.networks.vgg import FeatureEncoder
 TOLERANCE = 1e-4
 # In the tiny network's relu2_1, of six channels, a sixth of the places have two nearest places of the style
 # within 3e-7: rounding decides, and the gradient goes elsewhere. Under vgg19-slim the next is at least 1e-5 farther.
-TOLERANCE_OF_TIES = 1e-3
+TOLERANCE_OF_TIES = 2e-3
 
 
 @pytest.mark.parametrize("tile_px", [None, 32], ids=["whole", "tiles"])
