@@ -225,8 +225,8 @@ class _Torch:
     def is_out_of_memory(self, error: Exception) -> bool:
         if isinstance(error, self._torch.cuda.OutOfMemoryError):
             return True
-        # On the CPU and under Metal, PyTorch raises a plain RuntimeError.
-        refusals = ("not enough memory", "out of memory", "can't allocate memory")
+        # On the CPU, under Metal and where cuBLAS or cuDNN allocate, PyTorch raises a plain RuntimeError.
+        refusals = ("not enough memory", "out of memory", "can't allocate memory", "_STATUS_ALLOC_FAILED")
         return isinstance(error, RuntimeError) and any(words in str(error) for words in refusals)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from stylize.errors import ImageError, OptionError, WeightsError
 from stylize.images.reading import read_image
 from stylize.images.recorded import PaintingRecord
 from stylize.images.resizing import resized, size_for_long_side, with_change_of
+from stylize.networks.devices import Device, chosen
 from stylize.networks.store import LocalWeights
 from stylize.optimize.checkpoint import Checkpoint
 from stylize.optimize.pyramid import PyramidLevel, level_size, pyramid_levels
@@ -146,7 +147,13 @@ def begun(config: RefineConfig, checkpoint: Checkpoint | None) -> tuple[RefineCo
 
 
 def resumed(
-    checkpoint: Checkpoint, identity: str, config: RefineConfig, size: tuple[int, int], levels: Sequence[PyramidLevel]
+    checkpoint: Checkpoint,
+    identity: str,
+    config: RefineConfig,
+    size: tuple[int, int],
+    levels: Sequence[PyramidLevel],
+    *,
+    say: Callable[[str], None] = lambda message: None,
 ) -> Start:
     """Return the start that a checkpoint holds.
 
@@ -156,6 +163,7 @@ def resumed(
         config: the options of this run.
         size: (height, width) of the output in px.
         levels: of this run, coarse to fine.
+        say: told where the run goes on with another backend or device.
 
     Raises:
         OptionError: the checkpoint is of another run.
@@ -181,8 +189,20 @@ def resumed(
             f"resume_from: expected a picture of the size of its level, received {width} x {height} px at level "
             f"{checkpoint.level} of {len(levels)}: start a new run"
         )
+    if change := _device_change(recorded, chosen()):
+        say(change)
     networks = tuple(NetworkUse(network.name, network.origin, network.sha256) for network in recorded.networks)
     return Start(checkpoint.pixels, networks, recorded.precision_used or config.precision)
+
+
+def _device_change(recorded: PaintingRecord, device: Device) -> str:
+    """Return one line where a run began with another backend or device than `device`, else nothing."""
+    if Device(recorded.backend, recorded.device) == device:
+        return ""
+    return (
+        f"begun with {recorded.backend} on {recorded.device}, going on with {device.backend} on {device.name}: "
+        "the result may differ by rounding"
+    )
 
 
 def _recorded(checkpoint: Checkpoint) -> PaintingRecord:

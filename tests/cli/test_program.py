@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shlex
@@ -87,6 +88,41 @@ def tiny(tmp_path):
 
 # The options of a refinement that the tiny networks take; the graph of this preset is traced in no time.
 TINY_REFINEMENT = ("--preset", "gatys", "--init", "content", "--features", "vgg19-slim", "--size", "48")
+
+
+# As on Python 3.14, for which there is no TensorFlow.
+WITHOUT = (
+    "import sys; sys.modules.update(dict.fromkeys(sys.argv.pop(1).split(','))); "
+    "from stylize.cli.main import main; main()"
+)
+
+
+def test_without_any_backend_fast_paints_and_refine_says_what_to_install(inputs, tmp_path):
+    environment = {**os.environ, "STYLIZE_OFFLINE": "1", "KERAS_BACKEND": ""}
+    program = ["-c", WITHOUT, "tensorflow,torch,jax,keras"]
+    options = ["--network", "mini", "--size", "16"]
+    fast = python(*program, "fast", *inputs, *options, "-o", tmp_path / "fast.png", env=environment)
+    assert fast.returncode == 0, fast.stderr
+    assert read_image(tmp_path / "fast.png").pixels.shape == (11, 16, 3)
+    refine = python(*program, "refine", *inputs, *options, "-o", tmp_path / "refined.png", env=environment)
+    assert refine.returncode == 2
+    assert refine.stderr.count("\n") == 1
+    assert 'found none: `pip install "stylize[torch]"`' in refine.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_refine_paints_without_tensorflow(backend, tiny, inputs, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    program, environment = tiny
+    environment = {**environment, "KERAS_BACKEND": ""}
+    code = f"import sys; sys.modules['tensorflow'] = None; {program[1]}"
+    arguments = ["refine", *inputs, "-o", tmp_path / "out.png", *TINY_REFINEMENT, "--steps", "3"]
+    painted = python("-c", code, program[2], *arguments, "--backend", backend, env=environment)
+    assert painted.returncode == 0, painted.stderr
+    assert f"on the CPU by {backend}" in painted.stderr
+    assert read_image(tmp_path / "out.png").pixels.shape == (32, 48, 3)
 
 
 @pytest.mark.slow

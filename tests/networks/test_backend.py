@@ -84,6 +84,22 @@ def test_memory_that_is_refused_is_told_from_other_errors() -> None:
     assert not is_out_of_memory(ValueError("allocation"))
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB",
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "MPS backend out of memory (MPS allocated: 9.05 GB, other allocations: 1.20 KB, max allowed: 9.07 GB)",
+    ],
+)
+def test_pytorch_refuses_memory_on_gpus_in_these_words(message: str) -> None:
+    if CPU.backend != "torch":
+        pytest.skip(f"the backend is {CPU.backend}")
+    assert is_out_of_memory(RuntimeError(message))
+
+
 def test_jax_keeps_no_more_programs_than_a_process_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each program has memory mappings of its own, of which Linux gives a process 65530."""
     if CPU.backend != "jax":
