@@ -16,7 +16,7 @@ Python, and install them there:
     pip download -d wheels keras msgspec pillow safetensors filelock platformdirs psutil ai-edge-litert h5py
     pip install --no-index --find-links wheels keras msgspec pillow safetensors filelock platformdirs psutil \
         ai-edge-litert h5py
-    pip install --no-index --find-links wheels --no-deps stylize
+    pip install --no-index --find-links wheels --no-deps stylize-art
 
 1. Loss and gradient on the device against the same backend's float32 on the CPU, whole and in tiles.
 2. Whole calls of `stylize.refine` with the preset `default`: the first at its size, and once compiled.

@@ -107,7 +107,7 @@ def test_without_any_backend_fast_paints_and_refine_says_what_to_install(inputs,
     refine = python(*program, "refine", *inputs, *options, "-o", tmp_path / "refined.png", env=environment)
     assert refine.returncode == 2
     assert refine.stderr.count("\n") == 1
-    assert 'found none: `pip install "stylize[torch]"`' in refine.stderr
+    assert 'found none: `pip install "stylize-art[torch]"`' in refine.stderr
 
 
 @pytest.mark.slow
