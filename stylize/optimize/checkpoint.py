@@ -104,8 +104,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         raise ImageError(
             f"{path}: expected the checkpoint of an unfinished refine, found none: start a new run"
         ) from error
-    # RuntimeError: the archive is encrypted or compressed by another method.
-    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, ImageError) as error:
+    # RuntimeError: the archive is encrypted or compressed by another method. EOFError: a file in it ends early.
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, ImageError) as error:
         raise ImageError(
             f"{one_line(path)}: expected a checkpoint of refine, received a damaged or another file "
             f"({one_line(error)}): start a new run"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -170,3 +171,16 @@ def test_any_bytes_are_a_checkpoint_or_refused(whole, tmp_path_factory, data):
     path.write_bytes(file[: data.draw(st.just(len(file)) | st.integers(0, len(file)))])
     with contextlib.suppress(ImageError):
         read_checkpoint(path)
+
+
+def test_a_file_in_the_archive_that_ends_early_is_refused(whole, tmp_path):
+    """The size of an entry that is recorded too large: `zipfile` finds the end of the archive first."""
+    data = bytearray(whole.read_bytes())
+    with zipfile.ZipFile(whole) as archive:
+        last = archive.infolist()[-1]
+    entry = data.rindex(b"PK\x01\x02")
+    for place in (entry + 20, entry + 24):  # compressed and full size
+        data[place : place + 4] = (last.file_size + len(data)).to_bytes(4, "little")
+    (tmp_path / "short.npz").write_bytes(data)
+    with pytest.raises(ImageError, match="start a new run"):
+        read_checkpoint(tmp_path / "short.npz")
