@@ -66,7 +66,7 @@ def main() -> None:
             **{"size": args.size, "features": args.features, **options},
         )  # fmt: skip
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(result.encode("jpg", OutputConfig(quality=84)))
+        path.write_bytes(result.encode("jpg", OutputConfig(quality=84, provenance=False)))
         print(f"{path.relative_to(REPOSITORY)}: {result.seconds:.0f} s")
 
 
