@@ -5,31 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from api_stand_in import one_line, run
+from command_tree import commands
 from stylize import __version__
 from stylize.cli.main import main
 from stylize.cli.settings import setting_name
 from stylize.cli.topics import OTHERS, TOPICS, by_topic
 from stylize.config import RefineConfig
 from stylize.errors import StylizeError
-
-
-def commands(
-    command: click.Command = main, names: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    yield names, command
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            found = command.get_command(context, name)
-            assert found is not None
-            yield from commands(found, (*names, name))
 
 
 @pytest.mark.parametrize(("names", "command"), list(commands()))

@@ -14,8 +14,8 @@ import click
 import pytest
 
 import stylize
+from command_tree import commands
 from stylize import augment
-from stylize.cli.main import main
 
 pytestmark = pytest.mark.slow  # The site is built.
 
@@ -43,18 +43,7 @@ def address(site: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Yield the command and all of its subcommands, each with the words that call it."""
-    yield path, command
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            found = command.get_command(context, name)
-            assert found is not None
-            yield from _commands(found, (*path, name))
-
-
-COMMANDS = dict(_commands(main, ("stylize",)))
+COMMANDS = {("stylize", *names): command for names, command in commands()}
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

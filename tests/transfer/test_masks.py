@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import stylize
-from samples import EXAMPLES, assert_painted_alike, left_half, painting, tiny_objective
+from samples import EARLIER_RECIPE, EXAMPLES, assert_painted_alike, left_half, painting, tiny_objective
 from stylize.config import PerceptualLossConfig
 from stylize.errors import OptionError
 from stylize.images.resizing import resized
@@ -93,9 +93,9 @@ def test_less_strength_within_masks_is_nearer_to_the_photograph(shipped_networks
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("places_weight", [0.0, 1.0])
+@pytest.mark.parametrize("recipe", [EARLIER_RECIPE, {}], ids=["earlier", "default"])
 def test_tiled_is_untiled_within_masks(
-    traced_networks: Path, monkeypatch: pytest.MonkeyPatch, places_weight: float
+    traced_networks: Path, monkeypatch: pytest.MonkeyPatch, recipe: dict[str, Any]
 ) -> None:
     content, styles = painting(300, 340, 0), [painting(120, 120, seed) for seed in (1, 2)]
     masks = [left_half(300, 340), 1 - left_half(300, 340)]
@@ -106,14 +106,14 @@ def test_tiled_is_untiled_within_masks(
         "coarsest_px": 330,
         "mask": masks,
         "strength": 0.8,
-        "places_weight": places_weight,
+        **recipe,
     }
     whole = stylize.refine(content, styles, **options).image
     monkeypatch.setattr("stylize.transfer.tiling.available_memory_bytes", lambda: 0)
     messages: list[str] = []
     tiled = stylize.refine(content, styles, **options, on_message=messages.append).image
     assert any(f"in tiles of {SMALLEST_TILE_PX} px" in message for message in messages)
-    assert_painted_alike(tiled, whole, places_weight=places_weight)
+    assert_painted_alike(tiled, whole, recipe)
 
 
 def test_a_masked_run_is_taken_up_only_with_its_masks(

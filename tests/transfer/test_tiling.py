@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
 import stylize
-from samples import TESTS, assert_painted_alike, painting, refused_allocation, tiny_objective
+from samples import EARLIER_RECIPE, TESTS, assert_painted_alike, painting, refused_allocation, tiny_objective
 from stylize.errors import OptionError, StylizeError
 from stylize.losses.objective import Objective
 from stylize.transfer.tiling import SMALLEST_TILE_PX, Tiling
@@ -116,9 +117,9 @@ def test_memory_grows_by_the_pixels_alone() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("places_weight", [0.0, 1.0])
+@pytest.mark.parametrize("recipe", [EARLIER_RECIPE, {}], ids=["earlier", "default"])
 def test_refine_in_tiles_paints_the_same_picture(
-    traced_networks: Path, monkeypatch: pytest.MonkeyPatch, places_weight: float
+    traced_networks: Path, monkeypatch: pytest.MonkeyPatch, recipe: dict[str, Any]
 ) -> None:
     content, style = painting(300, 340, 0), painting(120, 120, 1)
     options: dict[str, Any] = {
@@ -126,14 +127,16 @@ def test_refine_in_tiles_paints_the_same_picture(
         "steps": 6,
         "precision": "float32",
         "coarsest_px": 220,
-        "places_weight": places_weight,
+        **recipe,
     }
     whole = stylize.refine(content, style, **options).image
     monkeypatch.setattr("stylize.transfer.tiling.available_memory_bytes", lambda: 0)
     messages: list[str] = []
     tiled = stylize.refine(content, style, **options, on_message=messages.append).image
     assert any(f"in tiles of {SMALLEST_TILE_PX} px" in message for message in messages)
-    assert_painted_alike(tiled, whole, places_weight=places_weight)
+    assert_painted_alike(tiled, whole, recipe)
+    if recipe:
+        np.testing.assert_allclose(tiled, whole, atol=2e-3)
 
 
 def test_tiles_cost_their_halos_and_a_second_pass(loss: Objective) -> None:
