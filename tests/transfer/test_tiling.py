@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 
@@ -88,7 +87,6 @@ def test_no_tile_small_enough_is_one_line(loss: Objective) -> None:
 
 _PEAK = """
 import resource, sys
-import numpy as np
 sys.path.insert(0, {tests!r})
 from samples import *
 from stylize.config import PerceptualLossConfig
@@ -135,8 +133,6 @@ def test_refine_in_tiles_paints_the_same_picture(
     tiled = stylize.refine(content, style, **options, on_message=messages.append).image
     assert any(f"in tiles of {SMALLEST_TILE_PX} px" in message for message in messages)
     assert_painted_alike(tiled, whole, recipe)
-    if recipe:
-        np.testing.assert_allclose(tiled, whole, atol=2e-3)
 
 
 def test_tiles_cost_their_halos_and_a_second_pass(loss: Objective) -> None:
