@@ -111,6 +111,7 @@ def refine(
     statistics: Literal["moments", "gram"] | None = None,
     relative_to_content: bool | None = None,
     octaves: int | None = None,
+    enough_positions: int | None = None,
     init: str | None = None,
     coarsest_px: int | Literal["none"] | None = None,
     ratio: float | None = None,
@@ -170,6 +171,7 @@ def refine(
         statistics: what the style loss compares: means and covariances, or Gram matrices.
         relative_to_content: whether each layer's style loss is divided by that of the content itself.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
+        enough_positions: layers with fewer positions count less.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
         ratio: of each size to the size before.
@@ -211,8 +213,7 @@ def refine(
     with _computing_on(backend, device):
         session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
         inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
-        callbacks = Callbacks(on_start, on_iterate, should_stop)
-        return _refined(inputs, config, session, callbacks, resume_from=resume_from, began=began)
+        return _refined(inputs, config, session, Callbacks(on_start, on_iterate, should_stop), resume_from, began)
 
 
 def compare(
@@ -242,6 +243,7 @@ def compare(
     statistics: Literal["moments", "gram"] | None = None,
     relative_to_content: bool | None = None,
     octaves: int | None = None,
+    enough_positions: int | None = None,
     init: str | None = None,
     coarsest_px: int | Literal["none"] | None = None,
     ratio: float | None = None,
@@ -302,6 +304,7 @@ def compare(
         statistics: what the style loss compares: means and covariances, or Gram matrices.
         relative_to_content: whether each layer's style loss is divided by that of the content itself.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
+        enough_positions: layers with fewer positions count less.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
         ratio: of each size to the size before.
@@ -350,7 +353,6 @@ def _refined(
     config: RefineConfig,
     session: Session,
     callbacks: Callbacks,
-    *,
     resume_from: Checkpoint | None,
     began: float,
 ) -> TransferResult:

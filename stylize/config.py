@@ -40,7 +40,7 @@ EARLIER_PADDING = {"relative": "first", "mean": "zeros", "sum": "zeros"}
 #: The values of `RefineConfig.init` that are not the path of a picture.
 INITS = ("preview", "preview+content", "content", "noise", "content+noise")
 
-#: Smallest side of a picture for VGG-19 in px: four poolings halve 16 px to a single position.
+#: Smallest side of a picture in px: the four poolings of VGG-19 leave a single position.
 SMALLEST_PX = 16
 
 
@@ -130,8 +130,8 @@ class PerceptualLossConfig:
         relative_to_content: divide the style loss of each layer by the style loss of the content picture, so that the
             loss is near 1 for the content and 0 for the style. The content loss gets less weight for styles whose
             activations vary more than the content's.
-        octaves: number of sizes (full, half, quarter, ...) over which the style loss is averaged, 1 to 16. Each size
-            weighs less than the size before.
+        octaves: number of sizes (full, half, quarter, ...) of the style loss, 1 to 16; each weighs half of the last.
+        enough_positions: a layer with fewer positions counts less, in proportion. 0: every layer counts in full.
     """
 
     # relu4_2 alone, as in the paper, loses eyes and mouths at 256 px. relu3_1 keeps them, and the content's colours.
@@ -157,6 +157,8 @@ class PerceptualLossConfig:
     relative_to_content: bool = True
     # At full size alone, fine grain lowers the loss. Smaller sizes ask for long strokes and for the palette.
     octaves: int = 3
+    # The covariance of few positions describes objects of the style, and the optimisation lays them out.
+    enough_positions: int = 100
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -186,8 +188,8 @@ class PerceptualLossConfig:
         _check(has_style or self.style_weight == 0, "style_layers: expected at least one layer")
         _check_choice("normalization", self.normalization, ("relative", "mean", "sum"))
         _check_choice("statistics", self.statistics, ("moments", "gram"))
-        # The smallest of 16 octaves of the largest picture has 2 px.
         _check_whole("octaves", self.octaves, 1, 16)
+        _check_whole("enough_positions", self.enough_positions, 0, None)
 
 
 @dataclass(frozen=True)
@@ -371,7 +373,8 @@ def with_earlier_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(loss, dict):
         return options
     padding = EARLIER_PADDING.get(str(loss.get("normalization", "relative")), "zeros")
-    return {"padding": padding, **options, "loss": {"places_weight": 0.0, "light_weight": 0.0, **loss}}
+    absent = {"places_weight": 0.0, "light_weight": 0.0, "enough_positions": 0}
+    return {"padding": padding, **options, "loss": {**absent, **loss}}
 
 
 def config_from_dict(kind: type[Config], options: Mapping[str, Any]) -> Config:

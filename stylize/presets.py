@@ -37,6 +37,7 @@ _PLAIN_LOSS = PerceptualLossConfig(
     palette_weight=0.0,
     places_weight=0.0,
     octaves=1,
+    enough_positions=0,
     statistics="gram",
     relative_to_content=False,
 )

@@ -40,6 +40,10 @@ CHECKPOINT = Checkpoint(
 _SIGNATURES = {name: inspect.signature(getattr(stylize.api, name)) for name in ("fast", "refine", "compare")}
 
 
+def _unheard(message: str) -> None:
+    """Receive what nobody is told."""
+
+
 def run(*arguments: object, exit_code: int = 0) -> Result:
     """Run the command line in this process, and check its exit code."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
@@ -90,7 +94,7 @@ class ApiStandIn:
         asked = self._bound("fast", content, styles, keywords)
         named = type(styles)((as_path(style), weight) for style, weight in styles)
         self.calls.append(("fast", as_path(content), named, asked["config"], asked["offline"]))
-        asked["on_message"]("using mini")
+        (asked["on_message"] or _unheard)("using mini")
         return self._result("fast", asked, (self.stylizer,))
 
     def refine(self, content: Any, styles: Any, **keywords: Any) -> TransferResult:
@@ -98,7 +102,7 @@ class ApiStandIn:
         asked = self._bound("refine", content, styles, keywords)
         self.calls.append(("refine", content, styles, asked["config"], asked["offline"]))
         self.resumed_from, self.memory_gb = asked["resume_from"], asked["memory_gb"]
-        asked["on_message"]("using vgg19-slim")
+        (asked["on_message"] or _unheard)("using vgg19-slim")
         if asked["on_start"] is not None:
             asked["on_start"](np.full((4, 6, 3), 0.9, np.float32))
         self.on_step(0)
@@ -122,7 +126,7 @@ class ApiStandIn:
         images, config = asked["images"], asked["config"]
         self.calls.append(("compare", content, styles, images, config))
         self.masks = tuple(asked["mask"])
-        asked["on_message"]("comparing")
+        (asked["on_message"] or _unheard)("comparing")
         results: tuple[TransferResult, ...] = ()
         labels: Sequence[str] = [path.name for path in images or []]
         if not images:

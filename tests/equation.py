@@ -59,7 +59,7 @@ class Equation:
         self._wanted = self._style_targets()
         own = self._statistics(content[0].astype(np.float64), self._masks)
         areas = self._shares_of_octaves()
-        self._shares = self._relative_shares(areas, own)
+        self._shares = self._by_positions(self._relative_shares(areas, own))
         self._content = self._activations(content[0].astype(np.float64))
         self._light = _light(content[0].astype(np.float64))
         scale = self._scale(areas[0], own[0])
@@ -203,6 +203,20 @@ class Equation:
             ]
             for o, regions in enumerate(areas)
         ]
+
+    def _by_positions(self, shares: list[list[dict[str, float]]]) -> list[list[dict[str, float]]]:
+        """Return q, less where a region has few positions."""
+        enough = self._config.enough_positions
+        if not enough:
+            return shares
+        height, width = self._masks.shape[1:]
+        lowered: list[list[dict[str, float]]] = [[{} for _ in regions] for regions in shares]
+        for (o, regions), (name, _) in itertools.product(enumerate(shares), self._config.style_layers):
+            side = 2 ** (int(name[4]) - 1 + o)
+            for r, each in enumerate(regions):
+                positions = self._areas[r] * (height // side) * (width // side)
+                lowered[o][r][name] = each[name] * min(1.0, positions / enough)
+        return lowered
 
     def _scale(self, areas: list[dict[str, float]], own: list[dict[str, _Array]]) -> float:
         """Return k without the energy of the content: 1 / sqrt(b)."""

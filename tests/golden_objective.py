@@ -80,10 +80,11 @@ def _slim(config: PerceptualLossConfig) -> PerceptualLossConfig:
 
 
 # Fixed weights, so that a new default does not change the file.
-_DEFAULT = PerceptualLossConfig(light_weight=0.0, places_weight=1.0)
+_DEFAULT = PerceptualLossConfig(light_weight=0.0, places_weight=1.0, enough_positions=0)
 CASES: Mapping[str, Case] = {
     "default": Case(_DEFAULT),
     "masks": Case(_DEFAULT, masked=True),
+    "few positions": Case(dataclasses.replace(_DEFAULT, enough_positions=200), masked=True),
     "zeros": Case(_DEFAULT, size=(64, 80), padding="zeros"),
     "gatys": Case(PRESETS["gatys"].config.loss, padding="zeros"),
     "neighbors": Case(PRESETS["neighbors"].config.loss),

@@ -98,7 +98,9 @@ def refused_allocation() -> Exception:
 
 
 # Without the terms in which rounding decides which place of a style is nearest.
-EARLIER_RECIPE: dict[str, Any] = {"places_weight": 0.0, "light_weight": 0.0, "padding": "first"}
+EARLIER_RECIPE: dict[str, Any] = {
+    "places_weight": 0.0, "light_weight": 0.0, "enough_positions": 0, "padding": "first",
+}  # fmt: skip
 
 
 def assert_painted_alike(ours: NDArray[np.float32], expected: NDArray[np.float32], recipe: dict[str, Any]) -> None:

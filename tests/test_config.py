@@ -65,7 +65,9 @@ def test_no_other_layer_is_taken(name):
 def test_recorded_options_of_earlier_versions_mean_what_they_meant(normalization, padding):
     completed = with_earlier_options({"steps": 3, "loss": {"normalization": normalization}})
     config = config_from_dict(RefineConfig, completed)
-    assert (config.steps, config.padding, config.loss.places_weight, config.loss.light_weight) == (3, padding, 0.0, 0.0)
+    loss = config.loss
+    assert (config.steps, config.padding) == (3, padding)
+    assert (loss.places_weight, loss.light_weight, loss.enough_positions) == (0.0, 0.0, 0)
     recorded = dataclasses.asdict(RefineConfig(padding="edge"))
     assert with_earlier_options(recorded) == recorded
     assert with_earlier_options({"loss": "none"}) == {"loss": "none"}

@@ -61,7 +61,11 @@ class Run:
     @property
     def api_arguments(self) -> dict[str, Any]:
         """The arguments that `fast`, `refine` and `compare` have in common."""
-        return {"offline": self.offline, "on_message": self.say, "on_download": self.on_download}
+        return {
+            "offline": self.offline,
+            "on_message": None if self._quiet else self.say,
+            "on_download": self.on_download,
+        }
 
     @property
     def optimization_arguments(self) -> dict[str, Any]:

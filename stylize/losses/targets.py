@@ -193,6 +193,8 @@ class TargetEncoder:
             ratio = self._spread_ratio(own[0], style[0], regions.shares[0])
             scale = {name: each / ratio**_CONTENT_YIELD for name, each in scale.items()}
             regions = dataclasses.replace(regions, shares=self._relative_shares(own, style, regions))
+        if self._config.enough_positions:
+            regions = dataclasses.replace(regions, shares=self._shares_by_positions(content, regions))
         palettes = [
             array_of(sum(weight * targets[0][_PALETTE] for targets, weight in styles))
             for styles in per_region
@@ -249,6 +251,18 @@ class TargetEncoder:
             }
             for octave, shares in enumerate(regions.shares)
         ]
+
+    def _shares_by_positions(self, content: Any, regions: Regions) -> list[dict[str, Any]]:
+        """Return the shares, lowered in proportion where a layer of the content has fewer than enough positions."""
+        height, width = content.shape[1:3]
+        strides = self._statistics.encoder.strides
+        lowered = []
+        for octave, shares in enumerate(regions.shares):
+            sides = {name: strides[name] << octave for name in shares}
+            counts = {name: regions.areas * ((height // side) * (width // side)) for name, side in sides.items()}
+            enough = {name: ops.minimum(1.0, count / self._config.enough_positions) for name, count in counts.items()}
+            lowered.append({name: share * enough[name] for name, share in shares.items()})
+        return lowered
 
 
 @functools.cache

@@ -117,6 +117,7 @@ class _Scorer:
             content_layers=(("relu4_2", 1.0),),
             style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS),
             octaves=1,
+            enough_positions=0,
             statistics="gram",
             relative_to_content=False,
             places_weight=0.0,

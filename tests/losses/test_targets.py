@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from samples import painting, tiny_objective
+from samples import left_half, painting, tiny_objective
 from stylize.config import PerceptualLossConfig
 from stylize.networks.backend import numpy_of
 
@@ -29,12 +29,32 @@ def test_content_weighs_less_beside_styles_of_more_contrast() -> None:
 def test_style_loss_is_relative_to_that_of_the_content() -> None:
     """At the content, the style loss of a layer is near 1 if content and style differ much; at the style it is 0."""
     content, style = painting(64, 72, 0)[None], painting(64, 72, 1)[None] ** 2
-    plain, ours = (tiny_objective(PerceptualLossConfig(octaves=1, relative_to_content=flag)) for flag in (False, True))
+    plain, ours = (
+        tiny_objective(PerceptualLossConfig(octaves=1, relative_to_content=flag, enough_positions=0))
+        for flag in (False, True)
+    )
     far, shares = (
         loss.value(content, loss.targets.encode(content, [(style, 1.0)]))["style_per_layer"] for loss in (plain, ours)
     )
     assert shares == pytest.approx({name: loss / (0.1 + loss) for name, loss in far.items()}, rel=1e-3)
     assert ours.value(style, ours.targets.encode(content, [(style, 1.0)]))["style"] == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_layers_of_few_positions_count_less(masked: bool) -> None:
+    """64 x 80 px are 64 * 80 positions of relu1_1 and 4 * 5 of relu5_1, a quarter of them at half the size."""
+    content, style = painting(64, 80, 0)[None], painting(64, 72, 1)[None]
+    masks = left_half(64, 80)[None] if masked else None
+    ours, plain = (
+        tiny_objective(PerceptualLossConfig(octaves=2, enough_positions=enough))
+        .targets.encode(content, [(style, 1.0)], masks=masks)
+        .regions.shares
+        for enough in (40, 0)
+    )
+    part = 0.5 if masked else 1.0
+    for name, octave, positions in [("relu1_1", 0, 5120), ("relu5_1", 0, 20), ("relu4_1", 1, 20), ("relu5_1", 1, 4)]:
+        ratio = numpy_of(ours[octave][name]) / numpy_of(plain[octave][name])
+        assert ratio == pytest.approx(min(1.0, part * positions / 40)), (name, octave)
 
 
 def test_blended_targets_are_weighted_means() -> None:

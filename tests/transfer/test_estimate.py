@@ -110,6 +110,14 @@ def test_refine_says_what_it_will_take_unless_the_time_is_given(
     assert "up to " in said[-1]
 
 
+def test_nothing_is_measured_where_nobody_is_told(
+    traced_networks: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylize.transfer.refine.run_summary", lambda *_, **__: pytest.fail("seconds were measured"))
+    with pytest.raises(KeyboardInterrupt):
+        stylize.refine(*pictures, size=48, steps=12, on_start=_interrupt)
+
+
 def _interrupt(start: NDArray[np.float32]) -> None:
     raise KeyboardInterrupt
 
