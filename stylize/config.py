@@ -116,7 +116,7 @@ class PerceptualLossConfig:
         frame_weight: weight of the colour differences between the border of the picture and the pixels beside it.
         places_weight: weight of the distances from places of the picture to places of the style, relative to the style
             loss.
-        palette_weight: weight of the colour differences between the picture and the style.
+        palette_weight: weight of the colour differences between the picture and the style, relative to the style loss.
         normalization: what the squared differences are divided by.
 
             `relative`: `|F - F*|^2 / |F*|^2` and `|G - G*|^2 / |G*|^2` for each layer, and the mean squared difference
@@ -251,14 +251,16 @@ class RefineConfig:
         size: long side of the output in px, 1 to 65535; `original` for the content's, or percent of it such as `200%`.
         steps: evaluations of loss and gradient over all levels of the pyramid, 1 to 100000.
         time_budget: seconds for the whole refinement, over 0; replaces `steps`.
-        init: the picture that the optimisation starts from: one of `INITS`, or the path of a picture. `preview` is the
-            output of `fast`. `preview+content` has the colours and light of the preview and the details of the content;
-            it is faster if there is only one pyramid level. Levels up to the size of a given picture are skipped.
+        init: the picture that the optimisation starts from: `preview`, `preview+content`, `content`, `noise`,
+            `content+noise`, or the path of a picture. `preview` is the output of `fast`. `preview+content` has the
+            colours and light of the preview and the details of the content; it is faster if there is only one pyramid
+            level. Levels up to the size of a given picture are skipped.
         loss: the loss that is minimised.
         optimization: the optimizer and its settings.
         pyramid: the sizes at which the picture is optimised.
         pooling: `max` or `avg`, for the pooling layers of the feature network.
-        padding: what the feature network sees beyond the border, see `FeatureEncoder`.
+        padding: what the convolutions see beyond the border of their input: `edge` the border again, `zeros` zeros,
+            `first` the border in the first convolution and zeros in the others.
         recolor: recolour the target of the content loss: give it the mean and covariance of the style's colours.
         strength: 0 (the content) to 1 (the full style). Other values blend the targets of both.
         style_scale: long side of the style picture relative to the output's, 0.05 to 20. Larger gives larger strokes.
