@@ -19,7 +19,7 @@ def run(*arguments: object, exit_code: int = 0) -> Result:
     return result
 
 
-@pytest.mark.parametrize("command", ["fast", "refine"])
+@pytest.mark.parametrize("command", ["fast", pytest.param("refine", marks=pytest.mark.slow)])
 def test_rerun_repeats_a_masked_picture(traced_networks, pictures, masks, tmp_path, command):
     photo, style = pictures
     options = ["--size", "48", *(["--steps", "6"] if command == "refine" else [])]

@@ -74,6 +74,7 @@ def test_integers_are_known_where_a_function_is_compiled() -> None:
         np.testing.assert_array_equal(numpy_of(function(array_of([0, 1, 2, 3]), (start, stop))), range(start, stop))
 
 
+@pytest.mark.slow  # TensorFlow waits ten seconds for memory.
 def test_memory_that_is_refused_is_told_from_other_errors() -> None:
     refused = refused_allocation()
     assert is_out_of_memory(refused), refused

@@ -51,6 +51,7 @@ def test_a_style_is_encoded_once_a_size(
     assert again.history[0].losses.total != alone.history[0].losses.total
 
 
+@pytest.mark.slow
 def test_places_count_from_512_px_and_at_the_last_level(
     traced_networks: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,7 @@ def test_refine_paints_at_the_size_of_the_content(arguments: list[str], tmp_path
     assert size_of(tmp_path / "out.png") == (64, 40)
 
 
+@pytest.mark.slow
 def test_compare_paints_at_the_size_of_the_content(arguments: list[str], tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["compare", *arguments, "-o", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output

@@ -79,7 +79,7 @@ def test_draws_every_style_above_its_name_in_a_terminal(monkeypatch: pytest.Monk
     assert all(line.count("▀") == 40 for number, line in enumerate(lines) if number not in named)
 
 
-@pytest.mark.parametrize("command", ["fast", "refine"])
+@pytest.mark.parametrize("command", ["fast", pytest.param("refine", marks=pytest.mark.slow)])
 def test_outputs_are_called_after_the_name(
     command: str, shipped_networks: None, pictures: tuple[Path, ...], tmp_path: Path
 ) -> None:
