@@ -228,7 +228,7 @@ class Objective:
         """Memory of a value and gradient, in bytes for each pixel of the picture or tile."""
         # Bytes an activation: forward, backward, and the buffers of convolutions, of which a part is always float32.
         each = 7.5 if self.precision == "bfloat16" else 9.0
-        return each * self._statistics.encoder.activations_per_pixel + 150
+        return each * self._statistics.encoder.activations_per_pixel + 200
 
     @property
     def region_bytes_per_pixel(self) -> float:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylize.losses.features import TINY
-from stylize.networks.backend import Array, array_of, ops
+from stylize.networks.backend import Array, array_of, framework, ops
 
 __all__ = ["PRICED_PLACES", "STYLE_PLACES", "StylePlaces", "evenly_spread", "joined_places", "places_sum", "prices"]
 
@@ -37,6 +37,8 @@ __all__ = ["PRICED_PLACES", "STYLE_PLACES", "StylePlaces", "evenly_spread", "joi
 STYLE_PLACES = 1024
 #: The most places of the picture that prices come from. From a quarter of them, prices kept a dark river less well.
 PRICED_PLACES = 4096
+# Places whose distances from all places of the style are in memory at the same time: 16 MB in float32.
+_SEARCHED = 4096
 
 
 class StylePlaces(NamedTuple):
@@ -110,8 +112,15 @@ def _nearest(directions: Array, style: StylePlaces, dtype: Any) -> Array:
     """Return for each place the index of the style's place with the smallest distance plus price, (n,)."""
     # The price is one more coordinate: a subtraction from the products would copy the largest array of the step.
     ours = ops.concatenate([directions, ops.ones_like(directions[:, :1])], 1)
-    theirs = ops.concatenate([style.directions, -style.prices[:, None]], 1)
-    return ops.argmax(ops.matmul(ops.cast(ours, dtype), ops.transpose(ops.cast(theirs, dtype))), 1)
+    theirs = ops.transpose(ops.cast(ops.concatenate([style.directions, -style.prices[:, None]], 1), dtype))
+    count = ops.shape(ours)[0]
+    blocks = (count + _SEARCHED - 1) // _SEARCHED
+    rows = (count + blocks - 1) // blocks
+    ours = ops.pad(ops.cast(ours, dtype), ((0, blocks * rows - count), (0, 0)))
+    near = ops.map(
+        lambda block: framework.argmax(ops.matmul(block, theirs)), ops.reshape(ours, (blocks, rows, ours.shape[-1]))
+    )
+    return ops.reshape(near, (-1,))[:count]
 
 
 # The entropies of the transport, as distances, and the rounds at each. A large entropy finds large prices in few
