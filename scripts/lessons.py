@@ -25,9 +25,20 @@ DEFAULT = stylize.PerceptualLossConfig()
 # From the loss of the paper to the default, one change a picture; each line adds to those above. What is missing after
 # the last one are places: the preset `default` itself.
 TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("gram", {"statistics": "gram", "octaves": 1, "palette_weight": 0.0, "light_weight": 0.0, "places_weight": 0.0}),
+    (
+        "gram",
+        {
+            "statistics": "gram",
+            "octaves": 1,
+            "enough_positions": 0,
+            "palette_weight": 0.0,
+            "light_weight": 0.0,
+            "places_weight": 0.0,
+        },
+    ),
     ("moments", {"statistics": DEFAULT.statistics}),
     ("octaves", {"octaves": DEFAULT.octaves}),
+    ("positions", {"enough_positions": DEFAULT.enough_positions}),
     ("palette", {"palette_weight": DEFAULT.palette_weight}),
     ("light", {"light_weight": DEFAULT.light_weight}),
 )

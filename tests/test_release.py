@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import stylize
 from samples import REPOSITORY
 from stylize.networks.registry import REGISTRY
 
@@ -103,6 +104,14 @@ def test_the_workflows_are_valid(schema: str) -> None:
 
 def test_the_settings_of_dependabot_are_valid() -> None:
     assert _schema_errors("vendor.dependabot", REPOSITORY / ".github" / "dependabot.yml") == ""
+
+
+def test_changelog_and_citation_name_the_version() -> None:
+    newest = re.search(r"^## \[([\d.]+)\] - (\S+)$", (REPOSITORY / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert newest is not None
+    citation = (REPOSITORY / "CITATION.cff").read_text("utf-8")
+    assert newest[1] == stylize.__version__
+    assert f"\nversion: {newest[1]}\ndate-released: {newest[2]}\n" in citation
 
 
 def test_actions_are_pinned_to_a_major_version() -> None:
