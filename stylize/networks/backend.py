@@ -101,6 +101,8 @@ class Framework(Protocol):
 class _TensorFlow:
     def __init__(self) -> None:
         self._tf = devices.tensorflow()
+        # TF32 keeps 10 bits of 23. Whoever asks for float32 gets float32; bfloat16 is the faster choice.
+        self._tf.config.experimental.enable_tensor_float_32_execution(False)
 
     def compiled(self, function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
         if signature is None:
@@ -178,7 +180,7 @@ class _Torch:
         self._torch = torch
         # Only by OMP_NUM_THREADS and the affinity, as for the other backends.
         torch.set_num_threads(available_cores())
-        # TF32 keeps 10 bits of 23. Whoever asks for float32 gets float32; bfloat16 is the faster choice.
+        # As for TensorFlow.
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
 

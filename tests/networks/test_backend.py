@@ -74,6 +74,17 @@ def test_integers_are_known_where_a_function_is_compiled() -> None:
         np.testing.assert_array_equal(numpy_of(function(array_of([0, 1, 2, 3]), (start, stop))), range(start, stop))
 
 
+def test_float32_is_never_rounded_to_tf32() -> None:
+    """JAX is asked for the highest precision in each program instead."""
+    if CPU.backend == "tensorflow":
+        assert not devices.tensorflow().config.experimental.tensor_float_32_execution_enabled()
+    elif CPU.backend == "torch":
+        torch = pytest.importorskip("torch")
+        assert not (torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32)
+    else:
+        pytest.skip(f"the backend is {CPU.backend}")
+
+
 @pytest.mark.slow  # TensorFlow waits ten seconds for memory.
 def test_memory_that_is_refused_is_told_from_other_errors() -> None:
     refused = refused_allocation()
