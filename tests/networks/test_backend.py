@@ -80,7 +80,8 @@ def test_float32_is_never_rounded_to_tf32() -> None:
         assert not devices.tensorflow().config.experimental.tensor_float_32_execution_enabled()
     elif CPU.backend == "torch":
         torch = pytest.importorskip("torch")
-        assert not (torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32)
+        assert not torch.backends.cuda.matmul.allow_tf32
+        assert not torch.backends.cudnn.allow_tf32
     else:
         pytest.skip(f"the backend is {CPU.backend}")
 
