@@ -215,7 +215,8 @@ def matrix_rate(device: Device, precision: str) -> float:
 def steps_at(device: Device, size: int, rates: dict[str, float], clock: Clock) -> dict[str, Any]:
     """Return the seconds of a step and of the floor at a size, in the faster precision."""
     from stylize.losses.objective import Objective
-    from stylize.networks.backend import array_of, faster_precision, numpy_of, on
+    from stylize.networks.backend import array_of, numpy_of, on
+    from stylize.networks.precision import faster_precision
     from stylize.networks.vgg import FeatureEncoder
     from stylize.optimize.lbfgs import LBFGS
 

@@ -20,8 +20,9 @@ import timing
 import stylize
 from stylize.config import RefineConfig
 from stylize.layers import VGG19_LAYERS
-from stylize.networks.backend import faster_precision, framework, numpy_of, ops, spec
+from stylize.networks.backend import framework, numpy_of, ops, spec
 from stylize.networks.devices import chosen
+from stylize.networks.precision import faster_precision
 from stylize.networks.store import LocalWeights
 from stylize.networks.vgg import load_encoder_weights
 from stylize.optimize.lbfgs import LBFGS

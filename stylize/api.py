@@ -171,7 +171,7 @@ def refine(
         statistics: what the style loss compares: means and covariances, or Gram matrices.
         relative_to_content: whether each layer's style loss is divided by that of the content itself.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
-        enough_positions: layers with fewer positions count less.
+        enough_positions: style layers with fewer positions, in a region and octave, count less.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
         ratio: of each size to the size before.
@@ -304,7 +304,7 @@ def compare(
         statistics: what the style loss compares: means and covariances, or Gram matrices.
         relative_to_content: whether each layer's style loss is divided by that of the content itself.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
-        enough_positions: layers with fewer positions count less.
+        enough_positions: style layers with fewer positions, in a region and octave, count less.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
         ratio: of each size to the size before.

@@ -130,8 +130,8 @@ class PerceptualLossConfig:
         relative_to_content: divide the style loss of each layer by the style loss of the content picture, so that the
             loss is near 1 for the content and 0 for the style. The content loss gets less weight for styles whose
             activations vary more than the content's.
-        octaves: number of sizes (full, half, quarter, ...) of the style loss, 1 to 16; each weighs half of the last.
-        enough_positions: a layer with fewer positions counts less, in proportion. 0: every layer counts in full.
+        octaves: sizes (full, half, quarter, ...) of the style loss, 1 to 16; each weighs half of the larger one.
+        enough_positions: style layers with fewer count less, region by region and octave by octave. 0: all in full.
     """
 
     # relu4_2 alone, as in the paper, loses eyes and mouths at 256 px. relu3_1 keeps them, and the content's colours.
@@ -172,10 +172,8 @@ class PerceptualLossConfig:
             _check(len({name for name, _ in layers}) == len(layers), f"{field}: a layer is named twice")
             for name, weight in layers:
                 _check(name == canonical_layer(name), f"{field}: expected {canonical_layer(name)}, received {name}")
-                _check(
-                    math.isfinite(weight) and weight >= 0,
-                    f"{field}: expected a weight of 0 or more for {name}, received {weight}",
-                )
+                fits = math.isfinite(weight) and weight >= 0
+                _check(fits, f"{field}: expected a weight of 0 or more for {name}, received {weight}")
         for field in [each.name for each in dataclasses.fields(self) if each.name.endswith("_weight")]:
             weight = getattr(self, field)
             finite = math.isfinite(weight) and weight >= 0

@@ -97,7 +97,7 @@ def refused_allocation() -> Exception:
     raise AssertionError("a petabyte was there")
 
 
-# Without the terms in which rounding decides which place of a style is nearest.
+# What the default was before places, in which rounding decides which place of a style is nearest.
 EARLIER_RECIPE: dict[str, Any] = {
     "places_weight": 0.0, "light_weight": 0.0, "enough_positions": 0, "padding": "first",
 }  # fmt: skip

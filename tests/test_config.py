@@ -91,6 +91,7 @@ NONSENSE = {
     "an unknown option in a dict": lambda: config_from_dict(FastConfig, {"brush": 3}),
     "an unknown option in a part": lambda: config_from_dict(RefineConfig, {"loss": {"brush": 3}}),
     "an option of refine for fast": lambda: config_from_dict(FastConfig, {"steps": 3}),
+    "fewer than no positions": lambda: RefineConfig().replace(enough_positions=-1),
     "no size": lambda: FastConfig(size=0),
     "a size that is no number": lambda: FastConfig(size="large"),
     "no percent": lambda: FastConfig(size="0%"),

@@ -37,7 +37,8 @@ __all__ = ["PRICED_PLACES", "STYLE_PLACES", "StylePlaces", "evenly_spread", "joi
 STYLE_PLACES = 1024
 #: The most places of the picture that prices come from. From a quarter of them, prices kept a dark river less well.
 PRICED_PLACES = 4096
-# Places whose distances from all places of the style are in memory at the same time: 16 MB in float32.
+# Places of a block, whose distances from all places of the style take 16 MB in float32. TensorFlow may have ten blocks
+# at work at the same time.
 _SEARCHED = 4096
 
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from stylize.errors import WeightsError
 from stylize.layers import VGG19_LAYERS, LayerWeights
 from stylize.networks import vgg19_file
-from stylize.networks.backend import Padding, array_of, faster_precision, framework, ops
+from stylize.networks.backend import Padding, array_of, framework, ops
 from stylize.networks.devices import chosen
+from stylize.networks.precision import faster_precision
 from stylize.networks.store import LocalWeights
 
 __all__ = ["EncoderWeights", "FeatureEncoder", "content_layers_under", "load_encoder_weights"]

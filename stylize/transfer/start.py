@@ -246,8 +246,8 @@ def fingerprint(inputs: Inputs, config: RefineConfig, features: LocalWeights, le
     The number of steps and the time budget are left out: a longer run may resume a shorter one.
     """
     options = dataclasses.asdict(dataclasses.replace(config, steps=1, time_budget=None))
-    # Checkpoints of earlier versions know no places, no light and no other padding.
-    for name in ("places_weight", "light_weight"):
+    # Checkpoints of earlier versions know no places, no light, no number of positions and no other padding.
+    for name in ("places_weight", "light_weight", "enough_positions"):
         if not options["loss"][name]:
             del options["loss"][name]
     if config.padding == EARLIER_PADDING[config.loss.normalization]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from golden_objective import CASES, FILE, directions
+from stylize.losses import places
 from stylize.losses.objective import Objective
 from stylize.networks.backend import numpy_of
 from stylize.networks.vgg import FeatureEncoder
@@ -15,6 +16,12 @@ TOLERANCE = 1e-4
 # In the tiny network's relu2_1, of six channels, a sixth of the places have two nearest places of the style
 # within 3e-7: rounding decides, and the gradient goes elsewhere. Under vgg19-slim the next is at least 1e-5 farther.
 TOLERANCE_OF_TIES = 2e-3
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search for the nearest places in many blocks, the last of them not full."""
+    monkeypatch.setattr(places, "_SEARCHED", 100)
 
 
 @pytest.mark.parametrize("tile_px", [None, 32], ids=["whole", "tiles"])

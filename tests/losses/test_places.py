@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from samples import left_half, painting, tiny_objective, value_and_gradient
 from stylize.config import PerceptualLossConfig
+from stylize.losses import places
 from stylize.losses.places import StylePlaces, evenly_spread, joined_places, places_sum, prices
 from stylize.networks.backend import array_of, numpy_of
 
@@ -100,6 +101,17 @@ def test_positions_without_weight_do_not_count_in_prices() -> None:
     np.testing.assert_allclose(masked, alone, atol=1e-5)
     nothing = numpy_of(prices(array_of(ours), array_of(np.zeros(60)), style))
     np.testing.assert_allclose(nothing, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 6, 12, 23])
+def test_the_search_in_blocks_finds_the_same_places(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "_SEARCHED", 5)
+    style = joined_places([(_activations(6, 16), 1.0)])._replace(prices=array_of(0.1 * _activations(8, 16)[:, 0]))
+    ours = _activations(7, count)
+    directions = ours / np.linalg.norm(ours, axis=1, keepdims=True)
+    distances = 1 - directions @ numpy_of(style.directions).T + numpy_of(style.prices)
+    found = numpy_of(places._nearest(array_of(directions), style, "float32"))
+    np.testing.assert_array_equal(found, distances.argmin(1))
 
 
 @pytest.mark.parametrize("masked", [False, True])

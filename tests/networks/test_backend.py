@@ -1,8 +1,7 @@
-"""What Keras lacks on its backends, and the choice of the precision."""
+"""What Keras lacks on its backends."""
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,7 @@ import pytest
 from samples import refused_allocation
 from stylize.networks import backend, devices
 from stylize.networks.backend import (
-    Precision,
     array_of,
-    compare_precisions,
-    faster_precision,
     framework,
     is_out_of_memory,
     numpy_of,
@@ -124,32 +120,3 @@ def test_jax_keeps_no_more_programs_than_a_process_has_room_for(monkeypatch: pyt
     for size in range(100, 120):
         doubled(ops.ones(size))
     assert 2 <= len(cleared) <= 20
-
-
-@pytest.mark.parametrize(("seconds", "chosen"), [(0.5, "bfloat16"), (0.95, "float32"), (1.6, "float32")])
-@pytest.mark.parametrize("asleep_for", range(9))
-def test_precision_is_chosen_by_a_trial(seconds: float, chosen: Precision, asleep_for: int) -> None:
-    """bfloat16 must be clearly faster."""
-    # For some milliseconds, half of the cores are asleep: a measured time is then twice as long.
-    asleep = itertools.chain([2.0] * asleep_for, itertools.repeat(1.0))
-    spent = {"float32": 1.0, "bfloat16": seconds}
-    assert compare_precisions(lambda precision: spent[precision] * next(asleep)) == chosen
-
-
-def test_bfloat16_is_not_tried_without_instructions_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "has_native_bfloat16", lambda: False)
-    monkeypatch.setattr(backend, "compare_precisions", lambda seconds: pytest.fail("a trial"))
-    faster_precision.cache_clear()
-    try:
-        assert faster_precision(CPU) == "float32"
-    finally:
-        faster_precision.cache_clear()
-
-
-def test_the_trial_runs_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "has_native_bfloat16", lambda: True)
-    faster_precision.cache_clear()
-    try:
-        assert faster_precision(CPU) in ("float32", "bfloat16")
-    finally:
-        faster_precision.cache_clear()

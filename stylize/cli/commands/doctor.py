@@ -59,7 +59,7 @@ def _refinement(run: Run) -> dict[str, str]:
         device = devices.choose(run.backend, run.device)
     except StylizeError as error:
         return {"computes_on": f"nothing: {error}"}
-    from stylize.networks.backend import faster_precision
+    from stylize.networks.precision import faster_precision
 
     free = devices.free_bytes(device) if device.is_gpu else None
     memory = {} if free is None else {"free_gpu_memory": f"{free / 1e9:.1f} GB"}
