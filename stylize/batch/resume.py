@@ -8,6 +8,7 @@ from collections.abc import Callable
 from stylize import files
 from stylize.batch.jobs import Task
 from stylize.batch.manifest import Record, record_of
+from stylize.config import with_earlier_options
 from stylize.styles import file_of
 
 __all__ = ["ResumeCheck"]
@@ -35,7 +36,10 @@ class ResumeCheck:
         """
         now = record_of(task)
         try:
-            if before["status"] != "done" or any(before[name] != now[name] for name in ("mode", "options")):
+            if before["status"] != "done" or before["mode"] != now["mode"]:
+                return None
+            was_asked = with_earlier_options(before["options"]) if now["mode"] == "refine" else before["options"]
+            if was_asked != now["options"]:
                 return None
             if before.get("output_options") != now.get("output_options"):
                 return None
@@ -56,7 +60,7 @@ class ResumeCheck:
         for (_, entry), each in zip(pairs, seen, strict=True):
             entry.update(each or {})
         current: Record = {name: now[name] for name in ("content", "styles", "masks", "labels") if name in now}
-        return {**before, **current, "picture": picture}
+        return {**before, **current, "options": now["options"], "picture": picture}
 
     @staticmethod
     def _entry(was: Record, path: str, stamp: Callable[[str], str], sha256: Callable[[str], str]) -> Record | None:

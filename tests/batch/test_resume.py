@@ -55,6 +55,17 @@ def test_other_options_paint_again(folders):
     assert counts(run("--strength", 0.5)) == (6, 0, 6, 0)
 
 
+@pytest.mark.slow
+def test_options_that_an_earlier_version_did_not_have_change_nothing(folders):
+    run("--mode", "refine", "--preset", "gatys", "--steps", 1, "--size", 32)
+    manifest = Path("out", MANIFEST)
+    lines = manifest.read_text()
+    assert lines.count(', "enough_positions": 0') == 6
+    manifest.write_text(lines.replace(', "enough_positions": 0', ""))
+    assert counts(run("--mode", "refine", "--preset", "gatys", "--steps", 1, "--size", 32)) == (6, 0, 6, 0)
+    assert manifest.read_text() == lines
+
+
 def test_another_network_paints_again(folders, tiny_networks):
     run()
     with open(tiny_networks / "mini_style.tflite", "ab") as file:
