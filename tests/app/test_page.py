@@ -259,6 +259,7 @@ def test_generate_shows_the_result_and_keeps_a_history(page):
     assert pictures(page)
 
 
+@pytest.mark.slow
 def test_history_is_bounded(page, monkeypatch):
     set_steps(page, 1)
     page.button(key="generate").click().run()
@@ -271,6 +272,7 @@ def test_history_is_bounded(page, monkeypatch):
     assert sum(each is painted for each in page.session_state.history) == 11
 
 
+@pytest.mark.slow
 def test_stop_keeps_the_best_so_far(page, studio):
     set_steps(page, 2000)
     page.button(key="generate").click().run()

@@ -24,7 +24,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "_SEARCHED", 100)
 
 
-@pytest.mark.parametrize("tile_px", [None, 32], ids=["whole", "tiles"])
+@pytest.mark.parametrize("tile_px", [None, pytest.param(32, marks=pytest.mark.slow)], ids=["whole", "tiles"])
 @pytest.mark.parametrize("name", CASES)
 def test_terms_prices_and_gradient_are_those_of_float64(name: str, tile_px: int | None) -> None:
     case = CASES[name]
