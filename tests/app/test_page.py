@@ -238,6 +238,7 @@ def test_a_bad_upload_is_one_line_and_nothing_to_generate(page):
     assert not page.button(key="generate").disabled
 
 
+@pytest.mark.slow
 def test_generate_shows_the_result_and_keeps_a_history(page):
     set_steps(page, 3)
     page.button(key="generate").click().run()

@@ -50,6 +50,7 @@ def test_a_halo_surrounds_every_core_inside_the_picture() -> None:
             assert crop == (max(0, core[0] - 48), min(size, core[1] + 48))
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None, derandomize=True)
 @given(
     height=st.integers(130, 220), width=st.integers(130, 220), tile_px=st.sampled_from([48, 100]),
