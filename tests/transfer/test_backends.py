@@ -21,24 +21,24 @@ from stylize.transfer.results import TransferResult
 
 # Both levels, 68 and 96 px, ask for statistics; the last one asks for places, too.
 OPTIONS: dict[str, Any] = {"size": 96, "steps": 24, "features": "vgg19-slim", "network": "mini", "precision": "float32"}
-RUNS = ("default", "statistics", "everything")
+RUNS = ("default", "everything", "six steps")
 STOPPED_AFTER = 15  # in the last level, whose prices the checkpoint keeps
 # Many steps enlarge differences of rounding, and where two places of the style are equally near, rounding decides.
 LOSS_TOLERANCE = 0.01
-# Few steps end far from a minimum. Measured with PyTorch: .024 with places, .011 without.
-PIXEL_TOLERANCE = 0.04
+# Pixels are compared after six steps: .024 apart in the mean after 24, where the losses are .3 % apart.
+PIXEL_TOLERANCE = 2 / 255
 
 
 def refine(name: str = "default", **more: Any) -> TransferResult:
-    """Refine the lake: with the default options, without places, or with two styles, masks and the photo's colours."""
+    """Refine the lake: with the default options, in six steps, or with two styles, masks and the photo's colours."""
     styles = [EXAMPLES / "style_swirls.jpg", EXAMPLES / "style_woodcut.jpg"]
     if name == "everything":
         left = resized(left_half(40, 60), 80, 120)
         more = {"mask": [left, 1 - left], "keep_colors": "histogram", **more}
-    if name == "statistics":
-        more = {"places_weight": 0.0, **more}
+    if name == "six steps":
+        more = {"steps": 6, **more}
     chosen = styles if name == "everything" else styles[0]
-    return stylize.refine(EXAMPLES / "scene_lake.jpg", chosen, **OPTIONS, **more)
+    return stylize.refine(EXAMPLES / "scene_lake.jpg", chosen, **{**OPTIONS, **more})
 
 
 def stopped(path: Path) -> None:
@@ -80,8 +80,9 @@ def test_other_backends_paint_the_same_and_go_on_with_a_run(other: str, shipped_
     for name in RUNS:
         whole = refine(name)
         assert there[name] == pytest.approx(last_loss(whole), rel=LOSS_TOLERANCE), name
-        theirs = stylize.read_image(tmp_path / f"{name}.png").pixels
-        assert np.abs(whole.image - theirs).mean() < PIXEL_TOLERANCE, name
+        if name == "six steps":
+            theirs = stylize.read_image(tmp_path / f"{name}.png").pixels
+            assert np.abs(whole.image - theirs).max() < PIXEL_TOLERANCE
         if name == "default":
             ends = [(there["resumed"], ours, other), (resumed(tmp_path / "theirs.npz"), other, ours)]
             for end, begun, goes_on in ends:
