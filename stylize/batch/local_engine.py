@@ -46,6 +46,7 @@ class LocalEngine:
         """
         self.workers = workers
         self.threads = threads
+        self._started: list[_Process] = []
         self._idle: list[_Process] = []
         self._busy: dict[Connection, tuple[_Process, Any, int]] = {}
 
@@ -53,8 +54,10 @@ class LocalEngine:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for process in (*self._idle, *(process for process, _, _ in self._busy.values())):
+        # An interrupt may have come while a process was neither idle nor busy.
+        for process in self._started:
             process.kill()
+        self._started.clear()
         self._idle.clear()
         self._busy.clear()
 
@@ -69,7 +72,7 @@ class LocalEngine:
         attempts, any_finished = Attempts(batches), False
         while True:
             while len(self._busy) < self.workers and (attempt := attempts.next()) is not None:
-                process = self._idle.pop() if self._idle else _Process(self.threads)
+                process = self._idle.pop() if self._idle else self._new_process()
                 process.give(work, attempt[0])
                 self._busy[process.pipe] = (process, *attempt)
             if not self._busy:
@@ -88,22 +91,32 @@ class LocalEngine:
                 self._idle.append(process)
                 yield from zip(batch, results, strict=True)
 
+    def _new_process(self) -> _Process:
+        process = _Process(self.threads)
+        # First the list: an interrupt that came during the start is raised at its end.
+        self._started.append(process)
+        process.start()
+        return process
+
 
 class _Process:
     """A worker process, and the driver's end of its pipe."""
 
     def __init__(self, threads: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, threads), daemon=True)
-        with _interrupts_blocked():
-            self._process.start()
-        theirs.close()
+        self.pipe, self._theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(self._theirs, threads), daemon=True)
 
     @property
     def was_killed(self) -> bool:
         """Whether a signal ended the process; known after `end`."""
         return (self._process.exitcode or 0) < 0
+
+    def start(self) -> None:
+        """Start the process."""
+        with _interrupts_blocked():
+            self._process.start()
+            self._theirs.close()
 
     def give(self, work: Any, batch: Any) -> None:
         """Start on a batch. If the process is dead already, `take` raises the error."""
@@ -127,9 +140,10 @@ class _Process:
         return f"signal {-code}"
 
     def kill(self) -> None:
-        """End the process at once."""
-        self._process.kill()
-        self.end()
+        """End the process at once, if it was started."""
+        if self._process.pid is not None:
+            self._process.kill()
+            self.end()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 import workers
 from stylize.batch.engines import RETRIES, Lost
-from stylize.batch.local_engine import LocalEngine
+from stylize.batch.local_engine import LocalEngine, _Process
 from stylize.errors import StylizeError
 
 
@@ -49,6 +50,21 @@ def test_an_item_that_kills_every_worker_is_told_of_and_costs_no_other():
     assert sorted(each[0] for each in seen if each not in lost) == [11, 12, 14, 15]
 
 
+@pytest.mark.parametrize("moment", ["start", "give", "take"])
+def test_an_interrupt_at_any_moment_leaves_no_worker(monkeypatch, moment):
+    """The interrupt comes when a worker has just started, has just got its work, or has just sent its results."""
+    done = getattr(_Process, moment)
+
+    def interrupted(process: _Process, *arguments: Any) -> None:
+        done(process, *arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_Process, moment, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        results(LocalEngine(2), workers.doubled, [[1], [2]])
+    assert multiprocessing.active_children() == []
+
+
 def test_workers_that_never_start_end_the_run():
     with pytest.raises(StylizeError, match=r"could not start \(exit code 3\)"):
         results(LocalEngine(1), workers.ends, [[1], [2]])
@@ -69,7 +85,7 @@ def test_batches_are_taken_as_workers_come_free():
 
 _DRIVER = """
 import signal
-from stylize.batch.local_engine import LocalEngine
+from stylize.batch.local_engine import LocalEngine, _Process
 
 def work(batch):
     print("at work", flush=True)

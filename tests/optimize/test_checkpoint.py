@@ -110,7 +110,7 @@ LATE = {"level": 1, "step": 7, "elapsed_s": 1.0, "losses": dict.fromkeys(("total
         ({"elapsed_s": float("nan")}, "elapsed_s: expected seconds"),
         ({"history": [LATE]}, r"history\[0\].losses: expected style, received none"),
         ({"history": []}, None),
-        ({"arrays": {"meta": np.array("[" * 5000)}}, "expected JSON of at most 100 levels"),
+        ({"arrays": {"meta": np.array("[" * 5000 + "]" * 5000)}}, "expected JSON of at most 100 levels"),
         ({"arrays": {"meta": np.array("{}")}}, "expected context, received none"),
         ({"arrays": {"meta": np.zeros(3)}}, "Expecting|expected"),
         ({"arrays": {"meta": np.array([{}], object)}}, "meta: expected an array as NumPy saves it"),
