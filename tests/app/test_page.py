@@ -160,6 +160,9 @@ def page(studio, monkeypatch):
     monkeypatch.setattr(server, "studio", studio)
     # AppTest moves Streamlit's own sliders; the browser's tests move ours.
     monkeypatch.setattr(slider, "slider", native_slider)
+    # Each AppTest has a registry of components of its own; ours are registered when they are imported.
+    for name in ("refinement", "curves"):
+        monkeypatch.delitem(sys.modules, f"stylize.app.{name}", raising=False)
     page = testing.AppTest.from_file(str(PAGE), default_timeout=PATIENCE_S).run()
     assert not page.exception
     slide(page, "size", 256)
