@@ -24,6 +24,7 @@ class Expanding(Command):
         words: list[str] = []
         rest = iter(args)
         flag: str | None = None
+        contents = 0
         for word in rest:
             if word == "--":
                 words += [word, *rest]
@@ -33,21 +34,26 @@ class Expanding(Command):
                 name = word.partition("=")[0] if word.startswith("--") else word[:2]
                 if name in flags and (flags[name].multiple or flags[name].name == "content"):
                     flag = name
+                    contents += not flags[name].multiple
+                    if contents > 1:
+                        self._refuse_more(ctx, flag)
                     if word == name:
                         words += itertools.islice(rest, 1)  # the option's own value
             elif flag is not None and flags[flag].multiple:
                 words += [flag, word]
             elif flag is not None:
-                if ctx.resilient_parsing:  # only completes a word
-                    continue
-                raise click.UsageError(
-                    f"{flag}: expected one file, received more; stylize batch --mode refine paints many", ctx
-                )
+                self._refuse_more(ctx, flag)
             else:
                 words.append(word)
         if flag is not None and flags[flag].multiple:
             ctx.meta[_LAST_OPTION] = flags[flag]
         return super().parse_args(ctx, words)
+
+    @staticmethod
+    def _refuse_more(ctx: click.Context, flag: str) -> None:
+        if not ctx.resilient_parsing:  # which only completes a word
+            message = f"{flag}: expected one file, received more; stylize batch --mode refine paints many"
+            raise click.UsageError(message, ctx)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete a further word of the option that takes several."""

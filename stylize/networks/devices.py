@@ -161,8 +161,11 @@ def _device_name(backend: Backend, device: str) -> str:
     index = int(number) if number.isdecimal() else 0
     known = kind in ("gpu", "cuda", "mps") and (number == "" or number.isdecimal())
     if not known or index >= len(found):
-        names = ", ".join(["cpu", *(f"gpu:{index}" for index in range(len(found)))])
-        raise OptionError(f"device: expected auto or one that {backend} sees ({names}), received {device!r}")
+        seen = ", ".join(f"gpu:{index}" for index in range(len(found))) or "no GPU"
+        raise OptionError(
+            f"device: expected auto, cpu or a GPU that {backend} sees (it sees {seen}), received {device!r}; "
+            "stylize doctor tells more"
+        )
     return f"{_gpu_kind(backend)}:{index}"
 
 

@@ -118,6 +118,7 @@ def starting_point(
     networks, content = [NetworkUse.of(features)], inputs.content_pixels
     if init.pixels is not None:
         pixels = init.pixels
+        _tell_of_another_shape(pixels, content, session)
     elif config.starts_from_preview:
         preview = preview or _preview(inputs, config, session)
         pixels = content if preview is None else preview.image
@@ -129,6 +130,20 @@ def starting_point(
     else:
         pixels = _noise(inputs, config, levels)
     return Start(pixels, tuple(networks), config.precision)
+
+
+def _tell_of_another_shape(pixels: NDArray[np.float32], content: NDArray[np.float32], session: Session) -> None:
+    (height, width), (content_height, content_width) = pixels.shape[:2], content.shape[:2]
+    ratio = width / height / (content_width / content_height)
+    if max(ratio, 1 / ratio) > _SAME_SHAPE:
+        session.say(
+            f"init: {width} x {height} px, not the content's shape ({content_width} x {content_height} px): "
+            "the picture is stretched to this shape"
+        )
+
+
+# Ratios of two shapes up to this one come from sides in whole pixels.
+_SAME_SHAPE = 1.05
 
 
 def begun(config: RefineConfig, checkpoint: Checkpoint | None) -> tuple[RefineConfig, InitPicture]:

@@ -32,6 +32,8 @@ def test_files_after_a_style_are_styles(photos, fake):
 def test_a_command_for_one_photograph_says_what_paints_many(command, photos, pictures, fake):
     message = run(command, "-c", *photos, "-s", pictures[1], exit_code=2).stderr
     assert "-c: expected one file, received more; stylize batch --mode refine paints many" in message
+    message = run(command, "-c", photos[0], f"--content={photos[1]}", "-s", pictures[1], exit_code=2).stderr
+    assert "--content: expected one file, received more; stylize batch --mode refine paints many" in message
     run(command, "-c", photos[0], "-s", *photos[1:])
     assert [path for path, _ in fake.calls[0][2]] == photos[1:]
 

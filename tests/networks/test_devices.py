@@ -90,7 +90,10 @@ def test_no_backend_at_all_is_one_line_that_says_how_to_install_one(monkeypatch:
 
 @pytest.mark.parametrize("device", ["gpu", "gpu:0", "mps", "cuda:1", "tpu", "gpu:x", ""])
 def test_a_device_that_is_not_there_is_one_line(device: str) -> None:
-    assert _refused("torch", device) == (f"device: expected auto or one that torch sees (cpu), received {device!r}")
+    assert _refused("torch", device) == (
+        f"device: expected auto, cpu or a GPU that torch sees (it sees no GPU), received {device!r}; "
+        "stylize doctor tells more"
+    )
 
 
 def test_a_gpu_is_taken_where_a_backend_sees_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +108,7 @@ def test_a_gpu_is_taken_where_a_backend_sees_one(monkeypatch: pytest.MonkeyPatch
         assert (second, second.is_gpu, second.index) == (Device("torch", "gpu:1"), True, 1)
     assert devices.device_label(second) == "NVIDIA L4 by torch"
     assert devices.device_label(Device("jax", "cpu:0")) == "the CPU by jax"
-    assert "(cpu, gpu:0, gpu:1)" in _refused("torch", "gpu:2")
+    assert "(it sees gpu:0, gpu:1)" in _refused("torch", "gpu:2")
     assert second.record == {"backend": "torch", "device": "gpu:1"}
 
 

@@ -53,6 +53,21 @@ def test_a_start_of_preview_and_content_has_colours_of_one_and_detail_of_the_oth
     np.testing.assert_allclose(np.diff(start, axis=1), np.diff(content, axis=1), atol=0.05)
 
 
+@pytest.mark.parametrize(("size", "told"), [((48, 64), False), ((49, 64), False), ((64, 64), True), ((96, 64), True)])
+def test_an_init_picture_of_another_shape_is_told_of(size: tuple[int, int], told: bool) -> None:
+    content, said = np.zeros((96, 128, 3), np.float32), []
+    features = LocalWeights("vgg19-slim", Path(), (), {}, "embedded", published=True)
+    start = starting_point(
+        Inputs(Picture(content), (), (96, 128), content, None, None), RefineConfig(init="small.png"),
+        Session(on_message=said.append), features,
+        init=InitPicture(pixels=np.ones((*size, 3), np.float32)), levels=(),
+    )  # fmt: skip
+    assert start.pixels.shape == (*size, 3)
+    assert [f"init: {size[1]} x {size[0]} px, not the content's shape (128 x 96 px)" in line for line in said] == [
+        True
+    ] * told
+
+
 def test_seed_decides_the_noise(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     one, same, other = (stylize.refine(*pictures, **QUICK, init="noise", seed=seed).image for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
