@@ -46,8 +46,8 @@ SMALLEST_PX = 16
 
 def check_mask_count(masks: int, styles: int) -> None:
     """Raise OptionError unless there are no masks, one mask, or one mask for each style."""
-    one_each = f" or {styles}, one for each style" if styles > 1 else ""
-    _check(masks in (0, 1, styles), f"mask: expected 1{one_each}; received {masks}")
+    one_each = f", or {styles}, one for each style" if styles > 1 else ""
+    _check(masks in (0, 1, styles), f"mask: expected one mask{one_each}; received {masks}")
 
 
 def _check(condition: bool, message: str) -> None:

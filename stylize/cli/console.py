@@ -232,11 +232,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
 def named_lines(data: Mapping[str, Any], without: str = "") -> list[str]:
     """Return a line for each leaf of nested data: its dotted name, and its value in one column.
 
+    Leaves of the same name and value after `without` is dropped share a line.
+
     Args:
         data: values of JSON.
         without: a beginning that names lose.
     """
-    leaves = [(name.removeprefix(without), value) for name, value in _flat(data)]
+    leaves = list(dict.fromkeys((name.removeprefix(without), value) for name, value in _flat(data)))
     width = max(len(name) for name, _ in leaves)
     return [f"{name:<{width}}  {value}".rstrip() for name, value in leaves]
 

@@ -53,6 +53,15 @@ class _Program(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest a similar name for one that no command has. click knows only commands that are imported."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=_COMMANDS, ctx=ctx) from None
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Complete names of commands without their modules."""
         from click.shell_completion import CompletionItem

@@ -12,7 +12,18 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
-from stylize.cli.types import FILE, SOURCE, File, KeepColorsOption, Layer, Size, Strengths, StyleFile, network_choice
+from stylize.cli.types import (
+    FILE,
+    SOURCE,
+    File,
+    KeepColorsOption,
+    Layer,
+    Number,
+    Size,
+    Strengths,
+    StyleFile,
+    network_choice,
+)
 from stylize.config import AppConfig, FastConfig, RefineConfig
 from stylize.output import OutputConfig
 from stylize.presets import PRESETS, preset_config
@@ -73,7 +84,7 @@ def _field_option(
     elif get_origin(kind) is Literal:
         settings.setdefault("type", click.Choice(get_args(kind)))
     elif default is not None:
-        settings.setdefault("type", type(default))
+        settings.setdefault("type", Number() if isinstance(default, float) else type(default))
     if default is not None and not isinstance(default, (bool, tuple)):
         help += f"  [default: {default:g}]" if isinstance(default, float) else f"  [default: {default}]"
     return click.option(*names, default=None, help=help, **settings)
@@ -181,7 +192,7 @@ refine_options = _joined(
     ),
     _refine("--size", type=Size(), metavar="PX|original|N%", help=_SIZE_HELP),
     _refine("--steps", help="Evaluations of the loss, over all sizes."),
-    _refine("--time-budget", type=float, metavar="SECONDS", help="Time for the whole run; replaces --steps."),
+    _refine("--time-budget", type=Number(), metavar="SECONDS", help="Time for the whole run; replaces --steps."),
     _refine("--optimizer", help="The optimiser of the pixels."),
     _refine("--learning-rate", help="Adam's step on [0, 1]; L-BFGS: the first step."),
     _refine("--content-weight", help="How much the scene counts."),

@@ -28,6 +28,7 @@ __all__ = [
     "File",
     "KeepColorsOption",
     "Layer",
+    "Number",
     "Size",
     "Source",
     "SourceStyles",
@@ -196,6 +197,17 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3
         # Spreadsheets and data frames write 64.0.
         whole = re.fullmatch(r"(-?[0-9]+)(\.0*)?", value.strip())
         return int(whole[1]) if whole else value.strip().lower()
+
+
+class Number(click.types.FloatParamType):
+    """A number with a decimal point."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"expected a number such as 0.5, received {value!r}", param, ctx)
 
 
 class Strengths(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.

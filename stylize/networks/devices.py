@@ -163,8 +163,7 @@ def _device_name(backend: Backend, device: str) -> str:
     if not known or index >= len(found):
         seen = ", ".join(f"gpu:{index}" for index in range(len(found))) or "no GPU"
         raise OptionError(
-            f"device: expected auto, cpu or a GPU that {backend} sees (it sees {seen}), received {device!r}; "
-            "stylize doctor tells more"
+            f"device: expected auto, cpu or a GPU that {backend} sees (it sees {seen}), received {device!r}"
         )
     return f"{_gpu_kind(backend)}:{index}"
 

@@ -102,7 +102,7 @@ def _open(url: str) -> http.client.HTTPResponse:
         error.close()
         raise WeightsError(f"{url} answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise WeightsError(f"{url}: {_network_reason(error)}") from error
+        raise WeightsError(f"{urlsplit(url).netloc} can't be reached: {_network_reason(error)}") from error
     return response
 
 
@@ -152,7 +152,7 @@ def _check_member(member: tarfile.TarInfo) -> None:
 def _network_reason(error: Exception) -> str:
     reason = getattr(error, "reason", error)
     if isinstance(reason, socket.gaierror):
-        return "the host's name can't be resolved; is there an internet connection?"
+        return "its name can't be resolved; is there an internet connection?"
     if isinstance(reason, TimeoutError):
         return str(reason) if "within" in str(reason) else f"nothing came for {READ_TIMEOUT_S:g} s"
     return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__

@@ -72,7 +72,7 @@ def forget_failure(spec: WeightsSpec) -> None:
 
 def _refuse_offline(offline: bool) -> None:
     if offline or os.environ.get("STYLIZE_OFFLINE", "").lower() not in ("", "0", "false", "no"):
-        raise WeightsError("not on this machine, and offline")
+        raise WeightsError("not on this machine, and nothing is downloaded offline")
 
 
 def _download(spec: WeightsSpec, staging: Path, on_progress: OnProgress | None) -> LocalWeights:

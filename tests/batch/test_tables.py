@@ -92,7 +92,7 @@ def test_a_table(tmp_path, suffix):
         ("sep=, ;\ncontent\n", "line 1: expected sep= and one character"),
         ("content,size,Size\na.png,1,2\n", "line 2: expected one column size, received several"),
         ("content,tv-weight,total_variation_weight\na.png,1,2\n", "one column total_variation_weight"),
-        ("content,mask\na.png,m.png;n.png\n", "line 2: mask: expected 1; received 2"),
+        ("content,mask\na.png,m.png;n.png\n", "line 2: mask: expected one mask; received 2"),
     ],
 )
 def test_a_bad_table_is_told_with_its_line(tmp_path, text, words):

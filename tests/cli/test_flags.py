@@ -58,7 +58,7 @@ def test_only_a_parameter_at_the_beginning_is_replaced(message: str, shown: str)
         (["refine", "--time-budget", "0"], "--time-budget: expected more than 0 seconds"),
         (["refine", "--style-layer", "relu1_1:-1"], "--style-layer: expected a weight of 0 or more for relu1_1"),
         (["refine", "--content-weight", "0", "--style-weight", "0"], "--content-weight: expected more than 0 where"),
-        (["fast", "--mask", "a.png", "--mask", "b.png"], "--mask: expected 1; received 2"),
+        (["fast", "--mask", "a.png", "--mask", "b.png"], "--mask: expected one mask; received 2"),
         (["compare", "--image", "a.png", "--tv-weight", "3", "--steps", "2"], "received --steps, --tv-weight"),
     ],
 )

@@ -159,6 +159,17 @@ def test_misuse_exits_2_and_does_nothing(arguments, pictures, fake):
     assert sorted(pictures[0].parent.iterdir()) == before
 
 
+def test_a_command_of_a_similar_name_is_suggested():
+    assert run("fats", exit_code=2).stderr.endswith("Error: No such command 'fats'. Did you mean 'fast'?\n")
+    assert run("borscht", exit_code=2).stderr.endswith("Error: No such command 'borscht'.\n")
+
+
+@pytest.mark.parametrize(("command", "option"), [("fast", "--strength"), ("refine", "--time-budget")])
+def test_a_number_with_a_comma_is_refused_with_an_example(inputs, command, option):
+    message = run(command, *inputs, option, "0,5", exit_code=2).stderr.splitlines()[-1]
+    assert message == f"Error: Invalid value for '{option}': expected a number such as 0.5, received '0,5'"
+
+
 def test_an_option_error_says_what_was_expected_and_received(inputs):
     message = one_line(run("fast", *inputs, "--size", "70000", exit_code=2).stderr)
     expected = "expected a long side of 1 to 65535 px, original, or percent such as 200%; received 70000"

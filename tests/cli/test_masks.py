@@ -41,9 +41,9 @@ def test_rerun_repeats_a_masked_picture(traced_networks, pictures, masks, tmp_pa
 def test_commands_refuse_masks_that_do_not_fit(traced_networks, pictures, masks, tmp_path, command):
     inputs = ["-c", pictures[0], "-s", pictures[1], "--size", "32"]
     message = run(command, *inputs, "--mask", masks[0], "--mask", masks[1], exit_code=2).stderr
-    assert "mask: expected 1; received 2" in message
+    assert "mask: expected one mask; received 2" in message
     message = run(command, *inputs, "-s", pictures[0], *["--mask", masks[0]] * 3, exit_code=2).stderr
-    assert "mask: expected 1 or 2, one for each style; received 3" in message
+    assert "mask: expected one mask, or 2, one for each style; received 3" in message
     message = run(command, *inputs, "--mask", tmp_path / "absent.png", exit_code=1).stderr
     assert message == f"stylize: mask {tmp_path / 'absent.png'}: no such file\n"
     Image.new("L", (96, 64)).save(tmp_path / "black.png")

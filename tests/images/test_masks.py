@@ -62,7 +62,7 @@ def test_where_masks_overlap_styles_share_by_their_weights():
 
 @pytest.mark.parametrize(("masks", "styles"), [(2, 1), (2, 3), (3, 2)])
 def test_the_count_of_masks_must_fit(masks, styles):
-    with pytest.raises(OptionError, match=f"^mask: expected 1.*; received {masks}$"):
+    with pytest.raises(OptionError, match=f"^mask: expected one mask.*; received {masks}$"):
         read(*[left_half(64, 96)] * masks, styles=styles)
 
 

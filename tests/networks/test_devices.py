@@ -91,8 +91,7 @@ def test_no_backend_at_all_is_one_line_that_says_how_to_install_one(monkeypatch:
 @pytest.mark.parametrize("device", ["gpu", "gpu:0", "mps", "cuda:1", "tpu", "gpu:x", ""])
 def test_a_device_that_is_not_there_is_one_line(device: str) -> None:
     assert _refused("torch", device) == (
-        f"device: expected auto, cpu or a GPU that torch sees (it sees no GPU), received {device!r}; "
-        "stylize doctor tells more"
+        f"device: expected auto, cpu or a GPU that torch sees (it sees no GPU), received {device!r}"
     )
 
 

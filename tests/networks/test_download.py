@@ -96,7 +96,7 @@ def test_refused(server, path):
 
 
 def test_unresolved_name(server, path):
-    assert "https://nowhere.invalid/file: " in message(fetch, "https://nowhere.invalid/file", path)
+    assert "nowhere.invalid can't be reached: " in message(fetch, "https://nowhere.invalid/file", path)
 
 
 # Python 3.10 leaves the proxy's answer open.
@@ -104,7 +104,7 @@ def test_unresolved_name(server, path):
 def test_proxy_error(server, path, monkeypatch):
     monkeypatch.setenv("https_proxy", server.base)  # knows no CONNECT
     text = message(fetch, "https://example.invalid/file", path)
-    assert "https://example.invalid/file: Tunnel connection failed: 501" in text
+    assert "example.invalid can't be reached: Tunnel connection failed: 501" in text
     gc.collect()
 
 

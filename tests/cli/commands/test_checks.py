@@ -64,7 +64,8 @@ def test_a_missing_folder_is_one_line(inputs, fake, tmp_path):
 
 @pytest.mark.parametrize("option", ["-c", "-o", "--plot", "--mask"])
 def test_an_empty_name_is_no_name_of_a_folder(option, inputs, fake):
-    result = run("refine", *inputs, option, "", exit_code=2)
+    others = inputs[2:] if option == "-c" else inputs
+    result = run("refine", *others, option, "", exit_code=2)
     assert f"{option}" in result.stderr
     assert "expected a file's name, received nothing" in result.stderr
 

@@ -13,6 +13,8 @@ def test_info_prints_the_provenance(inputs, fake, pictures, tmp_path):
     output = tmp_path / "out.jpg"
     lines = dict(line.split(maxsplit=1) for line in run("info", output).stdout.splitlines() if " " in line.strip())
     assert lines["command"] == "refine"
+    names = [line.split()[0] for line in run("info", output).stdout.splitlines()]
+    assert len(names) == len(set(names))
     assert lines["steps"] == "9"
     assert lines["loss.content_layers"] == "relu4_2:1.0"
     assert lines["networks.1.sha256"] == "vgg19_slim.safetensors 555555555555"
