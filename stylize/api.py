@@ -110,6 +110,7 @@ def refine(
     normalization: Literal["relative", "mean", "sum"] | None = None,
     statistics: Literal["moments", "gram"] | None = None,
     relative_to_content: bool | None = None,
+    contrast_limit: float | None = None,
     octaves: int | None = None,
     enough_positions: int | None = None,
     init: str | None = None,
@@ -164,12 +165,12 @@ def refine(
         frame_weight: weight of the loss that keeps stray colours from the border.
         places_weight: weight of the places loss, relative to the style loss.
         palette_weight: weight of the palette loss, relative to the style loss.
-        content_layers: layers of the content loss, such as relu4_2, with weights; with None for all weights they
-            share the preset's.
+        content_layers: layers of the content loss, such as relu4_2, with weights, or None for the preset's weights.
         style_layers: layers of the style loss, likewise.
         normalization: what squares are divided by, see `PerceptualLossConfig`.
         statistics: what the style loss compares: means and covariances, or Gram matrices.
         relative_to_content: whether each layer's style loss is divided by that of the content itself.
+        contrast_limit: most contrast of the content relative to the style's; 0 is no limit.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
         enough_positions: style layers with fewer positions, in a region and octave, count less.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
@@ -212,8 +213,7 @@ def refine(
     config, began = _refine_config(preset, config, locals()), time.perf_counter()
     with _computing_on(backend, device):
         session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
-        inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
-        return _refined(inputs, config, session, Callbacks(on_start, on_iterate, should_stop), resume_from, began)
+        return _refine((content, style, mask), config, session, (on_start, on_iterate, should_stop), resume_from, began)
 
 
 def compare(
@@ -242,6 +242,7 @@ def compare(
     normalization: Literal["relative", "mean", "sum"] | None = None,
     statistics: Literal["moments", "gram"] | None = None,
     relative_to_content: bool | None = None,
+    contrast_limit: float | None = None,
     octaves: int | None = None,
     enough_positions: int | None = None,
     init: str | None = None,
@@ -297,12 +298,12 @@ def compare(
         frame_weight: weight of the loss that keeps stray colours from the border.
         places_weight: weight of the places loss, relative to the style loss.
         palette_weight: weight of the palette loss, relative to the style loss.
-        content_layers: layers of the content loss, such as relu4_2, with weights; with None for all weights they
-            share the preset's.
+        content_layers: layers of the content loss, such as relu4_2, with weights, or None for the preset's weights.
         style_layers: layers of the style loss, likewise.
         normalization: what squares are divided by, see `PerceptualLossConfig`.
         statistics: what the style loss compares: means and covariances, or Gram matrices.
         relative_to_content: whether each layer's style loss is divided by that of the content itself.
+        contrast_limit: most contrast of the content relative to the style's; 0 is no limit.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
         enough_positions: style layers with fewer positions, in a region and octave, count less.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
@@ -344,35 +345,36 @@ def compare(
     config = _refine_config(preset, config, locals())
     with _computing_on(backend, device):
         session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
-        inputs = Inputs.read(content, style, mask, config.size, on_message=session.say)
-        return _compared(inputs, config, session, Callbacks(on_start, on_iterate, should_stop), images)
+        return _compare((content, style, mask), images, config, session, (on_start, on_iterate, should_stop))
 
 
-def _refined(
-    inputs: Inputs,
+def _refine(
+    pictures: tuple[ImageSource, StyleSource, MaskSource],
     config: RefineConfig,
     session: Session,
-    callbacks: Callbacks,
+    callbacks: tuple[Any, ...],
     resume_from: Checkpoint | None,
     began: float,
 ) -> TransferResult:
     """Call `run_refine`, which is imported here, after the backend of Keras is chosen."""
     from stylize.transfer.refine import run_refine
 
-    return run_refine(inputs, config, session, callbacks, resume_from=resume_from, began=began)
+    inputs = Inputs.read(*pictures, config.size, on_message=session.say)
+    return run_refine(inputs, config, session, Callbacks(*callbacks), resume_from=resume_from, began=began)
 
 
-def _compared(
-    inputs: Inputs,
+def _compare(
+    pictures: tuple[ImageSource, StyleSource, MaskSource],
+    images: Sequence[ImageSource] | None,
     config: RefineConfig,
     session: Session,
-    callbacks: Callbacks,
-    images: Sequence[ImageSource] | None,
+    callbacks: tuple[Any, ...],
 ) -> Comparison:
     """Call `run_compare`, which is imported here, after the backend of Keras is chosen."""
     from stylize.transfer.compare import run_compare
 
-    return run_compare(inputs, config, session, callbacks, images=images)
+    inputs = Inputs.read(*pictures, config.size, on_message=session.say)
+    return run_compare(inputs, config, session, Callbacks(*callbacks), images=images)
 
 
 def _computing_on(backend: str, device: str) -> AbstractContextManager[None]:

@@ -14,7 +14,6 @@ from stylize.output import check_size
 from stylize.schema import checked, shown
 
 __all__ = [
-    "EARLIER_PADDING",
     "INITS",
     "SMALLEST_PX",
     "AppConfig",
@@ -26,16 +25,12 @@ __all__ = [
     "RefineConfig",
     "check_mask_count",
     "config_from_dict",
-    "with_earlier_options",
 ]
 
 #: Whose colours the picture gets. False: the style's. `luminance`, `histogram`: the content's, see `FastConfig`.
 KeepColors = bool | Literal["luminance", "histogram"]
 
 Config = TypeVar("Config")
-
-#: By normalization of the loss: the padding of refinements before `RefineConfig.padding` was there.
-EARLIER_PADDING = {"relative": "first", "mean": "zeros", "sum": "zeros"}
 
 #: The values of `RefineConfig.init` that are not the path of a picture.
 INITS = ("preview", "preview+content", "content", "noise", "content+noise")
@@ -109,27 +104,25 @@ class PerceptualLossConfig:
         content_layers: layers of the content loss with their weights. All weights are 0 or more.
         style_layers: layers of the style loss with their weights.
         content_weight: weight of the content loss.
-        light_weight: weight of the differences between the light of the picture and of the content, relative to the
-            content loss.
+        light_weight: weight of the differences in light from the content, relative to the content loss.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the differences between neighbouring pixels.
         frame_weight: weight of the colour differences between the border of the picture and the pixels beside it.
-        places_weight: weight of the distances from places of the picture to places of the style, relative to the style
-            loss.
+        places_weight: weight of the distances from places of the style, relative to the style loss.
         palette_weight: weight of the colour differences between the picture and the style, relative to the style loss.
         normalization: what the squared differences are divided by.
 
-            `relative`: `|F - F*|^2 / |F*|^2` and `|G - G*|^2 / |G*|^2` for each layer, and the mean squared difference
-            of neighbouring pixels, where chroma counts more than luma. A weight means the same for every picture and
-            size.
+            `relative`: `|F - F*|^2 / |F*|^2` and `|G - G*|^2 / |G*|^2`, and the mean squared difference of neighbouring
+            pixels, where chroma counts more than luma. A weight means the same for every picture and size.
             `mean`: means of squares of activations and of Gram matrices (each divided by its number of positions), and
             the sum of absolute differences of neighbouring pixels, as in TensorFlow's tutorial.
             `sum`: like `mean`, but the content loss is the sum of squares, as in the paper of 2015.
         statistics: what the style loss compares: means and covariances of the activations (`moments`), or their Gram
             matrices (`gram`).
-        relative_to_content: divide the style loss of each layer by the style loss of the content picture, so that the
-            loss is near 1 for the content and 0 for the style. The content loss gets less weight for styles whose
-            activations vary more than the content's.
+        relative_to_content: divide the style loss of each layer by that of the content picture: near 1 for the content,
+            0 for the style. The content loss gets less weight for styles that vary more than the content.
+        contrast_limit: most contrast of the content relative to the style's, 1 or more; a content of more contrast is
+            painted as if it had this much. 0: no limit.
         octaves: sizes (full, half, quarter, ...) of the style loss, 1 to 16; each weighs half of the larger one.
         enough_positions: style layers with fewer count less, region by region and octave by octave. 0: all in full.
     """
@@ -155,6 +148,8 @@ class PerceptualLossConfig:
     statistics: Literal["moments", "gram"] = "moments"
     # The distance from photo to style differs between pictures and layers. The division makes weights comparable.
     relative_to_content: bool = True
+    # A wall of low contrast shows no stones beside black letters. Photographs and paintings differ by up to 1.75.
+    contrast_limit: float = 1.75
     # At full size alone, fine grain lowers the loss. Smaller sizes ask for long strokes and for the palette.
     octaves: int = 3
     # The covariance of few positions describes objects of the style, and the optimisation lays them out.
@@ -186,6 +181,8 @@ class PerceptualLossConfig:
         _check(has_style or self.style_weight == 0, "style_layers: expected at least one layer")
         _check_choice("normalization", self.normalization, ("relative", "mean", "sum"))
         _check_choice("statistics", self.statistics, ("moments", "gram"))
+        limit = self.contrast_limit
+        _check(limit == 0 or limit >= 1, f"contrast_limit: expected 1 or more, or 0, received {limit}")
         _check_whole("octaves", self.octaves, 1, 16)
         _check_whole("enough_positions", self.enough_positions, 0, None)
 
@@ -365,16 +362,6 @@ class AppConfig:
         _check_whole("max_queue", self.max_queue, 0, None)
         _check_whole("max_upload_mb", self.max_upload_mb, 1, None, "{} MB")
         _check_whole("max_megapixels", self.max_megapixels, 1, None)
-
-
-def with_earlier_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the recorded options of a refinement, with what was meant before an option was there."""
-    loss = options.get("loss", {})
-    if not isinstance(loss, dict):
-        return options
-    padding = EARLIER_PADDING.get(str(loss.get("normalization", "relative")), "zeros")
-    absent = {"places_weight": 0.0, "light_weight": 0.0, "enough_positions": 0}
-    return {"padding": padding, **options, "loss": {**absent, **loss}}
 
 
 def config_from_dict(kind: type[Config], options: Mapping[str, Any]) -> Config:

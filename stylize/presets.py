@@ -38,6 +38,7 @@ _PLAIN_LOSS = PerceptualLossConfig(
     places_weight=0.0,
     octaves=1,
     enough_positions=0,
+    contrast_limit=0.0,
     statistics="gram",
     relative_to_content=False,
 )

@@ -195,10 +195,14 @@ class Equation:
         """Return q."""
         if not self._config.relative_to_content:
             return areas
-        wanted = self._wanted
+        wanted, most = self._wanted, 20.0 if self._config.contrast_limit else math.inf
+
+        def own_loss(o: int, r: int, name: str) -> float:
+            return min(most, self._distance(own[o][r][name], wanted[o][r][name]))
+
         return [
             [
-                {name: a / (0.1 + self._distance(own[o][r][name], wanted[o][r][name])) for name, a in each.items()}
+                {name: area / (0.1 + own_loss(o, r, name)) for name, area in each.items()}
                 for r, each in enumerate(regions)
             ]
             for o, regions in enumerate(areas)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 
 import pytest
 
@@ -14,8 +15,8 @@ from stylize.config import (
     PyramidConfig,
     RefineConfig,
     config_from_dict,
-    with_earlier_options,
 )
+from stylize.earlier import with_earlier_options
 from stylize.errors import OptionError
 from stylize.layers import VGG19_LAYERS, canonical_layer
 from stylize.presets import PRESETS
@@ -67,7 +68,7 @@ def test_recorded_options_of_earlier_versions_mean_what_they_meant(normalization
     config = config_from_dict(RefineConfig, completed)
     loss = config.loss
     assert (config.steps, config.padding) == (3, padding)
-    assert (loss.places_weight, loss.light_weight, loss.enough_positions) == (0.0, 0.0, 0)
+    assert (loss.places_weight, loss.light_weight, loss.enough_positions, loss.contrast_limit) == (0.0, 0.0, 0, 0.0)
     recorded = dataclasses.asdict(RefineConfig(padding="edge"))
     assert with_earlier_options(recorded) == recorded
     assert with_earlier_options({"loss": "none"}) == {"loss": "none"}
@@ -92,6 +93,8 @@ NONSENSE = {
     "an unknown option in a part": lambda: config_from_dict(RefineConfig, {"loss": {"brush": 3}}),
     "an option of refine for fast": lambda: config_from_dict(FastConfig, {"steps": 3}),
     "fewer than no positions": lambda: RefineConfig().replace(enough_positions=-1),
+    "less contrast than the style": lambda: RefineConfig().replace(contrast_limit=0.5),
+    "contrast that is not a number": lambda: RefineConfig().replace(contrast_limit=math.nan),
     "no size": lambda: FastConfig(size=0),
     "a size that is no number": lambda: FastConfig(size="large"),
     "no percent": lambda: FastConfig(size="0%"),

@@ -6,6 +6,7 @@ The engine only limits the number of tasks at a time.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import socket
@@ -16,7 +17,13 @@ from typing import Any
 from stylize.batch.engines import RETRIES, Attempts, Item, Lost, Result, Work
 from stylize.errors import StylizeError
 
-__all__ = ["RayEngine"]
+__all__ = ["RayEngine", "check_installed"]
+
+
+def check_installed() -> None:
+    """Raise StylizeError where Ray is not installed."""
+    if importlib.util.find_spec("ray") is None:
+        raise StylizeError('engine: Ray is not installed: pip install "stylize-art[ray]"')
 
 
 class RayEngine:
@@ -50,10 +57,8 @@ class RayEngine:
             # On Windows and macOS Ray listens on the local address alone. This value does the same on Linux, so that no
             # other machine can reach the processes.
             os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-        try:
-            import ray
-        except ImportError as error:
-            raise StylizeError('engine: Ray is not installed: pip install "stylize-art[ray]"') from error
+        import ray
+
         self._ray = ray
         if not ray.is_initialized():
             self._connected_here = True

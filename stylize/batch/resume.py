@@ -8,7 +8,7 @@ from collections.abc import Callable
 from stylize import files
 from stylize.batch.jobs import Task
 from stylize.batch.manifest import Record, record_of
-from stylize.config import with_earlier_options
+from stylize.earlier import with_earlier_options
 from stylize.styles import file_of
 
 __all__ = ["ResumeCheck"]

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "json_text", "megabytes", "named_lines", "table", "to_standard_output"]
 
+# The bar shows no time left before this step.
+_FIRST_TIMED_STEP = 3
+
 
 class Run:
     """A running command, and how it says things.
@@ -132,12 +135,14 @@ class Run:
             print_line(_event("iterate", **numbers, width=width, height=height, losses=losses), error=True)
         elif self._progress == "bar":
             of_all = "" if iterate.steps is None else f"/{iterate.steps}"
+            # The first steps of a process take many times as long as those that follow.
+            left = f"  {_clock(iterate.remaining_s)} left" if iterate.step >= _FIRST_TIMED_STEP else ""
             self._draw(
                 f"level {iterate.level}/{iterate.levels}, {width} x {height} px",
                 # By time: the steps of a fine level take longer.
                 iterate.elapsed_s,
                 iterate.elapsed_s + iterate.remaining_s,
-                f"step {iterate.step}{of_all}  loss {iterate.losses.total:.4g}  {_clock(iterate.remaining_s)} left",
+                f"step {iterate.step}{of_all}  loss {iterate.losses.total:.4g}{left}",
             )
 
     def on_frame(self, done: int, frames: int) -> None:

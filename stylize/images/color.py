@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stylize.errors import ImageError
 
-__all__ = ["LUMA", "with_colors_of", "with_palette_of"]
+__all__ = ["LUMA", "with_colors_of", "with_contrast_of", "with_palette_of"]
 
 #: Weights of R, G and B in the luma of ITU-R BT.601, the Y of YIQ.
 LUMA = (0.299, 0.587, 0.114)
@@ -89,6 +89,51 @@ def with_palette_of(
     transport = inverse @ _matrix_power(root @ target_covariance @ root, 0.5) @ inverse
     moved = (flat - mean) @ transport + target_mean
     return np.clip(moved, 0, 1).astype(np.float32).reshape(content.shape)
+
+
+def with_contrast_of(
+    content: NDArray[np.float32],
+    styles: Sequence[tuple[NDArray[np.float32], float]],
+    limit: float,
+    within: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Blend a picture with the mean colour of styles until its contrast is at most `limit` times theirs.
+
+    Contrast is the root of the variances of red, green and blue together.
+
+    Args:
+        content: float32 (H, W, 3) in [0, 1].
+        styles: As of `with_palette_of`.
+        limit: Over 0. No contrast is lowered to less than an eighth, so that no scene is lost.
+        within: As of `with_palette_of`.
+
+    Returns:
+        float32 (H, W, 3) in [0, 1]; `content` itself where its contrast is within the limit.
+    """
+    mean, variance = _mean_and_variance(content, within)
+    moments = [(*_mean_and_variance(style), weight) for style, weight in styles]
+    own = 1 - sum(weight for _, weight in styles)
+    target_mean = own * mean + sum(weight * each for each, _, weight in moments)
+    target_variance = own * variance + sum(weight * each for _, each, weight in moments)
+    if variance <= limit**2 * target_variance:
+        return content
+    share = max(limit * float(np.sqrt(target_variance / variance)), _LEAST_CONTRAST)
+    blended: NDArray[np.float32] = content * np.float32(share) + ((1 - share) * target_mean).astype(np.float32)
+    return blended
+
+
+_LEAST_CONTRAST = 1 / 8
+
+
+def _mean_and_variance(
+    pixels: NDArray[np.float32], weights: NDArray[np.float32] | None = None
+) -> tuple[NDArray[np.float64], float]:
+    """Return the mean colour and the summed variance of the channels, without a copy in float64."""
+    weights = np.broadcast_to(np.float32(1), pixels.shape[:2]) if weights is None else weights
+    total = weights.sum(dtype=np.float64)
+    mean = np.einsum("hw,hwc->c", weights, pixels, dtype=np.float64) / total
+    squares = np.einsum("hw,hwc,hwc->c", weights, pixels, pixels, dtype=np.float64) / total
+    return mean, max(0.0, float(np.sum(squares - mean**2)))
 
 
 def _color_moments(

@@ -22,7 +22,7 @@ from stylize.optimize.history import LossTerms
 from stylize.optimize.pyramid import level_size
 from stylize.transfer.fast import run_fast
 from stylize.transfer.inputs import Inputs
-from stylize.transfer.levels import level_losses, make_objective, picture_pyramid, style_at
+from stylize.transfer.levels import level_losses, make_objective, photo_to_paint, picture_pyramid, style_at
 from stylize.transfer.refine import run_refine
 from stylize.transfer.results import Comparison, NetworkUse, Scored, TransferResult
 from stylize.transfer.session import NO_CALLBACKS, Callbacks, Session
@@ -101,7 +101,7 @@ def _losses(
     """Return the losses under the objective of the refinement, at the output's size."""
     size = level_size(inputs.size, max(inputs.size))
     objective = make_objective(config, features, session)
-    pyramid = picture_pyramid(inputs, config, [size])
+    pyramid = picture_pyramid(inputs, config, [size], photo_to_paint(inputs, config))
     tiling = Tiling.of_run(objective, inputs, session)
     images = [resized(each.image, *size) for each in candidates]
     # One loss for all, with the prices that a refinement of the first picture would begin with.
@@ -118,6 +118,7 @@ class _Scorer:
             style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS),
             octaves=1,
             enough_positions=0,
+            contrast_limit=0.0,
             statistics="gram",
             relative_to_content=False,
             places_weight=0.0,

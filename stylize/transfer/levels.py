@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from stylize.config import SMALLEST_PX, RefineConfig
 from stylize.errors import ImageError
-from stylize.images.color import with_palette_of
+from stylize.images.color import with_contrast_of, with_palette_of
 from stylize.images.picture import Picture
 from stylize.images.resizing import resized, size_for_long_side
 from stylize.losses.objective import Objective
@@ -28,7 +29,15 @@ from stylize.transfer.inputs import Inputs
 from stylize.transfer.session import Session
 from stylize.transfer.tiling import Tiling
 
-__all__ = ["LevelPictures", "LevelStyle", "level_losses", "make_objective", "picture_pyramid", "style_at"]
+__all__ = [
+    "LevelPictures",
+    "LevelStyle",
+    "level_losses",
+    "make_objective",
+    "photo_to_paint",
+    "picture_pyramid",
+    "style_at",
+]
 
 
 # At smaller sizes, places that look like the style's lay out the style's own objects: a river became a cypress, a
@@ -56,7 +65,7 @@ class LevelPictures:
     """All pictures at the size (h, w) of one level.
 
     Attributes:
-        photo: the content, (h, w, 3).
+        photo: the content, (h, w, 3), as `photo_to_paint` returns it.
         content: what the content loss compares with: the photo, or the photo in the colours of the styles.
         masks: each region's mask, (R, h, w), or None.
         styles: the styles of each region.
@@ -82,27 +91,33 @@ def make_objective(config: RefineConfig, features: LocalWeights, session: Sessio
     return session.loaded.keep("objective", (encoder, loss), lambda: Objective(encoder, loss))
 
 
-def picture_pyramid(inputs: Inputs, config: RefineConfig, sizes: Sequence[tuple[int, int]]) -> list[LevelPictures]:
+def photo_to_paint(inputs: Inputs, config: RefineConfig) -> NDArray[np.float32]:
+    """Return the content (H, W, 3), with less contrast where its contrast is far from that of the styles.
+
+    A page of black letters has fifty times the variance of a grey wall: no stone of the wall would show beside them.
+    """
+    photo, limit = inputs.content_pixels, config.loss.contrast_limit
+    if not limit or config.keep_colors == "histogram":  # Then the styles have the contrast of the photo.
+        return photo
+    regions = inputs.region_styles(config.keep_colors, max(inputs.size))
+    return _changed(photo, inputs, regions, config.strength, functools.partial(with_contrast_of, limit=limit))
+
+
+def picture_pyramid(
+    inputs: Inputs, config: RefineConfig, sizes: Sequence[tuple[int, int]], photo: NDArray[np.float32]
+) -> list[LevelPictures]:
     """Resize content, styles and masks for every level, once.
 
     Args:
         inputs: the pictures of the run.
         config: tells sizes and colours of the styles, and whether the content is recoloured.
         sizes: height and width of each level, coarse to fine.
+        photo: of `photo_to_paint`.
     """
-    photo = inputs.content_pixels
     regions = inputs.region_styles(config.keep_colors, round(max(inputs.size) * max(1, config.style_scale)))
     content = photo
     if config.recolor and config.keep_colors != "luminance":
-        masks = inputs.masks_at(*inputs.size)
-        recolored = [
-            with_palette_of(
-                photo, [(style.pixels, weight * config.strength) for style, weight in styles], within=within
-            )
-            for styles, within in zip(regions, [None] if masks is None else masks, strict=True)
-        ]
-        # Grey masks blend the result, and the result only: here all that is painted is recoloured in full.
-        content = recolored[0] if inputs.masks is None else inputs.masks.composite(photo, recolored, grey=False)
+        content = _changed(photo, inputs, regions, config.strength, with_palette_of)
     pyramid = []
     for height, width in sizes:
         photo_here = _at(photo, height, width)
@@ -119,6 +134,25 @@ def picture_pyramid(inputs: Inputs, config: RefineConfig, sizes: Sequence[tuple[
             )
         )
     return pyramid
+
+
+def _changed(
+    photo: NDArray[np.float32],
+    inputs: Inputs,
+    regions: Sequence[Sequence[tuple[Picture, float]]],
+    strength: float,
+    change: Callable[..., NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """Return the photo as `change` makes it of photo, styles and `within`: the mask of each region."""
+    masks = inputs.masks_at(*inputs.size)
+    changed = [
+        change(photo, [(style.pixels, weight * strength) for style, weight in styles], within=within)
+        for styles, within in zip(regions, [None] if masks is None else masks, strict=True)
+    ]
+    if inputs.masks is None or all(each is photo for each in changed):
+        return changed[0]
+    # Grey masks blend the result, and the result only: here all that is painted is changed in full.
+    return inputs.masks.composite(photo, changed, grey=False)
 
 
 def _at(pixels: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:

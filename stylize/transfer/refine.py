@@ -18,7 +18,7 @@ from stylize.optimize.pyramid import level_size
 from stylize.optimize.run import optimize
 from stylize.transfer.estimate import run_summary
 from stylize.transfer.inputs import Inputs
-from stylize.transfer.levels import level_losses, make_objective, picture_pyramid
+from stylize.transfer.levels import level_losses, make_objective, photo_to_paint, picture_pyramid
 from stylize.transfer.results import TransferResult
 from stylize.transfer.session import NO_CALLBACKS, Callbacks, Session
 from stylize.transfer.start import begun, fingerprint, plan_levels, resumed, starting_point
@@ -78,15 +78,15 @@ def run_refine(
     provenance = inputs.provenance("refine", config, start.networks, **how)
 
     # One pyramid of content, styles and masks; the targets of a level are made when the run gets there.
-    pyramid = picture_pyramid(inputs, config, [level_size(inputs.size, level.long_side_px) for level in levels])
+    sizes, photo = [level_size(inputs.size, level.long_side_px) for level in levels], photo_to_paint(inputs, config)
+    pyramid = picture_pyramid(inputs, config, sizes, photo)
     losses = level_losses(pyramid, config.strength, objective, tiling, session.loaded.style_targets)
 
-    # The steps.
     callbacks = _in_result_colors(callbacks, inputs, config)
     if callbacks.on_start is not None:
         callbacks.on_start(start.pixels)
     image, history, checkpoint = optimize(
-        start.pixels, [*(pictures.photo for pictures in pyramid), inputs.content_pixels], levels, losses, config,
+        start.pixels, [*(pictures.photo for pictures in pyramid), photo], levels, losses, config,
         context=RunContext(identity, inputs.size, provenance), resume_from=resume_from,
         on_iterate=callbacks.on_iterate, should_stop=callbacks.should_stop, on_message=session.say, started_at=began,
     )  # fmt: skip

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize.config import EARLIER_PADDING, INITS, RefineConfig, with_earlier_options
+from stylize.config import INITS, RefineConfig
+from stylize.earlier import with_earlier_options, without_later_options
 from stylize.errors import ImageError, OptionError, WeightsError
 from stylize.images.reading import read_image
 from stylize.images.recorded import PaintingRecord
@@ -178,7 +179,7 @@ def resumed(
         config: the options of this run.
         size: (height, width) of the output in px.
         levels: of this run, coarse to fine.
-        say: told where the run goes on with another backend or device.
+        say: told where the run goes on, and of another backend or device.
 
     Raises:
         OptionError: the checkpoint is of another run.
@@ -206,6 +207,7 @@ def resumed(
         )
     if change := _device_change(recorded, chosen()):
         say(change)
+    say(f"going on after step {len(checkpoint.history)}, at {max(height, width)} of {max(size)} px")
     networks = tuple(NetworkUse(network.name, network.origin, network.sha256) for network in recorded.networks)
     return Start(checkpoint.pixels, networks, recorded.precision_used or config.precision)
 
@@ -260,13 +262,7 @@ def fingerprint(inputs: Inputs, config: RefineConfig, features: LocalWeights, le
 
     The number of steps and the time budget are left out: a longer run may resume a shorter one.
     """
-    options = dataclasses.asdict(dataclasses.replace(config, steps=1, time_budget=None))
-    # Checkpoints of earlier versions know no places, no light, no number of positions and no other padding.
-    for name in ("places_weight", "light_weight", "enough_positions"):
-        if not options["loss"][name]:
-            del options["loss"][name]
-    if config.padding == EARLIER_PADDING[config.loss.normalization]:
-        del options["padding"]
+    options = without_later_options(dataclasses.asdict(dataclasses.replace(config, steps=1, time_budget=None)))
     identity = [
         options,
         inputs.content.sha256,

@@ -253,6 +253,12 @@ def test_misuse(folders, arguments, inputs, words):
     assert not pictures()
 
 
+def test_where_ray_is_missing_nothing_is_written(folders, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert "Ray is not installed" in run("--engine", "ray", exit_code=1).stderr
+    assert not Path("out").exists()
+
+
 def test_names_that_differ_in_case_alone(folders):
     picture("photos/A.png", 7)
     run()

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from samples import painting
 from stylize.errors import ImageError
-from stylize.images.color import with_colors_of, with_palette_of
+from stylize.images.color import with_colors_of, with_contrast_of, with_palette_of
 
 rng = np.random.default_rng(7)
 
@@ -62,3 +63,41 @@ def test_with_palette_of_survives_pictures_of_one_colour():
 def test_with_palette_of_itself_changes_nothing():
     picture = np.random.default_rng(1).random((12, 9, 3)).astype(np.float32)
     np.testing.assert_allclose(with_palette_of(picture, [(picture, 1.0)]), picture, atol=1e-5)
+
+
+def contrast(picture: np.ndarray) -> float:
+    return float(np.sqrt(picture.reshape(-1, 3).astype(np.float64).var(axis=0).sum()))
+
+
+@pytest.mark.parametrize(("share", "limit"), [(1.0, 1.0), (1.0, 1.75), (0.5, 1.0)])
+def test_with_contrast_of_lowers_contrast_to_the_limit(share, limit):
+    content, style = painting(40, 50, 0), 0.4 + 0.2 * painting(30, 30, 1)
+    ours = with_contrast_of(content, [(style, share)], limit)
+    wanted = np.sqrt(share * contrast(style) ** 2 + (1 - share) * contrast(content) ** 2)
+    assert contrast(ours) == pytest.approx(limit * wanted, rel=1e-4)
+    # A blend with one colour: the mean of the styles, and of the content for what is not style.
+    kept = contrast(ours) / contrast(content)
+    mean = share * style.mean((0, 1)) + (1 - share) * content.mean((0, 1))
+    np.testing.assert_allclose(ours, kept * content + (1 - kept) * mean, atol=1e-5)
+
+
+def test_with_contrast_of_keeps_a_content_within_the_limit():
+    content = painting(40, 50, 0)
+    assert with_contrast_of(content, [(painting(30, 30, 1), 1.0)], 2.0) is content
+    flat = np.full((8, 8, 3), 0.5, np.float32)
+    assert with_contrast_of(flat, [(flat, 1.0)], 1.0) is flat
+
+
+def test_with_contrast_of_keeps_an_eighth_beside_a_style_of_one_colour():
+    content = painting(40, 50, 0)
+    ours = with_contrast_of(content, [(np.full((8, 8, 3), 0.5, np.float32), 1.0)], 1.75)
+    assert contrast(ours) == pytest.approx(contrast(content) / 8, rel=1e-4)
+
+
+def test_with_contrast_of_measures_within_the_mask():
+    content, style = painting(40, 50, 0), 0.4 + 0.2 * painting(30, 30, 1)
+    content[:, 25:] = 0.5
+    left = np.zeros((40, 50), np.float32)
+    left[:, :25] = 1
+    ours = with_contrast_of(content, [(style, 1.0)], 1.0, within=left)
+    assert contrast(ours[:, :25]) == pytest.approx(contrast(style), rel=1e-4)

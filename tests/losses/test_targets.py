@@ -40,6 +40,26 @@ def test_style_loss_is_relative_to_that_of_the_content() -> None:
     assert ours.value(style, ours.targets.encode(content, [(style, 1.0)]))["style"] == pytest.approx(0, abs=1e-3)
 
 
+def test_the_style_loss_of_the_content_counts_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a style of low contrast it has no bound: then the style would hardly count."""
+    content, style = painting(64, 72, 0)[None], painting(64, 72, 1)[None] ** 2
+
+    def divisor(**options: Any) -> float:
+        shares = [
+            tiny_objective(PerceptualLossConfig(octaves=1, enough_positions=0, **changed))
+            .targets.encode(content, [(style, 1.0)])
+            .regions.shares[0]["relu2_1"]
+            for changed in ({"relative_to_content": False}, options)
+        ]
+        return (numpy_of(shares[0]) / numpy_of(shares[1])).item()
+
+    own_loss = divisor(contrast_limit=0.0) - 0.1
+    assert divisor() == pytest.approx(0.1 + own_loss)
+    monkeypatch.setattr("stylize.losses.targets._LARGEST_OWN_LOSS", own_loss / 2)
+    assert divisor() == pytest.approx(0.1 + own_loss / 2)
+    assert divisor(contrast_limit=0.0) == pytest.approx(0.1 + own_loss)
+
+
 @pytest.mark.parametrize("masked", [False, True])
 def test_layers_of_few_positions_count_less(masked: bool) -> None:
     """64 x 80 px are 64 * 80 positions of relu1_1 and 4 * 5 of relu5_1, a quarter of them at half the size."""

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import stylize
-from samples import painting
+from samples import left_half, painting
 from stylize.config import RefineConfig
 from stylize.errors import ImageError
 from stylize.losses.targets import TargetEncoder, Targets
 from stylize.optimize.pyramid import level_size
 from stylize.transfer.inputs import Inputs
-from stylize.transfer.levels import picture_pyramid
+from stylize.transfer.levels import photo_to_paint, picture_pyramid
 
 
 @pytest.mark.parametrize(("scale", "shape"), [(0.5, (32, 21)), (1.0, (64, 43)), (2.0, (128, 85)), (4.0, (150, 100))])
@@ -24,8 +25,56 @@ def test_style_scale_is_of_the_style_beside_the_output(scale: float, shape: tupl
     """Larger strokes are those of a larger style picture; beyond its own size it would only be blurred."""
     inputs = Inputs.read(painting(40, 64, 0), painting(150, 100, 1), (), 64, on_message=print)
     config = RefineConfig(size=64, style_scale=scale)
-    (level,) = picture_pyramid(inputs, config, [level_size(inputs.size, 64)])
+    (level,) = picture_pyramid(inputs, config, [level_size(inputs.size, 64)], inputs.content_pixels)
     assert level.styles[0][0].pixels.shape == (1, *shape, 3)
+
+
+def faint(height: int, width: int) -> NDArray[np.float32]:
+    """Return a grey wall of bricks, 8 x 16 px each, of low contrast."""
+    rows, columns = np.indices((height, width))
+    shifted = columns + rows // 8 % 2 * 8
+    shades = np.random.default_rng(0).normal(0.5, 0.02, (height // 8 + 1, width // 16 + 2))[rows // 8, shifted // 16]
+    joints = (rows % 8 == 0) | (shifted % 16 == 0)
+    return np.repeat(np.where(joints, 0.44, shades)[..., None], 3, axis=2).astype(np.float32)
+
+
+def page(height: int, width: int) -> NDArray[np.float32]:
+    """Return lines of black words on white paper."""
+    rows, columns = np.indices((height, width))
+    words = (rows % 12 < 4) & (columns % 17 < 12) & (rows > height // 4) & (columns < 3 * width // 4)
+    return np.repeat(np.where(words, 0.05, 0.97)[..., None], 3, axis=2).astype(np.float32)
+
+
+def test_only_a_photo_of_far_more_contrast_than_its_styles_loses_contrast() -> None:
+    like, wall = painting(40, 64, 1), faint(64, 96)
+    for style, options in [(like, {}), (wall, {"contrast_limit": 0.0}), (wall, {"keep_colors": "histogram"})]:
+        inputs = Inputs.read(painting(40, 64, 0), style, (), 64, on_message=print)
+        assert photo_to_paint(inputs, RefineConfig().replace(**options)) is inputs.content_pixels
+    inputs = Inputs.read(page(40, 64), wall, (), 64, on_message=print)
+    assert photo_to_paint(inputs, RefineConfig(strength=0.0)) is inputs.content_pixels
+    lowered = photo_to_paint(inputs, RefineConfig())
+    assert 0 < lowered.std() <= 2 * wall.std()
+    assert np.corrcoef(lowered.ravel(), inputs.content_pixels.ravel())[0, 1] > 0.999
+
+
+def test_contrast_outside_the_masks_stays() -> None:
+    inputs = Inputs.read(page(40, 64), faint(64, 96), [left_half(40, 64)], 64, on_message=print)
+    lowered, photo = photo_to_paint(inputs, RefineConfig()), inputs.content_pixels
+    np.testing.assert_array_equal(lowered[:, 33:], photo[:, 33:])
+    assert lowered[:, :31].std() < photo[:, :31].std() / 4
+
+
+@pytest.mark.slow
+def test_a_page_of_text_gets_the_bricks_of_a_faint_wall(shipped_networks: Path) -> None:
+    """Without the limit, the letters stay so dark that the bricks hardly count."""
+    content, style = page(96, 128), faint(96, 128)
+    options = {"size": 128, "steps": 60, "features": "vgg19-slim", "network": "mini", "precision": "float32"}
+    images = [stylize.refine(content, style, **options, contrast_limit=limit).image for limit in (1.75, 0.0)]
+    ours, plain = stylize.compare(content, style, images=images, features="vgg19-slim", size=128).scores
+    assert ours.style_loss < plain.style_loss / 3
+    # The words are still there: darker than the paper between them.
+    words = content[..., 0] < 0.5
+    assert ours.image[words].mean() < ours.image[~words].mean() - 0.02
 
 
 def test_a_style_is_encoded_once_a_size(

@@ -173,6 +173,10 @@ def _subjects(
 
 def _engine_maker(run: Run, mode: str, name: str, address: str | None, workers: int | None) -> Callable[[int], Engine]:
     """Return a function that makes the engine, given the memory in bytes that a worker needs."""
+    if name == "ray":
+        from stylize.batch.ray_engine import check_installed
+
+        check_installed()
 
     def engine_for(memory_bytes: int) -> Engine:
         if name == "ray":

@@ -11,7 +11,7 @@ from stylize.cli.types import Styles
 from stylize.config import INITS, check_mask_count
 from stylize.errors import OptionError, StylizeError
 from stylize.output import DEFAULT_OUTPUT, OutputConfig
-from stylize.styles import StyleName
+from stylize.styles import StyleName, names
 
 __all__ = ["check_files", "check_folder", "check_free", "check_inputs", "check_name", "check_output", "default_output"]
 
@@ -35,7 +35,8 @@ def check_files(named: Sequence[tuple[str, Path]]) -> list[Path]:
         if str(path) == "-":
             raise _no_pipe(name)
         if not os.path.exists(path):  # `Path.exists` raises an error for a name that is too long
-            raise StylizeError(f"{name} {path}: no such file")
+            hint = f"; did you mean @{path}?" if name == "style" and f"@{path}" in names() else ""
+            raise StylizeError(f"{name} {path}: no such file{hint}")
     return [path for _, path in named]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylize._version import __version__
 from stylize.cli.commands.interrupt import Interrupt
-from stylize.cli.commands.results import say_left_out
+from stylize.cli.commands.results import early_end, say_left_out
 from stylize.cli.console import Run, json_text, table
 from stylize.cli.types import Styles
 from stylize.cli.words import arguments_of, arguments_of_output
@@ -81,7 +81,7 @@ def compare_and_write(
         return comparison
     for result in comparison.results:
         if result.stopped is not None:
-            run.say(f"{result.stopped}: {folder / 'refined.png'} is the best so far")
+            run.say(f"{early_end(result)}: {folder / 'refined.png'} is the best so far")
     run.show(_score_table(comparison))
     run.say(f"open the report: {folder / 'report.html'}")
     run.result({"output": folder, "report": folder / "report.html", **metrics}, str(folder))

@@ -41,7 +41,10 @@ def _check_earlier_run(painting: Painting) -> None:
     checkpoint, output = painting.checkpoint, painting.output
     if painting.resume:
         if not os.path.exists(checkpoint):
-            raise StylizeError(f"--resume: no checkpoint {checkpoint}; start without --resume")
+            finished = (
+                f"{output} is finished, or was left by another command" if output.exists() else "start without it"
+            )
+            raise StylizeError(f"--resume: no checkpoint {checkpoint}; {finished}")
         return
     earlier = [checkpoint] if os.path.exists(checkpoint) else []
     if painting.save_every:

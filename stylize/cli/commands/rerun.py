@@ -27,7 +27,8 @@ from stylize.cli.options import (
 )
 from stylize.cli.run import with_device, with_run
 from stylize.cli.types import FILE, StyleFile, Styles
-from stylize.config import INITS, FastConfig, RefineConfig, config_from_dict, with_earlier_options
+from stylize.config import INITS, FastConfig, RefineConfig, config_from_dict
+from stylize.earlier import with_earlier_options
 from stylize.errors import StylizeError
 from stylize.images.provenance import places
 from stylize.images.recorded import FileRecord, PaintingRecord

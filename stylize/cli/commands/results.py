@@ -60,9 +60,16 @@ def print_result(run: Run, result: TransferResult, output: Path, **others: Path 
     """
     print_details(run, result)
     if result.stopped is not None:
-        run.say(f"{result.stopped}: {output} is the best so far; the same command with --resume goes on")
+        run.say(f"{early_end(result)}: {output} is the best so far; the same command with --resume goes on")
     run.result(result_data(result, output, **others), str(output))
     exit_early(run, result)
+
+
+def early_end(result: TransferResult) -> str:
+    """Return how and where a refinement ended before its last step."""
+    assert result.checkpoint is not None
+    here, whole = max(result.checkpoint.pixels.shape[:2]), max(result.image.shape[:2])
+    return f"{result.stopped} after step {len(result.history)}, at {here} of {whole} px"
 
 
 def exit_early(run: Run, result: TransferResult) -> None:

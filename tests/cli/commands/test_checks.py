@@ -81,3 +81,8 @@ def test_whether_an_input_can_be_read_is_left_to_its_reader(inputs, fake, tmp_pa
     monkeypatch.setattr(os, "access", lambda path, mode, **more: mode != os.R_OK and allowed(path, mode, **more))
     run("fast", *inputs, "-o", tmp_path / "out.png")
     assert len(fake.calls) == 1
+
+
+def test_a_name_of_our_styles_without_its_mark_is_suggested(inputs, fake):
+    message = one_line(run("fast", *inputs[:2], "-s", "swirls", exit_code=1).stderr)
+    assert message == "stylize: style swirls: no such file; did you mean @swirls?"

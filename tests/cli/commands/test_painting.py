@@ -167,8 +167,13 @@ def test_a_film_that_cannot_be_written_costs_neither_picture_nor_checkpoint(inpu
     assert (tmp_path / "out.png.checkpoint.npz").exists()
 
 
-def test_resume_without_a_checkpoint_is_one_line(inputs, fake):
-    assert "no checkpoint" in one_line(run("refine", *inputs, "--resume", exit_code=1).stderr)
+def test_resume_without_a_checkpoint_is_one_line(inputs, fake, pictures):
+    output = pictures[0].with_name("photo-painting-refine.png")
+    message = f"stylize: --resume: no checkpoint {output}.checkpoint.npz; "
+    assert one_line(run("refine", *inputs, "--resume", exit_code=1).stderr) == message + "start without it"
+    output.touch()
+    told = one_line(run("refine", *inputs, "--resume", exit_code=1).stderr)
+    assert told == f"{message}{output} is finished, or was left by another command"
     assert fake.calls == []
 
 

@@ -1,0 +1,32 @@
+"""Options of `refine` that earlier versions did not have: what their pictures, checkpoints and manifests mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["with_earlier_options", "without_later_options"]
+
+# Terms of the loss that earlier versions did not have, switched off.
+_LOSS = {"places_weight": 0.0, "light_weight": 0.0, "enough_positions": 0, "contrast_limit": 0.0}
+
+# By normalization of the loss: the padding of earlier versions.
+_PADDING = {"relative": "first", "mean": "zeros", "sum": "zeros"}
+
+
+def with_earlier_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the recorded options of a refinement, with what was meant before an option was there."""
+    loss = options.get("loss", {})
+    if not isinstance(loss, dict):
+        return options
+    padding = _PADDING.get(str(loss.get("normalization", "relative")), "zeros")
+    return {"padding": padding, **options, "loss": {**_LOSS, **loss}}
+
+
+def without_later_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a refinement as an earlier version would record them, if it could paint the same."""
+    loss = {name: value for name, value in options["loss"].items() if name not in _LOSS or value}
+    known = {**options, "loss": loss}
+    if known["padding"] == _PADDING[loss["normalization"]]:
+        del known["padding"]
+    return known
