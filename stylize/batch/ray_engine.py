@@ -57,6 +57,7 @@ class RayEngine:
             # On Windows and macOS Ray listens on the local address alone. This value does the same on Linux, so that no
             # other machine can reach the processes.
             os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        check_installed()
         import ray
 
         self._ray = ray
