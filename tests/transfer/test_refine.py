@@ -30,12 +30,14 @@ def test_refine_lowers_the_loss_and_repeats(traced_networks: Path, pictures: tup
     np.testing.assert_array_equal(result.image, again.image)
 
 
-def test_refine_repeats_the_golden_picture(traced_networks: Path) -> None:
-    """Made by this very call; eight bits, a few steps in float32: machines differ by rounding alone."""
-    result = stylize.refine(
-        painting(48, 64, 1), painting(56, 56, 2), size=64, steps=10, init="content", precision="float32"
-    )
-    golden = stylize.read_image(GOLDEN / "refine_tiny.png").pixels
+def test_refine_repeats_the_golden_picture(shipped_networks: None) -> None:
+    """Made by this very call with TensorFlow; eight bits, few steps, float32: machines and backends differ by rounding.
+
+    The network that is shipped, because in the tiny random networks many places of a style are equally near.
+    """
+    options: dict[str, Any] = {"size": 64, "steps": 10, "init": "content", "precision": "float32"}
+    result = stylize.refine(painting(48, 64, 1), painting(56, 56, 2), features="vgg19-slim", **options)
+    golden = stylize.read_image(GOLDEN / "refine_slim.png").pixels
     assert np.abs(result.image - golden).mean() < 2 / 255
 
 
