@@ -60,7 +60,8 @@ class Pace:
         self.known = True
         typical_s = {level: statistics.median(steps_s) for level, steps_s in self._steps_s.items()}
         self._fit_line(typical_s)
-        measured = [first_s / typical_s[at] - 1 for at, first_s in self._first_steps_s.items() if at in typical_s]
+        # Steps of a checkpoint may have no time between them.
+        measured = [first_s / typical_s[at] - 1 for at, first_s in self._first_steps_s.items() if typical_s.get(at)]
         if len(measured) > 1:
             # One of the last two levels may have traced a graph: take the smaller number.
             self._targets_steps = min(measured[-2:])

@@ -17,6 +17,7 @@ from stylize.config import PerceptualLossConfig
 from stylize.layers import GATYS_STYLE_LAYERS
 from stylize.losses.objective import Objective
 from stylize.losses.targets import Targets
+from stylize.networks import devices
 from stylize.networks.backend import numpy_of
 from stylize.networks.vgg import EncoderWeights, FeatureEncoder
 from stylize.presets import PRESETS
@@ -77,7 +78,9 @@ def test_gradient_agrees_with_finite_differences(seed: int, octaves: int, edge: 
     equation = Equation(
         config, EncoderWeights(tiny_convolutions()), "edge" if edge else "zeros", content, [(style, 1.0)]
     )
-    assert terms["total"] == pytest.approx(equation.terms(image)["total"], rel=1e-5)
+    # JAX adds float32 in another order: 1.04e-5 in one of these cases.
+    tolerance = 2e-5 if devices.chosen().backend == "jax" else 1e-5
+    assert terms["total"] == pytest.approx(equation.terms(image)["total"], rel=tolerance)
 
 
 def _value_and_gradient(

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from stylize.config import PyramidConfig, RefineConfig
 from stylize.optimize.checkpoint import Checkpoint
-from stylize.optimize.history import LossTerms
+from stylize.optimize.history import HistoryEntry, LossTerms
 from stylize.optimize.optimizer import State
+from stylize.optimize.pace import Pace
 from stylize.optimize.pyramid import pyramid_levels
 from stylize.optimize.run import LevelLoss, optimize
 
@@ -160,3 +161,13 @@ def test_time_budget_counts_the_time_before_a_run_was_interrupted():
     assert (steps[-1] >= 5, messages) == (True, [])
     whole = again.run(512, 20, resume_from=checkpoint)
     assert whole[1] == before
+
+
+def test_steps_without_time_between_them_are_no_division_by_zero() -> None:
+    """The clock of a checkpoint may stand still."""
+    levels = pyramid_levels(64, 12, PyramidConfig(coarsest_px=32))
+    losses = LossTerms(1.0, 0.0, 1.0, 0.0, {}, {})
+    history = [HistoryEntry(level, 2 * level + step, 1.0, losses) for level in (1, 2) for step in (0, 1)]
+    pace = Pace(levels, history)
+    assert pace.known
+    assert pace.step_s(2) == 0.0
