@@ -241,8 +241,8 @@ def steps_at(device: Device, size: int, rates: dict[str, float], clock: Clock) -
         row["step_s"] = timing.median_seconds(step, REPEATS)
         floor_loss = PerceptualLossConfig(
             content_layers=(), style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS), octaves=1,
-            statistics="gram", relative_to_content=False, places_weight=0, palette_weight=0, frame_weight=0,
-            total_variation_weight=0,
+            statistics="gram", relative_to_content=False, content_weight=0, light_weight=0, places_weight=0,
+            palette_weight=0, frame_weight=0, total_variation_weight=0,
         )  # fmt: skip
         floor = Objective(FeatureEncoder(weights, list(GATYS_STYLE_LAYERS), precision=precision), floor_loss)
         wanted = floor.targets.encode(pictures[0], [(pictures[1], 1.0)])
