@@ -94,13 +94,17 @@ class MagentaStylizer(_EndToEndStylizer):
         folder: The SavedModel's folder.
 
     Raises:
-        WeightsError: There is no intact SavedModel in the folder.
+        WeightsError: There is no intact SavedModel in the folder, or TensorFlow is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
-        from stylize.networks.devices import tensorflow
+        from stylize.networks import devices
 
-        tf = tensorflow()
+        if "tensorflow" not in devices.installed_backends():
+            raise WeightsError(
+                "magenta: needs TensorFlow, which is not installed; install TensorFlow, or take mini or magenta-int8"
+            )
+        tf = devices.tensorflow()
 
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from stylize import files
 from stylize.errors import WeightsError
-from stylize.networks import checking, conversion, local, pulling, registry
+from stylize.networks import checking, conversion, devices, local, pulling, registry
 from stylize.networks.installing import OnProgress, install, staging_folder
 from stylize.networks.local import LocalWeights, Origin, home
 from stylize.networks.registry import Role, WeightsSpec
@@ -138,8 +138,11 @@ def resolve_auto(
     specs = [spec for spec in registry.REGISTRY.values() if spec.role == role]
     preferred = specs[0]
     trouble: list[str] = []
-    chosen = _first_intact([spec for spec in specs if not spec.embedded], trouble)
-    if chosen is None and not preferred.embedded:
+    usable = [spec for spec in specs if not spec.embedded and _can_run(spec)]
+    if not preferred.embedded and preferred not in usable:
+        trouble.append(f"{preferred.name} needs TensorFlow, which is not installed")
+    chosen = _first_intact(usable, trouble)
+    if chosen is None and preferred in usable:
         try:
             chosen = pulling.pull_automatically(preferred, offline=offline, on_progress=on_progress)
         except WeightsError as error:
@@ -153,10 +156,19 @@ def resolve_auto(
         )
     if on_message is not None and (chosen.name != preferred.name or trouble):
         line = f"using {chosen.name} ({chosen.origin}) as the {role} network" + (f": {why}" if why else "")
-        if chosen.name != preferred.name:
+        if chosen.name != preferred.name and preferred in usable:
             line += f"; `stylize models pull {preferred.name}` gets {preferred.name}, the pretrained network"
         on_message(one_line(line))
     return chosen
+
+
+def _can_run(spec: WeightsSpec) -> bool:
+    """Return whether a network can run here: a SavedModel needs TensorFlow, unless its conversion is kept."""
+    if not spec.archive or "tensorflow" in devices.installed_backends():
+        return True
+    found = local.find(spec)
+    kept = None if found is None else conversion.find(found)
+    return kept is not None and kept.path is not None
 
 
 def _first_intact(specs: Sequence[WeightsSpec], trouble: list[str]) -> LocalWeights | None:

@@ -108,3 +108,9 @@ def test_a_large_content_is_painted_at_a_bounded_size(hub_network, monkeypatch):
     assert sizes == [(1, 48, 64, 3)]
     assert painted.shape == content.shape
     assert np.abs(painted - content).mean() > 0.02
+
+
+def test_a_saved_model_without_tensorflow_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("stylize.networks.devices.installed_backends", list)
+    with pytest.raises(WeightsError, match=r"^magenta: needs TensorFlow, which is not installed; "):
+        MagentaStylizer(tmp_path)

@@ -78,6 +78,18 @@ def test_auto_downloads_the_preferred_one(served, embedded):
     assert lines == []
 
 
+def test_auto_takes_no_saved_model_without_tensorflow(served, embedded, monkeypatch):
+    """Nothing is downloaded that cannot run; a copy that is here and was not converted is passed over."""
+    lines: list[str] = []
+    monkeypatch.setattr(store.devices, "installed_backends", list)
+    assert store.resolve_auto("stylizer", on_message=lines.append).name == "tiny"
+    assert store.find("hub") is None
+    store.pull("hub")
+    assert store.resolve_auto("stylizer", on_message=lines.append).name == "tiny"
+    told = "using tiny (embedded) as the stylizer network: hub needs TensorFlow, which is not installed"
+    assert lines == [told, told]
+
+
 def test_auto_falls_to_embedded_and_remembers_the_failure(served, embedded):
     body = served.bodies.pop("/hub")
     lines: list[str] = []
