@@ -121,8 +121,8 @@ class PerceptualLossConfig:
             matrices (`gram`).
         relative_to_content: divide the style loss of each layer by that of the content picture: near 1 for the content,
             0 for the style. The content loss gets less weight for styles that vary more than the content.
-        contrast_limit: most contrast of the content relative to the style's, 1 or more; a content of more contrast is
-            painted as if it had this much. 0: no limit.
+        contrast_limit: most contrast of the content relative to the style's, 1 to 1000; a content of more contrast is
+            compared as if it had this much. 0: no limit.
         octaves: sizes (full, half, quarter, ...) of the style loss, 1 to 16; each weighs half of the larger one.
         enough_positions: style layers with fewer count less, region by region and octave by octave. 0: all in full.
     """
@@ -182,7 +182,7 @@ class PerceptualLossConfig:
         _check_choice("normalization", self.normalization, ("relative", "mean", "sum"))
         _check_choice("statistics", self.statistics, ("moments", "gram"))
         limit = self.contrast_limit
-        _check(limit == 0 or limit >= 1, f"contrast_limit: expected 1 or more, or 0, received {limit}")
+        _check(limit == 0 or 1 <= limit <= 1000, f"contrast_limit: expected 1 to 1000, or 0, received {limit}")
         _check_whole("octaves", self.octaves, 1, 16)
         _check_whole("enough_positions", self.enough_positions, 0, None)
 

@@ -195,7 +195,8 @@ class Equation:
         """Return q."""
         if not self._config.relative_to_content:
             return areas
-        wanted, most = self._wanted, 20.0 if self._config.contrast_limit else math.inf
+        bounded = self._config.contrast_limit > 0 and self._config.normalization == "relative"
+        wanted, most = self._wanted, 20.0 if bounded else math.inf
 
         def own_loss(o: int, r: int, name: str) -> float:
             return min(most, self._distance(own[o][r][name], wanted[o][r][name]))

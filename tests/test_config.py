@@ -95,6 +95,7 @@ NONSENSE = {
     "fewer than no positions": lambda: RefineConfig().replace(enough_positions=-1),
     "less contrast than the style": lambda: RefineConfig().replace(contrast_limit=0.5),
     "contrast that is not a number": lambda: RefineConfig().replace(contrast_limit=math.nan),
+    "contrast without bounds": lambda: RefineConfig().replace(contrast_limit=math.inf),
     "no size": lambda: FastConfig(size=0),
     "a size that is no number": lambda: FastConfig(size="large"),
     "no percent": lambda: FastConfig(size="0%"),

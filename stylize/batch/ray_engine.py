@@ -58,8 +58,10 @@ class RayEngine:
             # other machine can reach the processes.
             os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         check_installed()
-        import ray
-
+        try:
+            import ray
+        except ImportError as error:
+            raise StylizeError(f"engine: Ray is installed and cannot be imported: {error}") from error
         self._ray = ray
         if not ray.is_initialized():
             self._connected_here = True

@@ -96,29 +96,35 @@ def with_contrast_of(
     styles: Sequence[tuple[NDArray[np.float32], float]],
     limit: float,
     within: NDArray[np.float32] | None = None,
+    *,
+    luma: bool = False,
 ) -> NDArray[np.float32]:
     """Blend a picture with the mean colour of styles until its contrast is at most `limit` times theirs.
 
-    Contrast is the root of the variances of red, green and blue together.
+    Contrast is the root of the variances of red, green and blue together, or that of luma.
 
     Args:
         content: float32 (H, W, 3) in [0, 1].
-        styles: As of `with_palette_of`.
+        styles: Pairs of float32 (h, w, 3) in [0, 1] and a weight. If the weights sum to less than 1, less is blended.
         limit: Over 0. No contrast is lowered to less than an eighth, so that no scene is lost.
         within: As of `with_palette_of`.
+        luma: Whether contrast is that of luma.
 
     Returns:
         float32 (H, W, 3) in [0, 1]; `content` itself where its contrast is within the limit.
     """
-    mean, variance = _mean_and_variance(content, within)
-    moments = [(*_mean_and_variance(style), weight) for style, weight in styles]
-    own = 1 - sum(weight for _, weight in styles)
-    target_mean = own * mean + sum(weight * each for each, _, weight in moments)
-    target_variance = own * variance + sum(weight * each for _, each, weight in moments)
+    strength = sum(weight for _, weight in styles)
+    if strength <= 0:
+        return content
+    _, variance = _mean_and_variance(content, within, luma=luma)
+    moments = [(*_mean_and_variance(style, luma=luma), weight / strength) for style, weight in styles]
+    target_variance = sum(weight * each for _, each, weight in moments)
     if variance <= limit**2 * target_variance:
         return content
-    share = max(limit * float(np.sqrt(target_variance / variance)), _LEAST_CONTRAST)
-    blended: NDArray[np.float32] = content * np.float32(share) + ((1 - share) * target_mean).astype(np.float32)
+    kept = max(limit * float(np.sqrt(target_variance / variance)), _LEAST_CONTRAST)
+    mean = np.sum([weight * each for each, _, weight in moments], axis=0)
+    share = 1 - min(1.0, strength) * (1 - kept)
+    blended: NDArray[np.float32] = content * np.float32(share) + ((1 - share) * mean).astype(np.float32)
     return blended
 
 
@@ -126,14 +132,16 @@ _LEAST_CONTRAST = 1 / 8
 
 
 def _mean_and_variance(
-    pixels: NDArray[np.float32], weights: NDArray[np.float32] | None = None
+    pixels: NDArray[np.float32], weights: NDArray[np.float32] | None = None, *, luma: bool
 ) -> tuple[NDArray[np.float64], float]:
-    """Return the mean colour and the summed variance of the channels, without a copy in float64."""
+    """Return the mean colour and the variance, of luma or summed over channels, without a copy in float64."""
     weights = np.broadcast_to(np.float32(1), pixels.shape[:2]) if weights is None else weights
     total = weights.sum(dtype=np.float64)
     mean = np.einsum("hw,hwc->c", weights, pixels, dtype=np.float64) / total
-    squares = np.einsum("hw,hwc,hwc->c", weights, pixels, pixels, dtype=np.float64) / total
-    return mean, max(0.0, float(np.sum(squares - mean**2)))
+    values = pixels @ np.array(LUMA, np.float32)[:, None] if luma else pixels
+    means = np.einsum("hw,hwc->c", weights, values, dtype=np.float64) / total
+    squares = np.einsum("hw,hwc,hwc->c", weights, values, values, dtype=np.float64) / total
+    return mean, max(0.0, float(np.sum(squares - means**2)))
 
 
 def _color_moments(

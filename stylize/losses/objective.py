@@ -22,7 +22,8 @@ For a picture x, with the names of the code:
     G, D   Gram matrices or second moments over the positions of a region, and their squared distance: `gram_loss` or
            `moment_loss`; G* is the weighted mean of the styles
     q      `shares`: the area of region r times 2^-o, normalised over octaves; with `relative_to_content` divided by
-           0.1 + D of the content picture itself (20 at most); less for regions of few positions (`enough_positions`)
+           0.1 + D of the content picture itself, 20 at most with `contrast_limit`; less for regions of few positions
+           (`enough_positions`)
     P      mean distance of the region's places to places of its styles: `stylize.losses.places`
     W, a   sliced Wasserstein distance of the region's colours to its palette (`palette_loss`); the region's area
     total_variation, frame: see `stylize.losses.pixels`

@@ -37,8 +37,8 @@ _LARGEST_SPREAD_RATIO = 10.0
 # Added to the content's own style loss, by which the style loss is divided: a content that already has the style of a
 # layer would otherwise get a weight without bound there.
 _LEAST_OWN_LOSS = 0.1
-# Bounds that loss where `contrast_limit` is on. Beside a style of low contrast it is in the thousands: then the style
-# would hardly count. Pictures of like contrast have up to 30 at relu5_1, and less than 10 elsewhere.
+# Bounds that loss, if relative, where `contrast_limit` is on. Beside a style of low contrast it is in the thousands:
+# then the style would hardly count. Pictures of like contrast have up to 30 at relu5_1, and less than 10 elsewhere.
 _LARGEST_OWN_LOSS = 20.0
 
 
@@ -246,10 +246,12 @@ class TargetEncoder:
 
     def _relative_shares(self, own: StyleTargets, style: StyleTargets, regions: Regions) -> list[dict[str, Any]]:
         """Return the shares divided by the style loss of the content itself, octave by octave and layer by layer."""
-        most = _LARGEST_OWN_LOSS if self._config.contrast_limit else math.inf
+        normalization = self._config.normalization
+        bounded = self._config.contrast_limit > 0 and normalization == "relative"
+        most = _LARGEST_OWN_LOSS if bounded else math.inf
 
         def own_loss(ours: Any, theirs: Any) -> Any:
-            return ops.minimum(most, self._statistics.style.loss(ours, theirs, self._config.normalization))
+            return ops.minimum(most, self._statistics.style.loss(ours, theirs, normalization))
 
         return [
             {

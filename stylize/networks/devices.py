@@ -144,6 +144,11 @@ def installed_backends() -> list[Backend]:
     return [each for each in BACKENDS if importlib.util.find_spec(each) is not None]
 
 
+def runs_saved_models() -> bool:
+    """Return whether TensorFlow and TF-Hub are installed. Imports nothing."""
+    return all(importlib.util.find_spec(name) is not None for name in ("tensorflow", "tensorflow_hub"))
+
+
 def _in_use() -> Backend | None:
     """Return the backend that Keras was imported with."""
     keras = sys.modules.get("keras")

@@ -100,9 +100,9 @@ class MagentaStylizer(_EndToEndStylizer):
     def __init__(self, folder: Path) -> None:
         from stylize.networks import devices
 
-        if "tensorflow" not in devices.installed_backends():
+        if not devices.runs_saved_models():
             raise WeightsError(
-                "magenta: needs TensorFlow, which is not installed; install TensorFlow, or take mini or magenta-int8"
+                "magenta: needs TensorFlow and tensorflow-hub, which are not installed; take mini or magenta-int8"
             )
         tf = devices.tensorflow()
 

@@ -164,7 +164,7 @@ def resolve_auto(
 
 def _can_run(spec: WeightsSpec) -> bool:
     """Return whether a network can run here: a SavedModel needs TensorFlow, unless its conversion is kept."""
-    if not spec.archive or "tensorflow" in devices.installed_backends():
+    if not spec.archive or devices.runs_saved_models():
         return True
     found = local.find(spec)
     kept = None if found is None else conversion.find(found)

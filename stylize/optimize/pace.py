@@ -15,6 +15,9 @@ from stylize.optimize.pyramid import PyramidLevel
 
 __all__ = ["TARGETS_STEPS", "Pace", "step_costs"]
 
+# The least time of a step, s.
+_LEAST_S = 1e-6
+
 # Only the newest steps of a level count, because the speed of the machine changes when other programs run.
 _NEWEST_STEPS = 20
 
@@ -52,7 +55,8 @@ class Pace:
         before, self._newest = self._newest, entry
         if before is None:
             return
-        index, seconds = entry.level - 1, entry.elapsed_s - before.elapsed_s
+        # Steps of a checkpoint may have no time between them; no step takes none.
+        index, seconds = entry.level - 1, max(entry.elapsed_s - before.elapsed_s, _LEAST_S)
         if before.level != entry.level:
             self._first_steps_s[index] = seconds
             return
@@ -60,8 +64,7 @@ class Pace:
         self.known = True
         typical_s = {level: statistics.median(steps_s) for level, steps_s in self._steps_s.items()}
         self._fit_line(typical_s)
-        # Steps of a checkpoint may have no time between them.
-        measured = [first_s / typical_s[at] - 1 for at, first_s in self._first_steps_s.items() if typical_s.get(at)]
+        measured = [first_s / typical_s[at] - 1 for at, first_s in self._first_steps_s.items() if at in typical_s]
         if len(measured) > 1:
             # One of the last two levels may have traced a graph: take the smaller number.
             self._targets_steps = min(measured[-2:])

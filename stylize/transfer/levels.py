@@ -100,7 +100,8 @@ def photo_to_paint(inputs: Inputs, config: RefineConfig) -> NDArray[np.float32]:
     if not limit or config.keep_colors == "histogram":  # Then the styles have the contrast of the photo.
         return photo
     regions = inputs.region_styles(config.keep_colors, max(inputs.size))
-    return _changed(photo, inputs, regions, config.strength, functools.partial(with_contrast_of, limit=limit))
+    lowered = functools.partial(with_contrast_of, limit=limit, luma=config.keep_colors == "luminance")
+    return _changed(photo, inputs, regions, config.strength, lowered)
 
 
 def picture_pyramid(

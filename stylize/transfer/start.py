@@ -276,7 +276,7 @@ def fingerprint(inputs: Inputs, config: RefineConfig, features: LocalWeights, le
 
 def _changed_options(before: Mapping[str, Any], config: RefineConfig) -> str:
     """Return the names of the options that differ from those of an earlier run, separated by commas."""
-    earlier, now = _flat(before), _flat(dataclasses.asdict(config))
+    earlier, now = _flat(with_earlier_options(before)), _flat(dataclasses.asdict(config))
     return ", ".join(name for name in now if earlier.get(name) != now[name])
 
 

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from samples import painting
 from stylize.errors import ImageError
-from stylize.images.color import with_colors_of, with_contrast_of, with_palette_of
+from stylize.images.color import LUMA, with_colors_of, with_contrast_of, with_palette_of
 
 rng = np.random.default_rng(7)
 
@@ -69,16 +69,31 @@ def contrast(picture: np.ndarray) -> float:
     return float(np.sqrt(picture.reshape(-1, 3).astype(np.float64).var(axis=0).sum()))
 
 
-@pytest.mark.parametrize(("share", "limit"), [(1.0, 1.0), (1.0, 1.75), (0.5, 1.0)])
-def test_with_contrast_of_lowers_contrast_to_the_limit(share, limit):
+@pytest.mark.parametrize(("strength", "limit"), [(1.0, 1.0), (1.0, 1.75), (0.5, 1.0)])
+def test_with_contrast_of_lowers_contrast_to_the_limit(strength, limit):
     content, style = painting(40, 50, 0), 0.4 + 0.2 * painting(30, 30, 1)
-    ours = with_contrast_of(content, [(style, share)], limit)
-    wanted = np.sqrt(share * contrast(style) ** 2 + (1 - share) * contrast(content) ** 2)
-    assert contrast(ours) == pytest.approx(limit * wanted, rel=1e-4)
-    # A blend with one colour: the mean of the styles, and of the content for what is not style.
-    kept = contrast(ours) / contrast(content)
-    mean = share * style.mean((0, 1)) + (1 - share) * content.mean((0, 1))
-    np.testing.assert_allclose(ours, kept * content + (1 - kept) * mean, atol=1e-5)
+    ours = with_contrast_of(content, [(style, strength)], limit)
+    kept = 1 - strength * (1 - limit * contrast(style) / contrast(content))
+    assert contrast(ours) == pytest.approx(kept * contrast(content), rel=1e-4)
+    np.testing.assert_allclose(ours, kept * content + (1 - kept) * style.mean((0, 1)), atol=1e-5)
+    assert with_contrast_of(content, [(style, 0.0)], limit) is content
+
+
+def test_with_contrast_of_luma_alone():
+    """Where only luma is painted, colours say nothing."""
+    content, grey = painting(40, 50, 0), np.repeat(painting(40, 50, 1)[..., :1], 3, axis=2)
+    flat = content - (content @ np.float32(LUMA) - 0.5)[..., None]
+    assert with_contrast_of(flat, [(grey, 1.0)], 1.0, luma=True) is flat
+    assert with_contrast_of(grey, [(flat, 1.0)], 1.0) is not grey
+    lowered = with_contrast_of(grey, [(flat, 1.0)], 1.0, luma=True)
+    assert contrast(lowered) == pytest.approx(contrast(grey) / 8, rel=1e-3)
+
+
+def test_with_contrast_of_many_styles_of_one_colour():
+    """Nine ninths are a little more than one."""
+    content = painting(40, 50, 0)
+    swatches = [(np.full((8, 8, 3), shade / 10, np.float32), 1 / 9) for shade in range(9)]
+    assert np.isfinite(with_contrast_of(content, swatches, 1.75)).all()
 
 
 def test_with_contrast_of_keeps_a_content_within_the_limit():

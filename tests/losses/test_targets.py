@@ -58,6 +58,9 @@ def test_the_style_loss_of_the_content_counts_up_to_a_bound(monkeypatch: pytest.
     monkeypatch.setattr("stylize.losses.targets._LARGEST_OWN_LOSS", own_loss / 2)
     assert divisor() == pytest.approx(0.1 + own_loss / 2)
     assert divisor(contrast_limit=0.0) == pytest.approx(0.1 + own_loss)
+    # Losses that are not relative have another scale, and no bound.
+    monkeypatch.setattr("stylize.losses.targets._LARGEST_OWN_LOSS", 0.0)
+    assert divisor(normalization="mean") > 0.101
 
 
 @pytest.mark.parametrize("masked", [False, True])

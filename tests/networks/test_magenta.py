@@ -111,6 +111,6 @@ def test_a_large_content_is_painted_at_a_bounded_size(hub_network, monkeypatch):
 
 
 def test_a_saved_model_without_tensorflow_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("stylize.networks.devices.installed_backends", list)
-    with pytest.raises(WeightsError, match=r"^magenta: needs TensorFlow, which is not installed; "):
+    monkeypatch.setattr("stylize.networks.devices.runs_saved_models", lambda: False)
+    with pytest.raises(WeightsError, match=r"^magenta: needs TensorFlow and tensorflow-hub, which are not installed; "):
         MagentaStylizer(tmp_path)

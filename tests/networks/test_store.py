@@ -81,7 +81,7 @@ def test_auto_downloads_the_preferred_one(served, embedded):
 def test_auto_takes_no_saved_model_without_tensorflow(served, embedded, monkeypatch):
     """Nothing is downloaded that cannot run; a copy that is here and was not converted is passed over."""
     lines: list[str] = []
-    monkeypatch.setattr(store.devices, "installed_backends", list)
+    monkeypatch.setattr(store.devices, "runs_saved_models", lambda: False)
     assert store.resolve_auto("stylizer", on_message=lines.append).name == "tiny"
     assert store.find("hub") is None
     store.pull("hub")

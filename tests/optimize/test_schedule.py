@@ -16,9 +16,9 @@ from stylize.config import PyramidConfig, RefineConfig
 from stylize.optimize.checkpoint import Checkpoint
 from stylize.optimize.history import HistoryEntry, LossTerms
 from stylize.optimize.optimizer import State
-from stylize.optimize.pace import Pace
 from stylize.optimize.pyramid import pyramid_levels
 from stylize.optimize.run import LevelLoss, optimize
+from stylize.optimize.schedule import Schedule
 
 
 class _Unmoved:
@@ -163,11 +163,12 @@ def test_time_budget_counts_the_time_before_a_run_was_interrupted():
     assert whole[1] == before
 
 
-def test_steps_without_time_between_them_are_no_division_by_zero() -> None:
+@pytest.mark.parametrize("budget_s", [None, 60.0])
+def test_steps_without_time_between_them_are_no_division_by_zero(budget_s: float | None) -> None:
     """The clock of a checkpoint may stand still."""
     levels = pyramid_levels(64, 12, PyramidConfig(coarsest_px=32))
     losses = LossTerms(1.0, 0.0, 1.0, 0.0, {}, {})
-    history = [HistoryEntry(level, 2 * level + step, 1.0, losses) for level in (1, 2) for step in (0, 1)]
-    pace = Pace(levels, history)
-    assert pace.known
-    assert pace.step_s(2) == 0.0
+    history = [HistoryEntry(level, 2 * level + step, 5.0, losses) for level in (1, 2) for step in (0, 1)]
+    schedule = Schedule(levels, budget_s, history=history, now_s=lambda: 6.0)
+    assert schedule.wants_step(1)
+    assert 0 <= schedule.remaining_s(1, 6.0) <= 60

@@ -42,7 +42,9 @@ def _check_earlier_run(painting: Painting) -> None:
     if painting.resume:
         if not os.path.exists(checkpoint):
             finished = (
-                f"{output} is finished, or was left by another command" if output.exists() else "start without it"
+                f"{output} is finished, or was left by another command"
+                if os.path.exists(output)
+                else "start without it"
             )
             raise StylizeError(f"--resume: no checkpoint {checkpoint}; {finished}")
         return

@@ -174,6 +174,7 @@ def test_resume_without_a_checkpoint_is_one_line(inputs, fake, pictures):
     output.touch()
     told = one_line(run("refine", *inputs, "--resume", exit_code=1).stderr)
     assert told == f"{message}{output} is finished, or was left by another command"
+    assert "no checkpoint" in one_line(run("refine", *inputs, "-o", f"{'x' * 300}.png", "--resume", exit_code=1).stderr)
     assert fake.calls == []
 
 
