@@ -107,15 +107,17 @@ def test_places_count_from_512_px_and_at_the_last_level(
     dropped: list[int] = []
     plain = Targets.without_places
     monkeypatch.setattr(Targets, "without_places", lambda self: dropped.append(0) or plain(self))
-    small = stylize.refine(*pictures, size=48, steps=4, coarsest_px=24)
+    # Not by a trial, which may choose another precision for each run.
+    options: dict[str, Any] = {"steps": 4, "coarsest_px": 24, "size": 48, "precision": "float32"}
+    small = stylize.refine(*pictures, **options)
     assert (len(small.levels), len(dropped)) == (3, 2)
     dropped.clear()
     large = stylize.refine(*pictures, size=880, steps=3, coarsest_px=300, ratio=1.7)
     assert ([level.long_side_px for level in large.levels], len(dropped)) == ([305, 518, 880], 1)
     dropped.clear()
-    stylize.refine(*pictures, size=48, steps=4, coarsest_px=24, style_layers=())
+    stylize.refine(*pictures, **options, style_layers=())
     assert not dropped, "places alone count at every level"
-    without = stylize.refine(*pictures, size=48, steps=4, coarsest_px=24, places_weight=0.0)
+    without = stylize.refine(*pictures, **options, places_weight=0.0)
     assert np.array_equal(
         [entry.losses.total for entry in small.history if entry.level < 3],
         [entry.losses.total for entry in without.history if entry.level < 3],
