@@ -118,9 +118,11 @@ def test_places_count_from_512_px_and_at_the_last_level(
     stylize.refine(*pictures, **options, style_layers=())
     assert not dropped, "places alone count at every level"
     without = stylize.refine(*pictures, **options, places_weight=0.0)
-    assert np.array_equal(
+    # Two graphs may add in another order. With places, losses are larger by parts of a whole.
+    np.testing.assert_allclose(
         [entry.losses.total for entry in small.history if entry.level < 3],
         [entry.losses.total for entry in without.history if entry.level < 3],
+        rtol=1e-6,
     )
     assert small.history[-1].losses.total > without.history[-1].losses.total
 
