@@ -31,7 +31,6 @@ TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
             "statistics": "gram",
             "octaves": 1,
             "enough_positions": 0,
-            "contrast_limit": 0.0,
             "palette_weight": 0.0,
             "light_weight": 0.0,
             "places_weight": 0.0,

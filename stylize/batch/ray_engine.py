@@ -57,11 +57,10 @@ class RayEngine:
             # On Windows and macOS Ray listens on the local address alone. This value does the same on Linux, so that no
             # other machine can reach the processes.
             os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-        check_installed()
         try:
             import ray
         except ImportError as error:
-            raise StylizeError(f"engine: Ray is installed and cannot be imported: {error}") from error
+            raise StylizeError(f'engine: Ray cannot be imported ({error}): pip install "stylize-art[ray]"') from error
         self._ray = ray
         if not ray.is_initialized():
             self._connected_here = True

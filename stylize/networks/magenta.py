@@ -94,7 +94,7 @@ class MagentaStylizer(_EndToEndStylizer):
         folder: The SavedModel's folder.
 
     Raises:
-        WeightsError: There is no intact SavedModel in the folder, or TensorFlow is not installed.
+        WeightsError: There is no intact SavedModel in the folder, or TensorFlow or TF-Hub is not installed.
     """
 
     def __init__(self, folder: Path) -> None:

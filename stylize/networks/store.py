@@ -140,7 +140,7 @@ def resolve_auto(
     trouble: list[str] = []
     usable = [spec for spec in specs if not spec.embedded and _can_run(spec)]
     if not preferred.embedded and preferred not in usable:
-        trouble.append(f"{preferred.name} needs TensorFlow, which is not installed")
+        trouble.append(f"{preferred.name} needs TensorFlow and tensorflow-hub, which are not installed")
     chosen = _first_intact(usable, trouble)
     if chosen is None and preferred in usable:
         try:
@@ -163,7 +163,7 @@ def resolve_auto(
 
 
 def _can_run(spec: WeightsSpec) -> bool:
-    """Return whether a network can run here: a SavedModel needs TensorFlow, unless its conversion is kept."""
+    """Whether a network can run here: a SavedModel needs TensorFlow and TF-Hub, unless its conversion is kept."""
     if not spec.archive or devices.runs_saved_models():
         return True
     found = local.find(spec)

@@ -118,7 +118,6 @@ class _Scorer:
             style_layers=tuple((name, 0.2) for name in GATYS_STYLE_LAYERS),
             octaves=1,
             enough_positions=0,
-            contrast_limit=0.0,
             statistics="gram",
             relative_to_content=False,
             places_weight=0.0,
