@@ -3,8 +3,9 @@
     python examples/classify.py [STYLE]
 
 The data are made up: discs and triangles. The test pictures have a style that the classifier has not seen, like
-pictures of another camera or another clinic. Training pictures in other styles help. For each of the project's four
-styles as the unseen style, the accuracy is 87, 88, 87 and 98 % without them, and 95, 95, 90 and 100 % with them.
+pictures of another camera or another clinic. Training pictures in other styles usually help. With each of the project's
+eleven styles as the unseen style, the mean accuracy is 75 % without them and 83 % with them: eight accuracies rise,
+three fall (stained glass, watercolour, impression).
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def test_the_search_in_blocks_finds_the_same_places(count: int, monkeypatch: pyt
     np.testing.assert_array_equal(found, distances.argmin(1))
 
 
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("masked", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_tiles_change_neither_places_nor_prices(masked: bool) -> None:
     objective = tiny_objective(PerceptualLossConfig(), padding="edge")
     image, content, *styles = (painting(150, 190, seed)[None] for seed in range(4))

@@ -83,7 +83,7 @@ def _summary(
     )
 
 
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("masked", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_how_long_a_run_will_take_is_said_before_it_starts(
     tiny_networks: Path, pictures: tuple[Path, Path], masked: bool
 ) -> None:

@@ -74,6 +74,7 @@ def test_seed_decides_the_noise(traced_networks: Path, pictures: tuple[Path, Pat
     assert np.abs(one - other).max() > 0.01
 
 
+@pytest.mark.slow
 def test_a_small_result_goes_on_to_a_large_one_of_its_look(
     traced_networks: Path, pictures: tuple[Path, Path], tmp_path: Path
 ) -> None:

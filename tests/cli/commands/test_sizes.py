@@ -28,6 +28,7 @@ def size_of(path: Path) -> tuple[int, int]:
         return image.size
 
 
+@pytest.mark.slow
 def test_refine_paints_at_the_size_of_the_content(arguments: list[str], tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["refine", *arguments, "-o", str(tmp_path / "out.png"), "--json"])
     assert result.exit_code == 0, result.output
