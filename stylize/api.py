@@ -113,6 +113,7 @@ def refine(
     contrast_limit: float | None = None,
     octaves: int | None = None,
     enough_positions: int | None = None,
+    full_style_px: int | None = None,
     init: str | None = None,
     coarsest_px: int | Literal["none"] | None = None,
     ratio: float | None = None,
@@ -156,8 +157,7 @@ def refine(
         time_budget: seconds for the whole refinement; replaces `steps`.
         strength: 0 keeps the content, 1 is the full style.
         style_scale: long side of the style relative to the output's; larger gives larger strokes.
-        keep_colors: True or `luminance` takes only light and dark from the style; `histogram` moves the style to
-            the content's colours first.
+        keep_colors: as of `fast`.
         content_weight: weight of the content loss.
         light_weight: weight of the light loss, relative to the content loss.
         style_weight: weight of the style loss.
@@ -173,6 +173,7 @@ def refine(
         contrast_limit: most contrast of the content relative to the style's; 0 is no limit.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
         enough_positions: style layers with fewer positions, in a region and octave, count less.
+        full_style_px: levels smaller than this, before the last, hold the content more.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
         ratio: of each size to the size before.
@@ -210,10 +211,9 @@ def refine(
         OptionError: an option has no meaning, or the memory does not suffice.
         WeightsError: a network cannot be had.
     """
-    config, began = _refine_config(preset, config, locals()), time.perf_counter()
-    with _computing_on(backend, device):
-        session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
-        return _refine((content, style, mask), config, session, (on_start, on_iterate, should_stop), resume_from, began)
+    config, callbacks = _refine_config(preset, config, locals()), Callbacks(on_start, on_iterate, should_stop)
+    session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
+    return _refine((content, style, mask), config, session, callbacks, resume_from, (backend, device))
 
 
 def compare(
@@ -245,6 +245,7 @@ def compare(
     contrast_limit: float | None = None,
     octaves: int | None = None,
     enough_positions: int | None = None,
+    full_style_px: int | None = None,
     init: str | None = None,
     coarsest_px: int | Literal["none"] | None = None,
     ratio: float | None = None,
@@ -289,8 +290,7 @@ def compare(
         time_budget: seconds for the whole refinement; replaces `steps`.
         strength: 0 keeps the content, 1 is the full style.
         style_scale: long side of the style relative to the output's; larger gives larger strokes.
-        keep_colors: True or `luminance` takes only light and dark from the style; `histogram` moves the style to
-            the content's colours first.
+        keep_colors: as of `fast`.
         content_weight: weight of the content loss.
         light_weight: weight of the light loss, relative to the content loss.
         style_weight: weight of the style loss.
@@ -306,6 +306,7 @@ def compare(
         contrast_limit: most contrast of the content relative to the style's; 0 is no limit.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
         enough_positions: style layers with fewer positions, in a region and octave, count less.
+        full_style_px: levels smaller than this, before the last, hold the content more.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
         ratio: of each size to the size before.
@@ -323,8 +324,7 @@ def compare(
         features: the feature network, or auto.
         network: the stylizer that paints the preview, or auto.
         offline: whether nothing may be downloaded.
-        memory_gb: how much memory of the device the process may take, in GB; what is free, if None. Large pictures are
-            computed in tiles, which changes nothing in them.
+        memory_gb: as of `refine`.
         backend: auto, tensorflow, torch or jax; auto takes one that sees a GPU. A process keeps its first one.
         device: auto, cpu, gpu, or a name such as gpu:1 or mps.
         loaded: keeps networks loaded between calls.
@@ -338,29 +338,28 @@ def compare(
         The pictures and their scores.
 
     Raises:
-        ImageError: a picture cannot be read or does not fit.
-        OptionError: an option has no meaning, or the memory does not suffice.
-        WeightsError: a network cannot be had.
+        ImageError, OptionError, WeightsError: as of `refine`.
     """
-    config = _refine_config(preset, config, locals())
-    with _computing_on(backend, device):
-        session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
-        return _compare((content, style, mask), images, config, session, (on_start, on_iterate, should_stop))
+    config, callbacks = _refine_config(preset, config, locals()), Callbacks(on_start, on_iterate, should_stop)
+    session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
+    return _compare((content, style, mask), images, config, session, callbacks, (backend, device))
 
 
 def _refine(
     pictures: tuple[ImageSource, StyleSource, MaskSource],
     config: RefineConfig,
     session: Session,
-    callbacks: tuple[Any, ...],
+    callbacks: Callbacks,
     resume_from: Checkpoint | None,
-    began: float,
+    where: tuple[str, str],
 ) -> TransferResult:
     """Call `run_refine`, which is imported here, after the backend of Keras is chosen."""
-    from stylize.transfer.refine import run_refine
+    began = time.perf_counter()
+    with _computing_on(*where):
+        from stylize.transfer.refine import run_refine
 
-    inputs = Inputs.read(*pictures, config.size, on_message=session.say)
-    return run_refine(inputs, config, session, Callbacks(*callbacks), resume_from=resume_from, began=began)
+        inputs = Inputs.read(*pictures, config.size, on_message=session.say)
+        return run_refine(inputs, config, session, callbacks, resume_from=resume_from, began=began)
 
 
 def _compare(
@@ -368,13 +367,15 @@ def _compare(
     images: Sequence[ImageSource] | None,
     config: RefineConfig,
     session: Session,
-    callbacks: tuple[Any, ...],
+    callbacks: Callbacks,
+    where: tuple[str, str],
 ) -> Comparison:
     """Call `run_compare`, which is imported here, after the backend of Keras is chosen."""
-    from stylize.transfer.compare import run_compare
+    with _computing_on(*where):
+        from stylize.transfer.compare import run_compare
 
-    inputs = Inputs.read(*pictures, config.size, on_message=session.say)
-    return run_compare(inputs, config, session, Callbacks(*callbacks), images=images)
+        inputs = Inputs.read(*pictures, config.size, on_message=session.say)
+        return run_compare(inputs, config, session, callbacks, images=images)
 
 
 def _computing_on(backend: str, device: str) -> AbstractContextManager[None]:

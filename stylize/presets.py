@@ -39,6 +39,7 @@ _PLAIN_LOSS = PerceptualLossConfig(
     octaves=1,
     enough_positions=0,
     contrast_limit=0.0,
+    full_style_px=0,
     statistics="gram",
     relative_to_content=False,
 )

@@ -82,6 +82,10 @@ class Targets:
         """What the first octave is compared with, position by position."""
         return Compared(dict(self.content), {name: list(each) for name, each in self.places.items()})
 
+    def with_content_times(self, factor: float) -> Targets:
+        """Return these targets with `factor` times the content loss of all layers."""
+        return dataclasses.replace(self, content_scale={name: k * factor for name, k in self.content_scale.items()})
+
     def without_places(self) -> Targets:
         """Return these targets with a single place for each layer, which counts nothing: the same graph serves both."""
         places = {

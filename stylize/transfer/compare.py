@@ -105,7 +105,7 @@ def _losses(
     tiling = Tiling.of_run(objective, inputs, session)
     images = [resized(each.image, *size) for each in candidates]
     # One loss for all, with the prices that a refinement of the first picture would begin with.
-    loss = level_losses(pyramid, config.strength, objective, tiling, session.loaded.style_targets)(0, images[0], None)
+    loss = level_losses(pyramid, config, objective, tiling, session.loaded.style_targets)(0, images[0], None)
     return [loss.value_and_gradient(image)[0] for image in images]
 
 

@@ -172,13 +172,14 @@ def style_at(style: Picture, long_side_px: float) -> NDArray[np.float32]:
 
 
 def level_losses(
-    pyramid: Sequence[LevelPictures], strength: float, objective: Objective, tiling: Tiling, cache: SizedCache
+    pyramid: Sequence[LevelPictures], config: RefineConfig, objective: Objective, tiling: Tiling, cache: SizedCache
 ) -> LossAt:
     """Return a function that gives the loss of a level, by its index; the level's targets are made on that call.
 
     Args:
         pyramid: the pictures of each level.
-        strength: below 1, the targets are blended with the style that the content itself has, region by region.
+        config: its strength, if below 1, blends the targets with the style that the content itself has, region by
+            region; its `full_style_px` holds the content at small levels.
         objective: the total loss.
         tiling: the tiles in which a step fits into the memory.
         cache: keeps the targets of styles.
@@ -188,15 +189,17 @@ def level_losses(
         index: int, first: NDArray[np.float32], state: Mapping[str, NDArray[np.float32]] | None = None
     ) -> LevelLoss:
         pictures = pyramid[index]
-        targets = tiling.within(lambda tile_px: _targets(pictures, strength, objective, cache, tile_px))
+        targets = tiling.within(lambda tile_px: _targets(pictures, config.strength, objective, cache, tile_px))
         free = None if pictures.masks is None else array_of(np.max(pictures.masks, axis=0)[..., None] > 0)
 
         def seen(pixels: Array) -> Array:
             # Outside the masks stays the photo: the painted part is to fit to it at the border.
             return array_of(pixels) if free is None else ops.where(free > 0, pixels, pictures.photo)
 
-        small = index < len(pyramid) - 1 and max(pictures.photo.shape[:2]) < _PLACES_FROM_PX
-        if small and objective.has_statistics:
+        long_side_px, is_last = max(pictures.photo.shape[:2]), index == len(pyramid) - 1
+        if not is_last and long_side_px < config.loss.full_style_px:
+            targets = targets.with_content_times(config.loss.full_style_px / long_side_px)
+        if not is_last and long_side_px < _PLACES_FROM_PX and objective.has_statistics:
             targets, state = targets.without_places(), {}
         else:
             if state is None:

@@ -80,7 +80,7 @@ def run_refine(
     # One pyramid of content, styles and masks; the targets of a level are made when the run gets there.
     sizes, photo = [level_size(inputs.size, level.long_side_px) for level in levels], photo_to_paint(inputs, config)
     pyramid = picture_pyramid(inputs, config, sizes, photo)
-    losses = level_losses(pyramid, config.strength, objective, tiling, session.loaded.style_targets)
+    losses = level_losses(pyramid, config, objective, tiling, session.loaded.style_targets)
 
     callbacks = _in_result_colors(callbacks, inputs, config)
     if callbacks.on_start is not None:
