@@ -31,6 +31,7 @@ TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
             "statistics": "gram",
             "octaves": 1,
             "enough_positions": 0,
+            "full_style_px": 0,
             "palette_weight": 0.0,
             "light_weight": 0.0,
             "places_weight": 0.0,
@@ -39,6 +40,7 @@ TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("moments", {"statistics": DEFAULT.statistics}),
     ("octaves", {"octaves": DEFAULT.octaves}),
     ("positions", {"enough_positions": DEFAULT.enough_positions}),
+    ("levels", {"full_style_px": DEFAULT.full_style_px}),
     ("palette", {"palette_weight": DEFAULT.palette_weight}),
     ("light", {"light_weight": DEFAULT.light_weight}),
 )

@@ -141,3 +141,17 @@ def test_kept_targets_have_a_bound(traced_networks: Path, pictures: tuple[Path, 
     networks = stylize.LoadedNetworks(style_targets_bytes=1)
     stylize.refine(*pictures, size=48, steps=6, coarsest_px=32, loaded=networks)
     assert len(networks.style_targets) == 1
+
+
+def test_small_levels_before_the_last_hold_the_content_more(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
+    options: dict[str, Any] = {"size": 32, "steps": 4, "precision": "float32"}
+
+    def first(**more: Any) -> Any:
+        return stylize.refine(*pictures, **options, **more).history[0].losses
+
+    more, plain = first(coarsest_px=16, full_style_px=64), first(coarsest_px=16, full_style_px=0)
+    assert more.content == pytest.approx(64 / 16 * plain.content, rel=1e-5)
+    assert more.style == pytest.approx(plain.style, rel=1e-5)
+    assert first(coarsest_px=16, full_style_px=16).total == pytest.approx(plain.total, rel=1e-6)
+    alone, without = (first(coarsest_px="none", full_style_px=px) for px in (64, 0))
+    assert alone.total == pytest.approx(without.total, rel=1e-6)
