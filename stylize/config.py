@@ -126,7 +126,7 @@ class PerceptualLossConfig:
         octaves: sizes (full, half, quarter, ...) of the style loss, 1 to 16; each weighs half of the larger one.
         enough_positions: style layers with fewer count less, region by region and octave by octave. 0: all in full.
         full_style_px: pyramid levels with a shorter long side multiply the content loss by `full_style_px` / long side,
-            except for the last level. 0: the same content loss at all levels.
+            except for the last planned level; light stays as it is. 0 to 65535; 0: the same content loss at all levels.
     """
 
     # relu4_2 alone, as in the paper, loses eyes and mouths at 256 px. relu3_1 keeps them, and the content's colours.
@@ -188,8 +188,8 @@ class PerceptualLossConfig:
         limit = self.contrast_limit
         _check(limit == 0 or 1 <= limit <= 1000, f"contrast_limit: expected 1 to 1000, or 0, received {limit}")
         _check_whole("octaves", self.octaves, 1, 16)
-        for name in ("enough_positions", "full_style_px"):
-            _check_whole(name, getattr(self, name), 0, None)
+        _check_whole("enough_positions", self.enough_positions, 0, None)
+        _check_whole("full_style_px", self.full_style_px, 0, 65535, "{} px")
 
 
 @dataclass(frozen=True)

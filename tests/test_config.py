@@ -95,6 +95,7 @@ NONSENSE = {
     "an option of refine for fast": lambda: config_from_dict(FastConfig, {"steps": 3}),
     "fewer than no positions": lambda: RefineConfig().replace(enough_positions=-1),
     "the full style below no size": lambda: RefineConfig().replace(full_style_px=-1),
+    "the full style beyond any size": lambda: RefineConfig().replace(full_style_px=65536),
     "less contrast than the style": lambda: RefineConfig().replace(contrast_limit=0.5),
     "contrast that is not a number": lambda: RefineConfig().replace(contrast_limit=math.nan),
     "contrast without bounds": lambda: RefineConfig().replace(contrast_limit=math.inf),

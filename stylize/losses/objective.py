@@ -18,7 +18,8 @@ For a picture x, with the names of the code:
     r      regions, one for each mask, or the whole picture
     F      activations of the feature network; F* those of the content picture
     k      `Targets.content_scale`: 1 / |F*|^2 for relative losses; with `relative_to_content` divided by the root of
-           (spread of the style / spread of the content): a style that varies a lot lowers the weight of the content
+           (spread of the style / spread of the content): a style that varies a lot lowers the weight of the content;
+           at small levels times `full_style_px` / long side
     G, D   Gram matrices or second moments over the positions of a region, and their squared distance: `gram_loss` or
            `moment_loss`; G* is the weighted mean of the styles
     q      `shares`: the area of region r times 2^-o, normalised over octaves; with `relative_to_content` divided by

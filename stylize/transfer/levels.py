@@ -82,7 +82,8 @@ def make_objective(config: RefineConfig, features: LocalWeights, session: Sessio
     content_layers = config.loss.content_layers
     if config.loss.normalization == "relative":
         content_layers = content_layers_under(features.name, content_layers)
-    loss = dataclasses.replace(config.loss, content_layers=content_layers)
+    # The levels apply `full_style_px`; one objective serves all its values.
+    loss = dataclasses.replace(config.loss, content_layers=content_layers, full_style_px=0)
     encoder = session.loaded.encoder(
         features, loss.layers, pooling=config.pooling, precision=config.precision, padding=config.padding
     )

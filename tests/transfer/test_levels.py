@@ -143,7 +143,9 @@ def test_kept_targets_have_a_bound(traced_networks: Path, pictures: tuple[Path, 
     assert len(networks.style_targets) == 1
 
 
-def test_small_levels_before_the_last_hold_the_content_more(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
+def test_small_levels_before_the_last_hold_the_content_more(
+    traced_networks: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     options: dict[str, Any] = {"size": 32, "steps": 4, "precision": "float32"}
 
     def first(**more: Any) -> Any:
@@ -155,3 +157,8 @@ def test_small_levels_before_the_last_hold_the_content_more(traced_networks: Pat
     assert first(coarsest_px=16, full_style_px=16).total == pytest.approx(plain.total, rel=1e-6)
     alone, without = (first(coarsest_px="none", full_style_px=px) for px in (64, 0))
     assert alone.total == pytest.approx(without.total, rel=1e-6)
+    factors: list[float] = []
+    times = Targets.with_content_times
+    monkeypatch.setattr(Targets, "with_content_times", lambda self, by: factors.append(by) or times(self, by))
+    stylize.refine(*pictures, **options, coarsest_px=16)
+    assert factors == [512 / 16, 512 / 23], "the last of three levels, 32 px, has no factor"
