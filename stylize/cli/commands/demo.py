@@ -28,7 +28,7 @@ __all__ = ["demo"]
     help="The folder to write.",
 )  # fmt: skip
 @click.option("--scene", default="lake", show_default=True, help="Which of the project's own scenes.")
-@click.option("--style", default="swirls", show_default=True, help="Which of the project's own styles.")
+@click.option("--style", default="stained_glass", show_default=True, help="Which of the project's own styles.")
 @click.option("--size", type=Size(), default="256", show_default=True, help="Long side of the output, px.")
 @click.option("--steps", type=int, help="Steps of the refinement.  [default: as refine]")
 @overwrite_option
