@@ -156,7 +156,7 @@ class PerceptualLossConfig:
     octaves: int = 3
     # The covariance of few positions describes objects of the style, and the optimisation lays them out.
     enough_positions: int = 100
-    # At 64 px even a place of the style is an object. Without more content there, objects replace mountains and faces.
+    # At 64 px, objects of the style are as small as strokes. With less content, they replace mountains and faces.
     full_style_px: int = 512
 
     @property

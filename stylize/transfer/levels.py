@@ -197,10 +197,11 @@ def level_losses(
             # Outside the masks stays the photo: the painted part is to fit to it at the border.
             return array_of(pixels) if free is None else ops.where(free > 0, pixels, pictures.photo)
 
-        long_side_px, is_last = max(pictures.photo.shape[:2]), index == len(pyramid) - 1
-        if not is_last and long_side_px < config.loss.full_style_px:
+        # The last level is in full at any size.
+        long_side_px = math.inf if index == len(pyramid) - 1 else max(pictures.photo.shape[:2])
+        if long_side_px < config.loss.full_style_px:
             targets = targets.with_content_times(config.loss.full_style_px / long_side_px)
-        if not is_last and long_side_px < _PLACES_FROM_PX and objective.has_statistics:
+        if long_side_px < _PLACES_FROM_PX and objective.has_statistics:
             targets, state = targets.without_places(), {}
         else:
             if state is None:
