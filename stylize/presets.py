@@ -64,7 +64,7 @@ PRESETS: Mapping[str, Preset] = {
         RefineConfig(loss=PerceptualLossConfig(content_weight=0.32, places_weight=3.0)),
     ),
     "neighbors": Preset(
-        "Places alone, in the manner of Kolkin et al. 2022 (arXiv 2203.13215): every place looks like some place of "
+        "Places alone, after Kolkin et al. 2022 (arXiv 2203.13215): every place looks like some place of "
         "the style, without statistics or palette; from the content, at 256 px and up.",
         RefineConfig(
             steps=90,
@@ -102,7 +102,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
     ),
     "tf-tutorial": Preset(
-        "TensorFlow's style transfer tutorial, also the Streamlit project's: content block5_conv2, Adam .02 (beta1 "
+        "TensorFlow's tutorial, also the Streamlit project's: content block5_conv2, Adam .02 (beta1 "
         ".99, eps .1), weights 1e4 and 1e-2, total variation 30, 1000 steps from the content.",
         RefineConfig(
             steps=1000,

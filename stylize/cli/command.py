@@ -18,7 +18,7 @@ __all__ = ["Command", "Group"]
 _MANY_OPTIONS = 15
 
 # The widest column of flags in the help; text of longer flags begins on the next line.
-_FLAGS_WIDTH = 28
+_FLAGS_WIDTH = 22
 
 
 class Command(click.Command):

@@ -91,10 +91,10 @@ def _field_option(
 
 
 _KEEP_COLORS_HELP = (
-    "Keep the photo's colours: take only light and dark from the style, or with `histogram` recolour the style first."
+    "Keep the photo's colours: take only light and dark from the style, or with histogram recolour the style first."
 )
 
-_SIZE_HELP = "Long side: px, the photo's own, or percent of it."
+_SIZE_HELP = "Long side; N%: of the photo's."
 
 _fast = functools.partial(_field_option, FastConfig())
 _refine = functools.partial(_field_option, RefineConfig())
@@ -143,25 +143,30 @@ resume_option = click.option("--resume", "resume_from", is_flag=True, help="Go o
 
 memory_option = click.option(
     "--memory", "memory_gb", type=click.FloatRange(min=0, min_open=True), metavar="GB",
-    help="Memory; larger pictures are tiled.  [default: what is free]",
+    help="Memory to use; larger pictures are tiled.  [default: what is free]",
 )  # fmt: skip
 
 quality_option = _output(
-    "--quality", type=int, metavar="1-100", help="Quality of JPEG, WebP and AVIF.  [default: 95, for AVIF 90]"
+    "--quality", type=int, metavar="1-100", help="Of JPEG, WebP, AVIF.  [default: 95, for AVIF 90]"
 )
 file_options = _joined(
-    _output("--bit-depth", help="Bits of a sample: 8, or 16 for PNG and TIFF."),
+    _output("--bit-depth", help="8, or 16 for PNG and TIFF."),
     _output(
-        "--keep-metadata", "metadata",
-        help="What to keep of the photo's EXIF; safe: author, copyright, date, resolution; never places.",
+        "--keep-metadata", "metadata", metavar="WHAT",
+        help="What to keep of the photo's EXIF: safe (author, copyright, date, resolution; never places), all or none.",
     ),
 )  # fmt: skip
 provenance_option = _output("--provenance", help="Whether the picture tells how it was made.")
 
 fast_options = _joined(
-    _fast("--network", type=network_choice("stylizer"), help="The network that paints."),
+    _fast(
+        "--network",
+        type=network_choice("stylizer"),
+        metavar="NAME",
+        help="The network that paints: auto, magenta, magenta-int8 or mini.",
+    ),
     _fast("--size", type=Size(), metavar="PX|original|N%", help=_SIZE_HELP),
-    _fast("--strength", help="0 keeps the content, 1 is the full style."),
+    _fast("--strength", help="0 keeps the photo, 1 is all style."),
     _fast("--keep-colors", cls=KeepColorsOption, help=_KEEP_COLORS_HELP),
 )
 
@@ -181,38 +186,44 @@ preview_options = _joined(
 refine_options = _joined(
     click.option(
         "--preset", "-p", type=click.Choice(list(PRESETS)), default="default", show_default=True, metavar="NAME",
-        help="A named set of options, see below.",
+        help="A set of options, see below.",
     ),
-    _refine("--features", type=network_choice("features"), help="The network whose features are compared."),
-    _refine("--network", type=network_choice("stylizer"), help="The network that paints the preview."),
+    _refine(
+        "--features", type=network_choice("features"), metavar="NAME",
+        help="The network whose features are compared: auto, vgg19 or vgg19-slim.",
+    ),
+    _refine(
+        "--network", type=network_choice("stylizer"), metavar="NAME",
+        help="The network that paints the preview: auto, magenta, magenta-int8 or mini.",
+    ),
     _refine(
         "--init", metavar="WHAT|FILE",
         help="Start from preview, preview+content, content, noise, content+noise or a picture, whose smaller sizes are "
         "skipped.",
     ),
     _refine("--size", type=Size(), metavar="PX|original|N%", help=_SIZE_HELP),
-    _refine("--steps", help="Evaluations of the loss, over all sizes."),
+    _refine("--steps", help="Evaluations of the loss, in all."),
     _refine("--time-budget", type=Number(), metavar="SECONDS", help="Time for the whole run; replaces --steps."),
-    _refine("--optimizer", help="The optimiser of the pixels."),
+    _refine("--optimizer", metavar="NAME", help="lbfgs or adam."),
     _refine("--learning-rate", help="Adam's step on [0, 1]; L-BFGS: the first step."),
     _refine("--content-weight", help="How much the scene counts."),
     _refine("--style-weight", help="How much the style counts."),
     _refine("--places-weight", help="How much it counts that every place looks like some place of the style."),
-    _refine("--tv-weight", "total_variation_weight", help="How much smoothness (total variation) counts."),
+    _refine("--tv-weight", "total_variation_weight", help="How much total variation costs."),
     _refine(
         "--content-layer", "content_layers", type=Layer(), multiple=True,
-        help="A VGG-19 layer that holds the scene, such as relu4_2; repeatable.",
+        help="A layer of the scene, such as relu4_2; repeatable.",
     ),
     _refine(
         "--style-layer", "style_layers", type=Layer(), multiple=True,
-        help="A layer that holds the style. Layers without weights share the preset's.",
+        help="A layer of the style; those without weights share the preset's.",
     ),
-    _refine("--pooling", help="Pooling layers of the feature network."),
+    _refine("--pooling", help="Pooling of the feature network."),
     _refine("--recolor", help="Compare with the content in the style's colours."),
-    _refine("--strength", help="0 keeps the content, 1 is the full style."),
+    _refine("--strength", help="0 keeps the photo, 1 is all style."),
     _refine("--style-scale", help="Size of the style relative to the output's; larger: larger strokes."),
     _refine("--keep-colors", cls=KeepColorsOption, help=_KEEP_COLORS_HELP),
-    _refine("--precision", help="Numeric precision of the convolutions."),
+    _refine("--precision", metavar="NAME", help="auto, float32 or bfloat16."),
     _refine("--seed", help="Seed of the noise."),
 )  # fmt: skip
 
@@ -229,7 +240,7 @@ common_options = _joined(
     click.option("--json", "as_json", is_flag=True, help="Print one result as JSON."),
     click.option(
         "--progress", type=click.Choice(["auto", "bar", "json", "none"]), default="auto",
-        help="On stderr; json: a line an iterate; auto: the bar on a terminal.",
+        metavar="HOW", help="On stderr: auto, bar, json (a line an iterate), none.",
     ),
     click.option("-q", "--quiet", is_flag=True, help="Print nothing but the result and errors."),
     click.option("-v", "--verbose", is_flag=True, help="Print more: networks, sizes, times."),

@@ -37,12 +37,12 @@ def with_device(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that choose what computes; the command's `Run` keeps them."""
 
     @click.option(
-        "--backend", type=click.Choice(["auto", *BACKENDS]), default="auto",
-        help="What computes.  [default: one that sees a GPU]",
+        "--backend", type=click.Choice(["auto", *BACKENDS]), default="auto", metavar="NAME",
+        help="auto, tensorflow, torch or jax.  [default: what sees a GPU]",
     )  # fmt: skip
     @click.option(
         "--device", default="auto", metavar="NAME",
-        help="Where: cpu, gpu, gpu:1, mps.  [default: a GPU if there is one]",
+        help="cpu, gpu, gpu:1 or mps.  [default: a GPU, if any]",
     )  # fmt: skip
     @functools.wraps(command)
     def command_with_device(run: Run, *, backend: str, device: str, **options: Any) -> None:

@@ -51,7 +51,7 @@ __all__ = ["refine"]
 @refine_options
 @click.option(
     "--save-every", type=click.IntRange(min=1), metavar="N",
-    help="Every N steps, write the picture so far and a checkpoint.",
+    help="Every N steps, write picture and checkpoint.",
 )  # fmt: skip
 @click.option(
     "--animate", "animation", type=FILE, metavar="FILE",
@@ -73,7 +73,7 @@ def refine(
 ) -> None:  # fmt: skip
     """Paint well, by Gatys' optimisation of the pixels under a feature network.
 
-    Ctrl-C ends early and keeps the best picture so far; --resume goes on from there.
+    Ctrl-C ends early and keeps the best picture; --resume goes on from there.
     """
     output_config = output_config_of(options)
     config = refine_config_of(preset, options)
