@@ -58,16 +58,33 @@ def total_variation(image: Array, normalization: str) -> Array:
         A scalar.
     """
     size = ops.cast(ops.shape(image)[1] * ops.shape(image)[2], "float32")
-    return variation_sum(image, image[:, :0], normalization) * variation_scale(size, normalization)
+    return variation_sum(image, None, normalization) * variation_scale(size, normalization)
 
 
-def variation_sum(image: Array, below: Array, normalization: str) -> Array:
-    """Sum the differences of neighbours over some rows of a picture, (1, h, W, 3), and the row below (or none)."""
-    down = ops.concatenate([image, below], 1)
-    differences = down[:, 1:] - down[:, :-1], image[:, :, 1:] - image[:, :, :-1]
-    if normalization == "relative":
-        return sum(ops.sum(ops.square(ops.matmul(ops.reshape(each, (-1, 3)), _TO_DISTANCE))) for each in differences)
-    return sum(ops.sum(ops.abs(each)) for each in differences)
+def variation_sum(image: Array, below: Array | None, normalization: str) -> Array:
+    """Sum the differences of neighbours over some rows of a picture, (1, h, W, 3), and the row below, if any."""
+    _, height, width, colors = ops.shape(image)
+    rows = ops.reshape(_variation_colors(image, normalization), (height, width * colors))
+    total = 0.0
+    for axis, shift in ((0, 1), (1, colors)):
+        # Rolled, because slices have a slow gradient; the first row and column have no neighbour before them.
+        has_neighbour = ops.cast(ops.arange(ops.shape(rows)[axis]) >= shift, "float32")
+        differences = (rows - ops.roll(rows, shift, axis)) * ops.expand_dims(has_neighbour, 1 - axis)
+        total = total + _variation_size(differences, normalization)
+    if below is None:
+        return total
+    across = _variation_colors(below - image[:, -1:], normalization)
+    return total + _variation_size(across, normalization)
+
+
+def _variation_colors(image: Array, normalization: str) -> Array:
+    """Return the colours whose differences count, (n, 3)."""
+    flat = ops.reshape(image, (-1, 3))
+    return ops.matmul(flat, _TO_DISTANCE) if normalization == "relative" else flat
+
+
+def _variation_size(differences: Array, normalization: str) -> Array:
+    return ops.sum(ops.square(differences) if normalization == "relative" else ops.abs(differences))
 
 
 def variation_scale(pixels: Any, normalization: str) -> Any:
@@ -81,6 +98,16 @@ def variation_scale(pixels: Any, normalization: str) -> Any:
 _FRAME_WIDTHS_PX = (1, 2, 4)
 #: How far from the border `frame_loss` looks, in px.
 FRAME_PX = 3 * max(_FRAME_WIDTHS_PX)
+
+
+def _outer_less_inner(width: int) -> NDArray[np.float32]:
+    """Return weights (12, 1, 1) of lines from the border inwards: a mean of `width`, less that of the next."""
+    weights = np.zeros((FRAME_PX, 1, 1), np.float32)
+    weights[:width], weights[width : 3 * width] = 1 / width, -1 / (2 * width)
+    return weights
+
+
+_FRAME_PIECES = {width: _outer_less_inner(width) for width in _FRAME_WIDTHS_PX}
 
 
 def frame_loss(top: Array, bottom: Array, left: Array, right: Array) -> Array:
@@ -104,11 +131,11 @@ def frame_loss(top: Array, bottom: Array, left: Array, right: Array) -> Array:
     columns = ops.transpose(ops.concatenate([left, ops.flip(right, 2)], 0), (0, 2, 1, 3))
     total = 0.0
     for sides in (rows, columns):
-        for width in _FRAME_WIDTHS_PX:
-            # Means of pieces: the outermost one, and the two beside.
-            means = ops.average_pool(sides[:, : 3 * width], width, width, "valid", data_format="channels_last")
-            difference = means[:, 0] - (means[:, 1] + means[:, 2]) / 2
-            total = total + 2 * ops.mean(ops.square(difference))
+        for width, inwards in _FRAME_PIECES.items():
+            # Pieces along the border, of the differences across it.
+            differences = ops.sum(ops.multiply(sides, inwards), 1)
+            means = ops.average_pool(differences, width, width, "valid", data_format="channels_last")
+            total = total + 2 * ops.mean(ops.square(means))
     return total
 
 

@@ -159,7 +159,7 @@ class _Pair(NamedTuple):
     """The pair between two points, and what the decision about the second point needs."""
 
     rows: Sequence[Array]
-    """s, y, and their energies in bands and blocks: a row of each array of the history."""
+    """s, y, and their energies in bands and blocks: a row of each array of the history, (1, ...)."""
     is_finite: bool
     """Whether the second gradient is finite."""
     slope: float
@@ -199,6 +199,7 @@ class _History:
         # s_i·y_j of the pairs in the rows i and j.
         self._products = np.zeros((self._size, self._size))
         self._rows: Any = None
+        self._newest: Sequence[Array] = ()
 
     def pair(self, points: tuple[Array, Array], gradients: tuple[Array, Array]) -> _Pair:
         """Return the pair between two points, the first of them accepted."""
@@ -218,6 +219,7 @@ class _History:
             return
         slot = self._slots.pop(0) if len(self) == self._size else len(self)
         self._slots.append(slot)
+        self._newest = pair.rows[:2]
         written = zip(self._rows, pair.rows, strict=True)
         self._rows = [framework.set_row(all_rows, slot, row) for all_rows, row in written]
         self._products[: len(pair.products), slot] = pair.products
@@ -233,8 +235,7 @@ class _History:
         inverse = np.zeros((count, count))
         inverse[np.ix_(order, order)] = np.linalg.inv(np.triu(self._products[np.ix_(order, order)]))
         weights = np.divide(curvatures[order[-1]], curvatures, out=np.zeros(count), where=curvatures > 0)
-        newest = self._slots[-1]
-        pairs = _Pairs(steps, changes, Energies(bands, blocks), self._rows[0][newest], self._rows[1][newest])
+        pairs = _Pairs(steps, changes, Energies(bands, blocks), *self._newest)
         numbers = _Numbers(*map(array_of, (inverse, curvatures, weights)))
         result: tuple[Array, Array, Array] = _compiled_direction()(x, gradient, pairs, numbers, self._first_guess)
         return result
@@ -272,6 +273,7 @@ class _Pairs(NamedTuple):
     """Y, (K, n)."""
     energies: Energies
     newest_step: Array
+    """(1, n)."""
     newest_change: Array
 
 
@@ -294,10 +296,10 @@ def _compiled_pair() -> Any:
         """Return the rows of the pair between two points, and numbers: see `_Pair`."""
         step, change = points[1] - points[0], gradients[1] - gradients[0]
         energies = first_guess.energies(step, _of_moved(step, change))
-        s, y = ops.reshape(step, (-1,)), ops.reshape(change, (-1,))
+        s, y = ops.reshape(step, (1, -1)), ops.reshape(change, (1, -1))
         is_finite = ops.cast(ops.all(ops.isfinite(gradients[1])), "float32")
         numbers = ops.stack([is_finite, _dot(gradients[0], step), _dot(s, y), _dot(y, y)])
-        return s, y, energies.bands[0], energies.blocks[0], ops.concatenate([numbers, _times(steps, y)], 0)
+        return s, y, *energies, ops.concatenate([numbers, _times(steps, y[0])], 0)
 
     two = _PICTURE, _PICTURE
     return framework.compiled(pair, [two, two, _ROWS, FirstGuess.signature()])
@@ -324,7 +326,8 @@ def _compiled_direction() -> Any:
         return towards, trial, _dot(gradient, trial - x)
 
     energies = Energies(spec(None, 2, 2, BANDS), spec(None, 2, None, None))
-    pairs, numbers = _Pairs(_ROWS, _ROWS, energies, spec(None), spec(None)), _Numbers(_ROWS, spec(None), spec(None))
+    row = spec(1, None)
+    pairs, numbers = _Pairs(_ROWS, _ROWS, energies, row, row), _Numbers(_ROWS, spec(None), spec(None))
     return framework.compiled(direction, [_PICTURE, _PICTURE, pairs, numbers, FirstGuess.signature()])
 
 

@@ -32,8 +32,8 @@ def test_the_spectrum_is_orthonormal_and_can_be_turned_back(size: tuple[int, int
 
 
 def test_one_row_is_replaced() -> None:
-    rows = framework.set_row(ops.zeros((4, 3)), 2, array_of([1.0, 2.0, 3.0]))
-    rows = framework.set_row(rows, 0, array_of([4.0, 5.0, 6.0]))
+    rows = framework.set_row(ops.zeros((4, 3)), 2, array_of([[1.0, 2.0, 3.0]]))
+    rows = framework.set_row(rows, 0, array_of([[4.0, 5.0, 6.0]]))
     np.testing.assert_array_equal(numpy_of(rows), [[4, 5, 6], [0, 0, 0], [1, 2, 3], [0, 0, 0]])
     np.testing.assert_array_equal(numpy_of(framework.used_rows(rows, 3))[:3], [[4, 5, 6], [0, 0, 0], [1, 2, 3]])
 
