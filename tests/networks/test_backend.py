@@ -31,6 +31,29 @@ def test_the_spectrum_is_orthonormal_and_can_be_turned_back(size: tuple[int, int
     np.testing.assert_allclose(numpy_of(framework.from_spectrum(real, imaginary, size[1])), planes, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (2, 3), (6, 7)])
+def test_an_edge_counts_as_often_as_it_is_repeated(size: tuple[int, int]) -> None:
+    random = np.random.default_rng(0)
+    picture, kernel = (random.normal(size=shape).astype(np.float32) for shape in ((1, *size, 2), (3, 3, 2, 4)))
+    upstream = random.normal(size=(1, *size, 4)).astype(np.float32)
+
+    def weighted(x: Any) -> tuple[Any, Any]:
+        convolved = framework.convolved(x, array_of(kernel), array_of(np.zeros(4)), "edge")
+        return ops.sum(convolved * upstream), convolved
+
+    _, convolved, gradient = framework.value_and_gradient(weighted)(array_of(picture))
+    edged = np.pad(picture, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
+    windows = np.lib.stride_tricks.sliding_window_view(edged, (3, 3), (1, 2))
+    np.testing.assert_allclose(numpy_of(convolved), np.einsum("nhwcij,ijcd->nhwd", windows, kernel), atol=1e-5)
+    rows, columns = (np.clip(np.arange(-1, side + 1), 0, side - 1) for side in size)
+    of_edged = np.zeros_like(edged)
+    for i, j in np.ndindex(3, 3):
+        of_edged[:, i : i + size[0], j : j + size[1]] += upstream @ kernel[i, j].T
+    expected = np.zeros_like(picture)
+    np.add.at(expected, (0, rows[:, None], columns), of_edged[0])
+    np.testing.assert_allclose(numpy_of(gradient), expected, atol=1e-4)
+
+
 def test_one_row_is_replaced() -> None:
     rows = framework.set_row(ops.zeros((4, 3)), 2, array_of([[1.0, 2.0, 3.0]]))
     rows = framework.set_row(rows, 0, array_of([[4.0, 5.0, 6.0]]))
