@@ -22,7 +22,7 @@ __all__ = ["COLUMNS", "batch_config", "batch_options", "config_of_cells"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _HELP = {
-    "size": "Long side; N%: of the photo's.",
+    "size": "Long side in px; N%: of the photo's.",
     "network": "The network that paints, or paints the previews of refine: auto, magenta, magenta-int8 or mini.",
     "seed": "Seed of the draw of --pairs random and of refine's noise.",
 }

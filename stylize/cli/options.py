@@ -94,7 +94,7 @@ _KEEP_COLORS_HELP = (
     "Keep the photo's colours: take only light and dark from the style, or with histogram recolour the style first."
 )
 
-_SIZE_HELP = "Long side; N%: of the photo's."
+_SIZE_HELP = "Long side in px; N%: of the photo's."
 
 _fast = functools.partial(_field_option, FastConfig())
 _refine = functools.partial(_field_option, RefineConfig())
@@ -153,7 +153,8 @@ file_options = _joined(
     _output("--bit-depth", help="8, or 16 for PNG and TIFF."),
     _output(
         "--keep-metadata", "metadata", metavar="WHAT",
-        help="What to keep of the photo's EXIF: safe (author, copyright, date, resolution; never places), all or none.",
+        help="What to keep of the photo's EXIF: safe (author, copyright, date, resolution; never where it was taken), "
+        "all or none.",
     ),
 )  # fmt: skip
 provenance_option = _output("--provenance", help="Whether the picture tells how it was made.")
@@ -198,17 +199,16 @@ refine_options = _joined(
     ),
     _refine(
         "--init", metavar="WHAT|FILE",
-        help="Start from preview, preview+content, content, noise, content+noise or a picture, whose smaller sizes are "
-        "skipped.",
+        help="Start from preview, preview+content, content, noise, content+noise, or a picture.",
     ),
     _refine("--size", type=Size(), metavar="PX|original|N%", help=_SIZE_HELP),
-    _refine("--steps", help="Evaluations of the loss, in all."),
+    _refine("--steps", help="Steps in total, over all sizes."),
     _refine("--time-budget", type=Number(), metavar="SECONDS", help="Time for the whole run; replaces --steps."),
     _refine("--optimizer", metavar="NAME", help="lbfgs or adam."),
     _refine("--learning-rate", help="Adam's step on [0, 1]; L-BFGS: the first step."),
     _refine("--content-weight", help="How much the scene counts."),
     _refine("--style-weight", help="How much the style counts."),
-    _refine("--places-weight", help="How much it counts that every place looks like some place of the style."),
+    _refine("--places-weight", help="How much it counts that each place resembles one of the style."),
     _refine("--tv-weight", "total_variation_weight", help="How much total variation costs."),
     _refine(
         "--content-layer", "content_layers", type=Layer(), multiple=True,
@@ -216,10 +216,10 @@ refine_options = _joined(
     ),
     _refine(
         "--style-layer", "style_layers", type=Layer(), multiple=True,
-        help="A layer of the style; those without weights share the preset's.",
+        help="A layer of the style; without WEIGHT, the preset's are shared.",
     ),
     _refine("--pooling", help="Pooling of the feature network."),
-    _refine("--recolor", help="Compare with the content in the style's colours."),
+    _refine("--recolor", help="Compare the scene with the photo in the style's colours."),
     _refine("--strength", help="0 keeps the photo, 1 is all style."),
     _refine("--style-scale", help="Size of the style relative to the output's; larger: larger strokes."),
     _refine("--keep-colors", cls=KeepColorsOption, help=_KEEP_COLORS_HELP),
@@ -240,7 +240,7 @@ common_options = _joined(
     click.option("--json", "as_json", is_flag=True, help="Print one result as JSON."),
     click.option(
         "--progress", type=click.Choice(["auto", "bar", "json", "none"]), default="auto",
-        metavar="HOW", help="On stderr: auto, bar, json (a line an iterate), none.",
+        metavar="HOW", help="On stderr: auto, bar, none, json (a line a step).",
     ),
     click.option("-q", "--quiet", is_flag=True, help="Print nothing but the result and errors."),
     click.option("-v", "--verbose", is_flag=True, help="Print more: networks, sizes, times."),

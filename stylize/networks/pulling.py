@@ -15,7 +15,7 @@ from stylize.networks.installing import OnProgress, install, staging_folder
 from stylize.networks.local import LocalWeights
 from stylize.networks.registry import WeightsSpec
 
-__all__ = ["forget_failure", "pull", "pull_automatically"]
+__all__ = ["forget_failure", "is_offline", "pull", "pull_automatically"]
 
 #: Seconds for which a failed automatic download is not tried again, so that a user without internet does not wait in
 #: every run.
@@ -70,9 +70,14 @@ def forget_failure(spec: WeightsSpec) -> None:
     _failure_file(spec).unlink(missing_ok=True)
 
 
+def is_offline(offline: bool) -> bool:
+    """Return whether downloads are refused, by the argument or by STYLIZE_OFFLINE."""
+    return offline or os.environ.get("STYLIZE_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
 def _refuse_offline(offline: bool) -> None:
-    if offline or os.environ.get("STYLIZE_OFFLINE", "").lower() not in ("", "0", "false", "no"):
-        raise WeightsError("not on this machine, and nothing is downloaded offline")
+    if is_offline(offline):
+        raise WeightsError("not on this machine, and downloads are off (offline)")
 
 
 def _download(spec: WeightsSpec, staging: Path, on_progress: OnProgress | None) -> LocalWeights:
@@ -121,5 +126,5 @@ def _recent_failure(spec: WeightsSpec) -> str | None:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         age_s = time.time() - path.stat().st_mtime
         if 0 <= age_s < _RETRY_AFTER_S:
-            return f"{path.read_text('utf-8')} ({age_s / 60:.0f} min ago, not tried again for an hour)"
+            return f"{path.read_text('utf-8')} (tried {age_s / 60:.0f} min ago; the next try is an hour after that)"
     return None

@@ -93,7 +93,9 @@ def pull(name: str, *, offline: bool = False, on_progress: OnProgress | None = N
     try:
         return pulling.pull(spec, offline=offline, on_progress=on_progress)
     except WeightsError as error:
-        raise _error(spec, f"{error}; {_advice(spec)}") from error
+        # A download that failed is no advice.
+        advice = _advice(spec) if pulling.is_offline(offline) else _advice_to_add(spec)
+        raise _error(spec, f"{error}; {advice}") from error
 
 
 def resolve(name: str, *, offline: bool = False, on_progress: OnProgress | None = None) -> LocalWeights:
@@ -146,7 +148,7 @@ def resolve_auto(
         try:
             chosen = pulling.pull_automatically(preferred, offline=offline, on_progress=on_progress)
         except WeightsError as error:
-            trouble.append(f"{preferred.name} is not available: {error}")
+            trouble.append(f"{preferred.name} is not available, {error}")
     if chosen is None:
         chosen = next((found for spec in specs if spec.embedded and (found := local.find(spec))), None)
     why = "; ".join(trouble)
@@ -310,7 +312,8 @@ def _refuse_embedded(spec: WeightsSpec) -> None:
 def _advice(spec: WeightsSpec) -> str:
     if spec.embedded:
         return "install a release of stylize that contains it, or choose another network"
-    return (
-        f"`stylize models pull {spec.name}` downloads it, "
-        f"`stylize models add {spec.name} PATH` takes a copy that you have"
-    )
+    return f"`stylize models pull {spec.name}` downloads it, {_advice_to_add(spec)}"
+
+
+def _advice_to_add(spec: WeightsSpec) -> str:
+    return f"`stylize models add {spec.name} PATH` takes a copy that you have"

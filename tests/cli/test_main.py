@@ -44,7 +44,7 @@ def test_the_list_of_commands_says_what_each_says_of_itself():
 def test_help_shows_the_defaults_of_the_config():
     output = " ".join(run("refine", "--help").stdout.split())
     for text in (
-        f"of the loss, in all. [default: {RefineConfig().steps}]",
+        f"over all sizes. [default: {RefineConfig().steps}]",
         f"scene counts. [default: {RefineConfig().loss.content_weight:g}]",
         "gatys Gatys, Ecker, Bethge 2015 (arXiv 1508.06576)",
     ):

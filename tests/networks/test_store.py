@@ -102,7 +102,7 @@ def test_auto_falls_to_embedded_and_remembers_the_failure(served, embedded):
     assert len(lines) == 3
     assert all("using tiny (embedded)" in line and "404" in line and "\n" not in line for line in lines)
     assert all("`stylize models pull hub`" in line for line in lines)
-    assert "not tried again for an hour" in lines[2]
+    assert "the next try is an hour after that" in lines[2]
     assert lines[2].count("min ago") == 1
 
     failed = store.home() / "models" / ".hub.failed"
