@@ -153,8 +153,8 @@ file_options = _joined(
     _output("--bit-depth", help="8, or 16 for PNG and TIFF."),
     _output(
         "--keep-metadata", "metadata", metavar="WHAT",
-        help="What to keep of the photo's EXIF: safe (author, copyright, date, resolution; never where it was taken), "
-        "all or none.",
+        help="What to keep of the photo's EXIF: safe (author, copyright, date, resolution), all or none; never where "
+        "it was taken.",
     ),
 )  # fmt: skip
 provenance_option = _output("--provenance", help="Whether the picture tells how it was made.")
@@ -240,7 +240,7 @@ common_options = _joined(
     click.option("--json", "as_json", is_flag=True, help="Print one result as JSON."),
     click.option(
         "--progress", type=click.Choice(["auto", "bar", "json", "none"]), default="auto",
-        metavar="HOW", help="On stderr: auto, bar, none, json (a line a step).",
+        metavar="HOW", help="On stderr: bar, json, none; auto: bar on a terminal.",
     ),
     click.option("-q", "--quiet", is_flag=True, help="Print nothing but the result and errors."),
     click.option("-v", "--verbose", is_flag=True, help="Print more: networks, sizes, times."),

@@ -38,7 +38,7 @@ def with_device(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.option(
         "--backend", type=click.Choice(["auto", *BACKENDS]), default="auto", metavar="NAME",
-        help="auto (one that sees a GPU, else TensorFlow), tensorflow, torch or jax.  [default: auto]",
+        help="tensorflow, torch, jax or auto (one that sees a GPU).  [default: auto]",
     )  # fmt: skip
     @click.option(
         "--device", default="auto", metavar="NAME",

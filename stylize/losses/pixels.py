@@ -101,7 +101,7 @@ FRAME_PX = 3 * max(_FRAME_WIDTHS_PX)
 
 
 def _outer_less_inner(width: int) -> NDArray[np.float32]:
-    """Return weights (12, 1, 1) of lines from the border inwards: a mean of `width`, less that of the next."""
+    """Return weights (12, 1, 1) of lines from the border inwards: mean of `width`, less that of twice as many."""
     weights = np.zeros((FRAME_PX, 1, 1), np.float32)
     weights[:width], weights[width : 3 * width] = 1 / width, -1 / (2 * width)
     return weights

@@ -152,7 +152,7 @@ def _check_member(member: tarfile.TarInfo) -> None:
 def _network_reason(error: Exception) -> str:
     reason = getattr(error, "reason", error)
     if isinstance(reason, socket.gaierror):
-        return "its name can't be resolved (no internet connection?)"
+        return "no internet connection, or no such name"
     if isinstance(reason, TimeoutError):
         return str(reason) if "within" in str(reason) else f"nothing came for {READ_TIMEOUT_S:g} s"
     return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__

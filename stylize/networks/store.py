@@ -148,7 +148,7 @@ def resolve_auto(
         try:
             chosen = pulling.pull_automatically(preferred, offline=offline, on_progress=on_progress)
         except WeightsError as error:
-            trouble.append(f"{preferred.name} is not available, {error}")
+            trouble.append(f"{preferred.name} is not available: {error}")
     if chosen is None:
         chosen = next((found for spec in specs if spec.embedded and (found := local.find(spec))), None)
     why = "; ".join(trouble)
@@ -157,7 +157,7 @@ def resolve_auto(
             one_line(f"no {role} network is available: {why or 'none is embedded'}; {_advice(preferred)}")
         )
     if on_message is not None and (chosen.name != preferred.name or trouble):
-        line = f"using {chosen.name} ({chosen.origin}) as the {role} network" + (f": {why}" if why else "")
+        line = f"using {chosen.name} ({chosen.origin}) as the {role} network" + (f", because {why}" if why else "")
         if chosen.name != preferred.name and preferred in usable:
             line += f"; `stylize models pull {preferred.name}` gets {preferred.name}, the pretrained network"
         on_message(one_line(line))

@@ -199,7 +199,6 @@ class _History:
         # s_i·y_j of the pairs in the rows i and j.
         self._products = np.zeros((self._size, self._size))
         self._rows: Any = None
-        self._newest: Sequence[Array] = ()
 
     def pair(self, points: tuple[Array, Array], gradients: tuple[Array, Array]) -> _Pair:
         """Return the pair between two points, the first of them accepted."""
@@ -219,7 +218,6 @@ class _History:
             return
         slot = self._slots.pop(0) if len(self) == self._size else len(self)
         self._slots.append(slot)
-        self._newest = pair.rows[:2]
         written = zip(self._rows, pair.rows, strict=True)
         self._rows = [framework.set_row(all_rows, slot, row) for all_rows, row in written]
         self._products[: len(pair.products), slot] = pair.products
@@ -235,7 +233,8 @@ class _History:
         inverse = np.zeros((count, count))
         inverse[np.ix_(order, order)] = np.linalg.inv(np.triu(self._products[np.ix_(order, order)]))
         weights = np.divide(curvatures[order[-1]], curvatures, out=np.zeros(count), where=curvatures > 0)
-        pairs = _Pairs(steps, changes, Energies(bands, blocks), *self._newest)
+        newest = self._slots[-1]
+        pairs = _Pairs(steps, changes, Energies(bands, blocks), self._rows[0][newest], self._rows[1][newest])
         numbers = _Numbers(*map(array_of, (inverse, curvatures, weights)))
         result: tuple[Array, Array, Array] = _compiled_direction()(x, gradient, pairs, numbers, self._first_guess)
         return result
@@ -273,7 +272,6 @@ class _Pairs(NamedTuple):
     """Y, (K, n)."""
     energies: Energies
     newest_step: Array
-    """(1, n)."""
     newest_change: Array
 
 
@@ -326,8 +324,7 @@ def _compiled_direction() -> Any:
         return towards, trial, _dot(gradient, trial - x)
 
     energies = Energies(spec(None, 2, 2, BANDS), spec(None, 2, None, None))
-    row = spec(1, None)
-    pairs, numbers = _Pairs(_ROWS, _ROWS, energies, row, row), _Numbers(_ROWS, spec(None), spec(None))
+    pairs, numbers = _Pairs(_ROWS, _ROWS, energies, spec(None), spec(None)), _Numbers(_ROWS, spec(None), spec(None))
     return framework.compiled(direction, [_PICTURE, _PICTURE, pairs, numbers, FirstGuess.signature()])
 
 

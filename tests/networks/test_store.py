@@ -86,7 +86,7 @@ def test_auto_takes_no_saved_model_without_tensorflow(served, embedded, monkeypa
     assert store.find("hub") is None
     store.pull("hub")
     assert store.resolve_auto("stylizer", on_message=lines.append).name == "tiny"
-    told = "using tiny (embedded) as the stylizer network: hub needs TensorFlow and tensorflow-hub, "
+    told = "using tiny (embedded) as the stylizer network, because hub needs TensorFlow and tensorflow-hub, "
     told += "which are not installed"
     assert lines == [told, told]
 
