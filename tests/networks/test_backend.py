@@ -39,7 +39,7 @@ def test_an_edge_counts_as_often_as_it_is_repeated(size: tuple[int, int]) -> Non
 
     def weighted(x: Any) -> tuple[Any, Any]:
         convolved = framework.convolved(x, array_of(kernel), array_of(np.zeros(4)), "edge")
-        return ops.sum(convolved * upstream), convolved
+        return ops.sum(convolved * array_of(upstream)), convolved
 
     _, convolved, gradient = framework.value_and_gradient(weighted)(array_of(picture))
     edged = np.pad(picture, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
