@@ -91,7 +91,8 @@ def _field_option(
 
 
 _KEEP_COLORS_HELP = (
-    "Keep the photo's colours: take only light and dark from the style, or with histogram recolour the style first."
+    "Keep the photo's colours: luminance takes only light and dark from the style, histogram recolours the style "
+    "first. Without a value: luminance."
 )
 
 _SIZE_HELP = "Long side in px; N%: of the photo's."
@@ -139,7 +140,7 @@ def output_option(command: str) -> Callable[[Command], Command]:
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace output that is there already.")
 # Named as the parameter of `stylize.refine`, so that errors about the checkpoint show this flag.
-resume_option = click.option("--resume", "resume_from", is_flag=True, help="Go on from the output's checkpoint.")
+resume_option = click.option("--resume", "resume_from", is_flag=True, help="Go on where this output's run stopped.")
 
 memory_option = click.option(
     "--memory", "memory_gb", type=click.FloatRange(min=0, min_open=True), metavar="GB",
@@ -208,7 +209,7 @@ refine_options = _joined(
     _refine("--learning-rate", help="Adam's step on [0, 1]; L-BFGS: the first step."),
     _refine("--content-weight", help="How much the scene counts."),
     _refine("--style-weight", help="How much the style counts."),
-    _refine("--places-weight", help="How much it counts that each place resembles one of the style."),
+    _refine("--places-weight", help="How much it counts that each place looks like a place of the style."),
     _refine("--tv-weight", "total_variation_weight", help="How much total variation costs."),
     _refine(
         "--content-layer", "content_layers", type=Layer(), multiple=True,
@@ -216,10 +217,10 @@ refine_options = _joined(
     ),
     _refine(
         "--style-layer", "style_layers", type=Layer(), multiple=True,
-        help="A layer of the style; without WEIGHT, the preset's are shared.",
+        help="A layer of the style; layers without WEIGHT count alike.",
     ),
     _refine("--pooling", help="Pooling of the feature network."),
-    _refine("--recolor", help="Compare the scene with the photo in the style's colours."),
+    _refine("--recolor", help="Take the scene from the photo in the style's colours."),
     _refine("--strength", help="0 keeps the photo, 1 is all style."),
     _refine("--style-scale", help="Size of the style relative to the output's; larger: larger strokes."),
     _refine("--keep-colors", cls=KeepColorsOption, help=_KEEP_COLORS_HELP),
