@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from stylize.cli.options import fast_options, given, refine_config_of, refine_options
+from stylize.cli.options import fast_options, given, named_choices, refine_config_of, refine_options
 from stylize.config import FastConfig, RefineConfig
 from stylize.errors import OptionError
 
@@ -23,7 +23,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _HELP = {
     "size": "Long side in px; N%: of the photo's.",
-    "network": "The network that paints, or paints the previews of refine: auto, magenta, magenta-int8 or mini.",
+    "network": "The network that paints, or paints the previews of refine: {choices}.",
     "seed": "Seed of the draw of --pairs random and of refine's noise.",
 }
 
@@ -38,7 +38,9 @@ def _declared_options() -> dict[str, click.Option]:
     options: dict[str, click.Option] = {}
     for option in reversed(declared.__click_params__):  # type: ignore[attr-defined]
         if option.name in _HELP:
-            option.help = _HELP[option.name] + option.help[option.help.index("  [default") :]
+            option.help = (
+                named_choices(_HELP[option.name], option.type) + option.help[option.help.index("  [default") :]
+            )
         options.setdefault(option.name, option)
     # No default, so that fast can refuse a preset that is given.
     options["preset"].default, options["preset"].show_default = None, False

@@ -39,6 +39,7 @@ __all__ = [
     "mask_sources_option",
     "masks_option",
     "memory_option",
+    "named_choices",
     "output_config_of",
     "output_option",
     "overwrite_option",
@@ -66,13 +67,21 @@ def _joined(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
     return decorate
 
 
+def named_choices(help: str, kind: Any) -> str:
+    """Return a help with the choices of an option's type in the place of `{choices}`."""
+    if not isinstance(kind, click.Choice):
+        return help
+    *others, last = kind.choices
+    return help.replace("{choices}", f"{', '.join(others)} or {last}")
+
+
 def _field_option(
     config: AppConfig | FastConfig | OutputConfig | RefineConfig, *names: str, help: str, **settings: Any
 ) -> Callable[[Command], Command]:
     """Return the option that sets the field of `config` with the option's name.
 
-    Type, choices and the default in the help come from the field. An option that is not given is None, and the preset's
-    value holds.
+    Type, choices and the default in the help come from the field; `{choices}` in the help stands for the choices. An
+    option that is not given is None, and the preset's value holds.
     """
     field = names[-1].lstrip("-").replace("-", "_")
     part = next(part for part in (config, *vars(config).values()) if hasattr(part, field))
@@ -85,6 +94,7 @@ def _field_option(
         settings.setdefault("type", click.Choice(get_args(kind)))
     elif default is not None:
         settings.setdefault("type", Number() if isinstance(default, float) else type(default))
+    help = named_choices(help, settings.get("type"))
     if default is not None and not isinstance(default, (bool, tuple)):
         help += f"  [default: {default:g}]" if isinstance(default, float) else f"  [default: {default}]"
     return click.option(*names, default=None, help=help, **settings)
@@ -165,7 +175,7 @@ fast_options = _joined(
         "--network",
         type=network_choice("stylizer"),
         metavar="NAME",
-        help="The network that paints: auto, magenta, magenta-int8 or mini.",
+        help="The network that paints: {choices}.",
     ),
     _fast("--size", type=Size(), metavar="PX|original|N%", help=_SIZE_HELP),
     _fast("--strength", help="0 keeps the photo, 1 is all style."),
@@ -192,11 +202,11 @@ refine_options = _joined(
     ),
     _refine(
         "--features", type=network_choice("features"), metavar="NAME",
-        help="The network whose features are compared: auto, vgg19 or vgg19-slim.",
+        help="The network whose features are compared: {choices}.",
     ),
     _refine(
         "--network", type=network_choice("stylizer"), metavar="NAME",
-        help="The network that paints the preview: auto, magenta, magenta-int8 or mini.",
+        help="The network that paints the preview: {choices}.",
     ),
     _refine(
         "--init", metavar="WHAT|FILE",
@@ -205,7 +215,7 @@ refine_options = _joined(
     _refine("--size", type=Size(), metavar="PX|original|N%", help=_SIZE_HELP),
     _refine("--steps", help="Steps in total, over all sizes."),
     _refine("--time-budget", type=Number(), metavar="SECONDS", help="Time for the whole run; replaces --steps."),
-    _refine("--optimizer", metavar="NAME", help="lbfgs or adam."),
+    _refine("--optimizer", metavar="NAME", help="{choices}."),
     _refine("--learning-rate", help="Adam's step on [0, 1]; L-BFGS: the first step."),
     _refine("--content-weight", help="How much the scene counts."),
     _refine("--style-weight", help="How much the style counts."),
@@ -224,7 +234,7 @@ refine_options = _joined(
     _refine("--strength", help="0 keeps the photo, 1 is all style."),
     _refine("--style-scale", help="Size of the style relative to the output's; larger: larger strokes."),
     _refine("--keep-colors", cls=KeepColorsOption, help=_KEEP_COLORS_HELP),
-    _refine("--precision", metavar="NAME", help="auto, float32 or bfloat16."),
+    _refine("--precision", metavar="NAME", help="{choices}."),
     _refine("--seed", help="Seed of the noise."),
 )  # fmt: skip
 

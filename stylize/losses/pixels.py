@@ -58,11 +58,16 @@ def total_variation(image: Array, normalization: str) -> Array:
         A scalar.
     """
     size = ops.cast(ops.shape(image)[1] * ops.shape(image)[2], "float32")
-    return variation_sum(image, None, normalization) * variation_scale(size, normalization)
+    return _variation_within(image, normalization) * variation_scale(size, normalization)
 
 
-def variation_sum(image: Array, below: Array | None, normalization: str) -> Array:
-    """Sum the differences of neighbours over some rows of a picture, (1, h, W, 3), and the row below, if any."""
+def variation_sum(image: Array, below: Array, normalization: str) -> Array:
+    """Sum the differences of neighbours over some rows of a picture, (1, h, W, 3), and the row below (or none)."""
+    across = _variation_colors(below - image[:, -1:], normalization)
+    return _variation_within(image, normalization) + _variation_size(across, normalization)
+
+
+def _variation_within(image: Array, normalization: str) -> Array:
     _, height, width, colors = ops.shape(image)
     rows = ops.reshape(_variation_colors(image, normalization), (height, width * colors))
     total = 0.0
@@ -71,10 +76,7 @@ def variation_sum(image: Array, below: Array | None, normalization: str) -> Arra
         has_neighbour = ops.cast(ops.arange(ops.shape(rows)[axis]) >= shift, "float32")
         differences = (rows - ops.roll(rows, shift, axis)) * ops.expand_dims(has_neighbour, 1 - axis)
         total = total + _variation_size(differences, normalization)
-    if below is None:
-        return total
-    across = _variation_colors(below - image[:, -1:], normalization)
-    return total + _variation_size(across, normalization)
+    return total
 
 
 def _variation_colors(image: Array, normalization: str) -> Array:

@@ -97,6 +97,7 @@ class _TensorFlow:
         self._tf = devices.tensorflow()
         # TF32 keeps 10 bits of 23. Whoever asks for float32 gets float32; bfloat16 is the faster choice.
         self._tf.config.experimental.enable_tensor_float_32_execution(False)
+        self._edged = self._tf.custom_gradient(self._edged_and_gradient)
 
     def compiled(self, function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
         if signature is None:
@@ -136,17 +137,12 @@ class _TensorFlow:
         # BiasAdd, and not an addition: TensorFlow computes the two as one, and the gradient takes fewer operations.
         return self._tf.nn.bias_add(self._tf.nn.conv2d(picture, kernel, 1, _PADDINGS[padding]), bias)
 
-    def _edged(self, picture: Any) -> Any:
+    def _edged_and_gradient(self, picture: Any) -> tuple[Any, Callable[[Any], Any]]:
         # `tf.pad` does the same, in twice the time and more; its gradient is quick.
-        sides = self._tf.constant(((0, 0), (1, 1), (1, 1), (0, 0)))
-
-        @self._tf.custom_gradient  # type: ignore[untyped-decorator]
-        def edged(picture: Any) -> tuple[Any, Callable[[Any], Any]]:
-            rows = self._tf.concat([picture[:, :1], picture, picture[:, -1:]], 1)
-            columns = self._tf.concat([rows[:, :, :1], rows, rows[:, :, -1:]], 2)
-            return columns, lambda slope: self._tf.raw_ops.MirrorPadGrad(input=slope, paddings=sides, mode="SYMMETRIC")
-
-        return edged(picture)
+        rows = self._tf.concat([picture[:, :1], picture, picture[:, -1:]], 1)
+        edged = self._tf.concat([rows[:, :, :1], rows, rows[:, :, -1:]], 2)
+        sides = ((0, 0), (1, 1), (1, 1), (0, 0))
+        return edged, lambda slope: self._tf.raw_ops.MirrorPadGrad(input=slope, paddings=sides, mode="SYMMETRIC")
 
     def spectrum(self, planes: Any) -> tuple[Any, Any]:
         transformed = self._tf.signal.rfft2d(planes)
@@ -168,7 +164,7 @@ class _TensorFlow:
         return self._tf.raw_ops.InplaceUpdate(x=rows, i=[index], v=row)
 
     def used_rows(self, rows: Any, count: int) -> Any:
-        return rows if count == rows.shape[0] else rows[:count]  # not a copy
+        return rows[:count]  # not a copy
 
     def add_window(self, canvas: Any, window: Any, top: int, left: int) -> Any:
         right = canvas.shape[1] - left - window.shape[1]
