@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["compare", "fast", "refine"]
 
 Layers = Sequence[tuple[str, float]] | Sequence[tuple[str, None]]
+# Content, style and masks; and how a run goes, beside them.
+_Pictures = tuple[ImageSource, StyleSource, MaskSource]
+_Run = tuple[RefineConfig, Session, Callbacks]
 
 
 def fast(
@@ -100,6 +103,7 @@ def refine(
     keep_colors: KeepColors | None = None,
     content_weight: float | None = None,
     light_weight: float | None = None,
+    light_detail: float | None = None,
     style_weight: float | None = None,
     total_variation_weight: float | None = None,
     frame_weight: float | None = None,
@@ -160,6 +164,7 @@ def refine(
         keep_colors: as of `fast`.
         content_weight: weight of the content loss.
         light_weight: weight of the light loss, relative to the content loss.
+        light_detail: how much the light inside cells counts beside their means.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.
@@ -211,9 +216,8 @@ def refine(
         OptionError: an option has no meaning, or the memory does not suffice.
         WeightsError: a network cannot be had.
     """
-    config, callbacks = _refine_config(preset, config, locals()), Callbacks(on_start, on_iterate, should_stop)
-    session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
-    return _refine((content, style, mask), config, session, callbacks, resume_from, (backend, device))
+    run = _run_of(preset, config, locals())
+    return _refine((content, style, mask), run, resume_from, (backend, device))
 
 
 def compare(
@@ -232,6 +236,7 @@ def compare(
     keep_colors: KeepColors | None = None,
     content_weight: float | None = None,
     light_weight: float | None = None,
+    light_detail: float | None = None,
     style_weight: float | None = None,
     total_variation_weight: float | None = None,
     frame_weight: float | None = None,
@@ -293,6 +298,7 @@ def compare(
         keep_colors: as of `fast`.
         content_weight: weight of the content loss.
         light_weight: weight of the light loss, relative to the content loss.
+        light_detail: how much the light inside cells counts beside their means.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.
@@ -340,21 +346,13 @@ def compare(
     Raises:
         ImageError, OptionError, WeightsError: as of `refine`.
     """
-    config, callbacks = _refine_config(preset, config, locals()), Callbacks(on_start, on_iterate, should_stop)
-    session = Session(loaded or LoadedNetworks(), offline, on_message, on_download, memory_gb)
-    return _compare((content, style, mask), images, config, session, callbacks, (backend, device))
+    run = _run_of(preset, config, locals())
+    return _compare((content, style, mask), images, run, (backend, device))
 
 
-def _refine(
-    pictures: tuple[ImageSource, StyleSource, MaskSource],
-    config: RefineConfig,
-    session: Session,
-    callbacks: Callbacks,
-    resume_from: Checkpoint | None,
-    where: tuple[str, str],
-) -> TransferResult:
+def _refine(pictures: _Pictures, run: _Run, resume_from: Checkpoint | None, where: tuple[str, str]) -> TransferResult:
     """Call `run_refine`, which is imported here, after the backend of Keras is chosen."""
-    began = time.perf_counter()
+    began, (config, session, callbacks) = time.perf_counter(), run
     with _computing_on(*where):
         from stylize.transfer.refine import run_refine
 
@@ -363,14 +361,10 @@ def _refine(
 
 
 def _compare(
-    pictures: tuple[ImageSource, StyleSource, MaskSource],
-    images: Sequence[ImageSource] | None,
-    config: RefineConfig,
-    session: Session,
-    callbacks: Callbacks,
-    where: tuple[str, str],
+    pictures: _Pictures, images: Sequence[ImageSource] | None, run: _Run, where: tuple[str, str]
 ) -> Comparison:
     """Call `run_compare`, which is imported here, after the backend of Keras is chosen."""
+    config, session, callbacks = run
     with _computing_on(*where):
         from stylize.transfer.compare import run_compare
 
@@ -386,11 +380,15 @@ def _computing_on(backend: str, device: str) -> AbstractContextManager[None]:
     return on(chosen)
 
 
-def _refine_config(preset: str, config: RefineConfig | None, arguments: Mapping[str, Any]) -> RefineConfig:
+def _run_of(preset: str, config: RefineConfig | None, arguments: Mapping[str, Any]) -> _Run:
+    """Return what `refine` and `compare` make of their arguments."""
     options = _chosen(RefineConfig(), arguments)
     if options.get("coarsest_px") == "none":
         options["coarsest_px"] = None
-    return preset_config(preset, options) if config is None else with_options(config, options)
+    config = preset_config(preset, options) if config is None else with_options(config, options)
+    loaded = arguments["loaded"] or LoadedNetworks()
+    session = Session(loaded, *(arguments[name] for name in ("offline", "on_message", "on_download", "memory_gb")))
+    return config, session, Callbacks(*(arguments[name] for name in ("on_start", "on_iterate", "should_stop")))
 
 
 def _chosen(defaults: FastConfig | RefineConfig, arguments: Mapping[str, Any]) -> dict[str, Any]:

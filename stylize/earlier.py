@@ -8,7 +8,14 @@ from typing import Any
 __all__ = ["with_earlier_options", "without_later_options"]
 
 # Terms of the loss that earlier versions did not have, switched off.
-_LOSS = {"places_weight": 0.0, "light_weight": 0.0, "enough_positions": 0, "contrast_limit": 0.0, "full_style_px": 0}
+_LOSS = {
+    "places_weight": 0.0,
+    "light_weight": 0.0,
+    "light_detail": 0.0,
+    "enough_positions": 0,
+    "contrast_limit": 0.0,
+    "full_style_px": 0,
+}
 
 # By normalization of the loss: the padding of earlier versions.
 _PADDING = {"relative": "first", "mean": "zeros", "sum": "zeros"}

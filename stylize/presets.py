@@ -32,6 +32,7 @@ _SINGLE_LEVEL = PyramidConfig(coarsest_px=None)
 # The terms that this project adds to the loss of the literature, switched off.
 _PLAIN_LOSS = PerceptualLossConfig(
     light_weight=0.0,
+    light_detail=0.0,
     total_variation_weight=0.0,
     frame_weight=0.0,
     palette_weight=0.0,

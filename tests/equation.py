@@ -61,7 +61,7 @@ class Equation:
         areas = self._shares_of_octaves()
         self._shares = self._by_positions(self._relative_shares(areas, own))
         self._content = self._activations(content[0].astype(np.float64))
-        self._light = _light(content[0].astype(np.float64))
+        self._luma = _luma(content[0].astype(np.float64))
         scale = self._scale(areas[0], own[0])
         self._content_scale = {name: scale / self._energy(name) for name, _ in config.content_layers}
         layers = PLACES_LAYERS if config.places_weight else ()
@@ -90,7 +90,7 @@ class Equation:
         terms["style"] = sum(weight * terms[f"style {name}"] for name, weight in config.style_layers)
         terms["places"] = self._places_loss(activations)
         terms["palette"] = self._palette_loss(x, wanted_colors or self.transport(image))
-        terms["light"] = float(1 - np.corrcoef(_light(x), self._light)[0, 1])
+        terms["light"] = 1 - _cosine(*(self._light(luma) for luma in (_luma(x), self._luma)))
         terms["total_variation"] = _total_variation(x, config.normalization)
         terms["frame"] = _frame(x)
         terms["total"] = (
@@ -308,6 +308,13 @@ class Equation:
             total += area * float(squares) / (target.var(1).mean() + 1e-3)
         return total
 
+    def _light(self, luma: _Array) -> _Array:
+        """Return the means of cells, less their mean, and the details."""
+        means, own = _cells(luma), _cells(self._luma)
+        spread = np.sqrt((_cells(self._luma**2) - own**2).clip(0))
+        details = (_cells(luma * self._luma) - means * own) / (spread + 1e-3)
+        return np.concatenate([means - means.mean(), self._config.light_detail * details])
+
 
 def _squares(picture: _Array, side: int) -> _Array:
     """Return the squares of a picture (h, w, ...) that fit whole: (h // side, side, w // side, side, ...)."""
@@ -364,6 +371,14 @@ def _total_variation(x: _Array, normalization: str) -> float:
     return float(sum(np.square(each @ yiq.T).sum(0) @ [1, 16, 16] for each in differences) / (x.size / 3))
 
 
+def _cosine(one: _Array, other: _Array) -> float:
+    return float(one @ other / np.sqrt((one @ one) * (other @ other)))
+
+
+def _luma(x: _Array) -> _Array:
+    return np.asarray(x @ (0.299, 0.587, 0.114), np.float64)
+
+
 def _frame(x: _Array) -> float:
     total = 0.0
     for side in (x, x[::-1], x.swapaxes(0, 1), x.swapaxes(0, 1)[::-1]):  # from the border inwards
@@ -373,11 +388,11 @@ def _frame(x: _Array) -> float:
     return total
 
 
-def _light(x: _Array) -> _Array:
-    """Return the luma around the middles of cells, a dozen along the long side."""
-    luma = x @ (0.299, 0.587, 0.114)
-    for axis, side in enumerate(x.shape[:2]):
-        count = max(1, round(side / (max(x.shape[:2]) / 12)))
+def _cells(luma: _Array) -> _Array:
+    """Return the mean luma around the middles of cells, a dozen along the long side."""
+    long_side = max(luma.shape)
+    for axis, side in enumerate(luma.shape):
+        count = max(1, round(side / (long_side / 12)))
         cell_px = side / count
         distances = np.abs(np.arange(side) + 0.5 - (np.arange(count)[:, None] + 0.5) * cell_px) / cell_px
         weights = (1 - distances).clip(0)

@@ -99,7 +99,8 @@ def refused_allocation() -> Exception:
 
 # What the default was before places, in which rounding decides which place of a style is nearest.
 EARLIER_RECIPE: dict[str, Any] = {
-    "places_weight": 0.0, "light_weight": 0.0, "enough_positions": 0, "contrast_limit": 0.0, "full_style_px": 0,
+    "places_weight": 0.0, "light_weight": 0.0, "light_detail": 0.0, "enough_positions": 0, "contrast_limit": 0.0,
+    "full_style_px": 0,
     "padding": "first",
 }  # fmt: skip
 

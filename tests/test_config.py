@@ -68,7 +68,7 @@ def test_recorded_options_of_earlier_versions_mean_what_they_meant(normalization
     config = config_from_dict(RefineConfig, completed)
     loss = config.loss
     assert (config.steps, config.padding) == (3, padding)
-    assert (loss.places_weight, loss.light_weight, loss.contrast_limit) == (0.0, 0.0, 0.0)
+    assert (loss.places_weight, loss.light_weight, loss.light_detail, loss.contrast_limit) == (0.0, 0.0, 0.0, 0.0)
     assert (loss.enough_positions, loss.full_style_px) == (0, 0)
     recorded = dataclasses.asdict(RefineConfig(padding="edge"))
     assert with_earlier_options(recorded) == recorded
@@ -94,6 +94,8 @@ NONSENSE = {
     "an unknown option in a part": lambda: config_from_dict(RefineConfig, {"loss": {"brush": 3}}),
     "an option of refine for fast": lambda: config_from_dict(FastConfig, {"steps": 3}),
     "fewer than no positions": lambda: RefineConfig().replace(enough_positions=-1),
+    "light against the photo": lambda: RefineConfig().replace(light_detail=-1.0),
+    "light that is not a number": lambda: RefineConfig().replace(light_detail=math.nan),
     "the full style below no size": lambda: RefineConfig().replace(full_style_px=-1),
     "the full style beyond any size": lambda: RefineConfig().replace(full_style_px=65536),
     "less contrast than the style": lambda: RefineConfig().replace(contrast_limit=0.5),

@@ -1,15 +1,21 @@
 """The light loss: light and dark of the picture lie where they lie in the content.
 
 Layers of a network say what is where, not how bright it is. Statistics of the style then put their light and dark
-anywhere: a wave's foam where a forest was, a dark spot on a nose. This loss compares small versions of the picture and
-of the content, a dozen cells along the long side. Strokes are smaller than a cell and stay free.
+anywhere: a wave's foam where a forest was, a dark spot on a nose. This loss looks at the luma in cells, a dozen along
+the long side, and compares two numbers of each cell:
 
-    light(x) = 1 - correlation of A x and A c
+    mean      of the luma of the picture x, less the mean of all cells:  A(x) - mean A(x)
+    detail    how far the luma of x follows that of the content c:  d (A(x c) - A(x) A(c)) / s
 
-    A x    mean luma of the picture around the middle of each cell, with weights that fall linearly to the next middles
-    A c    that of the content
+    A         weighted mean around the middle of the cell; the weights fall linearly to 0 at the next middles
+    s         standard deviation of the content in the cell, so that the detail of the content itself is d s
+    d         `light_detail`
 
-A correlation says nothing of brightness and contrast of the whole: these are the style's.
+    light(x) = 1 - correlation (cosine) of these numbers of x with those of c
+
+Means alone know no edges: a dark roof becomes a dark cloud around its ridge. Strokes change neither number much, for
+they are smaller than a cell and do not follow the content; they stay free. A correlation says nothing of brightness
+and contrast of the whole: these are the style's.
 """
 
 from __future__ import annotations
@@ -20,46 +26,79 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylize.images.color import LUMA
-from stylize.networks.backend import Array, array_of, ops, spec
+from stylize.networks.backend import Array, array_of, numpy_of, ops, spec
 
-__all__ = ["LIGHT", "Light", "light_loss", "light_of"]
+__all__ = ["LIGHT", "LIGHT_SUMS", "Light", "light_loss", "light_loss_of_sums", "light_of", "light_sums"]
 
 # Along the long side. With 20, the light of single strokes is the photo's; the sky of a starry night has no stars.
 _CELLS = 12
 # The light of a flat picture differs by rounding alone, and far less than this sum of squares.
 _LEAST_ENERGY = 1e-7
+# Added to a cell's standard deviation, which is 0 where the content is flat.
+_LEAST_SPREAD = 1e-3
 _LUMA_COLUMN = np.array(LUMA, np.float32)[:, None]
 
 
 class Light(NamedTuple):
-    """What the light loss compares a picture of (H, W) with.
+    """What the light loss compares a picture of (H, W) with, in n x m cells.
 
     Attributes:
         rows: weights of the picture's rows for each row of cells, (n, H).
         columns: weights of the picture's columns for each column of cells, (W, m).
-        cells: the content's luma in the cells, less its mean, at unit length, (n, m); near 0 where the content is flat.
+        luma: the content's luma, (H, W).
+        means: A(c), (n, m).
+        scales: d / s, (n, m).
+        wanted: what `light_loss` compares with, at unit length, (2, n, m); near 0 where the content is flat.
     """
 
     rows: Any
     columns: Any
-    cells: Any
+    luma: Any
+    means: Any
+    scales: Any
+    wanted: Any
 
 
-#: What a compiled step knows of a `Light`.
-LIGHT = Light(spec(None, None), spec(None, None), spec(None, None))
+_PLANE = spec(None, None)
+#: What a compiled function knows of `light_sums`,
+LIGHT_SUMS = spec(2, None, None)
+#: and of a `Light`.
+LIGHT = Light(_PLANE, _PLANE, _PLANE, _PLANE, _PLANE, wanted=LIGHT_SUMS)
 
 
-def light_of(content: Array) -> Light:
-    """Return the light of a content (1, H, W, 3), sRGB in [0, 1]."""
+def light_of(content: Array, detail: float) -> Light:
+    """Return the light of a content (1, H, W, 3), sRGB in [0, 1]; `detail` is d above."""
     height, width = content.shape[1:3]
     cell_px = max(height, width) / _CELLS
-    rows, columns = array_of(_weights(height, cell_px)), array_of(_weights(width, cell_px).T)
-    return Light(rows, columns, _cells(array_of(content), rows, columns))
+    rows, columns = _weights(height, cell_px), _weights(width, cell_px).T
+    luma = numpy_of(_luma(array_of(content)))
+    # In float64: a variance is a small difference of squares.
+    means, squares = (rows @ each @ columns for each in (luma.astype(np.float64), np.square(luma, dtype=np.float64)))
+    scales = detail / (np.sqrt(np.maximum(0, squares - means**2)) + _LEAST_SPREAD)
+    rows, columns, luma, means, scales = (
+        array_of(np.asarray(each, np.float32)) for each in (rows, columns, luma, means, scales)
+    )
+    light = Light(rows, columns, luma, means, scales, wanted=None)
+    return light._replace(wanted=_compared(light_sums(content, light), light))
 
 
 def light_loss(image: Array, light: Light) -> Array:
     """Return 1 less the correlation of the light of a picture (1, H, W, 3) with that of the content, a scalar."""
-    return 1 - ops.sum(_cells(image, light.rows, light.columns) * light.cells)
+    return light_loss_of_sums(light_sums(image, light), light)
+
+
+def light_sums(image: Array, light: Light) -> Array:
+    """Return A(x) and A(x c) of a picture, (2, n, m).
+
+    They are sums over rows. For a band of the picture, `light` has the rows' weights and the luma of the band alone.
+    """
+    luma = _luma(array_of(image))
+    return ops.stack([ops.matmul(ops.matmul(light.rows, each), light.columns) for each in (luma, luma * light.luma)])
+
+
+def light_loss_of_sums(sums: Array, light: Light) -> Array:
+    """Return `light_loss` from the `light_sums` of a whole picture."""
+    return 1 - ops.sum(_compared(sums, light) * light.wanted)
 
 
 def _weights(size_px: int, cell_px: float) -> NDArray[np.float32]:
@@ -71,10 +110,14 @@ def _weights(size_px: int, cell_px: float) -> NDArray[np.float32]:
     return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
 
 
-def _cells(image: Array, rows: Array, columns: Array) -> Array:
-    """Return the luma in the cells, less its mean, at unit length, (n, m)."""
+def _luma(image: Array) -> Array:
+    """Return the luma of a picture (1, H, W, 3): (H, W)."""
     shape = ops.shape(image)
-    luma = ops.reshape(ops.matmul(ops.reshape(image, (-1, 3)), _LUMA_COLUMN), (shape[1], shape[2]))
-    cells = ops.matmul(ops.matmul(rows, luma), columns)
-    cells = cells - ops.mean(cells)
-    return cells * ops.rsqrt(ops.sum(ops.square(cells)) + _LEAST_ENERGY)
+    return ops.reshape(ops.matmul(ops.reshape(image, (-1, 3)), _LUMA_COLUMN), (shape[1], shape[2]))
+
+
+def _compared(sums: Array, light: Light) -> Array:
+    """Return the means, less the mean of all cells, and the details, together at unit length, (2, n, m)."""
+    means, products = sums[0], sums[1]
+    numbers = ops.stack([means - ops.mean(means), (products - means * light.means) * light.scales])
+    return numbers * ops.rsqrt(ops.sum(ops.square(numbers)) + _LEAST_ENERGY)

@@ -9,7 +9,7 @@ For a picture x, with the names of the code:
 
     content(x) = sum_l  v_l  k_l  |F_l(x) - F*_l|^2
     style(x)   = sum_l  w_l  sum_o sum_r  q_lor  D(G_lor(x), G*_lor)
-    light(x)   = 1 - correlation of the light of x and of the content in a dozen cells: `stylize.losses.light`
+    light(x)   = 1 - correlation of the light of x with that of the content, in a dozen cells: `stylize.losses.light`
     places(x)  = mean_l  sum_r  a_r  P(F_l, r)
     palette(x) = sum_r  a_r  W(x, r)
 

@@ -216,7 +216,8 @@ class TargetEncoder:
         asking = next(iter(_PLACES.values()))
         shares = [sum(weight for targets, weight in styles if asking in targets[0]) for styles in per_region]
         areas = regions.areas * array_of(shares)
-        lights = [light_of(content)] if self._config.content_weight * self._config.light_weight else []
+        has_light = self._config.content_weight * self._config.light_weight > 0
+        lights = [light_of(content, self._config.light_detail)] if has_light else []
         return Targets(features, scale, style, regions, palettes, lights, places, areas)
 
     def prices(self, targets: Targets, picture: Any, tile_px: int | None = None) -> dict[str, NDArray[np.float32]]:

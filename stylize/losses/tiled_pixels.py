@@ -7,10 +7,10 @@ from typing import Any
 
 from stylize.config import PerceptualLossConfig
 from stylize.losses import pixels
-from stylize.losses.light import LIGHT, Light, light_loss
+from stylize.losses.light import LIGHT, LIGHT_SUMS, Light, light_loss_of_sums, light_sums
 from stylize.losses.targets import Targets
 from stylize.losses.tiles import PICTURE
-from stylize.networks.backend import Array, framework, spec
+from stylize.networks.backend import Array, framework, ops, spec
 
 __all__ = ["add_gradient"]
 
@@ -52,10 +52,16 @@ def add_gradient(
         for slope, place in zip(slopes, ((0, 0), (far[0], 0), (0, 0), (0, far[1])), strict=True):
             gradient = framework.add_window(gradient, config.frame_weight * slope[0], *place)
     for light in targets.lights:
-        value, _, slopes = _light()((image, light))
         weight = config.content_weight * config.light_weight
+        of_bands = [
+            (image[:, top:bottom], light._replace(rows=light.rows[:, top:bottom], luma=light.luma[top:bottom]))
+            for top, bottom in bands
+        ]
+        value, _, of_sums = _light()(sum(_light_sums()(*band) for band in of_bands), light)
         total = total + weight * value
-        gradient = gradient + weight * slopes[0][0]
+        for (top, _), (band, here) in zip(bands, of_bands, strict=True):
+            _, _, slope = _light_slope()(band, here, weight * of_sums)
+            gradient = framework.add_window(gradient, slope[0], top, 0)
     for region, target in enumerate(targets.palettes):
         masks = targets.regions.masks
         weights = [masks[region][top:bottom] if masks else None for top, bottom in bands]
@@ -95,11 +101,24 @@ def _frame() -> Any:
 
 
 @functools.cache
-def _light() -> Any:
-    def value(parts: tuple[Array, Light]) -> tuple[Array, tuple[()]]:
-        return light_loss(*parts), ()
+def _light_sums() -> Any:
+    return framework.compiled(light_sums, [PICTURE, LIGHT])
 
-    return framework.compiled(framework.value_and_gradient(value), [(PICTURE, LIGHT)])
+
+@functools.cache
+def _light() -> Any:
+    def value(sums: Array, light: Light) -> tuple[Array, tuple[()]]:
+        return light_loss_of_sums(sums, light), ()
+
+    return framework.compiled(framework.value_and_gradient(value), [LIGHT_SUMS, LIGHT])
+
+
+@functools.cache
+def _light_slope() -> Any:
+    def value(band: Array, light: Light, slopes: Array) -> tuple[Array, tuple[()]]:
+        return ops.sum(light_sums(band, light) * slopes), ()
+
+    return framework.compiled(framework.value_and_gradient(value), [PICTURE, LIGHT, LIGHT_SUMS])
 
 
 @functools.cache
