@@ -35,6 +35,8 @@ total variation, this is the loss of Gatys, Ecker and Bethge 2015 (arXiv 1508.06
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,7 +44,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylize.config import PerceptualLossConfig
-from stylize.layers import LayerWeights
 from stylize.losses import tiled_pixels
 from stylize.losses.light import LIGHT, light_loss
 from stylize.losses.pixels import PALETTE_SHAPE, border, frame_loss, palette_loss, total_variation
@@ -51,10 +52,10 @@ from stylize.losses.statistics import Compared, Statistics, StatisticsEncoder
 from stylize.losses.targets import TargetEncoder, Targets
 from stylize.losses.tiled_statistics import TiledStatistics
 from stylize.losses.tiles import PICTURE, fits_whole
-from stylize.networks.backend import Array, array_of, framework, numpy_of, ops, spec
+from stylize.networks.backend import Array, array_of, framework, keras, numpy_of, ops, spec
 from stylize.networks.vgg import FeatureEncoder
 
-__all__ = ["Objective"]
+__all__ = ["Objective", "without_weights"]
 
 
 class Objective:
@@ -77,6 +78,7 @@ class Objective:
 
     def __init__(self, encoder: FeatureEncoder, config: PerceptualLossConfig) -> None:
         self._config = config
+        self._weights = _weights_of(config)
         self._statistics = StatisticsEncoder(encoder, config)
         self._tiled = TiledStatistics(self._statistics)
         self._steps: dict[tuple[int, int | None], Any] = {}
@@ -84,6 +86,13 @@ class Objective:
         self.precision = encoder.precision
         self.reach_px = encoder.reach_px
         self.has_statistics = bool(config.style_layers)
+
+    def with_weights(self, config: PerceptualLossConfig) -> Objective:
+        """Return the objective of a config of the same `without_weights`: both share all that is compiled."""
+        other = copy.copy(self)
+        other._config, other._weights = config, _weights_of(config)
+        other.targets = TargetEncoder(self._statistics, config)
+        return other
 
     def value(self, image: Any, targets: Targets, tile_px: int | None = None) -> dict[str, Any]:
         """Return the terms of a picture.
@@ -107,7 +116,7 @@ class Objective:
         """Return the terms of `value`, and the gradient of `total`, (1, H, W, 3). Arguments as of `value`."""
         image = array_of(image)
         if fits_whole(image, tile_px):
-            _, terms, gradient = self._step(targets)(image, *_arrays(targets))
+            _, terms, gradient = self._step(targets)(image, *_arrays(targets), self._weights)
         else:
             assert tile_px is not None
             terms, gradient = self._tiled_terms_and_gradient(image, targets, tile_px)
@@ -126,7 +135,12 @@ class Objective:
         return Statistics(squares, style, distances)
 
     def _terms(
-        self, statistics: Statistics, scale: Mapping[str, Any], wanted: Mapping[str, Any], places_areas: Any
+        self,
+        statistics: Statistics,
+        weights: Mapping[str, Any],
+        scale: Mapping[str, Any],
+        wanted: Mapping[str, Any],
+        places_areas: Any,
     ) -> dict[str, Any]:
         """The equation: content, style, and the weighted sum of both and of places. `wanted` is `Targets.by_layer`."""
         config, loss = self._config, self._statistics.style.loss
@@ -136,27 +150,27 @@ class Objective:
             ours = ops.stack([octave[name] for octave in statistics.style])
             style[name] = ops.sum(shares * loss(ours, targets, config.normalization))
         terms = {
-            "content": _weighted(content, config.content_layers),
-            "style": _weighted(style, config.style_layers),
+            "content": _weighted(content, weights["content_layers"]),
+            "style": _weighted(style, weights["style_layers"]),
         }
-        terms["total"] = config.content_weight * terms["content"] + config.style_weight * terms["style"]
+        terms["total"] = weights["content"] * terms["content"] + weights["style"] * terms["style"]
         for distances in statistics.places.values():
-            weight = config.style_weight * config.places_weight / len(statistics.places)
-            terms["total"] = terms["total"] + weight * ops.sum(places_areas * distances)
+            share = weights["places"] / len(statistics.places)
+            terms["total"] = terms["total"] + share * ops.sum(places_areas * distances)
         return {**terms, "content_per_layer": content, "style_per_layer": style}
 
-    def _pixel_terms(self, image: Any, masks: Any, areas: Any, palettes: Any, lights: Any) -> tuple[Any, Any]:
+    def _pixel_terms(self, image: Any, weights: Mapping[str, Any], colors: Any) -> tuple[Any, Any]:
         """Return the total variation, and the weighted sum of total variation, frame, light and palette."""
-        config = self._config
-        variation = total_variation(image, config.normalization)
-        total = config.total_variation_weight * variation
-        if config.frame_weight:
-            total = total + config.frame_weight * frame_loss(*border(image))
+        masks, areas, palettes, lights = colors
+        variation = total_variation(image, self._config.normalization)
+        total = weights["total_variation"] * variation
+        if self._config.frame_weight:
+            total = total + weights["frame"] * frame_loss(*border(image))
         for light in lights:
-            total = total + config.content_weight * config.light_weight * light_loss(image, light)
+            total = total + weights["light"] * light_loss(image, light)
         for region, target in enumerate(palettes):
             loss = palette_loss(image, target, masks[region] if masks else None)
-            total = total + config.style_weight * config.palette_weight * areas[region] * loss
+            total = total + weights["palette"] * areas[region] * loss
         return variation, total
 
     def _step(self, targets: Targets) -> Any:
@@ -167,18 +181,19 @@ class Objective:
             by_layer = {name: (spec(octaves, *each.shape), spec(octaves, count or 1)) for name, each in style.items()}
             masks, palettes = [spec(None, None)] * (count or 0), [spec(*PALETTE_SHAPE)] * len(targets.palettes)
             colors = masks, spec(count or 1), palettes, [LIGHT] * len(targets.lights)
-            signature = [PICTURE, compared, [weights] * octaves, (scale, by_layer, spec(count or 1)), colors]
+            factors = keras.tree.map_structure(lambda _: spec(), self._weights)
+            signature = [PICTURE, compared, [weights] * octaves, (scale, by_layer, spec(count or 1)), colors, factors]
             self._steps[octaves, count] = framework.compiled(
                 framework.value_and_gradient(self._total_and_terms), signature
             )
         return self._steps[octaves, count]
 
     def _total_and_terms(
-        self, image: Any, compared: Compared, weights: Any, asked: Any, colors: Any
+        self, image: Any, compared: Compared, position_weights: Any, asked: Any, colors: Any, weights: Any
     ) -> tuple[Any, Any]:
-        """Return the total loss and all terms as one array. Arguments as of `_arrays`."""
-        terms = self._terms(self._statistics_of(image, compared, weights), *asked)
-        variation, of_pixels = self._pixel_terms(image, *colors)
+        """Return the total loss and all terms as one array. Arguments as of `_arrays` and `_weights_of`."""
+        terms = self._terms(self._statistics_of(image, compared, position_weights), weights, *asked)
+        variation, of_pixels = self._pixel_terms(image, weights, colors)
         total = terms["total"] + of_pixels
         return total, self._vector({**terms, "total": total, "total_variation": variation})
 
@@ -205,7 +220,7 @@ class Objective:
         style = [self._statistics.means(picture, sums, weights) for picture, sums, weights in octaves]
         near = self._statistics.means(pictures[0], distances, targets.regions.position_weights[0])
         statistics = Statistics(squares, style, near)
-        return self._terms(statistics, targets.content_scale, targets.by_layer, targets.places_areas)
+        return self._terms(statistics, self._weights, targets.content_scale, targets.by_layer, targets.places_areas)
 
     # The host reads all terms at once, as one array: each reading waits for the device.
 
@@ -259,5 +274,30 @@ def _arrays(targets: Targets) -> tuple[Any, ...]:
     return targets.compared, list(regions.position_weights), asked, colors
 
 
-def _weighted(losses: Mapping[str, Any], weights: LayerWeights) -> Any:
-    return sum((weight * losses[name] for name, weight in weights), ops.zeros(()))
+def without_weights(config: PerceptualLossConfig) -> PerceptualLossConfig:
+    """Return a config with 1 for every weight that is not 0: objectives of equal results share what is compiled."""
+    names = [field.name for field in dataclasses.fields(config) if field.name.endswith("_weight")]
+    ones: dict[str, Any] = {name: float(getattr(config, name) > 0) for name in names}
+    for name in ("content_layers", "style_layers"):
+        ones[name] = tuple((layer, float(weight > 0)) for layer, weight in getattr(config, name))
+    return dataclasses.replace(config, **ones)
+
+
+def _weights_of(config: PerceptualLossConfig) -> dict[str, Any]:
+    """Return the weights of the terms, as arrays: a step that is compiled serves all their values."""
+    weights = {
+        "content": config.content_weight,
+        "light": config.content_weight * config.light_weight,
+        "style": config.style_weight,
+        "places": config.style_weight * config.places_weight,
+        "palette": config.style_weight * config.palette_weight,
+        "total_variation": config.total_variation_weight,
+        "frame": config.frame_weight,
+        "content_layers": dict(config.content_layers),
+        "style_layers": dict(config.style_layers),
+    }
+    return dict(keras.tree.map_structure(lambda weight: array_of(np.float32(weight)), weights))
+
+
+def _weighted(losses: Mapping[str, Any], weights: Mapping[str, Any]) -> Any:
+    return sum((weight * losses[name] for name, weight in weights.items()), ops.zeros(()))

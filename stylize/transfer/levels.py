@@ -16,7 +16,7 @@ from stylize.errors import ImageError
 from stylize.images.color import with_contrast_of, with_palette_of
 from stylize.images.picture import Picture
 from stylize.images.resizing import resized, size_for_long_side
-from stylize.losses.objective import Objective
+from stylize.losses.objective import Objective, without_weights
 from stylize.losses.statistics import StyleTargets
 from stylize.losses.targets import Targets
 from stylize.networks.backend import Array, array_of, ops
@@ -89,7 +89,9 @@ def make_objective(config: RefineConfig, features: LocalWeights, session: Sessio
     )
     smoothing = config.loss.total_variation_weight * encoder.grain * config.strength
     loss = dataclasses.replace(loss, total_variation_weight=smoothing)
-    return session.loaded.keep("objective", (encoder, loss), lambda: Objective(encoder, loss))
+    alike = without_weights(loss)
+    shared = session.loaded.keep("objective", (encoder, alike), lambda: Objective(encoder, alike))
+    return shared.with_weights(loss)
 
 
 def photo_to_paint(inputs: Inputs, config: RefineConfig) -> NDArray[np.float32]:
