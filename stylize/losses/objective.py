@@ -116,7 +116,7 @@ class Objective:
         """Return the terms of `value`, and the gradient of `total`, (1, H, W, 3). Arguments as of `value`."""
         image = array_of(image)
         if fits_whole(image, tile_px):
-            _, terms, gradient = self._step(targets)(image, *_arrays(targets), self._weights)
+            _, terms, gradient = self._step(targets)(image, *_arrays(targets, self._weights))
         else:
             assert tile_px is not None
             terms, gradient = self._tiled_terms_and_gradient(image, targets, tile_px)
@@ -181,19 +181,19 @@ class Objective:
             by_layer = {name: (spec(octaves, *each.shape), spec(octaves, count or 1)) for name, each in style.items()}
             masks, palettes = [spec(None, None)] * (count or 0), [spec(*PALETTE_SHAPE)] * len(targets.palettes)
             colors = masks, spec(count or 1), palettes, [LIGHT] * len(targets.lights)
-            factors = keras.tree.map_structure(lambda _: spec(), self._weights)
-            signature = [PICTURE, compared, [weights] * octaves, (scale, by_layer, spec(count or 1)), colors, factors]
+            asked = keras.tree.map_structure(lambda _: spec(), self._weights), scale, by_layer, spec(count or 1)
+            signature = [PICTURE, compared, [weights] * octaves, asked, colors]
             self._steps[octaves, count] = framework.compiled(
                 framework.value_and_gradient(self._total_and_terms), signature
             )
         return self._steps[octaves, count]
 
     def _total_and_terms(
-        self, image: Any, compared: Compared, position_weights: Any, asked: Any, colors: Any, weights: Any
+        self, image: Any, compared: Compared, position_weights: Any, asked: Any, colors: Any
     ) -> tuple[Any, Any]:
-        """Return the total loss and all terms as one array. Arguments as of `_arrays` and `_weights_of`."""
-        terms = self._terms(self._statistics_of(image, compared, position_weights), weights, *asked)
-        variation, of_pixels = self._pixel_terms(image, weights, colors)
+        """Return the total loss and all terms as one array. Arguments as of `_arrays`."""
+        terms = self._terms(self._statistics_of(image, compared, position_weights), *asked)
+        variation, of_pixels = self._pixel_terms(image, asked[0], colors)
         total = terms["total"] + of_pixels
         return total, self._vector({**terms, "total": total, "total_variation": variation})
 
@@ -266,10 +266,10 @@ class Objective:
 _SCALARS = ("total", "content", "style", "total_variation")
 
 
-def _arrays(targets: Targets) -> tuple[Any, ...]:
-    """Return the arrays of targets that `Objective._total_and_terms` takes."""
+def _arrays(targets: Targets, weights: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the arrays that `Objective._total_and_terms` takes."""
     regions = targets.regions
-    asked = targets.content_scale, targets.by_layer, targets.places_areas
+    asked = weights, targets.content_scale, targets.by_layer, targets.places_areas
     colors = list(regions.masks), regions.areas, list(targets.palettes), list(targets.lights)
     return targets.compared, list(regions.position_weights), asked, colors
 

@@ -15,10 +15,10 @@ from equation import Equation
 from samples import left_half, painting, tiny_convolutions, tiny_objective
 from stylize.config import PerceptualLossConfig
 from stylize.layers import GATYS_STYLE_LAYERS
-from stylize.losses.objective import Objective
+from stylize.losses.objective import Objective, without_weights
 from stylize.losses.targets import Targets
 from stylize.networks import devices
-from stylize.networks.backend import numpy_of
+from stylize.networks.backend import framework, numpy_of
 from stylize.networks.vgg import EncoderWeights, FeatureEncoder
 from stylize.presets import PRESETS
 
@@ -32,6 +32,28 @@ def test_loss_is_zero_at_the_target(normalization: Literal["relative", "mean", "
     terms = loss.value(picture, loss.targets.encode(picture, [(picture, 1.0)]))
     assert config.content_weight * terms["content"] == pytest.approx(0, abs=1e-9)
     assert config.style_weight * terms["style"] == pytest.approx(0, abs=1e-9)
+
+
+def test_other_weights_are_computed_by_what_is_compiled_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each visitor of the web page may choose other weights. What TensorFlow compiles stays until the process ends."""
+    first, second = PerceptualLossConfig(), PerceptualLossConfig(
+        content_weight=2.0, light_weight=3.0, style_weight=0.5, total_variation_weight=1.0, frame_weight=5.0,
+        places_weight=0.25, palette_weight=2.0, content_layers=(("relu3_1", 0.7), ("relu4_2", 0.2)),
+    )  # fmt: skip
+    image, content, style = (painting(64, 72, seed)[None] for seed in range(3))
+    shared = tiny_objective(without_weights(first))
+    found = {}
+    for name, config in {"first": first, "second": second}.items():
+        objective = shared.with_weights(config)
+        found[name] = objective.value_and_gradient(image, objective.targets.encode(content, [(style, 1.0)]))
+        # From now on, nothing may be compiled.
+        monkeypatch.setattr(type(framework), "compiled", None)
+    monkeypatch.undo()
+    for name, config in {"first": first, "second": second}.items():
+        objective = tiny_objective(config)
+        terms, gradient = objective.value_and_gradient(image, objective.targets.encode(content, [(style, 1.0)]))
+        assert found[name][0]["total"] == pytest.approx(terms["total"], rel=1e-5)
+        np.testing.assert_allclose(numpy_of(found[name][1]), numpy_of(gradient), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("masked", [False, True])
