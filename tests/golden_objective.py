@@ -84,7 +84,7 @@ _DEFAULT = PerceptualLossConfig(light_weight=0.0, light_detail=0.0, places_weigh
 CASES: Mapping[str, Case] = {
     "default": Case(_DEFAULT),
     "light": Case(dataclasses.replace(_DEFAULT, light_weight=0.8, light_detail=2.0)),
-    "light in cells": Case(dataclasses.replace(_DEFAULT, light_weight=0.4)),
+    "light of means": Case(dataclasses.replace(_DEFAULT, light_weight=0.4)),
     "masks": Case(_DEFAULT, masked=True),
     "few positions": Case(dataclasses.replace(_DEFAULT, enough_positions=200), masked=True),
     "zeros": Case(_DEFAULT, size=(64, 80), padding="zeros"),

@@ -11,11 +11,11 @@ the long side, and compares two numbers of each cell:
     s         standard deviation of the content in the cell, so that the detail of the content itself is d s
     d         `light_detail`
 
-    light(x) = 1 - correlation (cosine) of these numbers of x with those of c
+    light(x) = 1 - cosine of these numbers of x and of c
 
 Means alone know no edges: a dark roof becomes a dark cloud around its ridge. Strokes change neither number much, for
-they are smaller than a cell and do not follow the content; they stay free. A correlation says nothing of brightness
-and contrast of the whole: these are the style's.
+they are smaller than a cell and do not follow the content; they stay free. The mean of all cells is taken out, and a
+cosine says nothing of contrast: brightness and contrast of the whole are the style's.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ _CELLS = 12
 _LEAST_ENERGY = 1e-7
 # Added to a cell's standard deviation, which is 0 where the content is flat.
 _LEAST_SPREAD = 1e-3
+# The rows that are summed at once.
+_BAND_ROWS = 256
 _LUMA_COLUMN = np.array(LUMA, np.float32)[:, None]
 
 
@@ -71,19 +73,24 @@ def light_of(content: Array, detail: float) -> Light:
     height, width = content.shape[1:3]
     cell_px = max(height, width) / _CELLS
     rows, columns = _weights(height, cell_px), _weights(width, cell_px).T
-    luma = numpy_of(_luma(array_of(content)))
-    # In float64: a variance is a small difference of squares.
-    means, squares = (rows @ each @ columns for each in (luma.astype(np.float64), np.square(luma, dtype=np.float64)))
-    scales = detail / (np.sqrt(np.maximum(0, squares - means**2)) + _LEAST_SPREAD)
-    rows, columns, luma, means, scales = (
-        array_of(np.asarray(each, np.float32)) for each in (rows, columns, luma, means, scales)
-    )
-    light = Light(rows, columns, luma, means, scales, wanted=None)
-    return light._replace(wanted=_compared(light_sums(content, light), light))
+    luma = (numpy_of(array_of(content))[0] @ _LUMA_COLUMN)[..., 0]
+    means, squares = (_cells(np.power(luma, power), rows, columns) for power in (1, 2))
+    variances = np.maximum(0, squares - means**2)
+    scales = detail / (np.sqrt(variances) + _LEAST_SPREAD)
+    wanted = np.stack([means - means.mean(), variances * scales])
+    wanted = wanted / np.sqrt(np.square(wanted).sum() + _LEAST_ENERGY)
+    return Light(*(array_of(np.asarray(each, np.float32)) for each in (rows, columns, luma, means, scales, wanted)))
+
+
+def _cells(plane: NDArray[np.float32], rows: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the weighted means of a plane (H, W) in the cells, (n, m), in float64: variances are differences."""
+    bands = range(0, len(plane), _BAND_ROWS)
+    sums = sum(rows[:, top : top + _BAND_ROWS] @ plane[top : top + _BAND_ROWS].astype(np.float64) for top in bands)
+    return np.asarray(sums @ columns)
 
 
 def light_loss(image: Array, light: Light) -> Array:
-    """Return 1 less the correlation of the light of a picture (1, H, W, 3) with that of the content, a scalar."""
+    """Return 1 less the cosine of the light of a picture (1, H, W, 3) and of the content, a scalar."""
     return light_loss_of_sums(light_sums(image, light), light)
 
 
@@ -92,7 +99,7 @@ def light_sums(image: Array, light: Light) -> Array:
 
     They are sums over rows. For a band of the picture, `light` has the rows' weights and the luma of the band alone.
     """
-    luma = _luma(array_of(image))
+    luma = _luma(image)
     return ops.stack([ops.matmul(ops.matmul(light.rows, each), light.columns) for each in (luma, luma * light.luma)])
 
 

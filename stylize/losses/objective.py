@@ -9,7 +9,7 @@ For a picture x, with the names of the code:
 
     content(x) = sum_l  v_l  k_l  |F_l(x) - F*_l|^2
     style(x)   = sum_l  w_l  sum_o sum_r  q_lor  D(G_lor(x), G*_lor)
-    light(x)   = 1 - correlation of the light of x with that of the content, in a dozen cells: `stylize.losses.light`
+    light(x)   = 1 - cosine of the light of x and of the content, in a dozen cells: `stylize.losses.light`
     places(x)  = mean_l  sum_r  a_r  P(F_l, r)
     palette(x) = sum_r  a_r  W(x, r)
 
@@ -55,7 +55,7 @@ from stylize.losses.tiles import PICTURE, fits_whole
 from stylize.networks.backend import Array, array_of, framework, keras, numpy_of, ops, spec
 from stylize.networks.vgg import FeatureEncoder
 
-__all__ = ["Objective", "without_weights"]
+__all__ = ["Objective", "structure_of"]
 
 
 class Objective:
@@ -88,7 +88,8 @@ class Objective:
         self.has_statistics = bool(config.style_layers)
 
     def with_weights(self, config: PerceptualLossConfig) -> Objective:
-        """Return the objective of a config of the same `without_weights`: both share all that is compiled."""
+        """Return the objective of a config of the same `structure_of`: both share all that is compiled."""
+        assert structure_of(config) == structure_of(self._config)
         other = copy.copy(self)
         other._config, other._weights = config, _weights_of(config)
         other.targets = TargetEncoder(self._statistics, config)
@@ -209,7 +210,9 @@ class Objective:
 
         _, terms, slopes = framework.value_and_gradient(total)(sums)
         gradient = self._tiled.gradient(*asked, slopes)
-        variation, of_pixels, gradient = tiled_pixels.add_gradient(image, targets, self._config, gradient)
+        variation, of_pixels, gradient = tiled_pixels.add_gradient(
+            image, targets, self._config, self._weights, gradient
+        )
         total_loss = terms["total"] + of_pixels
         return self._vector({**terms, "total": total_loss, "total_variation": variation}), gradient[None]
 
@@ -274,13 +277,16 @@ def _arrays(targets: Targets, weights: Mapping[str, Any]) -> tuple[Any, ...]:
     return targets.compared, list(regions.position_weights), asked, colors
 
 
-def without_weights(config: PerceptualLossConfig) -> PerceptualLossConfig:
-    """Return a config with 1 for every weight that is not 0: objectives of equal results share what is compiled."""
+def structure_of(config: PerceptualLossConfig) -> PerceptualLossConfig:
+    """Return what a compiled step knows of a config: weights that are not 0 are 1, what `Targets` hold is the default.
+
+    Objectives of configs with the same structure can share all that is compiled (`Objective.with_weights`).
+    """
     names = [field.name for field in dataclasses.fields(config) if field.name.endswith("_weight")]
     ones: dict[str, Any] = {name: float(getattr(config, name) > 0) for name in names}
     for name in ("content_layers", "style_layers"):
-        ones[name] = tuple((layer, float(weight > 0)) for layer, weight in getattr(config, name))
-    return dataclasses.replace(config, **ones)
+        ones[name] = tuple((layer, 1.0) for layer, _ in getattr(config, name))
+    return PerceptualLossConfig(**ones, normalization=config.normalization, statistics=config.statistics)
 
 
 def _weights_of(config: PerceptualLossConfig) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 from stylize.config import PerceptualLossConfig
@@ -19,14 +20,15 @@ _BAND_ROWS = 256
 
 
 def add_gradient(
-    image: Array, targets: Targets, config: PerceptualLossConfig, gradient: Array
+    image: Array, targets: Targets, config: PerceptualLossConfig, weights: Mapping[str, Any], gradient: Array
 ) -> tuple[Array, Array, Array]:
     """Add the gradient of the weighted losses of pixels.
 
     Args:
         image: (1, H, W, 3), sRGB in [0, 1].
         targets: hold light, palettes and masks.
-        config: the weights.
+        config: the normalization, and whether there is a frame loss.
+        weights: of the terms, by name.
         gradient: (H, W, 3), on the device; written in place.
 
     Returns:
@@ -42,35 +44,34 @@ def add_gradient(
         variation = variation + scale * value
         for slope, first in zip(slopes, (top, bottom), strict=True):
             if slope.shape[1]:
-                weighted = config.total_variation_weight * scale * slope[0]
+                weighted = weights["total_variation"] * scale * slope[0]
                 gradient = framework.add_window(gradient, weighted, first, 0)
-    total = total + config.total_variation_weight * variation
+    total = total + weights["total_variation"] * variation
     if config.frame_weight:
         value, _, slopes = _frame()(pixels.border(image))
-        total = total + config.frame_weight * value
+        total = total + weights["frame"] * value
         far = height - pixels.FRAME_PX, width - pixels.FRAME_PX
         for slope, place in zip(slopes, ((0, 0), (far[0], 0), (0, 0), (0, far[1])), strict=True):
-            gradient = framework.add_window(gradient, config.frame_weight * slope[0], *place)
+            gradient = framework.add_window(gradient, weights["frame"] * slope[0], *place)
     for light in targets.lights:
-        weight = config.content_weight * config.light_weight
         of_bands = [
             (image[:, top:bottom], light._replace(rows=light.rows[:, top:bottom], luma=light.luma[top:bottom]))
             for top, bottom in bands
         ]
         value, _, of_sums = _light()(sum(_light_sums()(*band) for band in of_bands), light)
-        total = total + weight * value
+        total = total + weights["light"] * value
         for (top, _), (band, here) in zip(bands, of_bands, strict=True):
-            _, _, slope = _light_slope()(band, here, weight * of_sums)
+            _, _, slope = _light_slope()(band, here, weights["light"] * of_sums)
             gradient = framework.add_window(gradient, slope[0], top, 0)
     for region, target in enumerate(targets.palettes):
         masks = targets.regions.masks
-        weights = [masks[region][top:bottom] if masks else None for top, bottom in bands]
+        shares = [masks[region][top:bottom] if masks else None for top, bottom in bands]
         some = [image[:, top:bottom] for top, bottom in bands]
-        counts = sum(_counts(each is not None)(band, *_given(each)) for band, each in zip(some, weights, strict=True))
+        counts = sum(_counts(each is not None)(band, *_given(each)) for band, each in zip(some, shares, strict=True))
         wanted = pixels.transport(counts, target)
-        weight = config.style_weight * config.palette_weight * targets.regions.areas[region]
+        weight = weights["palette"] * targets.regions.areas[region]
         weight = weight * pixels.palette_scale(counts, target)
-        for (top, _), band, each in zip(bands, some, weights, strict=True):
+        for (top, _), band, each in zip(bands, some, shares, strict=True):
             value, _, slope = _palette(each is not None)(band, wanted, *_given(each))
             total = total + weight * value
             gradient = framework.add_window(gradient, weight * slope[0], top, 0)

@@ -16,7 +16,7 @@ from stylize.errors import ImageError
 from stylize.images.color import with_contrast_of, with_palette_of
 from stylize.images.picture import Picture
 from stylize.images.resizing import resized, size_for_long_side
-from stylize.losses.objective import Objective, without_weights
+from stylize.losses.objective import Objective, structure_of
 from stylize.losses.statistics import StyleTargets
 from stylize.losses.targets import Targets
 from stylize.networks.backend import Array, array_of, ops
@@ -82,15 +82,14 @@ def make_objective(config: RefineConfig, features: LocalWeights, session: Sessio
     content_layers = config.loss.content_layers
     if config.loss.normalization == "relative":
         content_layers = content_layers_under(features.name, content_layers)
-    # The levels apply `full_style_px`; one objective serves all its values.
-    loss = dataclasses.replace(config.loss, content_layers=content_layers, full_style_px=0)
+    loss = dataclasses.replace(config.loss, content_layers=content_layers)
     encoder = session.loaded.encoder(
         features, loss.layers, pooling=config.pooling, precision=config.precision, padding=config.padding
     )
     smoothing = config.loss.total_variation_weight * encoder.grain * config.strength
     loss = dataclasses.replace(loss, total_variation_weight=smoothing)
-    alike = without_weights(loss)
-    shared = session.loaded.keep("objective", (encoder, alike), lambda: Objective(encoder, alike))
+    structure = structure_of(loss)
+    shared = session.loaded.keep("objective", (encoder, structure), lambda: Objective(encoder, structure))
     return shared.with_weights(loss)
 
 

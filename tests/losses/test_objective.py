@@ -15,7 +15,7 @@ from equation import Equation
 from samples import left_half, painting, tiny_convolutions, tiny_objective
 from stylize.config import PerceptualLossConfig
 from stylize.layers import GATYS_STYLE_LAYERS
-from stylize.losses.objective import Objective, without_weights
+from stylize.losses.objective import Objective, structure_of
 from stylize.losses.targets import Targets
 from stylize.networks import devices
 from stylize.networks.backend import framework, numpy_of
@@ -41,7 +41,7 @@ def test_other_weights_are_computed_by_what_is_compiled_already(monkeypatch: pyt
         places_weight=0.25, palette_weight=2.0, content_layers=(("relu3_1", 0.7), ("relu4_2", 0.2)),
     )  # fmt: skip
     image, content, style = (painting(64, 72, seed)[None] for seed in range(3))
-    shared = tiny_objective(without_weights(first))
+    shared = tiny_objective(structure_of(first))
     found = {}
     for name, config in {"first": first, "second": second}.items():
         objective = shared.with_weights(config)
@@ -51,8 +51,11 @@ def test_other_weights_are_computed_by_what_is_compiled_already(monkeypatch: pyt
     monkeypatch.undo()
     for name, config in {"first": first, "second": second}.items():
         objective = tiny_objective(config)
-        terms, gradient = objective.value_and_gradient(image, objective.targets.encode(content, [(style, 1.0)]))
+        targets = objective.targets.encode(content, [(style, 1.0)])
+        terms, gradient = objective.value_and_gradient(image, targets)
         assert found[name][0]["total"] == pytest.approx(terms["total"], rel=1e-5)
+        in_tiles = shared.with_weights(config).value(image, targets, tile_px=48)
+        assert in_tiles["total"] == pytest.approx(terms["total"], rel=1e-3)
         np.testing.assert_allclose(numpy_of(found[name][1]), numpy_of(gradient), rtol=1e-3, atol=1e-6)
 
 

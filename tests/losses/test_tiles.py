@@ -129,13 +129,13 @@ def test_tiles_change_neither_loss_nor_gradient_within_masks(
 def test_bands_of_rows_change_nothing_in_the_losses_of_pixels(masked: bool) -> None:
     """A picture of three bands, under losses of pixels that outweigh the others."""
     config = PerceptualLossConfig(
-        content_weight=1e-6, style_weight=1.0, total_variation_weight=10.0, frame_weight=10.0, palette_weight=10.0,
-        statistics="gram",
+        content_weight=1e-6, light_weight=1e7, style_weight=1.0, total_variation_weight=10.0, frame_weight=10.0,
+        palette_weight=10.0, statistics="gram",
     )  # fmt: skip
     objective = tiny_objective(config)
-    image, style = painting(530, 40, 0)[None], painting(64, 64, 1)[None]
+    image, style, content = painting(530, 40, 0)[None], painting(64, 64, 1)[None], painting(530, 40, 2)[None]
     masks = left_half(530, 40)[None] if masked else None
-    targets = objective.targets.encode(image, [(style, 1.0)], None, masks)
+    targets = objective.targets.encode(content, [(style, 1.0)], None, masks)
     whole, gradient = objective.value_and_gradient(image, targets)
     tiled, of_bands = objective.value_and_gradient(image, targets, 64)
     assert tiled["total_variation"] == pytest.approx(whole["total_variation"], rel=1e-5)
