@@ -34,7 +34,6 @@ TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
             "full_style_px": 0,
             "palette_weight": 0.0,
             "light_weight": 0.0,
-            "light_detail": 0.0,
             "places_weight": 0.0,
         },
     ),
@@ -43,7 +42,7 @@ TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("positions", {"enough_positions": DEFAULT.enough_positions}),
     ("levels", {"full_style_px": DEFAULT.full_style_px}),
     ("palette", {"palette_weight": DEFAULT.palette_weight}),
-    ("light", {"light_weight": DEFAULT.light_weight, "light_detail": DEFAULT.light_detail}),
+    ("light", {"light_weight": DEFAULT.light_weight}),
 )
 
 

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylize.images.color import LUMA
+from stylize.losses.tiles import row_bands
 from stylize.networks.backend import Array, array_of, numpy_of, ops, spec
 
 __all__ = ["LIGHT", "LIGHT_SUMS", "Light", "light_loss", "light_loss_of_sums", "light_of", "light_sums"]
@@ -36,8 +37,6 @@ _CELLS = 12
 _LEAST_ENERGY = 1e-7
 # Added to a cell's standard deviation, which is 0 where the content is flat.
 _LEAST_SPREAD = 1e-3
-# The rows that are summed at once.
-_BAND_ROWS = 256
 _LUMA_COLUMN = np.array(LUMA, np.float32)[:, None]
 
 
@@ -74,7 +73,7 @@ def light_of(content: Array, detail: float) -> Light:
     cell_px = max(height, width) / _CELLS
     rows, columns = _weights(height, cell_px), _weights(width, cell_px).T
     luma = (numpy_of(array_of(content))[0] @ _LUMA_COLUMN)[..., 0]
-    means, squares = (_cells(np.power(luma, power), rows, columns) for power in (1, 2))
+    means, squares = (_cells(luma, power, rows, columns) for power in (1, 2))
     variances = np.maximum(0, squares - means**2)
     scales = detail / (np.sqrt(variances) + _LEAST_SPREAD)
     wanted = np.stack([means - means.mean(), variances * scales])
@@ -82,10 +81,11 @@ def light_of(content: Array, detail: float) -> Light:
     return Light(*(array_of(np.asarray(each, np.float32)) for each in (rows, columns, luma, means, scales, wanted)))
 
 
-def _cells(plane: NDArray[np.float32], rows: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the weighted means of a plane (H, W) in the cells, (n, m), in float64: variances are differences."""
-    bands = range(0, len(plane), _BAND_ROWS)
-    sums = sum(rows[:, top : top + _BAND_ROWS] @ plane[top : top + _BAND_ROWS].astype(np.float64) for top in bands)
+def _cells(
+    luma: NDArray[np.float32], power: int, rows: NDArray[np.float32], columns: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return weighted means of a power of luma (H, W) in the cells, (n, m), in float64: variances are differences."""
+    sums = sum(rows[:, top:end] @ luma[top:end].astype(np.float64) ** power for top, end in row_bands(len(luma)))
     return np.asarray(sums @ columns)
 
 

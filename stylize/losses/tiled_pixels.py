@@ -10,13 +10,10 @@ from stylize.config import PerceptualLossConfig
 from stylize.losses import pixels
 from stylize.losses.light import LIGHT, LIGHT_SUMS, Light, light_loss_of_sums, light_sums
 from stylize.losses.targets import Targets
-from stylize.losses.tiles import PICTURE
+from stylize.losses.tiles import PICTURE, row_bands
 from stylize.networks.backend import Array, framework, ops, spec
 
 __all__ = ["add_gradient"]
-
-# The rows that are computed at once.
-_BAND_ROWS = 256
 
 
 def add_gradient(
@@ -35,7 +32,7 @@ def add_gradient(
         The total variation, the weighted sum of total variation, frame, light and palette, and the gradient.
     """
     height, width = image.shape[1:3]
-    bands = [(top, min(top + _BAND_ROWS, height)) for top in range(0, height, _BAND_ROWS)]
+    bands = row_bands(height)
     variation, total = 0.0, 0.0
     scale = pixels.variation_scale(height * width, config.normalization)
     for top, bottom in bands:

@@ -8,7 +8,10 @@ from typing import Any
 
 from stylize.networks.backend import array_of, spec
 
-__all__ = ["PICTURE", "Tile", "crop", "fits_whole", "tiles"]
+__all__ = ["PICTURE", "Tile", "crop", "fits_whole", "row_bands", "tiles"]
+
+# The rows of a band.
+_BAND_ROWS = 256
 
 
 #: A picture of any size, in a graph.
@@ -93,3 +96,8 @@ def crop(picture: Any, tile: Tile) -> Any:
     """Return the tile's crop of a picture (1, H, W, 3), on the device."""
     rows, columns = tile.crop
     return array_of(picture[:, rows, columns])
+
+
+def row_bands(height: int) -> list[tuple[int, int]]:
+    """Return the first row of each band of a picture, and the row after the last."""
+    return [(top, min(top + _BAND_ROWS, height)) for top in range(0, height, _BAND_ROWS)]
