@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 import stylize
@@ -97,20 +98,59 @@ def refused_allocation() -> Exception:
     raise AssertionError("a petabyte was there")
 
 
-# What the default was before places, in which rounding decides which place of a style is nearest.
+# What the default was before places: rounding makes no difference that grows.
 EARLIER_RECIPE: dict[str, Any] = {
     "places_weight": 0.0, "light_weight": 0.0, "light_detail": 0.0, "enough_positions": 0, "contrast_limit": 0.0,
-    "full_style_px": 0,
-    "padding": "first",
+    "full_style_px": 0, "padding": "first",
 }  # fmt: skip
 
 
-def assert_painted_alike(ours: NDArray[np.float32], expected: NDArray[np.float32], recipe: dict[str, Any]) -> None:
-    """Assert that two pictures of the same steps differ by rounding alone, or by single pixels of other places."""
-    apart = np.abs(ours - expected)
-    if recipe:
+def assert_tiled_is_untiled(
+    monkeypatch: pytest.MonkeyPatch, content: NDArray[np.float32], styles: Any, options: dict[str, Any]
+) -> None:
+    """Assert that `refine` in tiles computes what `refine` computes of the whole picture.
+
+    Each picture that the tiled run visits is computed as a whole, too; then the results of both runs are compared. A
+    gradient jumps where a ReLU, a maximum or the nearest place of a style changes: rounding is enough for jumps of
+    .002 of its length. So two runs of the default drift apart with every step.
+
+    Args:
+        monkeypatch: sets the memory at hand to 0.
+        content: (H, W, 3).
+        styles: one or several, as of `refine`.
+        options: of `refine`; those of `EARLIER_RECIPE` paint to the same picture.
+    """
+    from stylize.losses.objective import Objective
+    from stylize.losses.tiles import fits_whole
+    from stylize.networks.backend import numpy_of
+    from stylize.transfer.tiling import SMALLEST_TILE_PX
+
+    whole = stylize.refine(content, styles, **options).image
+    value_and_gradient = Objective.value_and_gradient
+    sizes = set()
+
+    def both_ways(objective: Objective, image: Any, targets: Any, tile_px: int | None = None) -> tuple[Any, Any]:
+        terms, gradient = value_and_gradient(objective, image, targets, tile_px)
+        if not fits_whole(image, tile_px):
+            sizes.add(image.shape)
+            wanted, of_whole = value_and_gradient(objective, image, targets)
+            for name in ("total", "content", "style", "total_variation"):
+                assert terms[name] == pytest.approx(wanted[name], rel=1e-5)
+            ours, theirs = numpy_of(gradient), numpy_of(of_whole)
+            assert np.linalg.norm(ours - theirs) < 5e-3 * np.linalg.norm(theirs)
+        return terms, gradient
+
+    monkeypatch.setattr(Objective, "value_and_gradient", both_ways)
+    monkeypatch.setattr("stylize.transfer.tiling.available_memory_bytes", lambda: 0)
+    messages: list[str] = []
+    tiled = stylize.refine(content, styles, **options, on_message=messages.append).image
+    assert any(f"in tiles of {SMALLEST_TILE_PX} px" in message for message in messages)
+    assert whole.shape in {shape[1:] for shape in sizes}
+    apart = np.abs(tiled - whole)
+    is_earlier = EARLIER_RECIPE.items() <= options.items()
+    if is_earlier:
         assert apart.max() < 5e-3
-    assert np.mean(apart > 2e-3) < (5e-5 if recipe else 0.02)
+    assert np.mean(apart > 2e-3) < (5e-5 if is_earlier else 0.02)
     assert apart.mean() < 5e-4
 
 
