@@ -90,7 +90,10 @@ class Equation:
         terms["style"] = sum(weight * terms[f"style {name}"] for name, weight in config.style_layers)
         terms["places"] = self._places_loss(activations)
         terms["palette"] = self._palette_loss(x, wanted_colors or self.transport(image))
-        terms["light"] = 1 - _cosine(*(self._light(luma) for luma in (_luma(x), self._luma)))
+        terms["light"] = sum(
+            1 - _cosine(*(self._light(luma, cells) for luma in (_luma(x), self._luma)))
+            for cells in ((12, 24) if config.light_detail else (12,))
+        )
         terms["total_variation"] = _total_variation(x, config.normalization)
         terms["frame"] = _frame(x)
         terms["total"] = (
@@ -308,11 +311,11 @@ class Equation:
             total += area * float(squares) / (target.var(1).mean() + 1e-3)
         return total
 
-    def _light(self, luma: _Array) -> _Array:
-        """Return the means of cells, less their mean, and the details."""
-        means, own = _cells(luma), _cells(self._luma)
-        spread = np.sqrt((_cells(self._luma**2) - own**2).clip(0))
-        details = (_cells(luma * self._luma) - means * own) / (spread + 1e-3)
+    def _light(self, luma: _Array, cells: int) -> _Array:
+        """Return the means of so many cells along the long side, less their mean, and the details."""
+        means, own = _cells(luma, cells), _cells(self._luma, cells)
+        spread = np.sqrt((_cells(self._luma**2, cells) - own**2).clip(0))
+        details = (_cells(luma * self._luma, cells) - means * own) / (spread + 1e-3)
         return np.concatenate([means - means.mean(), self._config.light_detail * details])
 
 
@@ -388,11 +391,11 @@ def _frame(x: _Array) -> float:
     return total
 
 
-def _cells(luma: _Array) -> _Array:
-    """Return the mean luma around the middles of cells, a dozen along the long side."""
+def _cells(luma: _Array, along: int) -> _Array:
+    """Return the mean luma around the middles of cells, so many along the long side."""
     long_side = max(luma.shape)
     for axis, side in enumerate(luma.shape):
-        count = max(1, round(side / (long_side / 12)))
+        count = max(1, round(side / (long_side / along)))
         cell_px = side / count
         distances = np.abs(np.arange(side) + 0.5 - (np.arange(count)[:, None] + 0.5) * cell_px) / cell_px
         weights = (1 - distances).clip(0)

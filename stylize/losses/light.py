@@ -1,8 +1,8 @@
 """The light loss: light and dark of the picture lie where they lie in the content.
 
 Layers of a network say what is where, not how bright it is. Statistics of the style then put their light and dark
-anywhere: a wave's foam where a forest was, a dark spot on a nose. This loss looks at the luma in cells, a dozen along
-the long side, and compares two numbers of each cell:
+anywhere: a wave's foam where a forest was, a dark spot on a nose. This loss looks at the luma in cells of two sizes, a
+dozen and two dozen along the long side, and compares two numbers of each cell:
 
     mean      of the luma of the picture x, less the mean of all cells:  A(x) - mean A(x)
     detail    how far the luma of x follows that of the content c:  d (A(x c) - A(x) A(c)) / s
@@ -11,11 +11,12 @@ the long side, and compares two numbers of each cell:
     s         standard deviation of the content in the cell, so that the detail of the content itself is d s
     d         `light_detail`
 
-    light(x) = 1 - cosine of these numbers of x and of c
+    light(x) = sum over both sizes of 1 - cosine of these numbers of x and of c
 
-Means alone know no edges: a dark roof becomes a dark cloud around its ridge. Strokes change neither number much, for
-they are smaller than a cell and do not follow the content; they stay free. The mean of all cells is taken out, and a
-cosine says nothing of contrast: brightness and contrast of the whole are the style's.
+Means alone know no edges: a dark roof becomes a dark cloud around its ridge. Large cells alone let a nose become dark.
+With d = 0 there are no small cells: their means alone would be the photo's light in every star of a sky. Strokes change
+neither number much, for they are smaller than a cell and do not follow the content; they stay free. The mean of all
+cells is taken out, and a cosine says nothing of contrast: brightness and contrast of the whole are the style's.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from stylize.images.color import LUMA
 from stylize.losses.tiles import row_bands
 from stylize.networks.backend import Array, array_of, numpy_of, ops, spec
 
-__all__ = ["LIGHT", "LIGHT_SUMS", "Light", "light_loss", "light_loss_of_sums", "light_of", "light_sums"]
+__all__ = ["LIGHT", "LIGHT_SUMS", "Light", "light_loss", "light_loss_of_sums", "light_sums", "lights_of"]
 
-# Along the long side. With 20, the light of single strokes is the photo's; the sky of a starry night has no stars.
-_CELLS = 12
+# Along the long side: of the large cells, and of the small ones.
+_CELLS = (12, 24)
 # The light of a flat picture differs by rounding alone, and far less than this sum of squares.
 _LEAST_ENERGY = 1e-7
 # Added to a cell's standard deviation, which is 0 where the content is flat.
@@ -44,17 +45,17 @@ class Light(NamedTuple):
     """What the light loss compares a picture of (H, W) with, in n x m cells.
 
     Attributes:
+        luma: the content's luma, (H, W).
         rows: weights of the picture's rows for each row of cells, (n, H).
         columns: weights of the picture's columns for each column of cells, (W, m).
-        luma: the content's luma, (H, W).
         means: A(c), (n, m).
         scales: d / s, (n, m).
         wanted: what `light_loss` compares with, at unit length, (2, n, m); near 0 where the content is flat.
     """
 
+    luma: Any
     rows: Any
     columns: Any
-    luma: Any
     means: Any
     scales: Any
     wanted: Any
@@ -67,18 +68,22 @@ LIGHT_SUMS = spec(2, None, None)
 LIGHT = Light(_PLANE, _PLANE, _PLANE, _PLANE, _PLANE, wanted=LIGHT_SUMS)
 
 
-def light_of(content: Array, detail: float) -> Light:
-    """Return the light of a content (1, H, W, 3), sRGB in [0, 1]; `detail` is d above."""
-    height, width = content.shape[1:3]
-    cell_px = max(height, width) / _CELLS
+def lights_of(content: Array, detail: float) -> list[Light]:
+    """Return the light of a content (1, H, W, 3), sRGB in [0, 1], in the cells of each size; `detail` is d above."""
+    luma = array_of((numpy_of(array_of(content))[0] @ _LUMA_COLUMN)[..., 0])
+    return [_light_of(luma, cells, detail) for cells in (_CELLS if detail else _CELLS[:1])]
+
+
+def _light_of(luma: Array, cells: int, detail: float) -> Light:
+    height, width = luma.shape
+    cell_px = max(height, width) / cells
     rows, columns = _weights(height, cell_px), _weights(width, cell_px).T
-    luma = (numpy_of(array_of(content))[0] @ _LUMA_COLUMN)[..., 0]
-    means, squares = (_cells(luma, power, rows, columns) for power in (1, 2))
+    means, squares = (_cells(numpy_of(luma), power, rows, columns) for power in (1, 2))
     variances = np.maximum(0, squares - means**2)
     scales = detail / (np.sqrt(variances) + _LEAST_SPREAD)
     wanted = np.stack([means - means.mean(), variances * scales])
     wanted = wanted / np.sqrt(np.square(wanted).sum() + _LEAST_ENERGY)
-    return Light(*(array_of(np.asarray(each, np.float32)) for each in (rows, columns, luma, means, scales, wanted)))
+    return Light(luma, *(array_of(np.asarray(each, np.float32)) for each in (rows, columns, means, scales, wanted)))
 
 
 def _cells(
@@ -90,7 +95,7 @@ def _cells(
 
 
 def light_loss(image: Array, light: Light) -> Array:
-    """Return 1 less the cosine of the light of a picture (1, H, W, 3) and of the content, a scalar."""
+    """Return 1 less the cosine for a picture (1, H, W, 3) in the cells of one size, a scalar."""
     return light_loss_of_sums(light_sums(image, light), light)
 
 

@@ -9,7 +9,7 @@ For a picture x, with the names of the code:
 
     content(x) = sum_l  v_l  k_l  |F_l(x) - F*_l|^2
     style(x)   = sum_l  w_l  sum_o sum_r  q_lor  D(G_lor(x), G*_lor)
-    light(x)   = 1 - cosine of the light of x and of the content, in a dozen cells: `stylize.losses.light`
+    light(x)   = sum over two sizes of cells of 1 - cosine of the light of x and of the content: `stylize.losses.light`
     places(x)  = mean_l  sum_r  a_r  P(F_l, r)
     palette(x) = sum_r  a_r  W(x, r)
 
@@ -81,7 +81,7 @@ class Objective:
         self._weights = _weights_of(config)
         self._statistics = StatisticsEncoder(encoder, config)
         self._tiled = TiledStatistics(self._statistics)
-        self._steps: dict[tuple[int, int | None], Any] = {}
+        self._steps: dict[tuple[int, int | None, int], Any] = {}
         self.targets = TargetEncoder(self._statistics, config)
         self.precision = encoder.precision
         self.reach_px = encoder.reach_px
@@ -175,19 +175,18 @@ class Objective:
         return variation, total
 
     def _step(self, targets: Targets) -> Any:
-        """Return the compiled value and gradient for so many octaves and regions."""
+        """Return the compiled value and gradient for so many octaves, regions and sizes of cells."""
         octaves, count = targets.regions.octaves, region_count(targets.regions.position_weights[0])
-        if (octaves, count) not in self._steps:
+        key = octaves, count, len(targets.lights)
+        if key not in self._steps:
             compared, scale, style, weights = self._statistics.signature(count)
             by_layer = {name: (spec(octaves, *each.shape), spec(octaves, count or 1)) for name, each in style.items()}
             masks, palettes = [spec(None, None)] * (count or 0), [spec(*PALETTE_SHAPE)] * len(targets.palettes)
-            colors = masks, spec(count or 1), palettes, [LIGHT] * len(targets.lights)
+            colors = masks, spec(count or 1), palettes, [LIGHT] * key[2]
             asked = keras.tree.map_structure(lambda _: spec(), self._weights), scale, by_layer, spec(count or 1)
             signature = [PICTURE, compared, [weights] * octaves, asked, colors]
-            self._steps[octaves, count] = framework.compiled(
-                framework.value_and_gradient(self._total_and_terms), signature
-            )
-        return self._steps[octaves, count]
+            self._steps[key] = framework.compiled(framework.value_and_gradient(self._total_and_terms), signature)
+        return self._steps[key]
 
     def _total_and_terms(
         self, image: Any, compared: Compared, position_weights: Any, asked: Any, colors: Any

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stylize.config import PerceptualLossConfig
 from stylize.layers import PLACES_LAYERS
 from stylize.losses.features import TINY, content_scale
-from stylize.losses.light import Light, light_of
+from stylize.losses.light import Light, lights_of
 from stylize.losses.pixels import palette
 from stylize.losses.places import PRICED_PLACES, STYLE_PLACES, StylePlaces, evenly_spread, joined_places, prices
 from stylize.losses.regions import Regions, count_octaves, masked_regions, whole_picture
@@ -52,7 +52,7 @@ class Targets:
         style: for each octave, by layer, statistics G* (R, n, n); of several styles their weighted mean.
         regions: the regions, with the shares q.
         palettes: a palette for each region, (6, 256); none where the palette has no weight.
-        lights: the light of the content; none where light has no weight.
+        lights: the light of the content, in the cells of each size; none where light has no weight.
         places: by layer, what the places of each region are to look like; empty where places have no weight.
         places_areas: how much the places of each region count, (R,): its area, times the strength.
     """
@@ -217,7 +217,7 @@ class TargetEncoder:
         shares = [sum(weight for targets, weight in styles if asking in targets[0]) for styles in per_region]
         areas = regions.areas * array_of(shares)
         has_light = self._config.content_weight * self._config.light_weight > 0
-        lights = [light_of(content, self._config.light_detail)] if has_light else []
+        lights = lights_of(content, self._config.light_detail) if has_light else []
         return Targets(features, scale, style, regions, palettes, lights, places, areas)
 
     def prices(self, targets: Targets, picture: Any, tile_px: int | None = None) -> dict[str, NDArray[np.float32]]:

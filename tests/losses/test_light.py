@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from samples import painting
 from stylize.config import PerceptualLossConfig
-from stylize.losses.light import light_loss, light_of
+from stylize.losses.light import light_loss, lights_of
 from stylize.networks.backend import array_of
 
 _SIZES = [(96, 144), (144, 96), (97, 31), (16, 16), (5, 3), (1, 40)]
@@ -19,7 +19,9 @@ with_details = pytest.mark.parametrize("detail", [0.0, PerceptualLossConfig().li
 
 
 def _loss(picture: NDArray[np.float32], content: NDArray[np.float32], detail: float) -> float:
-    return float(light_loss(array_of(picture[None]), light_of(array_of(content[None]), detail)))
+    """Return the mean over the sizes of cells: 0 for the same light, 1 for any other, 2 for the negative."""
+    lights = lights_of(array_of(content[None]), detail)
+    return float(np.mean([float(light_loss(array_of(picture[None]), light)) for light in lights]))
 
 
 @with_details
