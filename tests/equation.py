@@ -91,8 +91,8 @@ class Equation:
         terms["places"] = self._places_loss(activations)
         terms["palette"] = self._palette_loss(x, wanted_colors or self.transport(image))
         terms["light"] = sum(
-            1 - _cosine(*(self._light(luma, cells) for luma in (_luma(x), self._luma)))
-            for cells in ((12, 24) if config.light_detail else (12,))
+            1 - _cosine(*(self._light(luma, *cells) for luma in (_luma(x), self._luma)))
+            for cells in [(12, 1), (24, 0)][: 2 if config.light_detail and max(self._luma.shape) >= 48 else 1]
         )
         terms["total_variation"] = _total_variation(x, config.normalization)
         terms["frame"] = _frame(x)
@@ -311,12 +311,12 @@ class Equation:
             total += area * float(squares) / (target.var(1).mean() + 1e-3)
         return total
 
-    def _light(self, luma: _Array, cells: int) -> _Array:
-        """Return the means of so many cells along the long side, less their mean, and the details."""
+    def _light(self, luma: _Array, cells: int, share: int) -> _Array:
+        """Return the means of so many cells along the long side, less their mean, if they count, and the details."""
         means, own = _cells(luma, cells), _cells(self._luma, cells)
         spread = np.sqrt((_cells(self._luma**2, cells) - own**2).clip(0))
         details = (_cells(luma * self._luma, cells) - means * own) / (spread + 1e-3)
-        return np.concatenate([means - means.mean(), self._config.light_detail * details])
+        return np.concatenate([share * (means - means.mean()), self._config.light_detail * details])
 
 
 def _squares(picture: _Array, side: int) -> _Array:

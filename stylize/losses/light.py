@@ -1,8 +1,9 @@
 """The light loss: light and dark of the picture lie where they lie in the content.
 
 Layers of a network say what is where, not how bright it is. Statistics of the style then put their light and dark
-anywhere: a wave's foam where a forest was, a dark spot on a nose. This loss looks at the luma in cells of two sizes, a
-dozen and two dozen along the long side, and compares two numbers of each cell:
+anywhere: a wave's foam where a forest was, a dark spot on a nose. This loss looks at the luma in large cells, a dozen
+along the long side, and compares two numbers of each cell; and in small ones, two dozen, of which it compares the
+detail alone:
 
     mean      of the luma of the picture x, less the mean of all cells:  A(x) - mean A(x)
     detail    how far the luma of x follows that of the content c:  d (A(x c) - A(x) A(c)) / s
@@ -11,12 +12,12 @@ dozen and two dozen along the long side, and compares two numbers of each cell:
     s         standard deviation of the content in the cell, so that the detail of the content itself is d s
     d         `light_detail`
 
-    light(x) = sum over both sizes of 1 - cosine of these numbers of x and of c
+    light(x) = sum over both sizes of cells of 1 - cosine of these numbers of x and of c
 
 Means alone know no edges: a dark roof becomes a dark cloud around its ridge. Large cells alone let a nose become dark.
-With d = 0 there are no small cells: their means alone would be the photo's light in every star of a sky. Strokes change
-neither number much, for they are smaller than a cell and do not follow the content; they stay free. The mean of all
-cells is taken out, and a cosine says nothing of contrast: brightness and contrast of the whole are the style's.
+Strokes change neither number much, for they are smaller than a cell and do not follow the content; they stay free. The
+mean of all cells is taken out, and a cosine says nothing of contrast: brightness and contrast of the whole are the
+style's. With d = 0, or less than two pixels along a small cell, there are large cells alone.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from stylize.networks.backend import Array, array_of, numpy_of, ops, spec
 
 __all__ = ["LIGHT", "LIGHT_SUMS", "Light", "light_loss", "light_loss_of_sums", "light_sums", "lights_of"]
 
-# Along the long side: of the large cells, and of the small ones.
-_CELLS = (12, 24)
+# Along the long side, and how much their means count. Means of small cells take stars from a sky.
+_CELLS = ((12, 1.0), (24, 0.0))
 # The light of a flat picture differs by rounding alone, and far less than this sum of squares.
 _LEAST_ENERGY = 1e-7
 # Added to a cell's standard deviation, which is 0 where the content is flat.
@@ -50,6 +51,7 @@ class Light(NamedTuple):
         columns: weights of the picture's columns for each column of cells, (W, m).
         means: A(c), (n, m).
         scales: d / s, (n, m).
+        share: how much the means count, a scalar: 1 or 0.
         wanted: what `light_loss` compares with, at unit length, (2, n, m); near 0 where the content is flat.
     """
 
@@ -58,6 +60,7 @@ class Light(NamedTuple):
     columns: Any
     means: Any
     scales: Any
+    share: Any
     wanted: Any
 
 
@@ -65,25 +68,27 @@ _PLANE = spec(None, None)
 #: What a compiled function knows of `light_sums`,
 LIGHT_SUMS = spec(2, None, None)
 #: and of a `Light`.
-LIGHT = Light(_PLANE, _PLANE, _PLANE, _PLANE, _PLANE, wanted=LIGHT_SUMS)
+LIGHT = Light(_PLANE, _PLANE, _PLANE, _PLANE, _PLANE, share=spec(), wanted=LIGHT_SUMS)
 
 
 def lights_of(content: Array, detail: float) -> list[Light]:
     """Return the light of a content (1, H, W, 3), sRGB in [0, 1], in the cells of each size; `detail` is d above."""
     luma = array_of((numpy_of(array_of(content))[0] @ _LUMA_COLUMN)[..., 0])
-    return [_light_of(luma, cells, detail) for cells in (_CELLS if detail else _CELLS[:1])]
+    most = max(luma.shape) / 2 if detail else 0
+    return [_light_of(luma, cells, share, detail) for cells, share in _CELLS if share or cells <= most]
 
 
-def _light_of(luma: Array, cells: int, detail: float) -> Light:
+def _light_of(luma: Array, cells: int, share: float, detail: float) -> Light:
     height, width = luma.shape
     cell_px = max(height, width) / cells
     rows, columns = _weights(height, cell_px), _weights(width, cell_px).T
     means, squares = (_cells(numpy_of(luma), power, rows, columns) for power in (1, 2))
     variances = np.maximum(0, squares - means**2)
     scales = detail / (np.sqrt(variances) + _LEAST_SPREAD)
-    wanted = np.stack([means - means.mean(), variances * scales])
+    wanted = np.stack([share * (means - means.mean()), variances * scales])
     wanted = wanted / np.sqrt(np.square(wanted).sum() + _LEAST_ENERGY)
-    return Light(luma, *(array_of(np.asarray(each, np.float32)) for each in (rows, columns, means, scales, wanted)))
+    others = (rows, columns, means, scales, share, wanted)
+    return Light(luma, *(array_of(np.asarray(each, np.float32)) for each in others))
 
 
 def _cells(
@@ -129,7 +134,10 @@ def _luma(image: Array) -> Array:
 
 
 def _compared(sums: Array, light: Light) -> Array:
-    """Return the means, less the mean of all cells, and the details, together at unit length, (2, n, m)."""
+    """Return the means, less the mean of all cells, and the details, together at unit length, (2, n, m).
+
+    The means are 0 where they do not count.
+    """
     means, products = sums[0], sums[1]
-    numbers = ops.stack([means - ops.mean(means), (products - means * light.means) * light.scales])
+    numbers = ops.stack([light.share * (means - ops.mean(means)), (products - means * light.means) * light.scales])
     return numbers * ops.rsqrt(ops.sum(ops.square(numbers)) + _LEAST_ENERGY)

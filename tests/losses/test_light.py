@@ -20,8 +20,12 @@ with_details = pytest.mark.parametrize("detail", [0.0, PerceptualLossConfig().li
 
 def _loss(picture: NDArray[np.float32], content: NDArray[np.float32], detail: float) -> float:
     """Return the mean over the sizes of cells: 0 for the same light, 1 for any other, 2 for the negative."""
+    return float(np.mean(_losses(picture, content, detail)))
+
+
+def _losses(picture: NDArray[np.float32], content: NDArray[np.float32], detail: float) -> list[float]:
     lights = lights_of(array_of(content[None]), detail)
-    return float(np.mean([float(light_loss(array_of(picture[None]), light)) for light in lights]))
+    return [float(light_loss(array_of(picture[None]), light)) for light in lights]
 
 
 @with_details
@@ -63,7 +67,21 @@ def test_details_tell_a_dark_roof_from_a_dark_cloud() -> None:
     cloud = np.mean([np.roll(roof, (y, x), (0, 1)) for y in range(-8, 9, 4) for x in range(-8, 9, 4)], 0)
     cloud = cloud.astype(np.float32)
     assert _loss(cloud, roof, 0.0) < 0.01
-    assert _loss(cloud, roof, PerceptualLossConfig().light_detail) > 5 * _loss(cloud, roof, 0.0)
+    assert _losses(cloud, roof, PerceptualLossConfig().light_detail)[0] > 5 * _loss(cloud, roof, 0.0)
+
+
+def test_small_cells_see_what_large_ones_average() -> None:
+    content = np.random.default_rng(0).uniform(0, 1, (192, 192, 3)).astype(np.float32)
+    rows, columns = np.indices((192, 192)) // 8
+    # In each small cell there is all of the content's detail or none: in a large cell, half of it.
+    half = (0.5 + (content - 0.5) * ((rows + columns) % 2)[..., None]).astype(np.float32)
+    large, small = _losses(half, content, PerceptualLossConfig().light_detail)
+    assert small > 4 * large
+
+
+def test_there_are_small_cells_from_two_pixels_on() -> None:
+    sizes = {side: len(_losses(painting(side, 20, 0), painting(side, 20, 1), 2.0)) for side in (47, 48)}
+    assert sizes == {47: 1, 48: 2}
 
 
 @with_details
