@@ -257,9 +257,9 @@ class Objective:
 
     @property
     def target_bytes_per_pixel(self) -> float:
-        """Memory of the content's activations, in bytes for each pixel of the picture."""
+        """Memory of the content's activations and of the luma of its light, in bytes for each pixel of the picture."""
         encoder, number = self._statistics.encoder, np.dtype(self._statistics.content_type).itemsize
-        return sum(
+        return 4 * (self._weights["light"] > 0) + sum(
             number * encoder.channels[name] / encoder.strides[name] ** 2 for name in self._statistics.content_layers
         )
 

@@ -66,7 +66,7 @@ class Tiling:
             raise OptionError(f"memory_gb: expected a finite number of GB, more than 0; received {memory_gb:g}")
         taken, free = _memory_bytes(memory_gb)
         pixels = size[0] * size[1]
-        # What is needed whatever the tiles: the optimiser's state and the content's activations.
+        # What is needed whatever the tiles: the optimiser's state, and what is kept of the content.
         whole = pixels * objective.target_bytes_per_pixel
         whole += 0 if optimizer is None else pixels * bytes_per_pixel(pixels, optimizer)
         room = _USABLE_SHARE * free - whole

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from samples import EARLIER_RECIPE, TESTS, assert_tiled_is_untiled, painting, refused_allocation, tiny_objective
+from stylize.config import PerceptualLossConfig
 from stylize.errors import OptionError, StylizeError
 from stylize.losses.objective import Objective
 from stylize.transfer.tiling import SMALLEST_TILE_PX, Tiling
@@ -126,6 +127,13 @@ def test_refine_in_tiles_paints_the_same_picture(
     content, style = painting(300, 340, 0), painting(120, 120, 1)
     options = {"size": 344, "precision": "float32", "coarsest_px": 220, "network": "mini"}
     assert_tiled_is_untiled(monkeypatch, content, style, {**options, **recipe})
+
+
+def test_light_takes_memory_for_the_luma_of_the_content() -> None:
+    with_light, without = (
+        tiny_objective(PerceptualLossConfig(light_weight=weight)).target_bytes_per_pixel for weight in (0.8, 0.0)
+    )
+    assert with_light - without == 4, "one float32 a pixel"
 
 
 def test_tiles_cost_their_halos_and_a_second_pass(loss: Objective) -> None:
