@@ -105,7 +105,7 @@ class PerceptualLossConfig:
         style_layers: layers of the style loss with their weights.
         content_weight: weight of the content loss.
         light_weight: weight of the differences in light from the content, relative to the content loss.
-        light_detail: how much the light inside a cell counts beside its mean: 0 to 100.
+        light_detail: how much the light inside a large cell counts beside its mean: 0 to 100. 0: no small cells.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the differences between neighbouring pixels.
         frame_weight: weight of the colour differences between the border of the picture and the pixels beside it.

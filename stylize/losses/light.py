@@ -1,9 +1,9 @@
 """The light loss: light and dark of the picture lie where they lie in the content.
 
 Layers of a network say what is where, not how bright it is. Statistics of the style then put their light and dark
-anywhere: a wave's foam where a forest was, a dark spot on a nose. This loss looks at the luma in large cells, a dozen
-along the long side, and compares two numbers of each cell; and in small ones, two dozen, of which it compares the
-detail alone:
+anywhere: a wave's foam where a forest was, a dark spot on a nose. This loss looks at the luma in cells. It compares two
+numbers of each large cell, of which there are a dozen along the long side. Of each small cell, two dozen along the long
+side, it compares the detail alone.
 
     mean      of the luma of the picture x, less the mean of all cells:  A(x) - mean A(x)
     detail    how far the luma of x follows that of the content c:  d (A(x c) - A(x) A(c)) / s
@@ -14,10 +14,13 @@ detail alone:
 
     light(x) = sum over both sizes of cells of 1 - cosine of these numbers of x and of c
 
-Means alone know no edges: a dark roof becomes a dark cloud around its ridge. Large cells alone let a nose become dark.
-Strokes change neither number much, for they are smaller than a cell and do not follow the content; they stay free. The
-mean of all cells is taken out, and a cosine says nothing of contrast: brightness and contrast of the whole are the
-style's. With d = 0, or less than two pixels along a small cell, there are large cells alone.
+Means alone know no edges: a dark roof becomes a dark cloud around its ridge. In large cells alone, the errors of two
+halves of a face cancel. Strokes change neither number much: most are smaller than a cell, and they do not follow the
+content. So they stay free. The mean of all cells is taken out, and a cosine says nothing of contrast: brightness and
+contrast of the whole are the style's.
+
+With d = 0, or below 48 px along the long side, there are large cells alone. Other values of d have no influence on the
+small cells, for d is in both vectors of their cosine.
 """
 
 from __future__ import annotations
@@ -74,6 +77,7 @@ LIGHT = Light(_PLANE, _PLANE, _PLANE, _PLANE, _PLANE, share=spec(), wanted=LIGHT
 def lights_of(content: Array, detail: float) -> list[Light]:
     """Return the light of a content (1, H, W, 3), sRGB in [0, 1], in the cells of each size; `detail` is d above."""
     luma = array_of((numpy_of(array_of(content))[0] @ _LUMA_COLUMN)[..., 0])
+    # A cell of one pixel has no detail.
     most = max(luma.shape) / 2 if detail else 0
     return [_light_of(luma, cells, share, detail) for cells, share in _CELLS if share or cells <= most]
 

@@ -177,12 +177,13 @@ class Objective:
     def _step(self, targets: Targets) -> Any:
         """Return the compiled value and gradient for so many octaves, regions and sizes of cells."""
         octaves, count = targets.regions.octaves, region_count(targets.regions.position_weights[0])
-        key = octaves, count, len(targets.lights)
+        lights = len(targets.lights)
+        key = octaves, count, lights
         if key not in self._steps:
             compared, scale, style, weights = self._statistics.signature(count)
             by_layer = {name: (spec(octaves, *each.shape), spec(octaves, count or 1)) for name, each in style.items()}
             masks, palettes = [spec(None, None)] * (count or 0), [spec(*PALETTE_SHAPE)] * len(targets.palettes)
-            colors = masks, spec(count or 1), palettes, [LIGHT] * key[2]
+            colors = masks, spec(count or 1), palettes, [LIGHT] * lights
             asked = keras.tree.map_structure(lambda _: spec(), self._weights), scale, by_layer, spec(count or 1)
             signature = [PICTURE, compared, [weights] * octaves, asked, colors]
             self._steps[key] = framework.compiled(framework.value_and_gradient(self._total_and_terms), signature)
@@ -259,7 +260,8 @@ class Objective:
     def target_bytes_per_pixel(self) -> float:
         """Memory of the content's activations and of the luma of its light, in bytes for each pixel of the picture."""
         encoder, number = self._statistics.encoder, np.dtype(self._statistics.content_type).itemsize
-        return 4 * (self._weights["light"] > 0) + sum(
+        luma = 4.0 if self._config.content_weight * self._config.light_weight > 0 else 0.0
+        return luma + sum(
             number * encoder.channels[name] / encoder.strides[name] ** 2 for name in self._statistics.content_layers
         )
 

@@ -19,7 +19,7 @@ with_details = pytest.mark.parametrize("detail", [0.0, PerceptualLossConfig().li
 
 
 def _loss(picture: NDArray[np.float32], content: NDArray[np.float32], detail: float) -> float:
-    """Return the mean over the sizes of cells: 0 for the same light, 1 for any other, 2 for the negative."""
+    """Return the mean over the sizes of cells: 0 for the same light, about 1 for any other, 2 for the negative."""
     return float(np.mean(_losses(picture, content, detail)))
 
 
@@ -73,7 +73,7 @@ def test_details_tell_a_dark_roof_from_a_dark_cloud() -> None:
 def test_small_cells_see_what_large_ones_average() -> None:
     content = np.random.default_rng(0).uniform(0, 1, (192, 192, 3)).astype(np.float32)
     rows, columns = np.indices((192, 192)) // 8
-    # In each small cell there is all of the content's detail or none: in a large cell, half of it.
+    # Small cells have much of the content's detail or little, in turn; all large ones have half of it.
     half = (0.5 + (content - 0.5) * ((rows + columns) % 2)[..., None]).astype(np.float32)
     large, small = _losses(half, content, PerceptualLossConfig().light_detail)
     assert small > 4 * large

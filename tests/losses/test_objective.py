@@ -34,6 +34,20 @@ def test_loss_is_zero_at_the_target(normalization: Literal["relative", "mean", "
     assert config.style_weight * terms["style"] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("side", [47, 64])
+def test_one_objective_serves_light_with_details_and_without(side: int) -> None:
+    image, content, style = (painting(side, 40, seed)[None] for seed in range(3))
+    shared = tiny_objective(structure_of(PerceptualLossConfig()))
+    for detail in (2.0, 0.0, 1.0):
+        config = PerceptualLossConfig(light_detail=detail, content_weight=100.0)
+        totals = []
+        for objective in (shared.with_weights(config), tiny_objective(config)):
+            targets = objective.targets.encode(content, [(style, 1.0)])
+            assert len(targets.lights) == (2 if detail and side >= 48 else 1)
+            totals += [objective.value(image, targets, tile_px)["total"] for tile_px in (None, 32)]
+        assert totals == pytest.approx([totals[-2]] * 4, rel=1e-3)
+
+
 def test_other_weights_are_computed_by_what_is_compiled_already(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each visitor of the web page may choose other weights. What TensorFlow compiles stays until the process ends."""
     first, second = PerceptualLossConfig(), PerceptualLossConfig(
