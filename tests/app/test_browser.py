@@ -121,6 +121,9 @@ def set_steps(page, steps):
 
 
 def generate(page):
+    # A click may be lost while the page is made anew, for example for another number of steps.
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE_MS)
     page.get_by_role("button", name="Generate").click()
 
 
