@@ -164,7 +164,7 @@ def refine(
         keep_colors: as of `fast`.
         content_weight: weight of the content loss.
         light_weight: weight of the light loss, relative to the content loss.
-        light_detail: how much the light inside cells counts beside their means.
+        light_detail: how much the light inside large cells counts beside their means; 0: no small cells.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.
@@ -298,7 +298,7 @@ def compare(
         keep_colors: as of `fast`.
         content_weight: weight of the content loss.
         light_weight: weight of the light loss, relative to the content loss.
-        light_detail: how much the light inside cells counts beside their means.
+        light_detail: how much the light inside large cells counts beside their means; 0: no small cells.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.

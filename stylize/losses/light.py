@@ -36,7 +36,7 @@ from stylize.networks.backend import Array, array_of, numpy_of, ops, spec
 
 __all__ = ["LIGHT", "LIGHT_SUMS", "Light", "light_loss", "light_loss_of_sums", "light_sums", "lights_of"]
 
-# Along the long side, and how much their means count. Means of small cells take stars from a sky.
+# Along the long side, and the weight of their means. Means of small cells take stars from a sky.
 _CELLS = ((12, 1.0), (24, 0.0))
 # The light of a flat picture differs by rounding alone, and far less than this sum of squares.
 _LEAST_ENERGY = 1e-7
@@ -54,7 +54,7 @@ class Light(NamedTuple):
         columns: weights of the picture's columns for each column of cells, (W, m).
         means: A(c), (n, m).
         scales: d / s, (n, m).
-        share: how much the means count, a scalar: 1 or 0.
+        means_weight: a scalar, 1 or 0.
         wanted: what `light_loss` compares with, at unit length, (2, n, m); near 0 where the content is flat.
     """
 
@@ -63,7 +63,7 @@ class Light(NamedTuple):
     columns: Any
     means: Any
     scales: Any
-    share: Any
+    means_weight: Any
     wanted: Any
 
 
@@ -71,7 +71,7 @@ _PLANE = spec(None, None)
 #: What a compiled function knows of `light_sums`,
 LIGHT_SUMS = spec(2, None, None)
 #: and of a `Light`.
-LIGHT = Light(_PLANE, _PLANE, _PLANE, _PLANE, _PLANE, share=spec(), wanted=LIGHT_SUMS)
+LIGHT = Light(_PLANE, _PLANE, _PLANE, _PLANE, _PLANE, means_weight=spec(), wanted=LIGHT_SUMS)
 
 
 def lights_of(content: Array, detail: float) -> list[Light]:
@@ -79,19 +79,21 @@ def lights_of(content: Array, detail: float) -> list[Light]:
     luma = array_of((numpy_of(array_of(content))[0] @ _LUMA_COLUMN)[..., 0])
     # A cell of one pixel has no detail.
     most = max(luma.shape) / 2 if detail else 0
-    return [_light_of(luma, cells, share, detail) for cells, share in _CELLS if share or cells <= most]
+    return [
+        _light_of(luma, cells, means_weight, detail) for cells, means_weight in _CELLS if means_weight or cells <= most
+    ]
 
 
-def _light_of(luma: Array, cells: int, share: float, detail: float) -> Light:
+def _light_of(luma: Array, cells: int, means_weight: float, detail: float) -> Light:
     height, width = luma.shape
     cell_px = max(height, width) / cells
     rows, columns = _weights(height, cell_px), _weights(width, cell_px).T
     means, squares = (_cells(numpy_of(luma), power, rows, columns) for power in (1, 2))
     variances = np.maximum(0, squares - means**2)
     scales = detail / (np.sqrt(variances) + _LEAST_SPREAD)
-    wanted = np.stack([share * (means - means.mean()), variances * scales])
+    wanted = np.stack([means_weight * (means - means.mean()), variances * scales])
     wanted = wanted / np.sqrt(np.square(wanted).sum() + _LEAST_ENERGY)
-    others = (rows, columns, means, scales, share, wanted)
+    others = (rows, columns, means, scales, means_weight, wanted)
     return Light(luma, *(array_of(np.asarray(each, np.float32)) for each in others))
 
 
@@ -143,5 +145,7 @@ def _compared(sums: Array, light: Light) -> Array:
     The means are 0 where they do not count.
     """
     means, products = sums[0], sums[1]
-    numbers = ops.stack([light.share * (means - ops.mean(means)), (products - means * light.means) * light.scales])
+    numbers = ops.stack(
+        [light.means_weight * (means - ops.mean(means)), (products - means * light.means) * light.scales]
+    )
     return numbers * ops.rsqrt(ops.sum(ops.square(numbers)) + _LEAST_ENERGY)

@@ -260,7 +260,7 @@ class Objective:
     def target_bytes_per_pixel(self) -> float:
         """Memory of the content's activations and of the luma of its light, in bytes for each pixel of the picture."""
         encoder, number = self._statistics.encoder, np.dtype(self._statistics.content_type).itemsize
-        luma = 4.0 if self._config.content_weight * self._config.light_weight > 0 else 0.0
+        luma = 4.0 if self.targets.has_light else 0.0
         return luma + sum(
             number * encoder.channels[name] / encoder.strides[name] ** 2 for name in self._statistics.content_layers
         )

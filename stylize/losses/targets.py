@@ -128,6 +128,11 @@ class TargetEncoder:
         extras = config.palette_weight > 0, config.places_weight > 0
         return encoder, tuple(self._statistics.style_layers), config.statistics, *extras
 
+    @property
+    def has_light(self) -> bool:
+        """Whether targets hold the light of the content."""
+        return self._config.content_weight * self._config.light_weight > 0
+
     def encode(
         self,
         content: Any,
@@ -216,8 +221,7 @@ class TargetEncoder:
         asking = next(iter(_PLACES.values()))
         shares = [sum(weight for targets, weight in styles if asking in targets[0]) for styles in per_region]
         areas = regions.areas * array_of(shares)
-        has_light = self._config.content_weight * self._config.light_weight > 0
-        lights = lights_of(content, self._config.light_detail) if has_light else []
+        lights = lights_of(content, self._config.light_detail) if self.has_light else []
         return Targets(features, scale, style, regions, palettes, lights, places, areas)
 
     def prices(self, targets: Targets, picture: Any, tile_px: int | None = None) -> dict[str, NDArray[np.float32]]:
