@@ -1,12 +1,14 @@
-"""Flaws of painted pictures that losses do not see: frames, weave, ghosts.
+"""Flaws of painted pictures that losses do not see: frames, frayed borders, weave, ghosts.
 
     python benchmarks/flaws.py --content photo.jpg --style painting.jpg out1.png out2.png
 
 Prints a row for each picture. All pictures are brought to the size of the first output. A photograph and a good
-painting have about 1 in `frame`, and in `weave` about what the style has.
+painting have about 1 in `frame`, up to 1 in `fray`, and in `weave` about what the style has.
 
 frame: the outermost 8 px against the next 8 px, in pieces 8 px long: the mean difference of colour, relative to that of
     neighbouring pieces inside.
+fray: in the outermost 4 px, the mean change of luma along the border against that across, relative to the same ratio of
+    the 16 px that begin 16 px inside: stripes that lead to the border have more, a frame in the photograph less.
 weave: the energy of luma at wavelengths of 2 to 3 px against that of 4 to 16 px, in the flat quarter of the photograph.
 ghost: what the photograph does not explain of the picture's light at 32 px a side, correlated with the light of the
     style at its best shift, 0 to 1.
@@ -28,6 +30,8 @@ from stylize.images.resizing import resized
 Pixels = NDArray[np.float32]
 
 _PIECE_PX = 8
+_FRAYED_PX = 4
+_INSIDE_PX = (16, 32)
 _BLOCK_PX = 32
 _LIGHT_PX = 32
 
@@ -44,9 +48,9 @@ def main() -> None:
     rows = []
     for path, pixels in zip(args.outputs, pictures, strict=True):
         fitted = resized(pixels, *size)
-        figures = frame(fitted), weave(fitted, photo), ghost(fitted, photo, style)
+        figures = frame(fitted), fray(fitted), weave(fitted, photo), ghost(fitted, photo, style)
         rows.append([path.name, *(f"{each:.3f}" for each in figures)])
-    print(tables.markdown(["picture", "frame", "weave", "ghost"], rows))
+    print(tables.markdown(["picture", "frame", "fray", "weave", "ghost"], rows))
 
 
 def frame(pixels: Pixels) -> float:
@@ -55,6 +59,12 @@ def frame(pixels: Pixels) -> float:
     usual = np.mean([np.abs(np.diff(inside, axis=axis)).mean() for axis in (0, 1)])
     sides = [_pieces(np.rot90(pixels, turns)[: 2 * _PIECE_PX]) for turns in range(4)]
     return float(np.mean([np.abs(outer - inner).mean() for outer, inner in sides]) / (usual + 1e-6))
+
+
+def fray(pixels: Pixels) -> float:
+    """Return how much more luma changes along the border of (H, W, 3) than across it, relative to inside."""
+    luma = pixels @ np.array(LUMA, np.float32)
+    return _along_to_across(luma, 0, _FRAYED_PX) / (_along_to_across(luma, *_INSIDE_PX) + 1e-6)
 
 
 def weave(pixels: Pixels, photo: Pixels) -> float:
@@ -86,6 +96,16 @@ def _pieces(pixels: Pixels) -> Pixels:
     height, width = (side // _PIECE_PX for side in pixels.shape[:2])
     cut = pixels[: height * _PIECE_PX, : width * _PIECE_PX]
     return cut.reshape(height, _PIECE_PX, width, _PIECE_PX, 3).mean((1, 3))
+
+
+def _along_to_across(luma: Pixels, first_px: int, end_px: int) -> float:
+    """Return the ratio of mean changes along and across all borders of (H, W), so many px inside."""
+    changes = np.zeros(2)
+    for turns in range(4):
+        band = np.rot90(luma, turns)[first_px:end_px, end_px:-end_px]
+        changes += [np.abs(np.diff(band, axis=axis)).mean() for axis in (1, 0)]
+    along, across = changes
+    return float(along / (across + 1e-6))
 
 
 def _light(pixels: Pixels) -> NDArray[np.float64]:

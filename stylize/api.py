@@ -129,7 +129,7 @@ def refine(
     keep_best: bool | None = None,
     recolor: bool | None = None,
     pooling: Literal["max", "avg"] | None = None,
-    padding: Literal["edge", "first", "zeros"] | None = None,
+    padding: Literal["mirror", "edge", "first", "zeros"] | None = None,
     precision: Literal["auto", "float32", "bfloat16"] | None = None,
     seed: int | None = None,
     features: str | None = None,
@@ -190,7 +190,7 @@ def refine(
         keep_best: whether the iterate of the lowest loss is returned instead of the last one.
         recolor: whether the content loss compares with the content in the style's colours.
         pooling: of the feature network.
-        padding: what the feature network sees beyond the border, see `RefineConfig`.
+        padding: what lies beyond the border, see `RefineConfig`.
         precision: of the convolutions.
         seed: of the noise.
         features: the feature network, or auto.
@@ -262,7 +262,7 @@ def compare(
     keep_best: bool | None = None,
     recolor: bool | None = None,
     pooling: Literal["max", "avg"] | None = None,
-    padding: Literal["edge", "first", "zeros"] | None = None,
+    padding: Literal["mirror", "edge", "first", "zeros"] | None = None,
     precision: Literal["auto", "float32", "bfloat16"] | None = None,
     seed: int | None = None,
     features: str | None = None,
@@ -324,7 +324,7 @@ def compare(
         keep_best: whether the iterate of the lowest loss is returned instead of the last one.
         recolor: whether the content loss compares with the content in the style's colours.
         pooling: of the feature network.
-        padding: what the feature network sees beyond the border, see `RefineConfig`.
+        padding: what lies beyond the border, see `RefineConfig`.
         precision: of the convolutions.
         seed: of the noise.
         features: the feature network, or auto.

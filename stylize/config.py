@@ -235,7 +235,7 @@ class PyramidConfig:
         ratio: size of a level relative to the level before, 1.1 to 65535.
     """
 
-    # Large shapes such as swirls form where they are a few pixels wide. A step at 64 px costs 1/16 of a step at 256 px.
+    # Large shapes such as swirls form where they are a few pixels wide. A step at 64 px costs 1/12 of a step at 256 px.
     coarsest_px: int | None = 64
     ratio: float = 2**0.5
 
@@ -263,8 +263,8 @@ class RefineConfig:
         optimization: the optimizer and its settings.
         pyramid: the sizes at which the picture is optimised.
         pooling: `max` or `avg`, for the pooling layers of the feature network.
-        padding: what the convolutions see beyond the border of their input: `edge` the border again, `zeros` zeros,
-            `first` the border in the first convolution and zeros in the others.
+        padding: what convolutions see beyond a border: `edge` the border again, `zeros` zeros, `first` the border in
+            the first, then zeros. `mirror`: `edge`, and a mirrored margin of 8 px is painted, too, and cut off.
         recolor: recolour the target of the content loss: give it the mean and covariance of the style's colours.
         strength: 0 (the content) to 1 (the full style). Other values blend the targets of both.
         style_scale: long side of the style picture relative to the output's, 0.05 to 20. Larger gives larger strokes.
@@ -284,8 +284,7 @@ class RefineConfig:
     optimization: OptimizationConfig = OptimizationConfig()
     pyramid: PyramidConfig = PyramidConfig()
     pooling: Literal["max", "avg"] = "max"
-    # With zeros, the borders of style pictures are matched with those of the result: frames of up to 8 px.
-    padding: Literal["edge", "first", "zeros"] = "edge"
+    padding: Literal["mirror", "edge", "first", "zeros"] = "mirror"
     # The palette loss has the same effect on the palette, and harms the content less (benchmarks/notes/023).
     recolor: bool = False
     strength: float = 1.0
@@ -305,7 +304,7 @@ class RefineConfig:
         )
         _check_whole("seed", self.seed, 0, None)
         _check_choice("pooling", self.pooling, ("max", "avg"))
-        _check_choice("padding", self.padding, ("edge", "first", "zeros"))
+        _check_choice("padding", self.padding, ("mirror", "edge", "first", "zeros"))
         _check_choice("precision", self.precision, ("auto", "float32", "bfloat16"))
         _check(0 <= self.strength <= 1, f"strength: expected 0 to 1, received {self.strength}")
         _check(0.05 <= self.style_scale <= 20, f"style_scale: expected 0.05 to 20, received {self.style_scale}")
@@ -314,6 +313,11 @@ class RefineConfig:
     def starts_from_preview(self) -> bool:
         """Whether the optimisation starts from the output of a stylizer."""
         return self.init in ("preview", "preview+content")
+
+    @property
+    def margin_px(self) -> int:
+        """Width of the margin. Stripes that convolutions leave at a border are about as wide."""
+        return 8 if self.padding == "mirror" else 0
 
     @property
     def preview(self) -> FastConfig:

@@ -39,14 +39,18 @@ def take_steps(optimizer: Optimizer, function: Loss, steps: int) -> NDArray[np.f
     return numpy_of(optimizer.result)
 
 
-#: A content for the pyramid, and a run of 30 steps over three levels.
+#: A content for the pyramid, and a run of 30 steps over three levels, without a margin.
 PICTURE = np.random.default_rng(5).random((24, 32, 3), np.float32)
-CONFIG = RefineConfig(steps=30, pyramid=PyramidConfig(coarsest_px=16))
+CONFIG = RefineConfig(steps=30, pyramid=PyramidConfig(coarsest_px=16), padding="edge")
 
 
 def distance_at(height: int, width: int) -> LossOfPixels:
     """Return the loss at one size: the distance to a fixed picture."""
-    target = resized(PICTURE, height, width)
+    return distance_to(resized(PICTURE, height, width))
+
+
+def distance_to(target: NDArray[np.float32]) -> LossOfPixels:
+    """Return half the squared distance to `target` as a loss."""
 
     def loss(pixels: Array) -> tuple[LossTerms, Array]:
         difference = numpy_of(pixels) - target

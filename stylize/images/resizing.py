@@ -1,4 +1,4 @@
-"""Sizes of pictures: resampling, and changes of a small version laid over the large picture."""
+"""Sizes of pictures: resampling, margins, and changes of a small version laid over the large picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from stylize.errors import ImageError, OptionError
 from stylize.images.picture import Picture
 from stylize.output import LARGEST_PX, relative_size
 
-__all__ = ["long_side_of", "resampled", "resized", "size_for_long_side", "with_change_of"]
+__all__ = [
+    "long_side_of",
+    "resampled",
+    "resized",
+    "size_for_long_side",
+    "with_change_of",
+    "with_margin",
+    "without_margin",
+]
 
 _PictureOrArray = TypeVar("_PictureOrArray", Picture, NDArray[np.float32])
 
@@ -136,3 +144,25 @@ def with_change_of(
     changed = resampled(after - before, height, width, Image.Resampling.BILINEAR)
     changed += content
     return np.clip(changed, 0, 1, out=changed)
+
+
+def with_margin(array: NDArray[np.float32], margin_px: int, axis: int = 0) -> NDArray[np.float32]:
+    """Continue a picture beyond its borders, mirrored.
+
+    Args:
+        array: float32 (..., H, W, ...).
+        margin_px: Width of the margin at each border, in px.
+        axis: Axis of H; W follows.
+
+    Returns:
+        `array` with 2 * `margin_px` more rows and columns; `array` itself where there is no margin.
+    """
+    if not margin_px:
+        return array
+    widths = [(margin_px, margin_px) if each in (axis, axis + 1) else (0, 0) for each in range(array.ndim)]
+    return np.pad(array, widths, mode="symmetric")
+
+
+def without_margin(pixels: NDArray[np.float32], margin_px: int) -> NDArray[np.float32]:
+    """Cut the margin of `with_margin` off a picture (H, W, 3). Returns a view."""
+    return pixels[margin_px : pixels.shape[0] - margin_px, margin_px : pixels.shape[1] - margin_px]

@@ -51,7 +51,7 @@ class Checkpoint:
     """The pyramid level, from 1."""
     elapsed_s: float
     pixels: NDArray[np.float32]
-    """The best picture so far, (h, w, 3) in [0, 1], at the size of its level."""
+    """The best picture so far, (h, w, 3) in [0, 1], at the size of its level, with the margin."""
     state: Mapping[str, StateArray]
     """Of the optimiser. A checkpoint from a file reads each array when it is asked for: 12 megapixels have 2 GB."""
     history: tuple[HistoryEntry, ...]

@@ -36,10 +36,10 @@ class Pace:
     levels of a run the tracing of graphs.
     """
 
-    def __init__(self, levels: Sequence[PyramidLevel], history: Sequence[HistoryEntry]) -> None:
+    def __init__(self, levels: Sequence[PyramidLevel], history: Sequence[HistoryEntry], margin_px: int) -> None:
         self.known = False
         """Whether a step was measured. Until then, `step_s` and `targets_s` have no meaning."""
-        self._pixels = [level.long_side_px**2 for level in levels]
+        self._pixels = [(level.long_side_px + 2 * margin_px) ** 2 for level in levels]
         self._steps_s: dict[int, deque[float]] = {}
         self._first_steps_s: dict[int, float] = {}
         self._fixed_s = self._pixel_s = 0.0

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stylize.config import OptimizationConfig, RefineConfig
 from stylize.errors import StylizeError
+from stylize.images.resizing import with_margin, without_margin
 from stylize.networks.backend import Array, numpy_of
 from stylize.optimize.adam import Adam
 from stylize.optimize.checkpoint import Checkpoint, RunContext
@@ -31,7 +32,8 @@ class LevelLoss:
     """The loss at one level, which knows its targets.
 
     Attributes:
-        value_and_gradient: returns the losses of pixels, (h, w, 3) on the device, and the gradient of the total loss.
+        value_and_gradient: returns the losses of pixels, (h, w, 3) with the margin, on the device, and the gradient of
+            the total loss.
         state: what the loss took from the level's first picture. A resumed run cannot make it again.
     """
 
@@ -47,7 +49,7 @@ class LossAt(Protocol):
     ) -> LevelLoss:
         """Return the loss of the level `index`, from 0, that begins with the picture `first` (h, w, 3).
 
-        `state` is that of an interrupted run, whose loss goes on.
+        All pictures of the loss have the margin. `state` is that of an interrupted run, whose loss goes on.
         """
 
 
@@ -74,7 +76,7 @@ def optimize(
             output's size.
         levels: the levels, coarse to fine.
         loss_at: is called once when a level begins.
-        config: the settings of the optimiser, the time budget, and whether content is asked for at all.
+        config: the settings of the optimiser, the time budget, the margin, and whether content is asked for at all.
         context: is stored in checkpoints.
         resume_from: the checkpoint to go on from, instead of `start`.
         on_iterate: is called after every step.
@@ -93,10 +95,13 @@ def optimize(
     context = context or RunContext("", (photos[-1].shape[0], photos[-1].shape[1]), {})
     run = _Run(levels, config, context, resume_from, now_s=lambda: clock() - began, on_message=on_message)
     at_size = functools.partial(at_size_of, photos=photos, keep_detail=config.loss.content_weight > 0)
-    pixels, first = (start, 0) if resume_from is None else (resume_from.pixels, resume_from.level - 1)
+    margin_px = config.margin_px
+    pixels, first = start, 0
+    if resume_from is not None:
+        pixels, first = without_margin(resume_from.pixels, margin_px), resume_from.level - 1
     for index in range(first, len(levels)):
         # A new size: enlarge the picture with the detail of the photo, and begin a new optimiser (see pyramid.py).
-        pixels = at_size(photos[index], pixels)
+        pixels = with_margin(at_size(photos[index], pixels), margin_px)
         optimizer = _make_optimizer(pixels, optimization_at(index, config.optimization))
         resumed = resume_from if index == first else None
         if resumed is not None:
@@ -105,11 +110,12 @@ def optimize(
         while run.schedule.wants_step(index):
             if should_stop is not None and should_stop():
                 checkpoint = run.checkpoint(index, optimizer, loss)
-                return at_size(photos[-1], checkpoint.pixels), checkpoint.history, checkpoint
+                pixels = without_margin(checkpoint.pixels, margin_px)
+                return at_size(photos[-1], pixels), checkpoint.history, checkpoint
             iterate = run.take_step(index, optimizer, loss)
             if on_iterate is not None:
                 on_iterate(iterate)
-        pixels = numpy_of(optimizer.result)
+        pixels = without_margin(numpy_of(optimizer.result), margin_px)
         if index >= run.schedule.last:
             break
     return at_size(photos[-1], pixels), tuple(run.history), None
@@ -137,8 +143,12 @@ class _Run:
         on_message: Callable[[str], None] | None,
     ) -> None:
         self.history = [] if resume_from is None else list(resume_from.history)
-        self.schedule = Schedule(levels, config.time_budget, self.history, now_s=now_s, on_message=on_message)
+        self.schedule = Schedule(
+            levels, config.time_budget, self.history,
+            margin_px=config.margin_px, now_s=now_s, on_message=on_message,
+        )  # fmt: skip
         self._levels = levels
+        self._margin_px = config.margin_px
         self._steps = sum(level.max_steps for level in levels) if config.time_budget is None else None
         self._context = context
         self._now_s = now_s
@@ -153,17 +163,17 @@ class _Run:
         now_s = self._now_s()
         self.history.append(HistoryEntry(index + 1, len(self.history) + 1, now_s, terms))
         self.schedule.add(self.history[-1], now_s - began_s)
-        best = optimizer.best
+        best, margin_px = optimizer.best, self._margin_px
         return Iterate(
             level=index + 1,
             levels=len(self._levels),
-            size=(best.shape[0], best.shape[1]),
+            size=(best.shape[0] - 2 * margin_px, best.shape[1] - 2 * margin_px),
             step=len(self.history),
             steps=self._steps,
             losses=terms,
             elapsed_s=now_s,
             remaining_s=self.schedule.remaining_s(index, now_s),
-            read_pixels=lambda: numpy_of(best),
+            read_pixels=lambda: without_margin(numpy_of(best), margin_px),
             checkpoint=lambda: self.checkpoint(index, optimizer, loss),
         )
 

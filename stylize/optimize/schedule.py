@@ -30,6 +30,7 @@ class Schedule:
         time_budget: float | None,
         history: Sequence[HistoryEntry] = (),
         *,
+        margin_px: int = 0,
         now_s: Callable[[], float],
         on_message: Callable[[str], None] | None = None,
     ) -> None:
@@ -39,6 +40,7 @@ class Schedule:
             levels: the levels, coarse to fine.
             time_budget: seconds, or None to take each level's `max_steps`.
             history: the steps taken before the run was interrupted.
+            margin_px: width of the margin of each level.
             now_s: returns the seconds since the start of the run.
             on_message: gets one line if levels are left out.
         """
@@ -50,7 +52,7 @@ class Schedule:
         self._on_message = on_message
         self._taken = Counter(entry.level - 1 for entry in history)
         self._newest_level = history[-1].level - 1 if history else None
-        self._pace = Pace(levels, history)
+        self._pace = Pace(levels, history, margin_px)
         self._first_step_s = 0.0
 
     def wants_step(self, index: int) -> bool:

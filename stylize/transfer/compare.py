@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stylize.config import SMALLEST_PX, PerceptualLossConfig, RefineConfig
 from stylize.images.picture import ImageSource
 from stylize.images.reading import read_image
-from stylize.images.resizing import resized
+from stylize.images.resizing import resized, with_margin
 from stylize.layers import GATYS_STYLE_LAYERS
 from stylize.losses.objective import Objective
 from stylize.networks.store import LocalWeights
@@ -98,12 +98,12 @@ def _finished(images: Sequence[ImageSource], size: tuple[int, int]) -> list[_Can
 def _losses(
     candidates: Sequence[_Candidate], inputs: Inputs, config: RefineConfig, session: Session, features: LocalWeights
 ) -> list[LossTerms]:
-    """Return the losses under the objective of the refinement, at the output's size."""
+    """Return the losses under the objective of the refinement, at the output's size, with a mirrored margin."""
     size = level_size(inputs.size, max(inputs.size))
     objective = make_objective(config, features, session)
     pyramid = picture_pyramid(inputs, config, [size], photo_to_paint(inputs, config))
-    tiling = Tiling.of_run(objective, inputs, session)
-    images = [resized(each.image, *size) for each in candidates]
+    tiling = Tiling.of_run(objective, inputs, session, margin_px=config.margin_px)
+    images = [with_margin(resized(each.image, *size), config.margin_px) for each in candidates]
     # One loss for all, with the prices that a refinement of the first picture would begin with.
     loss = level_losses(pyramid, config, objective, tiling, session.loaded.style_targets)(0, images[0], None)
     return [loss.value_and_gradient(image)[0] for image in images]

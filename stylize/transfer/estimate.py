@@ -84,7 +84,11 @@ def expected_seconds(
     first_s, warm_s = zip(*(_probe_s(objective, inputs.mask_count, side, clock) for side in sides), strict=True)
     small, large = (side**2 for side in sides)
     step_s, pixel_s = step_costs((warm_s[1] - warm_s[0]) / (large - small), large, warm_s[1])
-    sizes = [size_for_long_side(*inputs.size, level.long_side_px) for level in levels]
+    margins_px = 2 * tiling.margin_px
+    sizes = [
+        (height + margins_px, width + margins_px)
+        for height, width in (size_for_long_side(*inputs.size, level.long_side_px) for level in levels)
+    ]
     # The smallest pictures have fewer octaves and need a graph of their own.
     octaves = {objective.targets.octaves(np.empty((1, *size))) for size in sizes}
     graphs = len(octaves - {objective.targets.octaves(np.empty((1, smaller_px, smaller_px)))})

@@ -15,7 +15,7 @@ from stylize.config import SMALLEST_PX, RefineConfig
 from stylize.errors import ImageError
 from stylize.images.color import with_contrast_of, with_palette_of
 from stylize.images.picture import Picture
-from stylize.images.resizing import resized, size_for_long_side
+from stylize.images.resizing import resized, size_for_long_side, with_margin
 from stylize.losses.objective import Objective, structure_of
 from stylize.losses.statistics import StyleTargets
 from stylize.losses.targets import Targets
@@ -76,6 +76,16 @@ class LevelPictures:
     masks: NDArray[np.float32] | None
     styles: Sequence[Sequence[LevelStyle]]
 
+    def with_margin(self, margin_px: int) -> LevelPictures:
+        """Return the pictures with photo, content and masks continued beyond the border."""
+        photo = with_margin(self.photo, margin_px)
+        return dataclasses.replace(
+            self,
+            photo=photo,
+            content=photo if self.content is self.photo else with_margin(self.content, margin_px),
+            masks=None if self.masks is None else with_margin(self.masks, margin_px, axis=1),
+        )
+
 
 def make_objective(config: RefineConfig, features: LocalWeights, session: Session) -> Objective:
     """Return the objective that a config describes, under a feature network."""
@@ -83,8 +93,9 @@ def make_objective(config: RefineConfig, features: LocalWeights, session: Sessio
     if config.loss.normalization == "relative":
         content_layers = content_layers_under(features.name, content_layers)
     loss = dataclasses.replace(config.loss, content_layers=content_layers)
+    padding = "edge" if config.padding == "mirror" else config.padding
     encoder = session.loaded.encoder(
-        features, loss.layers, pooling=config.pooling, precision=config.precision, padding=config.padding
+        features, loss.layers, pooling=config.pooling, precision=config.precision, padding=padding
     )
     smoothing = config.loss.total_variation_weight * encoder.grain * config.strength
     loss = dataclasses.replace(loss, total_variation_weight=smoothing)
@@ -181,7 +192,7 @@ def level_losses(
     Args:
         pyramid: the pictures of each level.
         config: its strength, if below 1, blends the targets with the style that the content itself has, region by
-            region; its `full_style_px` holds the content at small levels.
+            region; its `full_style_px` holds the content at small levels; losses are of pictures with its margin.
         objective: the total loss.
         tiling: the tiles in which a step fits into the memory.
         cache: keeps the targets of styles.
@@ -190,16 +201,19 @@ def level_losses(
     def loss_at(
         index: int, first: NDArray[np.float32], state: Mapping[str, NDArray[np.float32]] | None = None
     ) -> LevelLoss:
-        pictures = pyramid[index]
+        pictures = pyramid[index].with_margin(config.margin_px)
         targets = tiling.within(lambda tile_px: _targets(pictures, config.strength, objective, cache, tile_px))
-        free = None if pictures.masks is None else array_of(np.max(pictures.masks, axis=0)[..., None] > 0)
+        # Without masks the photo is not kept: with a margin, the photo is a copy.
+        free, photo = None, None
+        if pictures.masks is not None:
+            free, photo = array_of(np.max(pictures.masks, axis=0)[..., None] > 0), pictures.photo
 
         def seen(pixels: Array) -> Array:
             # Outside the masks stays the photo: the painted part is to fit to it at the border.
-            return array_of(pixels) if free is None else ops.where(free > 0, pixels, pictures.photo)
+            return array_of(pixels) if free is None else ops.where(free > 0, pixels, photo)
 
         # The last level is in full at any size.
-        long_side_px = math.inf if index == len(pyramid) - 1 else max(pictures.photo.shape[:2])
+        long_side_px = math.inf if index == len(pyramid) - 1 else max(pyramid[index].photo.shape[:2])
         if long_side_px < config.loss.full_style_px:
             targets = targets.with_content_times(config.loss.full_style_px / long_side_px)
         if long_side_px < _PLACES_FROM_PX and objective.has_statistics:

@@ -71,7 +71,7 @@ def run_refine(
 
     # The objective, and the tiles in which its steps fit into the memory.
     objective = make_objective(dataclasses.replace(config, precision=start.precision), features, session)
-    tiling = Tiling.of_run(objective, inputs, session, config.optimization.optimizer)
+    tiling = Tiling.of_run(objective, inputs, session, config.optimization.optimizer, config.margin_px)
     if levels and session.on_message is not None:  # The summary times steps on small pictures.
         session.say(run_summary(config, features, objective, levels, tiling, inputs, resumed=resume_from is not None))
     how = {"precision_used": objective.precision, **devices.chosen().record, **init.provenance}

@@ -17,7 +17,7 @@ from stylize.earlier import with_earlier_options, without_later_options
 from stylize.errors import ImageError, OptionError, WeightsError
 from stylize.images.reading import read_image
 from stylize.images.recorded import PaintingRecord
-from stylize.images.resizing import resized, size_for_long_side, with_change_of
+from stylize.images.resizing import resized, size_for_long_side, with_change_of, without_margin
 from stylize.networks.devices import Device, chosen
 from stylize.networks.store import LocalWeights
 from stylize.optimize.checkpoint import Checkpoint
@@ -197,7 +197,8 @@ def resumed(
             f"resume_from: expected the state of {config.optimization.optimizer}, received that of "
             f"{checkpoint.optimizer or 'no optimizer'}: start a new run"
         )
-    height, width = checkpoint.pixels.shape[:2]
+    pixels = without_margin(checkpoint.pixels, config.margin_px)
+    height, width = pixels.shape[:2]
     if [(height, width)] != [
         level_size(size, at.long_side_px) for at in levels[checkpoint.level - 1 : checkpoint.level]
     ]:
@@ -209,7 +210,7 @@ def resumed(
         say(change)
     say(f"going on after step {len(checkpoint.history)}, at {max(height, width)} of {max(size)} px")
     networks = tuple(NetworkUse(network.name, network.origin, network.sha256) for network in recorded.networks)
-    return Start(checkpoint.pixels, networks, recorded.precision_used or config.precision)
+    return Start(pixels, networks, recorded.precision_used or config.precision)
 
 
 def _device_change(recorded: PaintingRecord, device: Device) -> str:

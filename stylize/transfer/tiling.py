@@ -36,6 +36,7 @@ class Tiling:
     Attributes:
         tile_px: pictures of more than tile_px^2 pixels, styles too, are computed in tiles of so many px a side.
         peak_bytes: the memory that the process is expected to take at the largest size.
+        margin_px: what the losses see of each picture beyond its borders.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Tiling:
         *,
         regions: int = 0,
         optimizer: str | None = None,
+        margin_px: int = 0,
     ) -> None:
         """Choose tiles.
 
@@ -57,6 +59,7 @@ class Tiling:
             on_message: receives a message where smaller tiles become necessary.
             regions: the number of masks.
             optimizer: what moves the pixels; None where a picture is only scored.
+            margin_px: as the attribute.
 
         Raises:
             OptionError: `memory_gb` is too little for an optimisation with the smallest tiles. Scoring is tried in
@@ -65,7 +68,7 @@ class Tiling:
         if memory_gb is not None and not 0 < memory_gb < math.inf:
             raise OptionError(f"memory_gb: expected a finite number of GB, more than 0; received {memory_gb:g}")
         taken, free = _memory_bytes(memory_gb)
-        pixels = size[0] * size[1]
+        pixels = (size[0] + 2 * margin_px) * (size[1] + 2 * margin_px)
         # What is needed whatever the tiles: the optimiser's state, and what is kept of the content.
         whole = pixels * objective.target_bytes_per_pixel
         whole += 0 if optimizer is None else pixels * bytes_per_pixel(pixels, optimizer)
@@ -77,6 +80,7 @@ class Tiling:
             raise OptionError(f"memory_gb: {size[1]} x {size[0]} px need at least {least:g} GB, received {memory_gb:g}")
         crop = math.isqrt(int(max(room, smallest) / each))
         self._reach_px = objective.reach_px
+        self.margin_px = margin_px
         self._say = on_message
         self._pixels = pixels
         self.tile_px = crop
@@ -86,11 +90,14 @@ class Tiling:
         self.peak_bytes = round(taken + whole + self.crop_px**2 * each)
 
     @staticmethod
-    def of_run(objective: Objective, inputs: Inputs, session: Session, optimizer: str | None = None) -> Tiling:
-        """Return the tiles for a run's output, in the session's memory; `optimizer` as of `Tiling`."""
+    def of_run(
+        objective: Objective, inputs: Inputs, session: Session, optimizer: str | None = None, margin_px: int = 0
+    ) -> Tiling:
+        """Return the tiles for a run's output, in the session's memory; other arguments as of `Tiling`."""
         return Tiling(
-            objective, inputs.size, session.memory_gb, session.say, regions=inputs.mask_count, optimizer=optimizer
-        )
+            objective, inputs.size, session.memory_gb, session.say,
+            regions=inputs.mask_count, optimizer=optimizer, margin_px=margin_px,
+        )  # fmt: skip
 
     @property
     def is_needed(self) -> bool:

@@ -33,6 +33,16 @@ def test_a_line_along_one_border_is_a_frame(photo: flaws.Pixels) -> None:
         assert flaws.frame(framed) > 1.5 * plain
 
 
+def test_stripes_that_lead_to_a_border_are_fray(photo: flaws.Pixels) -> None:
+    stripes = 0.2 * np.cos(2 * np.pi * np.arange(300) / 5).astype(np.float32)[None, :, None]
+    frayed, everywhere = photo.copy(), photo + stripes
+    frayed[:8] += stripes
+    frayed[-8:] += stripes
+    assert 0.5 < flaws.fray(photo) < 1.5
+    assert flaws.fray(frayed) > 1.5 * flaws.fray(photo)
+    assert flaws.fray(everywhere) < flaws.fray(frayed)
+
+
 @pytest.mark.parametrize("period_px", [2, 3])
 def test_a_pattern_of_two_or_three_pixels_is_weave(photo: flaws.Pixels, period_px: int) -> None:
     pattern = 0.1 * np.cos(2 * np.pi * np.arange(300) / period_px).astype(np.float32)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 
-from bowls import CONFIG, PICTURE, distance_at, optimize_picture
+from bowls import CONFIG, PICTURE, distance_at, distance_to, optimize_picture
 from stylize.config import OptimizationConfig, PyramidConfig
 from stylize.errors import StylizeError
+from stylize.images.resizing import resized, with_margin
 from stylize.optimize.history import LossTerms
 
 
@@ -19,6 +21,36 @@ def test_pyramid_reaches_the_target():
     assert checkpoint is None
     assert [entry.step for entry in history] == list(range(1, 31))
     assert history[-1].level == 3
+
+
+def test_the_loss_sees_a_margin_and_nobody_else_does():
+    config = dataclasses.replace(CONFIG, padding="mirror")
+    margin_px, seen, iterates = config.margin_px, [], []
+    target = functools.partial(with_margin, margin_px=margin_px)
+
+    def distance_with_margin(height, width):
+        loss = distance_to(target(resized(PICTURE, height, width)))
+
+        def noted(pixels):
+            seen.append(pixels.shape)
+            return loss(pixels)
+
+        return noted
+
+    pixels, _, checkpoint = optimize_picture(
+        config, distance_with_margin, on_iterate=iterates.append, should_stop=lambda: len(iterates) >= 29
+    )
+    np.testing.assert_allclose(pixels, PICTURE, atol=1e-2)
+    assert seen[-1] == (24 + 2 * margin_px, 32 + 2 * margin_px, 3)
+    assert [(height + 2 * margin_px, width + 2 * margin_px) for height, width in (each.size for each in iterates)] == [
+        shape[:2] for shape in seen
+    ]
+    assert all(each.pixels.shape[:2] == each.size for each in iterates)
+    # The margin is painted, too, and a run that goes on needs the margin.
+    np.testing.assert_allclose(checkpoint.pixels, target(PICTURE), atol=1e-2)
+    resumed, history, _ = optimize_picture(config, distance_with_margin, resume_from=checkpoint)
+    assert len(history) == 30
+    np.testing.assert_allclose(resumed, PICTURE, atol=1e-2)
 
 
 def test_not_a_number_is_survived_and_said():

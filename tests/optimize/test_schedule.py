@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -44,13 +44,20 @@ class _Machine:
     """A clock, and a loss that takes fixed + per_pixel * pixels seconds. The first steps of two levels trace graphs."""
 
     def __init__(
-        self, fixed: float, per_pixel: float, *, targets: float = 1.7, tracing: Sequence[float] = (3.0, 2.0)
+        self,
+        fixed: float,
+        per_pixel: float,
+        *,
+        targets: float = 1.7,
+        tracing: Sequence[float] = (3.0, 2.0),
+        padding: Literal["edge", "mirror"] = "edge",
     ) -> None:
+        self.config = RefineConfig(padding=padding)
         self.now = 1000.0
         self.targets = targets
         self.tracing = dict(enumerate(tracing))
         self.made: list[int] = []
-        self.step_s: Callable[[int], float] = lambda px: fixed + per_pixel * px**2
+        self.step_s: Callable[[int], float] = lambda px: fixed + per_pixel * (px + 2 * self.config.margin_px) ** 2
 
     def loss_at(self, px: int) -> LevelLoss:
         """Return a loss for pictures of px pixels a side, after the time that its targets take."""
@@ -66,7 +73,7 @@ class _Machine:
 
     def run(self, px: int, budget: float, **options: Any) -> tuple[float, list[int], list[str], Checkpoint | None]:
         """Return the seconds, the steps at each level, the messages and the checkpoint of a run."""
-        config, began = RefineConfig(time_budget=budget), self.now
+        config, began = self.config.replace(time_budget=budget), self.now
         messages: list[str] = []
         self.now += 0.5  # until all is loaded
         levels = pyramid_levels(px, config.steps, config.pyramid)
@@ -114,6 +121,16 @@ def test_time_budget_is_spent_in_the_presets_proportions(machine, budget, px):
     # The coarsest level ends when only its own speed is known, and the finest takes the rest of the time.
     for coarser, finer in itertools.pairwise(visited[1:-1]):
         assert finer == pytest.approx(coarser, rel=0.15, abs=1.5)
+
+
+def test_the_pixels_of_the_margin_are_in_the_plan():
+    machine = _Machine(0.0, 2e-5, tracing=(), padding="mirror")
+    seconds, steps, messages, _ = machine.run(512, 300)
+    assert machine.config.margin_px > 0
+    assert seconds == pytest.approx(300, rel=0.01)
+    assert messages == []
+    # The coarsest level ends when only its own speed is known.
+    assert steps[1:] == pytest.approx([steps[1]] * (len(steps) - 1), abs=1)
 
 
 @pytest.mark.parametrize("budget", [20, 60, 200])

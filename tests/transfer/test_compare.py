@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ QUICK: dict[str, Any] = {"size": 48, "steps": 12}
 
 
 def test_compare_scores_both_under_one_network(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
-    config = stylize.RefineConfig().replace(**QUICK)
+    # Without a margin: the margin that `refine` painted is cut off, and the losses would be of another one.
+    config = stylize.RefineConfig().replace(**QUICK, padding="edge")
     comparison = stylize.compare(*pictures, config=config)
     assert [score.label for score in comparison.scores] == ["fast", "refined"]
     fast_score, refined = comparison.scores
@@ -33,6 +35,17 @@ def test_compare_scores_both_under_one_network(traced_networks: Path, pictures: 
     assert own.losses is None
     assert own.content_loss == pytest.approx(0, abs=1e-4)  # but for the rounding to eight bits
     assert own.ssim == pytest.approx(1, abs=1e-3)
+
+
+def test_the_losses_of_the_preview_are_those_that_the_refinement_began_with(
+    traced_networks: Path, pictures: tuple[Path, Path]
+) -> None:
+    comparison = stylize.compare(*pictures, **QUICK, coarsest_px="none")
+    first, losses = comparison.results[1].history[0].losses, comparison.scores[0].losses
+    assert comparison.results[1].config.margin_px > 0
+    assert losses is not None
+    for name, value in dataclasses.asdict(losses).items():
+        assert value == pytest.approx(getattr(first, name), rel=1e-4)
 
 
 def test_what_compare_refines_is_what_refine_makes(traced_networks: Path, pictures: tuple[Path, Path]) -> None:

@@ -76,7 +76,7 @@ def _summary(
         session.network("vgg19-slim", "features"),
         objective,
         plan_levels(inputs, config, InitPicture()),
-        Tiling.of_run(objective, inputs, session, config.optimization.optimizer),
+        Tiling.of_run(objective, inputs, session, config.optimization.optimizer, config.margin_px),
         inputs,
         resumed=False,
         clock=objective.clock,
@@ -91,7 +91,8 @@ def test_how_long_a_run_will_take_is_said_before_it_starts(
     masks = [np.eye(32, 48, k, dtype=np.float32) for k in (0, 5)] if masked else []
     config = RefineConfig(size=48, steps=12)
     said = _summary(objective, config, pictures, masks=masks)
-    expected = (config.steps + TARGETS_STEPS) * (1e-4 * 32 * 48 + 1.0)
+    margins_px = 2 * config.margin_px
+    expected = (config.steps + TARGETS_STEPS) * (1e-4 * (32 + margins_px) * (48 + margins_px) + 1.0)
     assert f" about {expected:.0f} s, up to " in said
     said = _summary(objective, RefineConfig(size=48, time_budget=0.1), pictures, masks=masks)
     assert "about" not in said, "it was given"
@@ -122,12 +123,12 @@ def _interrupt(start: NDArray[np.float32]) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(("size", "sides", "about"), [(300, [96, 192], "about 2 s"), (1200, [192, 448], "about 29 s")])
+@pytest.mark.parametrize(("size", "sides", "about"), [(300, [96, 192], "about 2 s"), (1200, [192, 448], "about 30 s")])
 def test_a_long_run_is_foretold_by_larger_probes(
     tiny_networks: Path, pictures: tuple[Path, Path], size: int, sides: list[int], about: str
 ) -> None:
     objective = timed_objective(step_s=0.0, pixel_s=1e-5)
     said = _summary(objective, RefineConfig(size=size, steps=1), pictures)
     assert list(dict.fromkeys(objective.sides)) == sides
-    # A step and the targets, which count as two, of 3:2 pictures: 10 us a pixel.
+    # A step and the targets, which count as two, of 3:2 pictures with their margins: 10 us a pixel.
     assert about in said

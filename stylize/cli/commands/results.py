@@ -68,7 +68,7 @@ def print_result(run: Run, result: TransferResult, output: Path, **others: Path 
 def early_end(result: TransferResult) -> str:
     """Return how and where a refinement ended before its last step."""
     assert result.checkpoint is not None
-    here, whole = max(result.checkpoint.pixels.shape[:2]), max(result.image.shape[:2])
+    here, whole = result.levels[result.checkpoint.level - 1].long_side_px, max(result.image.shape[:2])
     return f"{result.stopped} after step {len(result.history)}, at {here} of {whole} px"
 
 
