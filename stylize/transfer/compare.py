@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,7 +99,11 @@ def _finished(images: Sequence[ImageSource], size: tuple[int, int]) -> list[_Can
 def _losses(
     candidates: Sequence[_Candidate], inputs: Inputs, config: RefineConfig, session: Session, features: LocalWeights
 ) -> list[LossTerms]:
-    """Return the losses under the objective of the refinement, at the output's size, with a mirrored margin."""
+    """Return the losses under the objective of the refinement, at the output's size.
+
+    The margin that was painted is cut off: a refined picture has the losses that it reached, the preview those with a
+    mirrored margin, from which the refinement started.
+    """
     size = level_size(inputs.size, max(inputs.size))
     objective = make_objective(config, features, session)
     pyramid = picture_pyramid(inputs, config, [size], photo_to_paint(inputs, config))
@@ -106,7 +111,16 @@ def _losses(
     images = [with_margin(resized(each.image, *size), config.margin_px) for each in candidates]
     # One loss for all, with the prices that a refinement of the first picture would begin with.
     loss = level_losses(pyramid, config, objective, tiling, session.loaded.style_targets)(0, images[0], None)
-    return [loss.value_and_gradient(image)[0] for image in images]
+    reached = [_reached(each) if config.margin_px else None for each in candidates]
+    return [terms or loss.value_and_gradient(image)[0] for terms, image in zip(reached, images, strict=True)]
+
+
+def _reached(candidate: _Candidate) -> LossTerms | None:
+    """Return the least losses at the output's size, with the margin that was painted; None where nothing was."""
+    result = candidate.result
+    entries = () if result is None else result.history
+    last = [entry.losses for entry in entries if result is not None and entry.level == len(result.levels)]
+    return min((each for each in last if math.isfinite(each.total)), key=lambda each: each.total, default=None)
 
 
 class _Scorer:

@@ -156,8 +156,8 @@ class Scored:
         seconds: that the picture took; None for a finished picture.
         peak_memory_bytes: the most memory that the process had taken when the picture was done.
         networks: that painted the picture.
-        losses: under the loss that the refinement minimised, at the output's size, with a mirrored margin; None for a
-            finished picture.
+        losses: under the loss that the refinement minimised, at the output's size, with its margin; None for a finished
+            picture.
     """
 
     label: str

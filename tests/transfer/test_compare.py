@@ -17,8 +17,7 @@ QUICK: dict[str, Any] = {"size": 48, "steps": 12}
 
 
 def test_compare_scores_both_under_one_network(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
-    # Without a margin: the margin that `refine` painted is cut off, and the losses would be of another one.
-    config = stylize.RefineConfig().replace(**QUICK, padding="edge")
+    config = stylize.RefineConfig().replace(**QUICK)
     comparison = stylize.compare(*pictures, config=config)
     assert [score.label for score in comparison.scores] == ["fast", "refined"]
     fast_score, refined = comparison.scores
