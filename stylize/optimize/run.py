@@ -101,12 +101,12 @@ def optimize(
         pixels, first = without_margin(resume_from.pixels, margin_px), resume_from.level - 1
     for index in range(first, len(levels)):
         # A new size: enlarge the picture with the detail of the photo, and begin a new optimiser (see pyramid.py).
-        pixels = with_margin(at_size(photos[index], pixels), margin_px)
-        optimizer = _make_optimizer(pixels, optimization_at(index, config.optimization))
+        canvas = with_margin(at_size(photos[index], pixels), margin_px)
+        optimizer = _make_optimizer(canvas, optimization_at(index, config.optimization))
         resumed = resume_from if index == first else None
         if resumed is not None:
             optimizer.restore(resumed.state)
-        loss = loss_at(index, pixels, None if resumed is None else resumed.loss_state)
+        loss = loss_at(index, canvas, None if resumed is None else resumed.loss_state)
         while run.schedule.wants_step(index):
             if should_stop is not None and should_stop():
                 checkpoint = run.checkpoint(index, optimizer, loss)

@@ -108,19 +108,26 @@ def _losses(
     objective = make_objective(config, features, session)
     pyramid = picture_pyramid(inputs, config, [size], photo_to_paint(inputs, config))
     tiling = Tiling.of_run(objective, inputs, session, margin_px=config.margin_px)
-    images = [with_margin(resized(each.image, *size), config.margin_px) for each in candidates]
+
+    def on_canvas(candidate: _Candidate) -> NDArray[np.float32]:
+        return with_margin(resized(candidate.image, *size), config.margin_px)
+
     # One loss for all, with the prices that a refinement of the first picture would begin with.
-    loss = level_losses(pyramid, config, objective, tiling, session.loaded.style_targets)(0, images[0], None)
-    reached = [_reached(each) if config.margin_px else None for each in candidates]
-    return [terms or loss.value_and_gradient(image)[0] for terms, image in zip(reached, images, strict=True)]
+    start = on_canvas(candidates[0])
+    loss = level_losses(pyramid, config, objective, tiling, session.loaded.style_targets)(0, start, None)
+    return [
+        (_reached(each) if config.margin_px else None) or loss.value_and_gradient(on_canvas(each))[0]
+        for each in candidates
+    ]
 
 
 def _reached(candidate: _Candidate) -> LossTerms | None:
-    """Return the least losses at the output's size, with the margin that was painted; None where nothing was."""
-    result = candidate.result
-    entries = () if result is None else result.history
-    last = [entry.losses for entry in entries if result is not None and entry.level == len(result.levels)]
-    return min((each for each in last if math.isfinite(each.total)), key=lambda each: each.total, default=None)
+    """Return the least losses that a refinement reached at the output's size; None where there was no such step."""
+    if candidate.result is None:
+        return None
+    levels, history = candidate.result.levels, candidate.result.history
+    reached = [entry.losses for entry in history if entry.level == len(levels) and math.isfinite(entry.losses.total)]
+    return min(reached, key=lambda losses: losses.total, default=None)
 
 
 class _Scorer:

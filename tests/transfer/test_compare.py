@@ -16,8 +16,11 @@ from stylize.images.resizing import resized
 QUICK: dict[str, Any] = {"size": 48, "steps": 12}
 
 
-def test_compare_scores_both_under_one_network(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
-    config = stylize.RefineConfig().replace(**QUICK)
+@pytest.mark.parametrize("padding", ["mirror", "edge"])
+def test_compare_scores_both_under_one_network(
+    traced_networks: Path, pictures: tuple[Path, Path], padding: str
+) -> None:
+    config = stylize.RefineConfig().replace(**QUICK, padding=padding)
     comparison = stylize.compare(*pictures, config=config)
     assert [score.label for score in comparison.scores] == ["fast", "refined"]
     fast_score, refined = comparison.scores
