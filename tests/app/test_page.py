@@ -151,6 +151,7 @@ def test_only_networks_that_are_here_are_offered(studio):
 def page(studio, monkeypatch):
     testing = pytest.importorskip("streamlit.testing.v1", reason="Streamlit is not installed")
     import streamlit
+    from streamlit.runtime.scriptrunner import script_runner
 
     from stylize.app import slider
 
@@ -158,6 +159,8 @@ def page(studio, monkeypatch):
         return streamlit.select_slider(label, list(values), value, key=key, on_change=on_change)
 
     monkeypatch.setattr(server, "studio", studio)
+    # As `serve` does: a run of the page would clear what a refinement has compiled.
+    monkeypatch.setattr(script_runner, "_clean_problem_modules", lambda: None)
     # AppTest moves Streamlit's own sliders; the browser's tests move ours.
     monkeypatch.setattr(slider, "slider", native_slider)
     # Each AppTest has a registry of components of its own; ours are registered when they are imported.

@@ -62,13 +62,13 @@ def test_refine_under_vgg19_beats_the_preview_at_every_scale(real_networks: Path
     """Refining brings the picture nearer to the style, at full and at half size."""
     bench = real_networks / "images" / "bench"
     content, style = bench / "c03_city_tubingen.jpg", bench / "s01_starry_night.jpg"
-    config = stylize.RefineConfig().replace(size=160, steps=80, features="vgg19", network="magenta-int8")
+    config = stylize.RefineConfig().replace(size=128, steps=60, features="vgg19", network="magenta-int8")
     comparison = stylize.compare(content, style, config=config)
     preview, refined = comparison.scores
     assert refined.style_loss < 0.8 * preview.style_loss
     assert refined.content_loss < preview.content_loss
     # The large strokes: both pictures at half size.
-    halves = [resized(result.image, 60, 80) for result in comparison.results]
-    smaller = stylize.RefineConfig().replace(size=80, features="vgg19")
+    halves = [resized(result.image, 48, 64) for result in comparison.results]
+    smaller = stylize.RefineConfig().replace(size=64, features="vgg19")
     half_preview, half_refined = stylize.compare(content, style, images=halves, config=smaller).scores
     assert half_refined.style_loss < 0.8 * half_preview.style_loss

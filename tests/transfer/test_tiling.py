@@ -100,16 +100,16 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 @pytest.mark.slow
 def test_memory_grows_by_the_pixels_alone() -> None:
-    """From 1024 to 4096 px: a few arrays of pixels more, none of the activations (some 450 bytes a pixel)."""
+    """From 1024 to 2048 px: a few arrays of pixels more, none of the activations (some 450 bytes a pixel)."""
     pytest.importorskip("resource")
     code = _PEAK.format(tests=str(TESTS))
     peaks = [
         float(
             subprocess.run([sys.executable, "-c", code, str(side)], capture_output=True, text=True, check=True).stdout
         )
-        for side in (1024, 4096)
+        for side in (1024, 2048)
     ]
-    pixels = (4096**2 - 1024**2) / 2**20
+    pixels = (2048**2 - 1024**2) / 2**20
     assert (peaks[1] - peaks[0]) / pixels < 12 * 8, "bytes a pixel"
 
 
