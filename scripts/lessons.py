@@ -34,6 +34,7 @@ TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
             "full_style_px": 0,
             "palette_weight": 0.0,
             "light_weight": 0.0,
+            "saliency": 0.0,
             "places_weight": 0.0,
         },
     ),
@@ -43,6 +44,7 @@ TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("levels", {"full_style_px": DEFAULT.full_style_px}),
     ("palette", {"palette_weight": DEFAULT.palette_weight}),
     ("light", {"light_weight": DEFAULT.light_weight}),
+    ("saliency", {"saliency": DEFAULT.saliency}),
 )
 
 

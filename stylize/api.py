@@ -63,8 +63,7 @@ def fast(
         config: all options at once; options below replace its own.
         size: long side of the output in px, 1 to 65535; `original` for the content's, or percent of it such as `200%`.
         strength: 0 keeps the content, 1 is the full style.
-        keep_colors: True or `luminance` takes only light and dark from the style; `histogram` moves the style to the
-            content's colours first.
+        keep_colors: True or `luminance`: only light and dark from the style; `histogram`: the style in the content's.
         network: the stylizer, or auto.
         offline: whether nothing may be downloaded.
         loaded: keeps networks loaded between calls.
@@ -104,6 +103,7 @@ def refine(
     content_weight: float | None = None,
     light_weight: float | None = None,
     light_detail: float | None = None,
+    saliency: float | None = None,
     style_weight: float | None = None,
     total_variation_weight: float | None = None,
     frame_weight: float | None = None,
@@ -165,6 +165,7 @@ def refine(
         content_weight: weight of the content loss.
         light_weight: weight of the light loss, relative to the content loss.
         light_detail: how much the light inside large cells counts beside their means; 0: no small cells.
+        saliency: how much more the content counts where a viewer looks first; 0: no more than elsewhere.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.
@@ -197,8 +198,7 @@ def refine(
         network: the stylizer that paints the preview, or auto.
         resume_from: the checkpoint of an interrupted run of the same inputs and options.
         offline: whether nothing may be downloaded.
-        memory_gb: how much memory of the device the process may take, in GB; what is free, if None. Large pictures are
-            computed in tiles, which changes nothing in them.
+        memory_gb: GB of the device's memory that the process may take; None: what is free. Large pictures go in tiles.
         backend: auto, tensorflow, torch or jax; auto takes one that sees a GPU. A process keeps its first one.
         device: auto, cpu, gpu, or a name such as gpu:1 or mps.
         loaded: keeps networks loaded between calls.
@@ -216,8 +216,7 @@ def refine(
         OptionError: an option has no meaning, or the memory does not suffice.
         WeightsError: a network cannot be had.
     """
-    run = _run_of(preset, config, locals())
-    return _refine((content, style, mask), run, resume_from, (backend, device))
+    return _refine((content, style, mask), _run_of(preset, config, locals()), resume_from, (backend, device))
 
 
 def compare(
@@ -237,6 +236,7 @@ def compare(
     content_weight: float | None = None,
     light_weight: float | None = None,
     light_detail: float | None = None,
+    saliency: float | None = None,
     style_weight: float | None = None,
     total_variation_weight: float | None = None,
     frame_weight: float | None = None,
@@ -299,6 +299,7 @@ def compare(
         content_weight: weight of the content loss.
         light_weight: weight of the light loss, relative to the content loss.
         light_detail: how much the light inside large cells counts beside their means; 0: no small cells.
+        saliency: how much more the content counts where a viewer looks first; 0: no more than elsewhere.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.
@@ -346,8 +347,7 @@ def compare(
     Raises:
         ImageError, OptionError, WeightsError: as of `refine`.
     """
-    run = _run_of(preset, config, locals())
-    return _compare((content, style, mask), images, run, (backend, device))
+    return _compare((content, style, mask), images, _run_of(preset, config, locals()), (backend, device))
 
 
 def _refine(pictures: _Pictures, run: _Run, resume_from: Checkpoint | None, where: tuple[str, str]) -> TransferResult:

@@ -12,6 +12,7 @@ _LOSS = {
     "places_weight": 0.0,
     "light_weight": 0.0,
     "light_detail": 0.0,
+    "saliency": 0.0,
     "enough_positions": 0,
     "contrast_limit": 0.0,
     "full_style_px": 0,

@@ -33,6 +33,7 @@ _SINGLE_LEVEL = PyramidConfig(coarsest_px=None)
 _PLAIN_LOSS = PerceptualLossConfig(
     light_weight=0.0,
     light_detail=0.0,
+    saliency=0.0,
     total_variation_weight=0.0,
     frame_weight=0.0,
     palette_weight=0.0,

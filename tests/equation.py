@@ -61,6 +61,7 @@ class Equation:
         areas = self._shares_of_octaves()
         self._shares = self._by_positions(self._relative_shares(areas, own))
         self._content = self._activations(content[0].astype(np.float64))
+        self._saliency = self._saliency_of(content[0].astype(np.float64))
         self._luma = _luma(content[0].astype(np.float64))
         scale = self._scale(areas[0], own[0])
         self._content_scale = {name: scale / self._energy(name) for name, _ in config.content_layers}
@@ -79,8 +80,8 @@ class Equation:
         activations, statistics = self._activations(x), self._statistics(x, self._masks)
         terms = {}
         for name, _ in config.content_layers:
-            squares = np.square(activations[name] - self._content[name]).sum()
-            terms[f"content {name}"] = self._content_scale[name] * squares
+            squares = np.square(activations[name] - self._content[name]).sum(-1)
+            terms[f"content {name}"] = self._content_scale[name] * float((self._saliency[name] * squares).sum())
         for name, _ in config.style_layers:
             terms[f"style {name}"] = sum(
                 self._shares[o][r][name] * self._distance(statistics[o][r][name], self._wanted[o][r][name])
@@ -244,6 +245,15 @@ class Equation:
         energies = {"relative": float(np.square(target).sum()), "mean": float(target.size), "sum": 1.0}
         return energies[self._config.normalization]
 
+    def _saliency_of(self, content: _Array) -> dict[str, _Array]:
+        """Return a, (h, w), by content layer."""
+        last = max(self._config.layers, key=VGG19_LAYERS.index)
+        while max(content.shape[:2]) >= 512 and min(content.shape[:2]) >= 32:
+            content = _squares(content, 2).mean((1, 3))
+        e = np.square(self._activations(content)[last]).sum(-1)
+        saliency = 1 + self._config.saliency * (e / e.mean() - 1).clip(0, 4)
+        return {name: _stretched(saliency, *self._content[name].shape[:2]) for name, _ in self._config.content_layers}
+
     # Places
 
     def _places(self, name: str, styles: Sequence[tuple[_Array, float]]) -> tuple[_Array, _Array]:
@@ -329,6 +339,16 @@ def _guide(mask: _Array, layer: str) -> _Array:
     """Return how much of each position of a layer lies in a mask (H, W)."""
     guide: _Array = _squares(mask, 2 ** (int(layer[len("relu")]) - 1)).mean((1, 3))
     return guide
+
+
+def _stretched(plane: _Array, height: int, width: int) -> _Array:
+    """Return a plane (n, m) at another size, linear between the middles of its cells."""
+    for axis, side in enumerate((height, width)):
+        count = plane.shape[axis]
+        middles = ((np.arange(side) + 0.5) * count / side - 0.5).clip(0, count - 1)
+        weights = (1 - np.abs(middles[:, None] - np.arange(count))).clip(0)
+        plane = np.moveaxis(np.tensordot(weights, plane, (1, axis)), 0, axis)
+    return plane
 
 
 def _unit(vectors: _Array) -> _Array:

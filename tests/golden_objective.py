@@ -80,11 +80,12 @@ def _slim(config: PerceptualLossConfig) -> PerceptualLossConfig:
 
 
 # Fixed weights, so that a new default does not change the file.
-_DEFAULT = PerceptualLossConfig(light_weight=0.0, light_detail=0.0, places_weight=1.0, enough_positions=0)
+_DEFAULT = PerceptualLossConfig(light_weight=0.0, light_detail=0.0, saliency=0.0, places_weight=1.0, enough_positions=0)
 CASES: Mapping[str, Case] = {
     "default": Case(_DEFAULT),
     "light": Case(dataclasses.replace(_DEFAULT, light_weight=0.8, light_detail=2.0)),
     "light of means": Case(dataclasses.replace(_DEFAULT, light_weight=0.4)),
+    "saliency": Case(dataclasses.replace(_DEFAULT, saliency=1.5), size=(72, 96)),
     "masks": Case(_DEFAULT, masked=True),
     "few positions": Case(dataclasses.replace(_DEFAULT, enough_positions=200), masked=True),
     "zeros": Case(_DEFAULT, size=(64, 80), padding="zeros"),

@@ -40,9 +40,17 @@ TINY = 1e-8
 # Content
 
 
-def squared_distance(activation: Any, target: Any) -> Any:
-    """Return |F - F*|^2, a scalar: the content loss of Gatys et al. 2015 (arXiv 1508.06576), equation 1, times two."""
-    return ops.sum(ops.square(ops.cast(activation, "float32") - target))
+def squared_distance(activation: Any, target: Any, saliency: Any) -> Any:
+    """Return the sum of s |F - F*|^2 over all positions, a scalar.
+
+    With s = 1, this is the content loss of Gatys et al. 2015 (arXiv 1508.06576), equation 1, times two.
+
+    Args:
+        activation: F, (1, h, w, C).
+        target: F*, the same shape.
+        saliency: s, (1, h, w, 1).
+    """
+    return ops.sum(ops.square(ops.cast(activation, "float32") - target) * saliency)
 
 
 def content_scale(target: Any, normalization: str) -> Any:

@@ -7,7 +7,7 @@ For a picture x, with the names of the code:
                + total_variation_weight * total_variation(x)
                + frame_weight           * frame(x)
 
-    content(x) = sum_l  v_l  k_l  |F_l(x) - F*_l|^2
+    content(x) = sum_l  v_l  k_l  sum_p  s_lp  |F_lp(x) - F*_lp|^2
     style(x)   = sum_l  w_l  sum_o sum_r  q_lor  D(G_lor(x), G*_lor)
     light(x)   = sum over two sizes of cells of 1 - cosine of the light of x and of the content: `stylize.losses.light`
     places(x)  = mean_l  sum_r  a_r  P(F_l, r)
@@ -17,6 +17,7 @@ For a picture x, with the names of the code:
     o      octaves: the picture at full size, half, a quarter, ... (`octaves`)
     r      regions, one for each mask, or the whole picture
     F      activations of the feature network; F* those of the content picture
+    s      how much position p counts, more where a viewer looks first: `stylize.losses.saliency`
     k      `Targets.content_scale`: 1 / |F*|^2 for relative losses; with `relative_to_content` divided by the root of
            (spread of the style / spread of the content): a style that varies a lot lowers the weight of the content;
            at small levels times `full_style_px` / long side
@@ -258,12 +259,10 @@ class Objective:
 
     @property
     def target_bytes_per_pixel(self) -> float:
-        """Memory of the content's activations and of the luma of its light, in bytes for each pixel of the picture."""
+        """Memory of the content's activations, its saliency and its luma, in bytes for each pixel of the picture."""
         encoder, number = self._statistics.encoder, np.dtype(self._statistics.content_type).itemsize
-        luma = 4.0 if self.targets.has_light else 0.0
-        return luma + sum(
-            number * encoder.channels[name] / encoder.strides[name] ** 2 for name in self._statistics.content_layers
-        )
+        luma, layers = 4.0 if self.targets.has_light else 0.0, self._statistics.content_layers
+        return luma + sum((number * encoder.channels[name] + 4) / encoder.strides[name] ** 2 for name in layers)
 
 
 # What `value` returns beside the losses of single layers.

@@ -30,7 +30,7 @@ class Statistics:
     """All that the content and style losses know of a picture.
 
     Attributes:
-        content: by layer, |F - F*|^2.
+        content: by layer, the sums of s |F - F*|^2.
         style: for each octave, by layer, the statistics of the R regions, (R, n, n).
         places: by layer, the places loss of the R regions, (R,).
     """
@@ -45,10 +45,12 @@ class Compared(NamedTuple):
 
     Attributes:
         content: by layer, the target activations F*.
+        saliency: by layer, how much each position of the content counts, s.
         places: by layer, what the places of each region are to look like.
     """
 
     content: Mapping[str, Any] = {}
+    saliency: Mapping[str, Any] = {}
     places: Mapping[str, Sequence[StylePlaces]] = {}
 
 
@@ -82,13 +84,16 @@ class StatisticsEncoder:
             cores: of a tile, for each of the encoder's layers, (top, bottom, left, right) of the positions that count.
 
         Returns:
-            By layer, the style sums (R, n, n); by layer, |F - F*|^2; and by layer, the sums of the places loss (R,).
+            By layer, the style sums (R, n, n); the sums of s |F - F*|^2; and those of the places loss (R,).
         """
         features = self.encoder(picture)
         if cores is not None:
             for name, (top, bottom, left, right) in zip(self.encoder.layers, cores, strict=True):
                 features[name] = features[name][:, top:bottom, left:right]
-        squares = {name: squared_distance(features[name], target) for name, target in compared.content.items()}
+        squares = {
+            name: squared_distance(features[name], target, compared.saliency[name])
+            for name, target in compared.content.items()
+        }
         distances = {
             name: ops.stack(
                 [
@@ -123,6 +128,7 @@ class StatisticsEncoder:
         """
         channels, count, extra = self.encoder.channels, regions or 1, self.style.extra_channels
         content = {name: spec(1, None, None, channels[name]) for name in self.content_layers}
+        saliency = {name: spec(1, None, None, 1) for name in self.content_layers}
         scales = {name: spec() for name in self.content_layers}
         style = {name: spec(count, channels[name] + extra, channels[name] + extra) for name in self.style_layers}
         plane = spec(count, None, None)
@@ -131,7 +137,7 @@ class StatisticsEncoder:
             name: [StylePlaces(spec(None, channels[name]), spec(channels[name]), spec(None))] * count
             for name in self.places_layers
         }
-        return Compared(content, places), scales, style, weights
+        return Compared(content, saliency, places), scales, style, weights
 
     @property
     def weighted_layers(self) -> list[str]:
@@ -174,6 +180,12 @@ class StatisticsEncoder:
                 core = ops.cast(self._core(features, name, content, tile), "float32")
                 self._place(target, name, tile)[...] = numpy_of(core)
         return whole
+
+    def energies(self, picture: Any) -> NDArray[np.float32]:
+        """Return |F|^2 of the deepest layer at each of its positions in a small picture (1, H, W, 3): (h, w)."""
+        deepest = self._activations(array_of(picture))[self.encoder.layers[-1]]
+        energies: NDArray[np.float32] = numpy_of(ops.sum(ops.square(ops.cast(deepest, "float32")), axis=-1))[0]
+        return energies
 
     def places(self, picture: Any, most: int, tile_px: int | None = None) -> dict[str, NDArray[np.float32]]:
         """Return, by layer, the activations of (1, H, W, 3) at no more than `most` places: (1, h, w, C)."""

@@ -19,6 +19,7 @@ from stylize.losses.light import Light, lights_of
 from stylize.losses.pixels import palette
 from stylize.losses.places import PRICED_PLACES, STYLE_PLACES, StylePlaces, evenly_spread, joined_places, prices
 from stylize.losses.regions import Regions, count_octaves, masked_regions, whole_picture
+from stylize.losses.saliency import saliency_of, small_version
 from stylize.losses.statistics import Compared, StatisticsEncoder, StyleTargets
 from stylize.networks.backend import array_of, framework, numpy_of, ops, spec
 
@@ -48,6 +49,7 @@ class Targets:
 
     Attributes:
         content: by layer, activations F* (1, h, w, C).
+        saliency: by layer, how much each position counts, s (1, h, w, 1).
         content_scale: by layer, k in the equation of `stylize.losses.objective`.
         style: for each octave, by layer, statistics G* (R, n, n); of several styles their weighted mean.
         regions: the regions, with the shares q.
@@ -58,6 +60,7 @@ class Targets:
     """
 
     content: Mapping[str, Any]
+    saliency: Mapping[str, Any]
     content_scale: Mapping[str, Any]
     style: StyleTargets
     regions: Regions
@@ -80,7 +83,8 @@ class Targets:
     @property
     def compared(self) -> Compared:
         """What the first octave is compared with, position by position."""
-        return Compared(dict(self.content), {name: list(each) for name, each in self.places.items()})
+        places = {name: list(each) for name, each in self.places.items()}
+        return Compared(dict(self.content), dict(self.saliency), places)
 
     def with_content_times(self, factor: float) -> Targets:
         """Return these targets with `factor` times the content loss of all layers."""
@@ -222,7 +226,8 @@ class TargetEncoder:
         shares = [sum(weight for targets, weight in styles if asking in targets[0]) for styles in per_region]
         areas = regions.areas * array_of(shares)
         lights = lights_of(content, self._config.light_detail) if self.has_light else []
-        return Targets(features, scale, style, regions, palettes, lights, places, areas)
+        saliency = self._saliency(content, features)
+        return Targets(features, saliency, scale, style, regions, palettes, lights, places, areas)
 
     def prices(self, targets: Targets, picture: Any, tile_px: int | None = None) -> dict[str, NDArray[np.float32]]:
         """Return prices for `Targets.with_prices`: of a transport from the places of a picture (1, H, W, 3)."""
@@ -237,6 +242,12 @@ class TargetEncoder:
                     weights = ops.reshape(guides[region][evenly_spread(height, width, PRICED_PLACES)], (-1,))
                 found[f"{name}.{region}"] = numpy_of(_compiled_prices()(activations, weights, places))
         return found
+
+    def _saliency(self, content: Any, features: Mapping[str, Any]) -> dict[str, Any]:
+        strength, energies = self._config.saliency, np.ones((1, 1), np.float32)
+        if strength and features:
+            energies = self._statistics.energies(small_version(array_of(content)))
+        return saliency_of(energies, strength, {name: each.shape[1:3] for name, each in features.items()})
 
     def _spread_ratio(self, own: Mapping[str, Any], style: Mapping[str, Any], shares: Mapping[str, Any]) -> Any:
         """Return how widely the style's activations vary relative to the content's: a geometric mean over layers.

@@ -32,7 +32,7 @@ class TiledStatistics:
         regions: Regions,
         tile_px: int,
     ) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
-        """Return the style sums of every octave, |F - F*|^2 by layer, and the sums of the places loss by layer.
+        """Return the style sums of every octave, and by layer the sums of s |F - F*|^2 and of the places loss.
 
         Args:
             pictures: the picture at each octave, (1, H, W, 3).
@@ -99,7 +99,7 @@ class TiledStatistics:
         cores = [self._statistics.core_of(picture, name, tile) for name in self._statistics.encoder.layers]
         edges = tuple((rows.start, rows.stop, columns.start, columns.stop) for rows, columns in cores)
         parts = self._statistics.parts
-        here = compared._replace(content=parts(compared.content, tile))
+        here = compared._replace(content=parts(compared.content, tile), saliency=parts(compared.saliency, tile))
         return crop(picture, tile), here, parts(weights, tile), edges
 
     def _graph(self, *, slopes: bool, largest: bool, weights: Mapping[str, Any]) -> Any:

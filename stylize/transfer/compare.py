@@ -143,6 +143,7 @@ class _Scorer:
             relative_to_content=False,
             places_weight=0.0,
             light_weight=0.0,
+            saliency=0.0,
         )
         encoder = session.loaded.encoder(features, ["relu4_2", *GATYS_STYLE_LAYERS], precision="float32")
         self._objective = session.loaded.keep("objective", (encoder, config), lambda: Objective(encoder, config))
