@@ -63,7 +63,7 @@ def fast(
         config: all options at once; options below replace its own.
         size: long side of the output in px, 1 to 65535; `original` for the content's, or percent of it such as `200%`.
         strength: 0 keeps the content, 1 is the full style.
-        keep_colors: True or `luminance`: only light and dark from the style; `histogram`: the style in the content's.
+        keep_colors: True or `luminance`: only light and dark come from the style; `histogram`: the style is recoloured.
         network: the stylizer, or auto.
         offline: whether nothing may be downloaded.
         loaded: keeps networks loaded between calls.
@@ -165,7 +165,7 @@ def refine(
         content_weight: weight of the content loss.
         light_weight: weight of the light loss, relative to the content loss.
         light_detail: how much the light inside large cells counts beside their means; 0: no small cells.
-        saliency: how much more the content counts where a viewer looks first; 0: no more than elsewhere.
+        saliency: the content counts up to 1 + 4 saliency times as much where a viewer looks first.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.
@@ -198,7 +198,7 @@ def refine(
         network: the stylizer that paints the preview, or auto.
         resume_from: the checkpoint of an interrupted run of the same inputs and options.
         offline: whether nothing may be downloaded.
-        memory_gb: GB of the device's memory that the process may take; None: what is free. Large pictures go in tiles.
+        memory_gb: GB of the device's memory to take at most; None: what is free. Tiles, if needed, change no picture.
         backend: auto, tensorflow, torch or jax; auto takes one that sees a GPU. A process keeps its first one.
         device: auto, cpu, gpu, or a name such as gpu:1 or mps.
         loaded: keeps networks loaded between calls.
@@ -299,7 +299,7 @@ def compare(
         content_weight: weight of the content loss.
         light_weight: weight of the light loss, relative to the content loss.
         light_detail: how much the light inside large cells counts beside their means; 0: no small cells.
-        saliency: how much more the content counts where a viewer looks first; 0: no more than elsewhere.
+        saliency: the content counts up to 1 + 4 saliency times as much where a viewer looks first.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.

@@ -106,7 +106,7 @@ class PerceptualLossConfig:
         content_weight: weight of the content loss.
         light_weight: weight of the differences in light from the content, relative to the content loss.
         light_detail: how much the light inside a large cell counts beside its mean: 0 to 100. 0: no small cells.
-        saliency: how much more the content counts where a viewer looks first: 0 to 100. 0: no more than elsewhere.
+        saliency: the content counts up to 1 + 4 saliency times as much where a viewer looks first: 0 to 100.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the differences between neighbouring pixels.
         frame_weight: weight of the colour differences between the border of the picture and the pixels beside it.
@@ -182,8 +182,8 @@ class PerceptualLossConfig:
             weight = getattr(self, field)
             finite = math.isfinite(weight) and weight >= 0
             _check(finite, f"{field}: expected a finite number of 0 or more, received {weight}")
-        both = self.content_weight + self.style_weight
-        _check(both > 0, "content_weight: expected more than 0 where style_weight is 0")
+        weights = self.content_weight + self.style_weight
+        _check(weights > 0, "content_weight: expected more than 0 where style_weight is 0")
         _check(bool(self.content_layers) or self.content_weight == 0, "content_layers: expected at least one layer")
         has_style = bool(self.style_layers) or self.places_weight > 0
         _check(has_style or self.style_weight == 0, "style_layers: expected at least one layer")

@@ -246,13 +246,13 @@ class Equation:
         return energies[self._config.normalization]
 
     def _saliency_of(self, content: _Array) -> dict[str, _Array]:
-        """Return a, (h, w), by content layer."""
-        last = max(self._config.layers, key=VGG19_LAYERS.index)
-        while max(content.shape[:2]) >= 512 and min(content.shape[:2]) >= 32:
-            content = _squares(content, 2).mean((1, 3))
-        e = np.square(self._activations(content)[last]).sum(-1)
+        """Return s, (h, w), by content layer."""
+        last, long_side = max(self._config.layers, key=VGG19_LAYERS.index), max(content.shape[:2])
+        small = [16 * max(1, round(side * 256 / long_side / 16)) for side in content.shape[:2]]
+        e = np.square(self._activations(_resampled(content, *small))[last]).sum(-1)
         saliency = 1 + self._config.saliency * (e / e.mean() - 1).clip(0, 4)
-        return {name: _stretched(saliency, *self._content[name].shape[:2]) for name, _ in self._config.content_layers}
+        layers = [name for name, _ in self._config.content_layers]
+        return {name: _resampled(saliency, *self._content[name].shape[:2]) for name in layers}
 
     # Places
 
@@ -341,14 +341,16 @@ def _guide(mask: _Array, layer: str) -> _Array:
     return guide
 
 
-def _stretched(plane: _Array, height: int, width: int) -> _Array:
-    """Return a plane (n, m) at another size, linear between the middles of its cells."""
+def _resampled(picture: _Array, height: int, width: int) -> _Array:
+    """Return a picture (n, m, ...) at another size: linear between pixels; means if it is smaller."""
     for axis, side in enumerate((height, width)):
-        count = plane.shape[axis]
-        middles = ((np.arange(side) + 0.5) * count / side - 0.5).clip(0, count - 1)
-        weights = (1 - np.abs(middles[:, None] - np.arange(count))).clip(0)
-        plane = np.moveaxis(np.tensordot(weights, plane, (1, axis)), 0, axis)
-    return plane
+        count = picture.shape[axis]
+        step = count / side
+        distances = np.abs(np.arange(count) + 0.5 - (np.arange(side)[:, None] + 0.5) * step)
+        weights = (1 - distances / max(1.0, step)).clip(0)
+        weights /= weights.sum(1, keepdims=True)
+        picture = np.moveaxis(np.tensordot(weights, picture, (1, axis)), 0, axis)
+    return picture
 
 
 def _unit(vectors: _Array) -> _Array:

@@ -85,7 +85,7 @@ CASES: Mapping[str, Case] = {
     "default": Case(_DEFAULT),
     "light": Case(dataclasses.replace(_DEFAULT, light_weight=0.8, light_detail=2.0)),
     "light of means": Case(dataclasses.replace(_DEFAULT, light_weight=0.4)),
-    "saliency": Case(dataclasses.replace(_DEFAULT, saliency=1.5), size=(72, 96)),
+    "saliency": Case(dataclasses.replace(_DEFAULT, saliency=1.5), size=(40, 288)),
     "masks": Case(_DEFAULT, masked=True),
     "few positions": Case(dataclasses.replace(_DEFAULT, enough_positions=200), masked=True),
     "zeros": Case(_DEFAULT, size=(64, 80), padding="zeros"),

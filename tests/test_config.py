@@ -69,7 +69,7 @@ def test_recorded_options_of_earlier_versions_mean_what_they_meant(normalization
     loss = config.loss
     assert (config.steps, config.padding) == (3, padding)
     assert (loss.places_weight, loss.light_weight, loss.light_detail, loss.contrast_limit) == (0.0, 0.0, 0.0, 0.0)
-    assert (loss.enough_positions, loss.full_style_px) == (0, 0)
+    assert (loss.saliency, loss.enough_positions, loss.full_style_px) == (0.0, 0, 0)
     recorded = dataclasses.asdict(RefineConfig(padding="edge"))
     assert with_earlier_options(recorded) == recorded
     assert with_earlier_options({"loss": "none"}) == {"loss": "none"}
@@ -95,6 +95,8 @@ NONSENSE = {
     "an option of refine for fast": lambda: config_from_dict(FastConfig, {"steps": 3}),
     "fewer than no positions": lambda: RefineConfig().replace(enough_positions=-1),
     "light against the photo": lambda: RefineConfig().replace(light_detail=-1.0),
+    "a subject that counts less": lambda: RefineConfig().replace(saliency=-0.1),
+    "a subject that counts too much": lambda: RefineConfig().replace(saliency=101.0),
     "light that is not a number": lambda: RefineConfig().replace(light_detail=math.nan),
     "the full style below no size": lambda: RefineConfig().replace(full_style_px=-1),
     "the full style beyond any size": lambda: RefineConfig().replace(full_style_px=65536),

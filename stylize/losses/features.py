@@ -50,7 +50,8 @@ def squared_distance(activation: Any, target: Any, saliency: Any) -> Any:
         target: F*, the same shape.
         saliency: s, (1, h, w, 1).
     """
-    return ops.sum(ops.square(ops.cast(activation, "float32") - target) * saliency)
+    squares = ops.square(ops.cast(activation, "float32") - target)
+    return ops.sum(ops.sum(squares, axis=-1, keepdims=True) * saliency)
 
 
 def content_scale(target: Any, normalization: str) -> Any:

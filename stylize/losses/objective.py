@@ -30,7 +30,7 @@ For a picture x, with the names of the code:
     W, a   sliced Wasserstein distance of the region's colours to its palette (`palette_loss`); the region's area
     total_variation, frame: see `stylize.losses.pixels`
 
-With one octave, Gram matrices, sums instead of relative losses, and without light, places, palette, frame and
+With one octave, Gram matrices, sums instead of relative losses, s = 1, and without light, places, palette, frame and
 total variation, this is the loss of Gatys, Ecker and Bethge 2015 (arXiv 1508.06576), equation 7: the preset `gatys`.
 """
 

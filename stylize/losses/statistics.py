@@ -182,7 +182,7 @@ class StatisticsEncoder:
         return whole
 
     def energies(self, picture: Any) -> NDArray[np.float32]:
-        """Return |F|^2 of the deepest layer at each of its positions in a small picture (1, H, W, 3): (h, w)."""
+        """Return |F|^2 of the deepest layer at each of its positions in a whole picture (1, H, W, 3): (h, w)."""
         deepest = self._activations(array_of(picture))[self.encoder.layers[-1]]
         energies: NDArray[np.float32] = numpy_of(ops.sum(ops.square(ops.cast(deepest, "float32")), axis=-1))[0]
         return energies

@@ -246,7 +246,7 @@ class TargetEncoder:
     def _saliency(self, content: Any, features: Mapping[str, Any]) -> dict[str, Any]:
         strength, energies = self._config.saliency, np.ones((1, 1), np.float32)
         if strength and features:
-            energies = self._statistics.energies(small_version(array_of(content)))
+            energies = self._statistics.energies(small_version(numpy_of(content)))
         return saliency_of(energies, strength, {name: each.shape[1:3] for name, each in features.items()})
 
     def _spread_ratio(self, own: Mapping[str, Any], style: Mapping[str, Any], shares: Mapping[str, Any]) -> Any:
