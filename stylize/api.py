@@ -63,7 +63,8 @@ def fast(
         config: all options at once; options below replace its own.
         size: long side of the output in px, 1 to 65535; `original` for the content's, or percent of it such as `200%`.
         strength: 0 keeps the content, 1 is the full style.
-        keep_colors: True or `luminance`: only light and dark come from the style; `histogram`: the style is recoloured.
+        keep_colors: True or `luminance` takes only light and dark from the style; `histogram` moves the style to the
+            content's colours first.
         network: the stylizer, or auto.
         offline: whether nothing may be downloaded.
         loaded: keeps networks loaded between calls.
@@ -198,7 +199,8 @@ def refine(
         network: the stylizer that paints the preview, or auto.
         resume_from: the checkpoint of an interrupted run of the same inputs and options.
         offline: whether nothing may be downloaded.
-        memory_gb: GB of the device's memory to take at most; None: what is free. Tiles, if needed, change no picture.
+        memory_gb: how much memory of the device the process may take, in GB; what is free, if None. Large pictures are
+            computed in tiles, which changes nothing in them.
         backend: auto, tensorflow, torch or jax; auto takes one that sees a GPU. A process keeps its first one.
         device: auto, cpu, gpu, or a name such as gpu:1 or mps.
         loaded: keeps networks loaded between calls.
