@@ -129,17 +129,13 @@ def tiny_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return embedded
 
 
-# What `traced_networks` keeps: encoders and objectives, the newest last.
+# What tests share, by the networks that they use: encoders and objectives, the newest last.
 _TRACED: dict[Hashable, Any] = {}
 _MOST_TRACED = 16
 
 
-@pytest.fixture
-def traced_networks(tiny_networks: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """As `tiny_networks`, but tests share encoders and objectives.
-
-    Tracing the graph of an objective takes longer than all the arithmetic of a test.
-    """
+def _share_traced(networks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tests share encoders and objectives: tracing an objective takes longer than all the arithmetic of a test."""
     from stylize.networks.loaded import LoadedNetworks
 
     keep = LoadedNetworks.keep
@@ -147,21 +143,29 @@ def traced_networks(tiny_networks: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     def shared(self: LoadedNetworks, kind: str, key: Hashable, load: Callable[[], Any]) -> Any:
         if kind not in ("encoder", "objective"):
             return keep(self, kind, key, load)
-        traced = _TRACED.pop((kind, key)) if (kind, key) in _TRACED else load()
-        _TRACED[kind, key] = traced
+        ours = networks, kind, key
+        traced = _TRACED.pop(ours) if ours in _TRACED else load()
+        _TRACED[ours] = traced
         while len(_TRACED) > _MOST_TRACED:
             del _TRACED[next(iter(_TRACED))]
         return traced
 
     monkeypatch.setattr(LoadedNetworks, "keep", shared)
+
+
+@pytest.fixture
+def traced_networks(tiny_networks: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """As `tiny_networks`, but tests share encoders and objectives."""
+    _share_traced("tiny", monkeypatch)
     return tiny_networks
 
 
 @pytest.fixture
 def shipped_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the networks that come with the project the only ones, and cut the network off."""
+    """Make the shipped networks the only ones, and cut the network off; tests share encoders and objectives."""
     monkeypatch.setenv("STYLIZE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STYLIZE_OFFLINE", "1")
+    _share_traced("shipped", monkeypatch)
 
 
 @pytest.fixture

@@ -189,7 +189,7 @@ def test_sheets_keep_their_size_and_comparisons_of_finished_pictures_their_optio
 
 
 @pytest.mark.slow
-def test_provenance_tells_where_each_option_comes_from(file, inputs, tmp_path, tiny_networks, monkeypatch):
+def test_provenance_tells_where_each_option_comes_from(file, inputs, tmp_path, traced_networks, monkeypatch):
     file.write_text('size = 32\nnetwork = "mini"\nfeatures = "vgg19-slim"\nkeep-colors = true')
     monkeypatch.setenv("STYLIZE_STEPS", "2")
     picture = tmp_path / "out.png"

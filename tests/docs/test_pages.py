@@ -75,7 +75,7 @@ def test_every_preset_has_its_lesson_with_its_weights() -> None:
 
 @pytest.fixture
 def pictures_at_hand(
-    tmp_path: Path, pictures: tuple[Path, ...], tiny_networks: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pictures: tuple[Path, ...], traced_networks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """A working folder with the pictures that the pages name, and a default preset of few steps at a small size."""
     photo, style = pictures

@@ -389,7 +389,7 @@ def test_the_label_of_a_short_last_level_stays_on_the_page(open_report):
 
 
 @pytest.mark.slow
-def test_the_report_of_a_real_comparison(visit, barriers, tiny_networks, pictures, tmp_path):
+def test_the_report_of_a_real_comparison(visit, barriers, traced_networks, pictures, tmp_path):
     inputs = ["-c", pictures[0], "-s", pictures[1], "--size", "96", "--steps", "30", "-o", tmp_path / "out"]
     result = CliRunner().invoke(main, ["compare", *map(str, inputs)])
     assert result.exit_code == 0, result.output
