@@ -166,7 +166,7 @@ def refine(
         content_weight: weight of the content loss.
         light_weight: weight of the light loss, relative to the content loss.
         light_detail: how much the light inside large cells counts beside their means; 0: no small cells.
-        saliency: the content counts up to 1 + 4 saliency times as much where a viewer looks first.
+        saliency: where a viewer looks first, content counts up to 1 + 4 saliency times as much as elsewhere.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.
@@ -301,7 +301,7 @@ def compare(
         content_weight: weight of the content loss.
         light_weight: weight of the light loss, relative to the content loss.
         light_detail: how much the light inside large cells counts beside their means; 0: no small cells.
-        saliency: the content counts up to 1 + 4 saliency times as much where a viewer looks first.
+        saliency: where a viewer looks first, content counts up to 1 + 4 saliency times as much as elsewhere.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the total variation.
         frame_weight: weight of the loss that keeps stray colours from the border.

@@ -106,7 +106,7 @@ class PerceptualLossConfig:
         content_weight: weight of the content loss.
         light_weight: weight of the differences in light from the content, relative to the content loss.
         light_detail: how much the light inside a large cell counts beside its mean: 0 to 100. 0: no small cells.
-        saliency: the content counts up to 1 + 4 saliency times as much where a viewer looks first: 0 to 100.
+        saliency: where a viewer looks first, content counts up to 1 + 4 saliency times as much as elsewhere: 0 to 100.
         style_weight: weight of the style loss.
         total_variation_weight: weight of the differences between neighbouring pixels.
         frame_weight: weight of the colour differences between the border of the picture and the pixels beside it.
@@ -139,7 +139,7 @@ class PerceptualLossConfig:
     light_weight: float = 0.8
     # With means alone, 0, a dark roof becomes a dark cloud around its ridge, and shutters fade on a bright wall.
     light_detail: float = 2.0
-    # With 0, faces have creases around the mouth; they cover few positions. With 1, faces stay photographs.
+    # With 0, faces have creases around the mouth: they cover few positions of a picture.
     saliency: float = 0.5
     style_weight: float = 1.0
     # Below 4, flat areas show a pattern of single pixels. From 6 on, fine strokes blur; from 10 on, the whole picture.

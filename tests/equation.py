@@ -250,9 +250,10 @@ class Equation:
         last, long_side = max(self._config.layers, key=VGG19_LAYERS.index), max(content.shape[:2])
         small = [16 * max(1, round(side * 256 / long_side / 16)) for side in content.shape[:2]]
         e = np.square(self._activations(_resampled(content, *small))[last]).sum(-1)
-        saliency = 1 + self._config.saliency * (e / e.mean() - 1).clip(0, 4)
+        r = 1 + self._config.saliency * (e / e.mean() - 1).clip(0, 4)
         layers = [name for name, _ in self._config.content_layers]
-        return {name: _resampled(saliency, *self._content[name].shape[:2]) for name in layers}
+        plane = _resampled(r / r.mean(), *content.shape[:2])
+        return {name: _guide(plane, name) for name in layers}
 
     # Places
 

@@ -73,7 +73,7 @@ def masked_regions(masks: NDArray[np.float32], octaves: int, strides: Mapping[st
         weights.append({})
         counts.append({})
         for name, stride in strides.items():
-            guides = numpy_of(_means(plane, stride)[..., 0])
+            guides = numpy_of(block_means(plane, stride)[..., 0])
             sums, positions = guides.sum(axis=(1, 2)), math.prod(guides.shape[1:])
             fewest = masks.max(axis=(1, 2)) * min(_FEWEST_POSITIONS, positions / 2)
             counted = (sums > 0) & (sums >= fewest)
@@ -91,12 +91,12 @@ def octave_pyramid(image: Any, count: int) -> Iterator[Any]:
     """Yield `image` (N, H, W, C) at full, half, quarter size and so on, `count` sizes; each is a 2 x 2 mean."""
     for octave in range(count):
         if octave:
-            image = _means(image, 2)
+            image = block_means(image, 2)
         yield image
 
 
-def _means(image: Any, side: int) -> Any:
-    """Return the means of squares of side x side px."""
+def block_means(image: Any, side: int) -> Any:
+    """Return the means of squares of side x side px, (N, H // side, W // side, C), of pictures (N, H, W, C)."""
     return ops.average_pool(image, side, side, "valid", data_format="channels_last")
 
 

@@ -18,8 +18,8 @@ from stylize.losses.features import TINY, content_scale
 from stylize.losses.light import Light, lights_of
 from stylize.losses.pixels import palette
 from stylize.losses.places import PRICED_PLACES, STYLE_PLACES, StylePlaces, evenly_spread, joined_places, prices
-from stylize.losses.regions import Regions, count_octaves, masked_regions, whole_picture
-from stylize.losses.saliency import saliency_of, small_version
+from stylize.losses.regions import Regions, block_means, count_octaves, masked_regions, whole_picture
+from stylize.losses.saliency import at_size, saliency_of, small_version
 from stylize.losses.statistics import Compared, StatisticsEncoder, StyleTargets
 from stylize.networks.backend import array_of, framework, numpy_of, ops, spec
 
@@ -156,7 +156,8 @@ class TargetEncoder:
         encoded = [(self.of_style(style, octaves, tile_px), weight) for style, weight in styles]
         own_regions = masks is not None and len(masks) > 1
         per_region = [[(targets, 1.0)] for targets, _ in encoded] if own_regions else [encoded]
-        return self.join(content, per_region, self.regions(octaves, masks), tile_px)
+        saliency = at_size(self.saliency(content), *content.shape[1:3])
+        return self.join(content, per_region, self.regions(octaves, masks), saliency, tile_px)
 
     def octaves(self, *pictures: Any) -> int:
         """Return how many octaves the smallest of `pictures` (1, H, W, 3) allows."""
@@ -193,9 +194,10 @@ class TargetEncoder:
         content: Any,
         per_region: Sequence[Sequence[tuple[StyleTargets, float]]],
         regions: Regions,
+        saliency: NDArray[np.float32],
         tile_px: int | None = None,
     ) -> Targets:
-        """Join a content (1, H, W, 3) and the targets of each region's styles, with their weights."""
+        """Join a content (1, H, W, 3), the targets of each region's styles with their weights, and s of each pixel."""
         features = self._statistics.content_features(content, tile_px)
         style = [
             {
@@ -226,8 +228,15 @@ class TargetEncoder:
         shares = [sum(weight for targets, weight in styles if asking in targets[0]) for styles in per_region]
         areas = regions.areas * array_of(shares)
         lights = lights_of(content, self._config.light_detail) if self.has_light else []
-        saliency = self._saliency(content, features)
-        return Targets(features, saliency, scale, style, regions, palettes, lights, places, areas)
+        strides, plane = self._statistics.encoder.strides, array_of(saliency[None, ..., None])
+        per_layer = {name: block_means(plane, strides[name]) for name in features}
+        return Targets(features, per_layer, scale, style, regions, palettes, lights, places, areas)
+
+    def saliency(self, content: Any) -> NDArray[np.float32]:
+        """Return s of `losses.saliency` for a content (1, H, W, 3): (n, m), or (1, 1) where nothing stands out."""
+        if not (self._config.saliency and self._statistics.content_layers):
+            return np.ones((1, 1), np.float32)
+        return saliency_of(self._statistics.energies(small_version(numpy_of(content))), self._config.saliency)
 
     def prices(self, targets: Targets, picture: Any, tile_px: int | None = None) -> dict[str, NDArray[np.float32]]:
         """Return prices for `Targets.with_prices`: of a transport from the places of a picture (1, H, W, 3)."""
@@ -242,12 +251,6 @@ class TargetEncoder:
                     weights = ops.reshape(guides[region][evenly_spread(height, width, PRICED_PLACES)], (-1,))
                 found[f"{name}.{region}"] = numpy_of(_compiled_prices()(activations, weights, places))
         return found
-
-    def _saliency(self, content: Any, features: Mapping[str, Any]) -> dict[str, Any]:
-        strength, energies = self._config.saliency, np.ones((1, 1), np.float32)
-        if strength and features:
-            energies = self._statistics.energies(small_version(numpy_of(content)))
-        return saliency_of(energies, strength, {name: each.shape[1:3] for name, each in features.items()})
 
     def _spread_ratio(self, own: Mapping[str, Any], style: Mapping[str, Any], shares: Mapping[str, Any]) -> Any:
         """Return how widely the style's activations vary relative to the content's: a geometric mean over layers.

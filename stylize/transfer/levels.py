@@ -17,6 +17,7 @@ from stylize.images.color import with_contrast_of, with_palette_of
 from stylize.images.picture import Picture
 from stylize.images.resizing import resized, size_for_long_side, with_margin
 from stylize.losses.objective import Objective, structure_of
+from stylize.losses.saliency import at_size
 from stylize.losses.statistics import StyleTargets
 from stylize.losses.targets import Targets
 from stylize.networks.backend import Array, array_of, ops
@@ -198,11 +199,20 @@ def level_losses(
         cache: keeps the targets of styles.
     """
 
+    # Once: all levels are the same picture to the network, which looks at 256 px.
+    @functools.cache
+    def saliency() -> NDArray[np.float32]:
+        return objective.targets.saliency(pyramid[-1].content[None])
+
+    def targets_at(index: int, pictures: LevelPictures, tile_px: int | None) -> Targets:
+        here = with_margin(at_size(saliency(), *pyramid[index].photo.shape[:2]), config.margin_px)
+        return _targets(pictures, here, config.strength, objective, cache, tile_px)
+
     def loss_at(
         index: int, first: NDArray[np.float32], state: Mapping[str, NDArray[np.float32]] | None = None
     ) -> LevelLoss:
         pictures = pyramid[index].with_margin(config.margin_px)
-        targets = tiling.within(lambda tile_px: _targets(pictures, config.strength, objective, cache, tile_px))
+        targets = tiling.within(lambda tile_px: targets_at(index, pictures, tile_px))
         # Without masks the photo is not kept: with a margin, the photo is a copy.
         free, photo = None, None
         if pictures.masks is not None:
@@ -234,7 +244,12 @@ def level_losses(
 
 
 def _targets(
-    pictures: LevelPictures, strength: float, objective: Objective, cache: SizedCache, tile_px: int | None
+    pictures: LevelPictures,
+    saliency: NDArray[np.float32],
+    strength: float,
+    objective: Objective,
+    cache: SizedCache,
+    tile_px: int | None,
 ) -> Targets:
     content, encoder = pictures.content[None], objective.targets
     octaves = encoder.octaves(content, *(style.pixels for styles in pictures.styles for style in styles))
@@ -250,7 +265,7 @@ def _targets(
     if strength < 1:
         own = encoder.of_regions(pictures.photo[None], regions, tile_px)
         targets = [[*styles, (mine, 1 - strength)] for styles, mine in zip(targets, own, strict=True)]
-    return encoder.join(content, targets, regions, tile_px)
+    return encoder.join(content, targets, regions, saliency, tile_px)
 
 
 def _with_prices(targets: Targets, prices: Mapping[str, NDArray[np.float32]]) -> Targets:

@@ -15,6 +15,7 @@ from samples import left_half, painting
 from stylize.config import RefineConfig
 from stylize.errors import ImageError
 from stylize.losses.targets import TargetEncoder, Targets
+from stylize.networks.backend import numpy_of
 from stylize.optimize.pyramid import level_size
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.levels import photo_to_paint, picture_pyramid
@@ -98,6 +99,39 @@ def test_a_style_is_encoded_once_a_size(
     assert np.array_equal(stylize.refine(content, style, size=48, steps=6, loaded=networks).image, alone.image)
     assert len(encoded) == 2 * sizes
     assert again.history[0].losses.total != alone.history[0].losses.total
+
+
+def test_all_levels_have_one_map_of_saliency(
+    traced_networks: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = np.ones((8, 8), np.float32)
+    cells[2, 5] = 9  # the middle of this cell lies at 2.5 / 8 of the height and 5.5 / 8 of the width
+    asked: list[tuple[int, ...]] = []
+    targets: list[Targets] = []
+    plain = TargetEncoder.join
+
+    def saliency(self: TargetEncoder, content: Any) -> NDArray[np.float32]:
+        asked.append(content.shape[1:3])
+        return cells
+
+    def join(self: TargetEncoder, *arguments: Any) -> Targets:
+        targets.append(plain(self, *arguments))
+        return targets[-1]
+
+    monkeypatch.setattr(TargetEncoder, "saliency", saliency)
+    monkeypatch.setattr(TargetEncoder, "join", join)
+    result = stylize.refine(*pictures, size=140, steps=4, coarsest_px=70, precision="float32", padding="mirror")
+    margin_px = result.config.margin_px
+    assert asked == [result.image.shape[:2]]
+    assert len(targets) == len(result.levels) == 3
+    for target, level in zip(targets, result.levels, strict=True):
+        height, width = level_size(result.image.shape[:2], level.long_side_px)
+        for name, stride in {"relu3_1": 4, "relu4_2": 8}.items():
+            above = numpy_of(target.saliency[name])[0, ..., 0] - 1
+            assert above.shape == ((height + 2 * margin_px) // stride, (width + 2 * margin_px) // stride)
+            places = [(np.arange(count) + 0.5) * stride - margin_px for count in above.shape]
+            middle = [(above.sum(1 - axis) * places[axis]).sum() / above.sum() for axis in (0, 1)]
+            assert middle == pytest.approx([2.5 / 8 * height, 5.5 / 8 * width], abs=0.5)
 
 
 @pytest.mark.slow
