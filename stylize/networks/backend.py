@@ -7,6 +7,8 @@ before this module imports Keras.
 from __future__ import annotations
 
 import functools
+import importlib
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
@@ -98,13 +100,29 @@ class _TensorFlow:
         # TF32 keeps 10 bits of 23. Whoever asks for float32 gets float32; bfloat16 is the faster choice.
         self._tf.config.experimental.enable_tensor_float_32_execution(False)
         self._edged = self._tf.custom_gradient(self._edged_and_gradient)
+        self._tracing = threading.RLock()
+        framework_ops = importlib.import_module("tensorflow.python.framework.ops")
+        self._named_gradients: dict[str, Any] = getattr(framework_ops.gradient_registry, "_registry", {})
 
     def compiled(self, function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
+        # `wraps`, because TensorFlow counts graphs by the code of the function, and warns of many.
+        @functools.wraps(function)
+        def traced(*arguments: Any) -> Any:
+            # Each use of a custom gradient in a graph gets a name, for good, and the name holds the graph with its
+            # constants, the weights. The gradients of this graph are computed when the function returns.
+            with self._tracing:
+                others = set(self._named_gradients)
+                try:
+                    return function(*arguments)
+                finally:
+                    for name in self._named_gradients.keys() - others:
+                        del self._named_gradients[name]
+
         if signature is None:
-            unbound: Callable[..., Any] = self._tf.function(function, autograph=False)
+            unbound: Callable[..., Any] = self._tf.function(traced, autograph=False)
             return unbound
         specifications = keras.tree.map_structure(lambda each: self._tf.TensorSpec(each.shape, each.dtype), signature)
-        graph: Callable[..., Any] = self._tf.function(function, input_signature=specifications, autograph=False)
+        graph: Callable[..., Any] = self._tf.function(traced, input_signature=specifications, autograph=False)
         constants = _integers(signature)
         if not constants:
             return graph
@@ -121,7 +139,6 @@ class _TensorFlow:
         return with_tensors
 
     def value_and_gradient(self, function: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any, Any]]:
-        # `wraps`, because TensorFlow counts graphs by the code of the function, and warns of many.
         @functools.wraps(function)
         def both(x: Any, *others: Any) -> tuple[Any, Any, Any]:
             with self._tf.GradientTape() as tape:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -85,6 +87,26 @@ def test_the_gradient_has_the_structure_of_the_argument(compiled: bool) -> None:
     assert (float(value), float(rest["sum"])) == (5 * 5 + 3, 3)
     np.testing.assert_array_equal(numpy_of(gradient["first"]), [10, 20])
     np.testing.assert_array_equal(numpy_of(gradient["rest"][0]), [[1]])
+
+
+def test_a_graph_that_nobody_uses_is_freed_with_its_weights(tensorflow: Any) -> None:
+    graphs: list[weakref.ref[Any]] = []
+
+    def paint() -> None:
+        kernel, bias = array_of(np.ones((3, 3, 2, 4))), array_of(np.zeros(4))
+
+        def total(x: Any) -> tuple[Any, Any]:
+            convolved = framework.convolved(x, kernel, bias, "edge")
+            graphs.append(weakref.ref(convolved.graph))
+            return ops.sum(convolved), convolved
+
+        step = framework.compiled(framework.value_and_gradient(total), [spec(1, None, None, 2)])
+        step(array_of(np.ones((1, 5, 6, 2))))
+        assert graphs[-1]() is not None
+
+    paint()
+    gc.collect()
+    assert [graph() for graph in graphs] == [None]
 
 
 def test_integers_are_known_where_a_function_is_compiled() -> None:
