@@ -5,8 +5,8 @@ Let e(p) be the energy |F(p)|^2 of the deepest layer that the loss looks at, for
 
     r(p) = 1 + saliency * min(4, max(0, e(p) / mean(e) - 1)).
 
-Then that part of the picture counts s(p) = r(p) / mean(r) times in the content loss. The mean of s is 1: content moves,
-and hardly any is added. Between the positions of the deepest layer, s is interpolated linearly.
+Then that part of the picture counts s(p) = r(p) / mean(r) times in the content loss. The mean of s is 1: what
+counts more on a face counts less elsewhere. Between the positions of the deepest layer, s is interpolated linearly.
 
 Without saliency, a face in strokes has creases around the mouth, or a ring around an eye: to the content loss a face is
 no more than as many positions of a wall.

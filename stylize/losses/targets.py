@@ -233,7 +233,7 @@ class TargetEncoder:
         return Targets(features, per_layer, scale, style, regions, palettes, lights, places, areas)
 
     def saliency(self, content: Any) -> NDArray[np.float32]:
-        """Return s of `losses.saliency` for a content (1, H, W, 3): (n, m), or (1, 1) where nothing stands out."""
+        """Return s of `losses.saliency` for a content (1, H, W, 3): (n, m), or (1, 1) without saliency."""
         if not (self._config.saliency and self._statistics.content_layers):
             return np.ones((1, 1), np.float32)
         return saliency_of(self._statistics.energies(small_version(numpy_of(content))), self._config.saliency)

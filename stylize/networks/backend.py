@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
@@ -52,7 +51,7 @@ class Framework(Protocol):
     """What a backend of Keras does beside `keras.ops`. Pictures are (1, H, W, C), planes (..., H, W)."""
 
     def compiled(self, function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
-        """Return a function of arrays, compiled.
+        """Return a function of arrays, compiled. It has no gradient: compile the result of `value_and_gradient`.
 
         Args:
             function: of nested arrays, written on `keras.ops`.
@@ -100,23 +99,17 @@ class _TensorFlow:
         # TF32 keeps 10 bits of 23. Whoever asks for float32 gets float32; bfloat16 is the faster choice.
         self._tf.config.experimental.enable_tensor_float_32_execution(False)
         self._edged = self._tf.custom_gradient(self._edged_and_gradient)
-        self._tracing = threading.RLock()
-        framework_ops = importlib.import_module("tensorflow.python.framework.ops")
-        self._named_gradients: dict[str, Any] = getattr(framework_ops.gradient_registry, "_registry", {})
+        registry = getattr(importlib.import_module("tensorflow.python.framework.ops"), "gradient_registry", None)
+        self._named_gradients: dict[str, Any] = getattr(registry, "_registry", {})
 
     def compiled(self, function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
         # `wraps`, because TensorFlow counts graphs by the code of the function, and warns of many.
         @functools.wraps(function)
         def traced(*arguments: Any) -> Any:
-            # Each use of a custom gradient in a graph gets a name, for good, and the name holds the graph with its
-            # constants, the weights. The gradients of this graph are computed when the function returns.
-            with self._tracing:
-                others = set(self._named_gradients)
-                try:
-                    return function(*arguments)
-                finally:
-                    for name in self._named_gradients.keys() - others:
-                        del self._named_gradients[name]
+            try:
+                return function(*arguments)
+            finally:
+                self._forget_named_gradients()
 
         if signature is None:
             unbound: Callable[..., Any] = self._tf.function(traced, autograph=False)
@@ -137,6 +130,16 @@ class _TensorFlow:
             )
 
         return with_tensors
+
+    def _forget_named_gradients(self) -> None:
+        """Remove the names of the custom gradients of the graph that is being made.
+
+        TensorFlow gives each use of a custom gradient a name, for good, and the name holds the graph with its weights,
+        which are constants. Our graphs hold their gradients when they are made: nobody looks the names up again.
+        """
+        for operation in self._tf.compat.v1.get_default_graph().get_operations():
+            if operation.type == "IdentityN" and "_gradient_op_type" in operation.node_def.attr:
+                self._named_gradients.pop(operation.get_attr("_gradient_op_type").decode(), None)
 
     def value_and_gradient(self, function: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any, Any]]:
         @functools.wraps(function)
