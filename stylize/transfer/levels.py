@@ -204,15 +204,12 @@ def level_losses(
     def saliency() -> NDArray[np.float32]:
         return objective.targets.saliency(pyramid[-1].content[None])
 
-    def targets_at(index: int, pictures: LevelPictures, tile_px: int | None) -> Targets:
-        here = with_margin(at_size(saliency(), *pyramid[index].photo.shape[:2]), config.margin_px)
-        return _targets(pictures, here, config.strength, objective, cache, tile_px)
-
     def loss_at(
         index: int, first: NDArray[np.float32], state: Mapping[str, NDArray[np.float32]] | None = None
     ) -> LevelLoss:
         pictures = pyramid[index].with_margin(config.margin_px)
-        targets = tiling.within(lambda tile_px: targets_at(index, pictures, tile_px))
+        here = with_margin(at_size(saliency(), *pyramid[index].photo.shape[:2]), config.margin_px)
+        targets = tiling.within(lambda tile_px: _targets(pictures, here, config.strength, objective, cache, tile_px))
         # Without masks the photo is not kept: with a margin, the photo is a copy.
         free, photo = None, None
         if pictures.masks is not None:
