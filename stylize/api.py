@@ -172,7 +172,7 @@ def refine(
         frame_weight: weight of the loss that keeps stray colours from the border.
         places_weight: weight of the places loss, relative to the style loss.
         palette_weight: weight of the palette loss, relative to the style loss.
-        content_layers: layers of the content loss, such as relu4_2, with weights, or None for the preset's weights.
+        content_layers: layers of the content loss, such as relu4_2, with weights; None shares the preset's equally.
         style_layers: layers of the style loss, likewise.
         normalization: what squares are divided by, see `PerceptualLossConfig`.
         statistics: what the style loss compares: means and covariances, or Gram matrices.
@@ -288,8 +288,8 @@ def compare(
         content: as of `fast`.
         style: as of `fast`.
         mask: as of `refine`.
-        images: finished pictures to score, resized to the output's size; then only `size` and `features` count.
-            Without them, `fast` and `refine` paint.
+        images: finished pictures to score, resized to the output's size; then options of painting have no
+            effect. Without them, `fast` and `refine` paint.
         preset: as of `refine`.
         config: as of `refine`.
         size: as of `fast`.
@@ -307,7 +307,7 @@ def compare(
         frame_weight: weight of the loss that keeps stray colours from the border.
         places_weight: weight of the places loss, relative to the style loss.
         palette_weight: weight of the palette loss, relative to the style loss.
-        content_layers: layers of the content loss, such as relu4_2, with weights, or None for the preset's weights.
+        content_layers: layers of the content loss, such as relu4_2, with weights; None shares the preset's equally.
         style_layers: layers of the style loss, likewise.
         normalization: what squares are divided by, see `PerceptualLossConfig`.
         statistics: what the style loss compares: means and covariances, or Gram matrices.

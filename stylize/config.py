@@ -205,7 +205,7 @@ class OptimizationConfig:
     Attributes:
         optimizer: `lbfgs` or `adam` (arXiv 1412.6980).
         learning_rate: over 0 and up to 1. For L-BFGS, the mean change of a pixel in the first step and in steps after
-            the history was dropped; L-BFGS finds the other step lengths. Levels after the coarsest use a third of it.
+            the history was dropped; L-BFGS finds the other step lengths. Levels after the coarsest use 0.3 of it.
         beta_1: Adam's decay rate of the mean gradient, 0 up to below 1.
         beta_2: Adam's decay rate of the mean squared gradient, 0 up to below 1.
         epsilon: Adam's addend in the divisor, over 0.
@@ -230,7 +230,9 @@ class OptimizationConfig:
 
 @dataclass(frozen=True)
 class PyramidConfig:
-    """The sizes at which a picture is optimised, from coarse to fine. Each level gets the same number of steps.
+    """The sizes at which a picture is optimised, from coarse to fine.
+
+    Each level gets the same number of steps, and the first the rest.
 
     Attributes:
         coarsest_px: the least long side of the first level in px, 16 or more. None: a single level at full size.

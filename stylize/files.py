@@ -17,6 +17,7 @@ __all__ = [
     "MAX_NAME_BYTES",
     "check_name",
     "check_place",
+    "exists",
     "is_url",
     "joined",
     "opened",
@@ -152,6 +153,21 @@ def stamp(place: str) -> str:
         return f"{system.size(path)}-{system.ukey(path)[:16]}"
     status = os.stat(place)
     return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def exists(place: str) -> bool:
+    """Whether there is a file, a folder or a symbolic link, even one that leads nowhere.
+
+    Args:
+        place: A path or a URL.
+
+    Raises:
+        OSError: The store of the URL is unreachable.
+    """
+    if not is_url(place):
+        return os.path.lexists(place)
+    system, path = system_of(place)
+    return bool(system.exists(path))
 
 
 def sha256(place: str) -> str:

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import errno
 import functools
+import json
 import math
 import os
 import time
@@ -26,6 +27,7 @@ from stylize.styles import StyleName, is_name
 if TYPE_CHECKING:
     from stylize.images.picture import Picture
     from stylize.networks.loaded import LoadedNetworks
+    from stylize.output import OutputConfig
     from stylize.transfer.results import TransferResult
 
 __all__ = ["Loaded", "Painter", "PictureCache", "loaded"]
@@ -221,26 +223,29 @@ class Painter:
         name = task.job.output
         place = files.joined(self.output, name)
         with write_errors(f"output {place}", ImageError):
+            overwrite = task.replace or _is_there_already(place, result, task.output_config)
             if files.is_url(self.output):
                 files.write(place, result.encode(name.rpartition(".")[2], task.output_config))
             else:
                 os.makedirs(os.path.dirname(place), exist_ok=True)
-                overwrite = task.replace or _is_unrecorded(place)
                 result.save(place, overwrite=overwrite, **dataclasses.asdict(task.output_config))
             return {"sha256": files.sha256(place), "stamp": files.stamp(place)}
 
 
-def _is_unrecorded(place: str) -> bool:
-    """Return whether stylize wrote the file that is there, as in a run that was killed before it recorded the picture.
+def _is_there_already(place: str, result: TransferResult, output: OutputConfig) -> bool:
+    """Return whether the file that is there is this very picture, as after a run that was killed before it recorded it.
 
     Raises ImageError for any other file.
     """
     from stylize.images.provenance import read_provenance
+    from stylize.images.recorded import PaintingRecord
 
-    if not os.path.lexists(place):
+    if not files.exists(place):
         return False
-    with contextlib.suppress(ImageError):
-        if read_provenance(place) is not None:
+    with contextlib.suppress(ImageError, ValueError):
+        there = PaintingRecord.of(read_provenance(place) or {})
+        ours = PaintingRecord.of(json.loads(json.dumps(result.provenance)))
+        if there.is_of_same_picture(ours) and there.output == output:
             return True
     raise ImageError(
         f"output {place}: is there already, and is not of this batch; move it away or choose another output"

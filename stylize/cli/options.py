@@ -189,7 +189,8 @@ preview_options = _joined(
     ),
     click.option(
         "--strengths", type=Strengths(),
-        help="Make one sheet of every content in these strengths, such as 0.25,0.5,1.",
+        help="Make one sheet of every content in these strengths, such as 0.25,0.5,1, at 256 px each unless --size is "
+        "given.",
     ),
     click.option("--show", is_flag=True, help="Also draw the result in the terminal."),
     click.option("--watch", is_flag=True, help="Paint again whenever a file changes, until Ctrl-C."),

@@ -53,7 +53,7 @@ _REFUSED = {
 _WITHOUT_SETTINGS = ("config", "completion")
 
 # `rerun` repeats a picture whatever the settings are.
-_REPEATED = ("backend", "device", "quality", "bit-depth")
+_REPEATED = ("backend", "device", "quality", "bit-depth", "keep-metadata", "provenance")
 
 _HELP_OPTIONS = ("help", "version")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -54,14 +54,16 @@ def recorded_sources(ctx: click.Context) -> dict[str, str]:
     }
 
 
-def fitting_output(output: OutputConfig, suffix: str) -> OutputConfig:
-    """Return how a picture is written, without the quality or bit depth of the user's defaults that a format lacks.
+def fitting_output(output: OutputConfig, suffix: str, is_asked: Callable[[str], bool] | None = None) -> OutputConfig:
+    """Return how a picture is written, without a quality or bit depth that the format lacks and nobody asked for.
 
     Args:
-        output: the options. Those of the command line are kept, so that a check refuses them.
+        output: the options. Those that were asked for are kept, so that a check refuses them.
         suffix: of the format, such as png.
+        is_asked: whether this command asks for an option; None: if it is no default of the user's.
     """
-    names = [name for name in ("quality", "bit_depth") if is_user_default(name)]
+    is_asked = is_asked or (lambda name: not is_user_default(name))
+    names = [name for name in ("quality", "bit_depth") if not is_asked(name)]
     if not names:
         return output
     from stylize.images.animation import ANIMATED_SUFFIXES, check_animation

@@ -1,4 +1,4 @@
-"""What `stylize rerun` and a resumed run need of a provenance, checked: inputs, options, networks."""
+"""What reruns, resumed runs and batches need of a provenance, checked: inputs, options, networks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from stylize.output import DEFAULT_OUTPUT, OutputConfig
 from stylize.schema import checked
 
 __all__ = ["FileRecord", "InitRecord", "NetworkRecord", "PaintingRecord", "StyleRecord"]
@@ -64,6 +65,7 @@ class PaintingRecord:
     backend: Literal["tensorflow", "torch", "jax"] = "tensorflow"
     device: _Text = "cpu:0"
     steps_taken: int | None = None
+    output: OutputConfig = DEFAULT_OUTPUT
     sources: dict[_Text, _Text] = field(default_factory=dict)
     """Where options come from that are no defaults."""
 
@@ -71,3 +73,20 @@ class PaintingRecord:
     def of(provenance: Mapping[str, Any]) -> PaintingRecord:
         """Return the record that a provenance holds. Raises ValueError: an entry is missing, or is of another kind."""
         return checked(dict(provenance), PaintingRecord)
+
+    def is_of_same_picture(self, other: PaintingRecord) -> bool:
+        """Return whether both painted the same inputs with the same options and networks, wherever the files lie."""
+        return self._essence() == other._essence()
+
+    def _essence(self) -> tuple[Any, ...]:
+        options = dict(self.options)
+        if self.init is not None:
+            options["init"] = self.init.sha256
+        return (
+            self.command,
+            self.content.sha256,
+            [(style.sha256, style.weight) for style in self.styles],
+            [mask.sha256 for mask in self.masks],
+            options,
+            [network.sha256 for network in self.networks],
+        )

@@ -83,10 +83,16 @@ def encode(
 def written_metadata(
     metadata: Metadata, provenance: Mapping[str, Any] | None, output: OutputConfig, folder: str | None
 ) -> Metadata:
-    """Return what a file says: the kept part of the content's metadata, and the provenance as the description."""
+    """Return what a file says: the kept part of the content's metadata, and the provenance as the description.
+
+    The provenance also tells how the file was written, where that is not the default.
+    """
     metadata = metadata.kept(output.metadata)
     if provenance is None or not output.provenance:
         return metadata
+    written = {name: value for name, value in vars(output).items() if value != getattr(DEFAULT_OUTPUT, name)}
+    if written:
+        provenance = {**provenance, "output": written}
     return metadata.with_description(provenance_text(provenance, folder))
 
 

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from batches import InlineEngine, counts, picture, pictures, records, run
 from stylize import files
 from stylize.batch import local_engine
 from stylize.batch.manifest import MANIFEST
+from stylize.cli.main import main
 
 
 def test_a_bad_picture_stops_no_other(folders):
@@ -68,6 +70,40 @@ def test_a_foreign_file_is_not_written_over(folders):
     assert counts(result) == (6, 5, 0, 1)
     assert "is there already, and is not of this batch" in result.stderr
     assert Path("out/a-s-fast.png").read_bytes() == before
+
+
+def test_a_picture_of_another_command_is_not_written_over(folders):
+    Path("out").mkdir()
+    options = ["-o", "out/a-s-fast.png", "--size", "24", "--network", "mini", "--strength", "0.5"]
+    painted = CliRunner().invoke(main, ["fast", "-c", "photos/a.png", "-s", "styles/s.png", *options])
+    assert painted.exit_code == 0, painted.output
+    before = Path("out/a-s-fast.png").read_bytes()
+    result = run(exit_code=1)
+    assert counts(result) == (6, 5, 0, 1)
+    assert "out/a-s-fast.png: is there already, and is not of this batch" in result.stderr
+    assert Path("out/a-s-fast.png").read_bytes() == before
+
+
+def test_a_picture_that_a_killed_batch_left_is_written_again(folders):
+    run()
+    Path("out/manifest.jsonl").unlink()
+    assert counts(run()) == (6, 6, 0, 0)
+    # Another photograph of the same name, in two styles; then another way to write files.
+    Path("out/manifest.jsonl").unlink()
+    picture("photos/a.png", 9)
+    assert counts(run(exit_code=1)) == (6, 4, 0, 2)
+    Path("out/manifest.jsonl").unlink()
+    assert counts(run("--bit-depth", 16, exit_code=1)) == (6, 0, 0, 6)
+
+
+def test_a_foreign_file_at_a_url_is_not_written_over(folders):
+    pytest.importorskip("fsspec")
+    picture("far/a-s-fast.png", 9)
+    before = Path("far/a-s-fast.png").read_bytes()
+    result = run(output=f"file://{folders}/far", exit_code=1)
+    assert counts(result) == (6, 5, 0, 1)
+    assert "far/a-s-fast.png: is there already, and is not of this batch" in result.stderr
+    assert Path("far/a-s-fast.png").read_bytes() == before
 
 
 def test_what_is_left_out_and_what_cannot_be_listed_is_told(folders, no_heif, monkeypatch):

@@ -202,7 +202,8 @@ def test_provenance_tells_where_each_option_comes_from(file, inputs, tmp_path, t
     }  # fmt: skip
     assert "sources.steps                   STYLIZE_STEPS\n" in run("info", picture).stdout
     # Whatever the defaults say then, the picture is repeated.
-    file.write_text('size = 16\nsteps = 1\ndevice = "gpu:7"\nbackend = "jax"\nbit-depth = 16\nquality = 3')
+    of_files = "bit-depth = 16\nquality = 3\nprovenance = false"
+    file.write_text(f'size = 16\nsteps = 1\ndevice = "gpu:7"\nbackend = "jax"\n{of_files}')
     monkeypatch.setenv("STYLIZE_STEPS", "1")
     monkeypatch.setenv("STYLIZE_DEVICE", "gpu:8")
     run("rerun", picture)
@@ -222,6 +223,7 @@ def test_every_option_has_its_variables_or_a_reason_to_have_none():
     assert without == {
         "content", "style", "mask", "image", "manifest", "output", "animate", "plot", "resume", "overwrite", "grid",
         "strengths", "watch", "backend", "device", "quality", "bit-depth",
+        "keep-metadata", "provenance",
     }  # fmt: skip
     assert variables("refine", "backend") == ["STYLIZE_REFINE_BACKEND", "STYLIZE_BACKEND"]
     assert variables("rerun", "backend") == []

@@ -53,7 +53,7 @@ _STYLE = f"{_PLACE}|@NAME"
 @click.option(
     "--manifest", metavar="FILE|URL", shell_complete=complete_files,
     help="Take the photographs from a table (.csv, .jsonl, .parquet) with a column content. Columns style, mask, mode "
-    "and every option below are optional; other columns are labels, and go to the output's manifest.",
+    "and the options of fast and refine are optional; other columns are labels, and go to the output's manifest.",
 )  # fmt: skip
 @click.option(
     "--pairs", default="all", show_default=True, metavar="all|zip|random:N",

@@ -29,7 +29,9 @@ __all__ = ["demo"]
 )  # fmt: skip
 @click.option("--scene", default="lake", show_default=True, help="Which of the project's own scenes.")
 @click.option("--style", default="stained_glass", show_default=True, help="Which of the project's own styles.")
-@click.option("--size", type=Size(), default="256", show_default=True, help="Long side of the output, px.")
+@click.option(
+    "--size", type=Size(), metavar="PX|original|N%", default="256", show_default=True, help="Long side of the output."
+)
 @click.option("--steps", type=int, help="Steps of the refinement.  [default: as refine]")
 @overwrite_option
 @with_run

@@ -19,6 +19,7 @@ from stylize.cli.commands.results import print_result
 from stylize.cli.console import Run
 from stylize.cli.options import (
     file_options,
+    given,
     output_config_of,
     overwrite_option,
     provenance_option,
@@ -26,6 +27,7 @@ from stylize.cli.options import (
     resume_option,
 )
 from stylize.cli.run import with_device, with_run
+from stylize.cli.sources import fitting_output
 from stylize.cli.types import FILE, StyleFile, Styles
 from stylize.config import INITS, FastConfig, RefineConfig, config_from_dict
 from stylize.earlier import with_earlier_options
@@ -85,10 +87,12 @@ def rerun(
         raise StylizeError(f"{image}: its provenance is damaged or of another version: {error}") from error
     output = output or image.with_name(files.shortened(image.stem, f"-rerun{image.suffix}"))
     resume = resume_from and command == "refine"
+    asked = given(options)
+    written = output_config_of({**vars(recorded.output), **asked})
+    written = fitting_output(written, output.suffix.lower().removeprefix("."), asked.__contains__)
     painting = Painting(
-        content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume,
-        output_config=output_config_of(options),
-    )  # fmt: skip
+        content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume, output_config=written
+    )
     check_painting(painting, image)
     if recorded.version != __version__:
         run.say(f"made by stylize {recorded.version}, this is {__version__}: the picture may differ")

@@ -144,6 +144,23 @@ def test_rerun_prints_nothing_of_a_file_that_is_no_picture(pictures, shipped_net
         assert "hunter" not in message
 
 
+def test_rerun_writes_the_file_as_it_was_written(inputs, fake, tmp_path):
+    run("fast", *inputs, "-o", tmp_path / "deep.png", "--bit-depth", 16, "--keep-metadata", "none")
+    run("fast", *inputs, "-o", tmp_path / "small.jpg", "--quality", 20)
+    assert read_provenance(tmp_path / "deep.png")["output"] == {"bit_depth": 16, "metadata": "none"}
+    for name, again in (("deep.png", "again.png"), ("deep.png", "again.tif"), ("small.jpg", "again.jpg")):
+        run("rerun", tmp_path / name, "-o", tmp_path / again)
+        assert read_provenance(tmp_path / again)["output"] == read_provenance(tmp_path / name)["output"]
+    assert (tmp_path / "again.jpg").stat().st_size == (tmp_path / "small.jpg").stat().st_size
+    # A format that has neither, and options that ask for something else.
+    run("rerun", tmp_path / "deep.png", "-o", tmp_path / "other.jpg")
+    assert read_provenance(tmp_path / "other.jpg")["output"] == {"metadata": "none"}
+    run("rerun", tmp_path / "deep.png", "-o", tmp_path / "eight.png", "--bit-depth", 8, "--keep-metadata", "safe")
+    assert "output" not in read_provenance(tmp_path / "eight.png")
+    refused = run("rerun", tmp_path / "deep.png", "-o", tmp_path / "x.png", "--quality", 20, exit_code=2)
+    assert "quality: expected an output of jpg, webp or avif, received png" in refused.stderr
+
+
 def test_rerun_says_what_is_not_as_it_was(inputs, fake, tmp_path, monkeypatch):
     run("fast", *inputs, "-o", tmp_path / "out.png")
     monkeypatch.setattr("stylize.cli.commands.rerun.__version__", "9.9")
@@ -173,6 +190,7 @@ def test_rerun_says_what_is_not_as_it_was(inputs, fake, tmp_path, monkeypatch):
         ({"content": {"path": "p" * 4_000, "sha256": ""}}, "ppp': no such file, nor beside"),
         ({"content": {"path": "nul\0.png", "sha256": ""}}, "no such file, nor beside"),
         ({"steps_taken": "all"}, "steps_taken: expected int | null, received 'all'"),
+        ({"output": {"bit_depth": 12}}, "bit_depth: expected 8 or 16, received 12"),
         ({"precision_used": "float8"}, "precision_used: expected another value, received 'float8'"),
         (
             {"content": {"path": None, "sha256": None}},
