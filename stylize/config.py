@@ -230,9 +230,7 @@ class OptimizationConfig:
 
 @dataclass(frozen=True)
 class PyramidConfig:
-    """The sizes at which a picture is optimised, from coarse to fine.
-
-    Each level gets the same number of steps, and the first the rest.
+    """The sizes at which a picture is optimised, coarse to fine; their steps differ by a remainder.
 
     Attributes:
         coarsest_px: the least long side of the first level in px, 16 or more. None: a single level at full size.

@@ -28,7 +28,8 @@ class Picture:
             Networks and resampling filters therefore never see a hidden colour.
         alpha: Opacity, float32 (H, W), [0, 1]; None for an opaque picture.
         path: The path of the file as given, the name of one of the project's own styles such as `@swirls`, or None.
-        sha256: Hash of the bytes of the file; of the sample bytes for an array or a PIL image.
+        sha256: Hash of the bytes of the file; of the sample bytes for an array or a PIL image. None where it is not
+            known yet: `read_image` fills it in. A copy with other pixels needs None, too.
         notes: What the user should know, one line each, such as "animated: the first of 24 frames is used".
         frames: How many frames the file has if the file is an animation; the pixels are those of the first.
         full_size: Height and width of the file in px if the picture was decoded at a reduced size.

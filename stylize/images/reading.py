@@ -38,7 +38,8 @@ def read_image(
 
     Args:
         source: A path or a URL; a `StyleName`; the bytes of a file; a PIL image; an array of uint8, uint16 or float in
-            [0, 1], shaped (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), taken as sRGB; or a `Picture`, returned unchanged.
+            [0, 1], shaped (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), taken as sRGB; or a `Picture`, which gets a hash
+            if it has none.
         name: What error messages call the picture, such as "content".
         long_side_px: A hint that no larger picture is needed. A JPEG may then be decoded at a reduced size,
             whose long side is at least twice the hint.
@@ -49,7 +50,7 @@ def read_image(
         ImageError: The source is missing, unreadable, damaged, not a picture, or larger than `max_pixels`.
     """
     if isinstance(source, Picture):
-        return source
+        return source if source.sha256 else replace(source, sha256=hashlib.sha256(source.pixels.tobytes()).hexdigest())
     if isinstance(source, np.ndarray):
         return _read_array(source, name)
     if isinstance(source, Image.Image):

@@ -19,8 +19,8 @@ halves of a face cancel. Strokes change neither number much: most are smaller th
 content. So they stay free. The mean of all cells is taken out, and a cosine says nothing of contrast: brightness and
 contrast of the whole are the style's.
 
-With d = 0, or below 48 px along the long side, there are large cells alone. Other values of d have no influence on the
-small cells, for d is in both vectors of their cosine.
+With d = 0, or below 48 px along the long side (with the margin), there are large cells alone. Other values of d have no
+influence on the small cells, for d is in both vectors of their cosine.
 """
 
 from __future__ import annotations

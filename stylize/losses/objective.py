@@ -48,7 +48,7 @@ from stylize.config import PerceptualLossConfig
 from stylize.losses import tiled_pixels
 from stylize.losses.light import LIGHT, light_loss
 from stylize.losses.pixels import PALETTE_SHAPE, border, frame_loss, palette_loss, total_variation
-from stylize.losses.regions import octave_pyramid, region_count
+from stylize.losses.regions import octave_pyramid
 from stylize.losses.statistics import Compared, Statistics, StatisticsEncoder
 from stylize.losses.targets import TargetEncoder, Targets
 from stylize.losses.tiled_statistics import TiledStatistics
@@ -177,7 +177,7 @@ class Objective:
 
     def _step(self, targets: Targets) -> Any:
         """Return the compiled value and gradient for so many octaves, regions and sizes of cells."""
-        octaves, count = targets.regions.octaves, region_count(targets.regions.position_weights[0])
+        octaves, count = targets.regions.octaves, len(targets.regions.masks) or None
         lights = len(targets.lights)
         key = octaves, count, lights
         if key not in self._steps:

@@ -70,8 +70,9 @@ def joined_places(styles: Sequence[tuple[NDArray[np.float32], float]]) -> StyleP
     """Return the places of several styles together: of each style as many as its weight says.
 
     Args:
-        styles: activations (J, C) and a weight for each style.
+        styles: activations (J, C) and a weight for each style, not all 0. A style of weight 0 gives no place.
     """
+    styles = [(each, weight) for each, weight in styles if weight > 0]
     total = sum(weight for _, weight in styles)
     most = max(len(each) for each, _ in styles)
     parts = []

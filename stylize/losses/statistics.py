@@ -18,11 +18,11 @@ from stylize.losses.tiles import PICTURE, Tile, crop, fits_whole, tiles
 from stylize.networks.backend import array_of, framework, numpy_of, ops, spec
 from stylize.networks.vgg import FeatureEncoder
 
-__all__ = ["Compared", "Statistics", "StatisticsEncoder", "StyleTargets"]
+__all__ = ["Compared", "OctaveStatistics", "Statistics", "StatisticsEncoder"]
 
 #: For each octave, by layer: Gram matrices (C, C) or second moments (C + 1, C + 1), with or without a leading axis of
 #: regions (R, ...).
-StyleTargets = Sequence[Mapping[str, Any]]
+OctaveStatistics = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Statistics:
     """
 
     content: Mapping[str, Any]
-    style: StyleTargets
+    style: OctaveStatistics
     places: Mapping[str, Any]
 
 

@@ -13,22 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylize.config import PerceptualLossConfig
-from stylize.layers import PLACES_LAYERS
 from stylize.losses.features import TINY, content_scale
 from stylize.losses.light import Light, lights_of
 from stylize.losses.pixels import palette
 from stylize.losses.places import PRICED_PLACES, STYLE_PLACES, StylePlaces, evenly_spread, joined_places, prices
 from stylize.losses.regions import Regions, block_means, count_octaves, masked_regions, whole_picture
 from stylize.losses.saliency import at_size, saliency_of, small_version
-from stylize.losses.statistics import Compared, StatisticsEncoder, StyleTargets
+from stylize.losses.statistics import Compared, OctaveStatistics, StatisticsEncoder
 from stylize.networks.backend import array_of, framework, numpy_of, ops, spec
 
-__all__ = ["TargetEncoder", "Targets"]
-
-# The largest octave of a style's targets also holds its palette, under this name,
-_PALETTE = "palette"
-# and the activations of its places, under these.
-_PLACES = {name: f"places at {name}" for name in PLACES_LAYERS}
+__all__ = ["StyleTargets", "TargetEncoder", "Targets"]
 
 # The content loss is divided by (spread of the style / spread of the content) to this power. With 0, a mosaic remains
 # a pattern on a photograph; with 1, the scene is lost under bold styles.
@@ -41,6 +35,28 @@ _LEAST_OWN_LOSS = 0.1
 # Bounds that loss, if relative, where `contrast_limit` is on. Beside a style of low contrast it is in the thousands:
 # then the style would hardly count. Pictures of like contrast have up to 30 at relu5_1, and less than 10 elsewhere.
 _LARGEST_OWN_LOSS = 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class StyleTargets:
+    """What one picture, or one region of a picture, asks for as a style at one size.
+
+    Attributes:
+        statistics: for each octave, by layer, Gram matrices or second moments (n, n).
+        palette: its colours, (6, 256); None where the palette has no weight.
+        places: by layer, the activations of its places (J, C); empty where places have no weight, and for a content
+            whose own style is blended in.
+    """
+
+    statistics: OctaveStatistics
+    palette: Any = None
+    places: Mapping[str, NDArray[np.float32]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """About the memory that the targets take, in bytes."""
+        arrays = [*self.places.values(), *(each for octave in self.statistics for each in octave.values())]
+        return sum(4 * math.prod(each.shape) for each in arrays)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +78,7 @@ class Targets:
     content: Mapping[str, Any]
     saliency: Mapping[str, Any]
     content_scale: Mapping[str, Any]
-    style: StyleTargets
+    style: OctaveStatistics
     regions: Regions
     palettes: Sequence[Any] = ()
     lights: Sequence[Light] = ()
@@ -173,21 +189,20 @@ class TargetEncoder:
     def of_style(self, style: Any, octaves: int, tile_px: int | None = None) -> StyleTargets:
         """Return the targets of one style (1, h, w, 3); they do not depend on the content."""
         (targets,) = self.of_regions(style, self.regions(octaves), tile_px)
-        for name, places in self._statistics.places(style, STYLE_PLACES, tile_px).items():
-            targets[0][_PLACES[name]] = places.reshape(-1, places.shape[-1])
-        return targets
+        places = self._statistics.places(style, STYLE_PLACES, tile_px)
+        flat = {name: each.reshape(-1, each.shape[-1]) for name, each in places.items()}
+        return dataclasses.replace(targets, places=flat)
 
-    def of_regions(self, picture: Any, regions: Regions, tile_px: int | None = None) -> list[list[dict[str, Any]]]:
+    def of_regions(self, picture: Any, regions: Regions, tile_px: int | None = None) -> list[StyleTargets]:
         """Return what each region of a picture (1, h, w, 3) would ask for as a style."""
         statistics = self._statistics.of_style(picture, regions, tile_px)
-        targets = [
-            [{name: each[region] for name, each in octave.items()} for octave in statistics]
-            for region in range(max(1, len(regions.masks)))
+        return [
+            StyleTargets(
+                [{name: each[region] for name, each in octave.items()} for octave in statistics],
+                palette(picture, mask) if self._config.palette_weight else None,
+            )
+            for region, mask in enumerate(regions.masks or [None])
         ]
-        if self._config.palette_weight:
-            for (full_size, *_), mask in zip(targets, regions.masks or [None], strict=True):
-                full_size[_PALETTE] = palette(picture, mask)
-        return targets
 
     def join(
         self,
@@ -201,7 +216,7 @@ class TargetEncoder:
         features = self._statistics.content_features(content, tile_px)
         style = [
             {
-                name: ops.stack([sum(weight * t[octave][name] for t, weight in styles) for styles in per_region])
+                name: ops.stack([sum(w * t.statistics[octave][name] for t, w in styles) for styles in per_region])
                 for name in self._statistics.style_layers
             }
             for octave in range(regions.octaves)
@@ -215,17 +230,16 @@ class TargetEncoder:
         if self._config.enough_positions:
             regions = dataclasses.replace(regions, shares=self._shares_by_positions(content, regions))
         palettes = [
-            array_of(sum(weight * targets[0][_PALETTE] for targets, weight in styles))
+            array_of(sum(weight * targets.palette for targets, weight in styles))
             for styles in per_region
             if self._config.palette_weight
         ]
         places = {
-            name: [joined_places([(t[0][key], w) for t, w in styles if key in t[0]]) for styles in per_region]
-            for name, key in ((name, _PLACES[name]) for name in self._statistics.places_layers)
+            name: [joined_places([(t.places[name], w) for t, w in styles if t.places]) for styles in per_region]
+            for name in self._statistics.places_layers
         }
         # A content that is blended in, with a strength below 1, asks for no places.
-        asking = next(iter(_PLACES.values()))
-        shares = [sum(weight for targets, weight in styles if asking in targets[0]) for styles in per_region]
+        shares = [sum(weight for targets, weight in styles if targets.places) for styles in per_region]
         areas = regions.areas * array_of(shares)
         lights = lights_of(content, self._config.light_detail) if self.has_light else []
         strides, plane = self._statistics.encoder.strides, array_of(saliency[None, ..., None])
@@ -267,7 +281,9 @@ class TargetEncoder:
         covariance = self._statistics.style.covariance(statistics)
         return ops.sum(shares * ops.sqrt(ops.sum(ops.square(covariance), (-2, -1)))) + TINY
 
-    def _relative_shares(self, own: StyleTargets, style: StyleTargets, regions: Regions) -> list[dict[str, Any]]:
+    def _relative_shares(
+        self, own: OctaveStatistics, style: OctaveStatistics, regions: Regions
+    ) -> list[dict[str, Any]]:
         """Return the shares divided by the style loss of the content itself, octave by octave and layer by layer."""
         normalization = self._config.normalization
         bounded = self._config.contrast_limit > 0 and normalization == "relative"

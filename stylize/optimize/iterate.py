@@ -36,7 +36,7 @@ class Iterate:
     read_pixels: Callable[[], NDArray[np.float32]]
     """Reads `pixels` from the device."""
     checkpoint: Callable[[], Checkpoint]
-    """Returns a checkpoint of the run after this step."""
+    """Returns a checkpoint of the run after this step. Raises StylizeError once the next step was taken."""
 
     @functools.cached_property
     def pixels(self) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -49,7 +50,8 @@ class LossAt(Protocol):
     ) -> LevelLoss:
         """Return the loss of the level `index`, from 0, that begins with the picture `first` (h, w, 3).
 
-        All pictures of the loss have the margin. `state` is that of an interrupted run, whose loss goes on.
+        All pictures of the loss have the margin. `state` is `LevelLoss.state` of an interrupted run, whose loss goes
+        on; None for a level that begins: the loss then takes what it needs from `first`.
         """
 
 
@@ -149,11 +151,18 @@ class _Run:
         )  # fmt: skip
         self._levels = levels
         self._margin_px = config.margin_px
-        self._steps = sum(level.max_steps for level in levels) if config.time_budget is None else None
+        self._steps = None if config.time_budget is not None else self._planned_steps(levels)
         self._context = context
         self._now_s = now_s
         self._on_message = on_message
         self._failures = 0
+
+    def _planned_steps(self, levels: Sequence[PyramidLevel]) -> int:
+        """Return how many steps the run will have taken at its end. No step is added to levels that are done."""
+        taken = Counter(entry.level for entry in self.history)
+        begun = max(taken, default=1)
+        plan = [level.max_steps for level in levels]
+        return sum(taken[n] if n < begun else max(taken[n], steps) for n, steps in enumerate(plan, start=1))
 
     def take_step(self, index: int, optimizer: Optimizer, loss: LevelLoss) -> Iterate:
         """Evaluate the loss once at the level `index`, pass it to the optimiser, and record the step."""
@@ -174,8 +183,16 @@ class _Run:
             elapsed_s=now_s,
             remaining_s=self.schedule.remaining_s(index, now_s),
             read_pixels=lambda: without_margin(numpy_of(best), margin_px),
-            checkpoint=lambda: self.checkpoint(index, optimizer, loss),
+            checkpoint=functools.partial(self._checkpoint_after, len(self.history), index, optimizer, loss),
         )
+
+    def _checkpoint_after(self, step: int, index: int, optimizer: Optimizer, loss: LevelLoss) -> Checkpoint:
+        if step != len(self.history):
+            raise StylizeError(
+                f"checkpoint: expected a call before the next step, received that of step {step} after step "
+                f"{len(self.history)}"
+            )
+        return self.checkpoint(index, optimizer, loss)
 
     def checkpoint(self, index: int, optimizer: Optimizer, loss: LevelLoss) -> Checkpoint:
         """Return a checkpoint of the run at the level `index`."""

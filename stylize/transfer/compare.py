@@ -61,7 +61,9 @@ def run_compare(
     candidates = _painted(inputs, config, session, callbacks) if images is None else _finished(images, inputs.size)
     features = session.network(config.features, "features")
     scorer = _Scorer(inputs, session, features)
-    losses = _losses(candidates, inputs, config, session, features) if images is None else [None] * len(candidates)
+    # With a strength of 0 nothing is optimised.
+    optimised = images is None and config.strength > 0
+    losses = _losses(candidates, inputs, config, session, features) if optimised else [None] * len(candidates)
     return Comparison(
         content=dataclasses.replace(inputs.content, pixels=inputs.content_pixels, alpha=inputs.alpha),
         styles=inputs.styles,
@@ -112,7 +114,7 @@ def _losses(
     def on_canvas(candidate: _Candidate) -> NDArray[np.float32]:
         return with_margin(resized(candidate.image, *size), config.margin_px)
 
-    # One loss for all, with the prices that a refinement of the first picture would begin with.
+    # With the prices that a refinement of the preview would begin with at this size.
     start = on_canvas(candidates[0])
     loss = level_losses(pyramid, config, objective, tiling, session.loaded.style_targets)(0, start, None)
     return [
@@ -122,11 +124,15 @@ def _losses(
 
 
 def _reached(candidate: _Candidate) -> LossTerms | None:
-    """Return the least losses that a refinement reached at the output's size; None where there was no such step."""
-    if candidate.result is None:
+    """Return the losses that a refinement reached at the output's size; None where there was no such step."""
+    result = candidate.result
+    if result is None or not isinstance(result.config, RefineConfig):
         return None
-    levels, history = candidate.result.levels, candidate.result.history
-    reached = [entry.losses for entry in history if entry.level == len(levels) and math.isfinite(entry.losses.total)]
+    last = len(result.levels)
+    reached = [each.losses for each in result.history if each.level == last and math.isfinite(each.losses.total)]
+    optimization = result.config.optimization
+    if optimization.optimizer == "adam" and not optimization.keep_best:
+        return reached[-1] if reached else None
     return min(reached, key=lambda losses: losses.total, default=None)
 
 

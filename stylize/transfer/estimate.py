@@ -22,8 +22,8 @@ from stylize.transfer.tiling import Tiling
 
 __all__ = ["expected_seconds", "run_summary"]
 
-# Sides of the two small pictures in px. They have as many octaves as any picture, so that the graph that is traced for
-# them is that of the run.
+# Sides of the two small pictures in px. They have as many octaves as any picture by default, so that the graph that is
+# traced for them is that of the run.
 _PROBES_PX = (96, 192)
 # A pixel of a small picture takes longer than one of a large picture. Before a long run there is time to measure on
 # larger ones.

@@ -18,8 +18,7 @@ from stylize.images.picture import Picture
 from stylize.images.resizing import resized, size_for_long_side, with_margin
 from stylize.losses.objective import Objective, structure_of
 from stylize.losses.saliency import at_size
-from stylize.losses.statistics import StyleTargets
-from stylize.losses.targets import Targets
+from stylize.losses.targets import StyleTargets, Targets
 from stylize.networks.backend import Array, array_of, ops
 from stylize.networks.loaded import SizedCache
 from stylize.networks.store import LocalWeights
@@ -256,7 +255,9 @@ def _targets(
         if style.sha256 is None:
             return encoder.of_style(style.pixels, octaves, tile_px)
         key = (*encoder.style_key, style.sha256, style.pixels.shape, octaves)
-        return cache.get(key, lambda: encoder.of_style(style.pixels, octaves, tile_px), _size_bytes)
+        return cache.get(
+            key, lambda: encoder.of_style(style.pixels, octaves, tile_px), lambda targets: targets.size_bytes
+        )
 
     targets = [[(of_style(style), style.weight * strength) for style in styles] for styles in pictures.styles]
     if strength < 1:
@@ -270,7 +271,3 @@ def _with_prices(targets: Targets, prices: Mapping[str, NDArray[np.float32]]) ->
         return targets.with_prices(prices)
     except ValueError as error:
         raise ImageError(f"resume_from: the checkpoint contradicts itself ({error}): start a new run") from error
-
-
-def _size_bytes(targets: StyleTargets) -> int:
-    return sum(4 * math.prod(each.shape) for octave in targets for each in octave.values())

@@ -156,8 +156,8 @@ class Scored:
         seconds: that the picture took; None for a finished picture.
         peak_memory_bytes: the most memory that the process had taken when the picture was done.
         networks: that painted the picture.
-        losses: under the loss that the refinement minimised, at the output's size, with its margin; None for a finished
-            picture.
+        losses: under the loss that the refinement minimised, at the output's size, with its margin, before the photo's
+            colours come back; None for a finished picture, and with a strength of 0.
     """
 
     label: str

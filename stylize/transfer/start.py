@@ -261,7 +261,7 @@ def with_large_shapes_of(preview: NDArray[np.float32], content: NDArray[np.float
 def fingerprint(inputs: Inputs, config: RefineConfig, features: LocalWeights, levels: Sequence[PyramidLevel]) -> str:
     """Return a hash of all that makes a run what it is: inputs, options, feature network, sizes.
 
-    The number of steps and the time budget are left out: a longer run may resume a shorter one.
+    The number of steps and the time budget are left out: a longer run may resume a shorter one of the same sizes.
     """
     options = without_later_options(dataclasses.asdict(dataclasses.replace(config, steps=1, time_budget=None)))
     identity = [
@@ -278,12 +278,14 @@ def fingerprint(inputs: Inputs, config: RefineConfig, features: LocalWeights, le
 def _changed_options(before: Mapping[str, Any], config: RefineConfig) -> str:
     """Return the names of the options that differ from those of an earlier run, separated by commas."""
     earlier, now = _flat(with_earlier_options(before)), _flat(dataclasses.asdict(config))
-    return ", ".join(name for name in now if earlier.get(name) != now[name])
+    changed = [name for name in now if earlier.get(name) != now[name]]
+    # Another number of steps changes nothing but, if there are few, the sizes.
+    return ", ".join([name for name in changed if name not in ("steps", "time_budget")] or changed)
 
 
 def _flat(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of all parts by name, but for the steps, through JSON, as the options of a checkpoint went."""
-    parts = json.loads(json.dumps({**options, "steps": 1, "time_budget": None})).items()
+    """Return the options of all parts by name, through JSON, as the options of a checkpoint went."""
+    parts = json.loads(json.dumps(options)).items()
     return {
         name: value
         for part, each in parts

@@ -72,6 +72,8 @@ def test_places_are_spread_evenly_and_bounded(height: int, width: int, most: int
 def test_of_several_styles_each_gives_as_many_places_as_its_weight_says() -> None:
     few, many = np.full((30, 3), 0.2, np.float32), np.full((100, 3), 0.8, np.float32)
     together = joined_places([(few, 0.25), (many, 0.75)])
+    none = joined_places([(few, 0.0), (many, 0.75)])
+    assert len(none.directions) == len(many)
     np.testing.assert_allclose(together.mean, np.full(3, 0.65), rtol=1e-6)
     darker = numpy_of(together.directions)[:, 0] < 0
     assert (darker.sum(), (~darker).sum()) == (25, 75)

@@ -53,6 +53,30 @@ def test_the_loss_sees_a_margin_and_nobody_else_does():
     np.testing.assert_allclose(resumed, PICTURE, atol=1e-2)
 
 
+def test_a_checkpoint_is_had_until_the_next_step():
+    iterates, checkpoints = [], []
+
+    def note(iterate):
+        iterates.append(iterate)
+        checkpoints.append(iterate.checkpoint())
+
+    optimize_picture(on_iterate=note)
+    assert [len(each.history) for each in checkpoints] == list(range(1, 31))
+    assert [each.level for each in checkpoints] == [each.level for each in iterates]
+    with pytest.raises(StylizeError, match="before the next step, received that of step 7 after step 30"):
+        iterates[6].checkpoint()
+
+
+def test_a_resumed_run_of_more_steps_tells_how_many_it_takes():
+    iterates = []
+    _, _, checkpoint = optimize_picture(on_iterate=iterates.append, should_stop=lambda: len(iterates) >= 12)
+    assert checkpoint.level == 2
+    longer, resumed = dataclasses.replace(CONFIG, steps=60), []
+    _, history, _ = optimize_picture(longer, resume_from=checkpoint, on_iterate=resumed.append)
+    # The first level is done, after 10 steps.
+    assert {each.steps for each in resumed} == {len(history)} == {10 + 20 + 20}
+
+
 def test_not_a_number_is_survived_and_said():
     calls = []
 

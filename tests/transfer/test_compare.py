@@ -50,6 +50,12 @@ def test_the_losses_of_the_preview_are_those_that_the_refinement_began_with(
         assert value == pytest.approx(getattr(first, name), rel=1e-4)
 
 
+def test_without_strength_there_are_no_losses_to_lower(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
+    comparison = stylize.compare(*pictures, **QUICK, strength=0)
+    assert [score.losses for score in comparison.scores] == [None, None]
+    assert [score.ssim for score in comparison.scores] == pytest.approx([1, 1], abs=1e-3)
+
+
 def test_what_compare_refines_is_what_refine_makes(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     options: dict[str, Any] = {**QUICK, "strength": 0.7, "keep_colors": True}
     preview, refined = stylize.compare(*pictures, **options).results

@@ -25,6 +25,15 @@ def test_masks_take_memory() -> None:
     assert 8 * 4 * 512**2 < peaks[2] - peaks[1] == pytest.approx(peaks[1] - peaks[0], rel=0.2)
 
 
+def test_a_mask_without_any_style_changes_nothing(traced_networks: Path) -> None:
+    content, style, mask = painting(48, 48, 0), painting(50, 50, 1), left_half(48, 48)
+    names = ("style", "places", "palette", "total_variation", "frame")
+    options: dict[str, Any] = {"style_layers": [], **{f"{name}_weight": 0.0 for name in names}}
+    refined = stylize.refine(content, style, mask=mask, **QUICK, **options, init="content")
+    np.testing.assert_allclose(refined.image, content, atol=0.05)
+    np.testing.assert_array_equal(refined.image[:, 24:], content[:, 24:])
+
+
 @pytest.mark.parametrize("how", ["fast", "refine"])
 @pytest.mark.parametrize("keep_colors", [False, "luminance", "histogram"])
 def test_outside_all_masks_the_photograph_is_untouched(traced_networks: Path, how: str, keep_colors: Any) -> None:
