@@ -30,6 +30,9 @@ For a picture x, with the names of the code:
     W, a   sliced Wasserstein distance of the region's colours to its palette (`palette_loss`); the region's area
     total_variation, frame: see `stylize.losses.pixels`
 
+`stylize.transfer.levels.make_objective` fits two weights to the network: total_variation_weight is multiplied by the
+network's grain and by the strength, and under vgg19-slim three layers stand for relu4_2 (`content_layers_under`).
+
 With one octave, Gram matrices, sums instead of relative losses, s = 1, and without light, places, palette, frame and
 total variation, this is the loss of Gatys, Ecker and Bethge 2015 (arXiv 1508.06576), equation 7: the preset `gatys`.
 """

@@ -48,14 +48,22 @@ class Regions:
         return len(self.position_weights)
 
 
-def whole_picture(layers: Sequence[str], octaves: int) -> Regions:
-    """Return the one region of a picture without masks, for the style layers and a number of octaves."""
-    total = sum(_OCTAVE_DECAY**octave for octave in range(octaves))
-    shares = [array_of([_OCTAVE_DECAY**octave / total]) for octave in range(octaves)]
+def whole_picture(layers: Sequence[str], octaves: int, compared: int | None = None) -> Regions:
+    """Return the one region of a picture without masks.
+
+    Args:
+        layers: the style layers.
+        octaves: the number of octaves.
+        compared: how many of these count, the largest ones; None: all.
+    """
+    counts = _octave_counts(octaves, compared)
+    shares = [array_of([count / sum(counts)]) for count in counts]
     return Regions([{}] * octaves, [dict.fromkeys(layers, share) for share in shares], [], array_of([1.0]))
 
 
-def masked_regions(masks: NDArray[np.float32], octaves: int, strides: Mapping[str, int]) -> Regions:
+def masked_regions(
+    masks: NDArray[np.float32], octaves: int, strides: Mapping[str, int], compared: int | None = None
+) -> Regions:
     """Return the regions that masks make.
 
     A region counts by its part of the painted area, and all regions together by the painted part of the picture. The
@@ -65,7 +73,9 @@ def masked_regions(masks: NDArray[np.float32], octaves: int, strides: Mapping[st
         masks: (R, H, W) in [0, 1], none of them 0 everywhere.
         octaves: the number of octaves.
         strides: the style layers, and for each its pixels between two positions.
+        compared: how many octaves count, the largest ones; None: all.
     """
+    of_octaves = _octave_counts(octaves, compared)
     areas = masks.sum(axis=(1, 2)) / masks.sum() * masks.any(axis=0).mean()
     weights: list[dict[str, Any]] = []
     counts: list[dict[str, NDArray[np.float64]]] = []
@@ -79,12 +89,18 @@ def masked_regions(masks: NDArray[np.float32], octaves: int, strides: Mapping[st
             counted = (sums > 0) & (sums >= fewest)
             scale = counted / np.where(counted, sums, 1)
             weights[-1][name] = array_of(guides * scale[:, None, None])
-            counts[-1][name] = counted * _OCTAVE_DECAY**octave
+            counts[-1][name] = counted * of_octaves[octave]
     totals = {name: np.sum([each[name] for each in counts], axis=0) for name in strides}
     shares = [
         {name: array_of(areas * each[name] / np.maximum(totals[name], TINY)) for name in totals} for each in counts
     ]
     return Regions(weights, shares, [array_of(mask) for mask in masks], array_of(areas))
+
+
+def _octave_counts(octaves: int, compared: int | None) -> list[float]:
+    """Return how much each octave counts relative to the first."""
+    last = octaves if compared is None else compared
+    return [_OCTAVE_DECAY**octave if octave < last else 0.0 for octave in range(octaves)]
 
 
 def octave_pyramid(image: Any, count: int) -> Iterator[Any]:

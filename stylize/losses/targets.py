@@ -52,6 +52,10 @@ class StyleTargets:
     palette: Any = None
     places: Mapping[str, NDArray[np.float32]] = dataclasses.field(default_factory=dict)
 
+    def octave(self, number: int) -> Mapping[str, Any]:
+        """Return the statistics of an octave, from 0, or the last ones where there are fewer."""
+        return self.statistics[min(number, len(self.statistics) - 1)]
+
     @property
     def size_bytes(self) -> int:
         """About the memory that the targets take, in bytes."""
@@ -145,7 +149,7 @@ class TargetEncoder:
     def style_key(self) -> tuple[Hashable, ...]:
         """What `of_style` depends on beside the style: encoders of equal keys may share targets."""
         encoder, config = self._statistics.encoder, self._config
-        extras = config.palette_weight > 0, config.places_weight > 0
+        extras = config.octaves, config.palette_weight > 0, config.places_weight > 0
         return encoder, tuple(self._statistics.style_layers), config.statistics, *extras
 
     @property
@@ -168,27 +172,35 @@ class TargetEncoder:
             tile_px: pictures of more than tile_px^2 pixels are encoded tile by tile.
             masks: (R, H, W): one for all styles, or one for each style.
         """
-        octaves = self.octaves(content, *(style for style, _ in styles))
-        encoded = [(self.of_style(style, octaves, tile_px), weight) for style, weight in styles]
+        octaves = self.octaves(content)
+        encoded = [(self.of_style(style, tile_px), weight) for style, weight in styles]
         own_regions = masks is not None and len(masks) > 1
         per_region = [[(targets, 1.0)] for targets, _ in encoded] if own_regions else [encoded]
+        regions = self.regions(octaves, masks, self.octaves(content, *(style for style, _ in styles)))
         saliency = at_size(self.saliency(content), *content.shape[1:3])
-        return self.join(content, per_region, self.regions(octaves, masks), saliency, tile_px)
+        return self.join(content, per_region, regions, saliency, tile_px)
 
     def octaves(self, *pictures: Any) -> int:
         """Return how many octaves the smallest of `pictures` (1, H, W, 3) allows."""
         return count_octaves(self._config.octaves, *pictures)
 
-    def regions(self, octaves: int, masks: NDArray[np.float32] | None = None) -> Regions:
-        """Return the regions of masks (R, H, W) in [0, 1], or the whole picture."""
+    def regions(self, octaves: int, masks: NDArray[np.float32] | None = None, compared: int | None = None) -> Regions:
+        """Return the regions of masks (R, H, W) in [0, 1], or the whole picture.
+
+        Args:
+            octaves: of the content.
+            masks: the masks, or None.
+            compared: how many octaves count, because all styles have them; None: all.
+        """
         layers = self._statistics.weighted_layers
         if masks is None:
-            return whole_picture(layers, octaves)
-        return masked_regions(masks, octaves, {name: self._statistics.encoder.strides[name] for name in layers})
+            return whole_picture(layers, octaves, compared)
+        strides = {name: self._statistics.encoder.strides[name] for name in layers}
+        return masked_regions(masks, octaves, strides, compared)
 
-    def of_style(self, style: Any, octaves: int, tile_px: int | None = None) -> StyleTargets:
+    def of_style(self, style: Any, tile_px: int | None = None) -> StyleTargets:
         """Return the targets of one style (1, h, w, 3); they do not depend on the content."""
-        (targets,) = self.of_regions(style, self.regions(octaves), tile_px)
+        (targets,) = self.of_regions(style, self.regions(self.octaves(style)), tile_px)
         places = self._statistics.places(style, STYLE_PLACES, tile_px)
         flat = {name: each.reshape(-1, each.shape[-1]) for name, each in places.items()}
         return dataclasses.replace(targets, places=flat)
@@ -212,11 +224,15 @@ class TargetEncoder:
         saliency: NDArray[np.float32],
         tile_px: int | None = None,
     ) -> Targets:
-        """Join a content (1, H, W, 3), the targets of each region's styles with their weights, and s of each pixel."""
+        """Join a content (1, H, W, 3), the targets of each region's styles with their weights, and s of each pixel.
+
+        A style that is smaller than the content has fewer octaves. Its last one then stands for those that it lacks,
+        which count nothing (`compared` of `regions`): with as many octaves at all levels, one graph serves all.
+        """
         features = self._statistics.content_features(content, tile_px)
         style = [
             {
-                name: ops.stack([sum(w * t.statistics[octave][name] for t, w in styles) for styles in per_region])
+                name: ops.stack([sum(w * t.octave(octave)[name] for t, w in styles) for styles in per_region])
                 for name in self._statistics.style_layers
             }
             for octave in range(regions.octaves)

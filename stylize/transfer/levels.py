@@ -248,16 +248,15 @@ def _targets(
     tile_px: int | None,
 ) -> Targets:
     content, encoder = pictures.content[None], objective.targets
-    octaves = encoder.octaves(content, *(style.pixels for styles in pictures.styles for style in styles))
-    regions = encoder.regions(octaves, pictures.masks)
+    octaves = encoder.octaves(content)
+    compared = encoder.octaves(content, *(style.pixels for styles in pictures.styles for style in styles))
+    regions = encoder.regions(octaves, pictures.masks, compared)
 
     def of_style(style: LevelStyle) -> StyleTargets:
         if style.sha256 is None:
-            return encoder.of_style(style.pixels, octaves, tile_px)
-        key = (*encoder.style_key, style.sha256, style.pixels.shape, octaves)
-        return cache.get(
-            key, lambda: encoder.of_style(style.pixels, octaves, tile_px), lambda targets: targets.size_bytes
-        )
+            return encoder.of_style(style.pixels, tile_px)
+        key = (*encoder.style_key, style.sha256, style.pixels.shape)
+        return cache.get(key, lambda: encoder.of_style(style.pixels, tile_px), lambda targets: targets.size_bytes)
 
     targets = [[(of_style(style), style.weight * strength) for style in styles] for styles in pictures.styles]
     if strength < 1:

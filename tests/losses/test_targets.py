@@ -92,4 +92,12 @@ def test_octaves_that_would_vanish_are_left_out() -> None:
     loss = tiny_objective(PerceptualLossConfig(octaves=3))
     content = painting(40, 40, 0)[None]
     assert len(loss.targets.encode(content, [(painting(200, 200, 1)[None], 1.0)]).style) == 2
-    assert len(loss.targets.encode(content, [(painting(16, 200, 1)[None], 1.0)]).style) == 1
+    # A small style has one octave. As many as of the content are computed, which is cheap; the others count nothing.
+    image, small = painting(40, 40, 2)[None], [(painting(16, 200, 1)[None], 1.0)]
+    targets = loss.targets.encode(content, small)
+    assert [float(octave["relu1_1"][0]) > 0 for octave in targets.regions.shares] == [True, False]
+    single = tiny_objective(PerceptualLossConfig(octaves=1))
+    terms, gradient = loss.value_and_gradient(image, targets)
+    alone, of_one = single.value_and_gradient(image, single.targets.encode(content, small))
+    assert terms["total"] == pytest.approx(alone["total"], rel=1e-6)
+    np.testing.assert_allclose(numpy_of(gradient), numpy_of(of_one), rtol=1e-4, atol=1e-9)
