@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
@@ -73,7 +74,7 @@ def shortened(name: str, ending: str = "", *, max_bytes: int = MAX_NAME_BYTES) -
 
     Args:
         name: A name without folder.
-        ending: What stays whole, such as a suffix.
+        ending: What stays whole, such as a suffix. If this leaves no room, the result is too long, too.
         max_bytes: The length that the whole may have.
     """
     room = max_bytes - len(os.fsencode(ending))
@@ -82,7 +83,7 @@ def shortened(name: str, ending: str = "", *, max_bytes: int = MAX_NAME_BYTES) -
         return name + ending
     mark = f"-{hashlib.sha256(data).hexdigest()[:8]}"
     name = name[:room]
-    while len(os.fsencode(name)) > room - len(mark):
+    while name and len(os.fsencode(name)) > room - len(mark):
         name = name[:-1]
     return f"{name}{mark}{ending}"
 
@@ -231,22 +232,28 @@ def write_errors(name: object, kind: type[StylizeError] = StylizeError) -> Itera
 
 
 def write(url: str, data: bytes) -> None:
-    """Write bytes to a URL. Object stores write the whole file or nothing.
+    """Write bytes to a URL. Object stores and the local disk (file://) write the whole file or nothing.
 
     Raises:
         OSError: The store refuses.
+        ImageError: The local disk refuses.
     """
     system, path = system_of(url)
     with contextlib.suppress(NotImplementedError):  # object stores have no folders
         system.makedirs(path.rpartition("/")[0], exist_ok=True)
-    system.pipe_file(path, data)
+    if "file" not in system.protocol:
+        system.pipe_file(path, data)
+        return
+    with whole_file(path, "file", overwrite=True) as temporary, open(temporary, "xb") as file:
+        file.write(data)
 
 
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike[str], name: str, *, overwrite: bool) -> Iterator[str]:
     """Write a file as a whole: write to a temporary file in the same folder, then give the file its name.
 
-    After an error, the temporary file is removed and an old file at `path` is unchanged.
+    After an error, the temporary file is removed and an old file at `path` is unchanged. A file that replaces another
+    keeps its permissions.
 
     Args:
         path: The file to write or to replace. A symbolic link stays; its target is replaced.
@@ -267,6 +274,8 @@ def whole_file(path: str | os.PathLike[str], name: str, *, overwrite: bool) -> I
         try:
             yield temporary
             if overwrite:
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copymode(target, temporary)
                 os.replace(temporary, target)
             else:
                 _rename_to_new(temporary, target)
@@ -323,7 +332,9 @@ def check_place(path: str | os.PathLike[str], name: str, *, overwrite: bool) -> 
     if os.path.exists(target):
         if not overwrite:
             raise _is_there_already(label)
-        if not os.path.isfile(target) or not os.access(target, os.W_OK):
+        if not os.path.isfile(target):
+            raise ImageError(f"{label}: expected a file, received a device or a pipe; choose another name")
+        if not os.access(target, os.W_OK):
             raise ImageError(f"{label}: expected a file that may be replaced, received a write-protected one")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ImageError(f"{label}: no permission to write in {one_line(folder)}; choose another folder")

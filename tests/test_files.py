@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,44 @@ def test_write_errors_become_one_line_of_a_kind() -> None:
         raise OSError(28, "No space left on device")
     with pytest.raises(ValueError, match="another"), files.write_errors("picture"):
         raise ValueError("another failure is not changed")
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "private.png"
+    path.touch(mode=0o600)
+    with files.whole_file(path, "output", overwrite=True) as temporary:
+        Path(temporary).write_bytes(b"new")
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+def test_a_url_of_a_local_file_is_written_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    path = tmp_path / "new" / "a.png"
+    files.write(f"file://{path}", b"old")
+    script = (
+        "import resource, signal, sys; from stylize import files\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "files.write(sys.argv[1], bytes(5000))"
+    )
+    failed = subprocess.run([sys.executable, "-c", script, f"file://{path}"], capture_output=True, text=True)
+    assert "could not be written: File too large" in failed.stderr
+    assert path.read_bytes() == b"old"
+    assert os.listdir(path.parent) == ["a.png"]
+
+
+def test_an_ending_without_room_for_a_name_makes_a_name_that_is_refused() -> None:
+    long = files.shortened("photo", f"-rerun.{'x' * 250}")
+    with pytest.raises(ImageError, match="expected a name of up to 255 bytes, received 26"):
+        files.check_name(long, "output")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes")
+def test_a_pipe_is_no_file_to_write(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "out.png")
+    with pytest.raises(ImageError, match="expected a file, received a device or a pipe"):
+        files.check_place(tmp_path / "out.png", "output", overwrite=True)
 
 
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])

@@ -135,22 +135,31 @@ def write_image(
         file.write(data)
 
 
-def check_output(path: str | os.PathLike[str], output: OutputConfig = DEFAULT_OUTPUT, *, overwrite: bool) -> None:
+def check_output(
+    path: str | os.PathLike[str],
+    output: OutputConfig = DEFAULT_OUTPUT,
+    *,
+    overwrite: bool,
+    long_side_px: int | None = None,
+) -> None:
     """Check before a long run that its picture can be written at the end.
 
     Args:
         path: Where to write.
         output: How to write.
         overwrite: Whether an existing file may be replaced.
+        long_side_px: The size of the picture; None where it is not known.
 
     Raises:
         OptionError: The format has no such quality or bit depth.
-        ImageError: The suffix is unknown or cannot be encoded here, the folder is missing or not writable, or
-            the file exists and `overwrite` is false.
+        ImageError: The suffix is unknown or cannot be encoded here, the format cannot hold the size, the folder is
+            missing or not writable, or the file exists and `overwrite` is false.
     """
-    check_encoder(
+    encoder = check_encoder(
         os.path.splitext(os.fspath(path))[1].lower().removeprefix("."), one_line(f"output {os.fspath(path)}"), output
     )
+    if long_side_px is not None:
+        check_sides(long_side_px, long_side_px, encoder)
     check_place(path, "output", overwrite=overwrite)
 
 
@@ -193,5 +202,5 @@ def check_sides(height: int, width: int, encoder: Encoder) -> None:
     if max(height, width) > encoder.max_side_px:
         raise ImageError(
             f"output: {encoder.format} holds sides up to {encoder.max_side_px} px, "
-            f"received {width} x {height}; write PNG or TIFF"
+            f"received {max(height, width)}; write PNG or TIFF"
         )

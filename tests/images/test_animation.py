@@ -142,7 +142,7 @@ def test_metadata_are_kept_as_in_pictures(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out.{suffix}"
     everything, nothing = OutputConfig(metadata="all"), OutputConfig(metadata="none", provenance=False)
     write_animation(path, animation(), provenance={"a": 1}, metadata=metadata, output=everything)
-    assert read_provenance(path) == {"a": 1}
+    assert read_provenance(path) == {"a": 1, "output": {"metadata": "all"}}
     read = read_image(path).metadata
     assert read.main == ({} if suffix == "gif" else {315: "Ada", 271: "Camera"})
     assert read.dpi == (None if suffix == "gif" else pytest.approx((300, 300), abs=0.01))

@@ -47,6 +47,7 @@ def check_output(
     *,
     overwrite: bool,
     animated: bool = False,
+    long_side_px: int | None = None,
 ) -> None:
     """Refuse an output that cannot be written, that exists already, or that is an input.
 
@@ -56,6 +57,7 @@ def check_output(
         output_config: how to write.
         overwrite: whether an existing file may be replaced.
         animated: whether the output may be an animation.
+        long_side_px: the size of the picture to write; None where it is not known.
     """
     from stylize.images import animation, writing
 
@@ -63,7 +65,7 @@ def check_output(
     check_free(output, inputs, overwrite=overwrite)
     suffix = output.suffix.lower().removeprefix(".")
     if suffix in writing.SUFFIXES:
-        writing.check_output(output, output_config, overwrite=overwrite)
+        writing.check_output(output, output_config, overwrite=overwrite, long_side_px=long_side_px)
     else:
         animation.check_animation(suffix, output_config)
         files.check_place(output, "output", overwrite=overwrite)

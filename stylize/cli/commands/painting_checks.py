@@ -11,6 +11,8 @@ from stylize.cli.commands.checks import check_free, check_inputs, check_name, ch
 from stylize.cli.commands.painting import Painting
 from stylize.config import FastConfig, RefineConfig
 from stylize.errors import OptionError, StylizeError
+from stylize.output import relative_size
+from stylize.text import one_line
 
 __all__ = ["check_painting"]
 
@@ -32,8 +34,24 @@ def check_painting(painting: Painting, *read: Path) -> None:
     inputs = [*read, *check_inputs(painting.content, painting.styles, painting.masks, init)]
     if isinstance(painting.config, RefineConfig):
         _check_earlier_run(painting)
-    check_output(painting.output, inputs, painting.output_config, overwrite=painting.replaces, animated=animated)
+    check_output(
+        painting.output, inputs, painting.output_config,
+        overwrite=painting.replaces, animated=animated, long_side_px=_long_side_px(painting),
+    )  # fmt: skip
     _check_film_and_plot(painting, inputs)
+
+
+def _long_side_px(painting: Painting) -> int:
+    """Return the size of the output. Raises ImageError if the size is relative, and the content cannot be read."""
+    from stylize.images.opening import identify, open_picture_file, pillow_errors
+
+    size, content = painting.config.size, str(painting.content)
+    relative = relative_size(size)
+    if relative is None:
+        return int(size)
+    label = one_line(f"content {content}")
+    with open_picture_file(content, label) as file, pillow_errors(label):
+        return round(relative * max(identify(file, label, path=content).size))
 
 
 def _check_earlier_run(painting: Painting) -> None:

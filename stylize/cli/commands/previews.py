@@ -118,9 +118,11 @@ class Work:
 
             check_format("png", self.output_config)
         else:
+            size = self.config.size if self.may_be_animated and isinstance(self.config.size, int) else None
             check_output(
-                self.output, self.inputs, self.output_config, overwrite=overwrite, animated=self.may_be_animated
-            )
+                self.output, self.inputs, self.output_config,
+                overwrite=overwrite, animated=self.may_be_animated, long_side_px=size,
+            )  # fmt: skip
 
     def paint(
         self, run: Run, networks: LoadedNetworks, *, overwrite: bool

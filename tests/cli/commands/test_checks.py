@@ -22,6 +22,13 @@ def test_a_missing_input_is_one_line(command, missing, inputs, fake):
     assert fake.calls == []
 
 
+@pytest.mark.parametrize(("command", "size"), [("fast", "16400"), ("refine", "16400"), ("refine", "20000%")])
+def test_a_format_that_cannot_hold_the_size_is_refused_before_painting(command, size, inputs, fake, tmp_path):
+    result = run(command, *inputs, "--size", size, "-o", tmp_path / "out.webp", exit_code=1)
+    assert "WEBP holds sides up to 16383 px, received" in one_line(result.stderr)
+    assert fake.calls == []
+
+
 def test_a_missing_start_picture_is_one_line(inputs, fake):
     result = run("refine", *inputs, "--init", "absent.png", exit_code=1)
     assert one_line(result.stderr) == "stylize: init absent.png: no such file"
