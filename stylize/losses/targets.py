@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import weakref
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -147,10 +148,13 @@ class TargetEncoder:
 
     @property
     def style_key(self) -> tuple[Hashable, ...]:
-        """What `of_style` depends on beside the style: encoders of equal keys may share targets."""
+        """What `of_style` depends on beside the style: encoders of equal keys may share targets.
+
+        A kept key keeps no encoder, whose weights may take 50 MB.
+        """
         encoder, config = self._statistics.encoder, self._config
         extras = config.octaves, config.palette_weight > 0, config.places_weight > 0
-        return encoder, tuple(self._statistics.style_layers), config.statistics, *extras
+        return weakref.ref(encoder), tuple(self._statistics.style_layers), config.statistics, *extras
 
     @property
     def has_light(self) -> bool:

@@ -278,8 +278,7 @@ class _Jax:
 
     def compiled(self, function: Callable[..., Any], signature: Any = None) -> Callable[..., Any]:
         def exactly(*arguments: Any) -> Any:
-            # By default, products of float32 on a GPU are rounded to TF32, which keeps 10 bits of 23.
-            with self._jax.default_matmul_precision("highest"):
+            with self._exact():
                 return function(*arguments)
 
         compiled = self._jax.jit(exactly, static_argnums=_integers(signature))
@@ -292,6 +291,11 @@ class _Jax:
 
         return within_limits
 
+    def _exact(self) -> AbstractContextManager[None]:
+        # By default, products of float32 on a GPU are rounded to TF32, which keeps 10 bits of 23.
+        exact: AbstractContextManager[None] = self._jax.default_matmul_precision("highest")
+        return exact
+
     def _count_program(self, event: str, seconds: float, **details: Any) -> None:
         self._programs += event == "/jax/core/compile/backend_compile_duration"
 
@@ -299,7 +303,8 @@ class _Jax:
         differentiated = self._jax.value_and_grad(function, has_aux=True)
 
         def both(*arguments: Any) -> tuple[Any, Any, Any]:
-            (value, rest), gradient = differentiated(*arguments)
+            with self._exact():
+                (value, rest), gradient = differentiated(*arguments)
             return value, rest, gradient
 
         return both

@@ -11,7 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -96,20 +96,27 @@ def choose(backend: str = "auto", device: str = "auto") -> Device:
         OptionError: the backend is not installed, another one is in use, or there is no such device.
     """
     global _chosen
-    candidates = _candidates(backend)
-    wants_gpu = device != "cpu" and not device.startswith("cpu:")
+    candidates, device = _candidates(backend), device.lower()
     name = candidates[0]
-    if device in ("auto", "gpu") and len(candidates) > 1 and has_gpu_hardware():
-        name = next((each for each in candidates if gpus(each)), name)
-    _chosen = Device(name, _device_name(name, device) if wants_gpu else "cpu:0")
+    if device in ("cpu", "cpu:0"):
+        _chosen = Device(name, "cpu:0")
+        return _chosen
+    if len(candidates) > 1 and has_gpu_hardware():
+        name = next((each for each in candidates if _gpu_index(device) in range(len(gpus(each)))), name)
+    _chosen = Device(name, _device_name(name, device))
     return _chosen
 
 
 @contextlib.contextmanager
 def keras_backend_set() -> Iterator[None]:
-    """Set KERAS_BACKEND to the chosen backend while Keras is imported; processes started later choose anew."""
+    """Set KERAS_BACKEND to the chosen backend while Keras is imported; processes started later choose anew.
+
+    The backend's threads and memory are set before: an operation of Keras starts the backend, which then keeps them.
+    """
     before = os.environ.get("KERAS_BACKEND")
-    os.environ["KERAS_BACKEND"] = chosen().backend
+    backend = os.environ["KERAS_BACKEND"] = chosen().backend
+    if backend in _STARTED_BY:
+        _STARTED_BY[backend]()
     try:
         yield
     finally:
@@ -162,15 +169,21 @@ def _device_name(backend: Backend, device: str) -> str:
     found = gpus(backend)
     if device == "auto":
         return f"{_gpu_kind(backend)}:0" if found else "cpu:0"
-    kind, _, number = device.lower().partition(":")
-    index = int(number) if number.isdecimal() else 0
-    known = kind in ("gpu", "cuda", "mps") and (number == "" or number.isdecimal())
-    if not known or index >= len(found):
+    index = _gpu_index(device)
+    if index is None or index >= len(found):
         seen = ", ".join(f"gpu:{index}" for index in range(len(found))) or "no GPU"
         raise OptionError(
             f"device: expected auto, cpu or a GPU that {backend} sees (it sees {seen}), received {device!r}"
         )
     return f"{_gpu_kind(backend)}:{index}"
+
+
+def _gpu_index(device: str) -> int | None:
+    """Return the number of the GPU that a name stands for, such as auto, gpu, cuda:1; None for other names."""
+    kind, _, number = device.partition(":")
+    if kind not in ("auto", "gpu", "cuda", "mps") or not (number == "" or number.isdecimal()):
+        return None
+    return int(number or 0)
 
 
 def _gpu_kind(backend: Backend) -> str:
@@ -225,7 +238,12 @@ def free_bytes(device: Device) -> int | None:
     if device.backend == "jax":
         known = jax().devices()[device.index].memory_stats() or {}
         return known["bytes_limit"] - known["bytes_in_use"] if "bytes_limit" in known else None
-    return _free_bytes_by_driver(device.index)
+    free_by_driver = _free_bytes_by_driver(device.index)
+    if free_by_driver is None:
+        return None
+    # What TensorFlow keeps for later is free for us; at least what it used once and no longer uses.
+    used = tensorflow().config.experimental.get_memory_info(f"GPU:{device.index}")
+    return free_by_driver + int(used["peak"] - used["current"])
 
 
 def _free_bytes_by_driver(index: int) -> int | None:
@@ -269,3 +287,7 @@ def jax() -> Any:
 
         module.devices()
     return module
+
+
+# By backend, what must be called before its first operation. PyTorch is set up in `stylize.networks.backend`.
+_STARTED_BY: dict[Backend, Callable[[], Any]] = {"tensorflow": tensorflow, "jax": jax}

@@ -119,9 +119,15 @@ def install(
         "files": {name: local.file_entry(content / name) for name in names},
     }
     (content / local.RECORD).write_text(json.dumps(record, indent=1), "utf-8")
+    old = staging / "old"
     if target.exists():
-        os.replace(target, staging / "old")
-    os.replace(content, target)
+        os.replace(target, old)
+    try:
+        os.replace(content, target)
+    except OSError:
+        if old.exists():
+            os.replace(old, target)
+        raise
     installed = local.inspect(spec)
     assert installed is not None
     return installed

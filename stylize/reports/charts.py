@@ -69,8 +69,13 @@ class Chart:
 
     @property
     def ticks(self) -> tuple[float, ...]:
-        """Round losses in `range`, at most 12."""
+        """Round losses in `range`, two at least and 12 at most."""
         low, high = self.range
+        if high < low * 3:  # equal steps
+            steps = [float(f"{digit}e{math.floor(math.log10(low)) - 1}") for digit in (1, 2, 5, 10, 20)]
+            step = next(step for step in steps if (high - low) / step <= 10)
+            numbers = range(math.ceil(low / step), math.floor(high / step) + 1)
+            return tuple(float(f"{step * number:.6g}") for number in numbers)
         powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         every = math.ceil(len(powers) / 6)
         digits = (1, 1.5, 2, 3, 4, 5, 7) if high < low * 6 else (1, 2, 5) if len(powers) <= 4 else (1,)

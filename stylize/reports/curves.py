@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -90,8 +91,9 @@ def _points(chart: Chart, curve: Curve, steps: slice, axes: _Axes) -> str:
 
 def _time_ticks(end_s: float) -> list[tuple[float, str]]:
     """Return up to seven round times in seconds, each with its text."""
-    steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200]
-    step = next((step for step in steps if end_s / step <= 6), end_s / 5)
+    steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800]
+    days = 86400 * math.ceil(end_s / (6 * 86400))
+    step = next((step for step in steps if end_s / step <= 6), days)
     ticks = [number * step for number in range(int(end_s / step) + 1)]
     if step < 60:
         return [(tick, f"{tick:g} s") for tick in ticks]

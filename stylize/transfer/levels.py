@@ -212,7 +212,7 @@ def level_losses(
         # Without masks the photo is not kept: with a margin, the photo is a copy.
         free, photo = None, None
         if pictures.masks is not None:
-            free, photo = array_of(np.max(pictures.masks, axis=0)[..., None] > 0), pictures.photo
+            free, photo = array_of(np.max(pictures.masks, axis=0)[..., None] > 0), array_of(pictures.photo)
 
         def seen(pixels: Array) -> Array:
             # Outside the masks stays the photo: the painted part is to fit to it at the border.

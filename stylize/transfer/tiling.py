@@ -149,5 +149,7 @@ def _memory_bytes(memory_gb: float | None) -> tuple[int, int]:
     if not device.is_gpu:
         taken = psutil.Process().memory_info().rss
         return taken, available_memory_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken
-    free = devices.free_bytes(device) or _GUESSED_GPU_BYTES
+    free = devices.free_bytes(device)
+    if free is None:
+        free = _GUESSED_GPU_BYTES
     return 0, free if memory_gb is None else min(free, round(memory_gb * 1e9))

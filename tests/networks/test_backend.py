@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import weakref
 from typing import Any
 
@@ -20,6 +23,19 @@ from stylize.networks.backend import (
     spec,
 )
 from stylize.networks.devices import Device
+
+
+@pytest.mark.skipif(devices.chosen().backend != "tensorflow", reason="PyTorch and JAX count their threads elsewhere")
+def test_tensorflow_computes_on_the_cores_that_the_process_may_use() -> None:
+    """An operation of Keras starts TensorFlow, which then keeps its number of threads."""
+    script = (
+        "from stylize.networks import backend, devices\n"
+        "print(devices.tensorflow().config.threading.get_intra_op_parallelism_threads())"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "3"}
+    told = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout == "3\n"
+
 
 CPU = Device(devices.chosen().backend, "cpu:0")
 

@@ -88,7 +88,7 @@ def test_no_backend_at_all_is_one_line_that_says_how_to_install_one(monkeypatch:
         assert 'pip install "stylize-art[torch]"' in _refused(choice)
 
 
-@pytest.mark.parametrize("device", ["gpu", "gpu:0", "mps", "cuda:1", "tpu", "gpu:x", ""])
+@pytest.mark.parametrize("device", ["gpu", "gpu:0", "mps", "cuda:1", "tpu", "gpu:x", "cpu:7", ""])
 def test_a_device_that_is_not_there_is_one_line(device: str) -> None:
     assert _refused("torch", device) == (
         f"device: expected auto, cpu or a GPU that torch sees (it sees no GPU), received {device!r}"
@@ -100,7 +100,9 @@ def test_a_gpu_is_taken_where_a_backend_sees_one(monkeypatch: pytest.MonkeyPatch
     for device in ("auto", "gpu"):
         assert devices.choose(device=device) == Device("torch", "gpu:0"), "TensorFlow sees none"
     assert devices.choose("tensorflow") == Device("tensorflow", "cpu:0")
-    for device in ("cpu", "cpu:0"):
+    for device in ("gpu:1", "cuda:1", "GPU:1"):
+        assert devices.choose(device=device) == Device("torch", "gpu:1"), "TensorFlow sees none"
+    for device in ("cpu", "cpu:0", "CPU"):
         assert devices.choose(device=device) == Device("tensorflow", "cpu:0")
     for device in ("gpu:1", "cuda:1", "GPU:1"):
         second = devices.choose("torch", device)
@@ -130,7 +132,10 @@ def test_the_driver_tells_how_much_memory_is_free(
     tool.chmod(0o755)
     # The second of the GPUs that the process may see.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
-    assert devices.free_bytes(Device("tensorflow", "gpu:1")) == free
+    # What TensorFlow used once, and no longer uses, is free for us.
+    memory = SimpleNamespace(get_memory_info=lambda name: {"GPU:1": {"peak": 700, "current": 200}}[name])
+    monkeypatch.setattr(devices, "tensorflow", lambda: SimpleNamespace(config=SimpleNamespace(experimental=memory)))
+    assert devices.free_bytes(Device("tensorflow", "gpu:1")) == (None if free is None else free + 500)
 
 
 _has_gpu_hardware = devices.has_gpu_hardware

@@ -107,6 +107,24 @@ def test_read_only_home(served, tmp_path):
     assert "Permission denied" in message(store.pull, "pair")
 
 
+def test_the_old_network_comes_back_where_the_new_one_cannot_be_moved(served, monkeypatch):
+    folder = store.pull("pair").folder
+    damaged = next(path for path in folder.iterdir() if path.suffix == ".tflite")
+    damaged.write_bytes(b"damaged")
+    (folder / "notes.txt").write_text("of the user")
+    real = os.replace
+
+    def refuse(source, target):
+        if str(source).endswith("content"):
+            raise OSError(errno.EIO, "Input/output error")
+        real(source, target)
+
+    monkeypatch.setattr("os.replace", refuse)
+    assert "Input/output error" in message(store.pull, "pair")
+    assert damaged.read_bytes() == b"damaged"
+    assert (folder / "notes.txt").read_text() == "of the user"
+
+
 def test_full_disk(served, monkeypatch):
     def full(*args):
         raise OSError(errno.ENOSPC, "No space left on device")

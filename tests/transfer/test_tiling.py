@@ -13,6 +13,8 @@ from samples import EARLIER_RECIPE, TESTS, assert_tiled_is_untiled, painting, re
 from stylize.config import PerceptualLossConfig
 from stylize.errors import OptionError, StylizeError
 from stylize.losses.objective import Objective
+from stylize.networks import devices
+from stylize.networks.devices import Device
 from stylize.transfer.tiling import SMALLEST_TILE_PX, Tiling
 
 
@@ -29,6 +31,15 @@ def test_a_small_picture_needs_no_tiles(loss: Objective) -> None:
     tiling = Tiling(loss, (256, 256), None, _never)
     assert not tiling.is_needed
     assert tiling.within(lambda tile_px: tile_px) ** 2 >= 256**2, "and a style that is larger than this is cut"
+
+
+def test_a_full_gpu_is_not_taken_for_one_that_does_not_tell(loss: Objective, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "chosen", lambda: Device("torch", "gpu:0"))
+    sizes = []
+    for free in (None, 0):
+        monkeypatch.setattr(devices, "free_bytes", lambda device, free=free: free)
+        sizes.append(Tiling(loss, (3000, 4000), None, _never).tile_px)
+    assert sizes[0] > sizes[1] == SMALLEST_TILE_PX
 
 
 def test_less_memory_means_smaller_tiles(loss: Objective, monkeypatch: pytest.MonkeyPatch) -> None:
