@@ -13,11 +13,13 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal
 
 from stylize.config import FastConfig, KeepColors, RefineConfig
+from stylize.errors import OptionError
 from stylize.images.masks import MaskSource
 from stylize.images.picture import ImageSource
 from stylize.networks import devices
 from stylize.networks.loaded import LoadedNetworks, OnDownload, OnMessage
-from stylize.presets import preset_config, with_options
+from stylize.presets import check_number, chosen, config_of
+from stylize.schema import shown
 from stylize.transfer.inputs import Inputs, StyleSource
 from stylize.transfer.results import Comparison, TransferResult
 from stylize.transfer.session import Callbacks, Session
@@ -79,7 +81,7 @@ def fast(
         OptionError: an option has no meaning.
         WeightsError: the network cannot be had.
     """
-    config = dataclasses.replace(config or FastConfig(), **_chosen(FastConfig(), locals()))
+    config = dataclasses.replace(config or FastConfig(), **chosen(FastConfig(), locals()))
     from stylize.transfer.fast import run_fast
 
     began = time.perf_counter()
@@ -355,6 +357,10 @@ def compare(
 def _refine(pictures: _Pictures, run: _Run, resume_from: Checkpoint | None, where: tuple[str, str]) -> TransferResult:
     """Call `run_refine`, which is imported here, after the backend of Keras is chosen."""
     began, (config, session, callbacks) = time.perf_counter(), run
+    from stylize.optimize.checkpoint import Checkpoint
+
+    if not isinstance(resume_from, (Checkpoint, type(None))):
+        raise OptionError(f"resume_from: expected a Checkpoint, as of read_checkpoint; received {shown(resume_from)}")
     with _computing_on(*where):
         from stylize.transfer.refine import run_refine
 
@@ -384,17 +390,10 @@ def _computing_on(backend: str, device: str) -> AbstractContextManager[None]:
 
 def _run_of(preset: str, config: RefineConfig | None, arguments: Mapping[str, Any]) -> _Run:
     """Return what `refine` and `compare` make of their arguments."""
-    options = _chosen(RefineConfig(), arguments)
-    if options.get("coarsest_px") == "none":
-        options["coarsest_px"] = None
-    config = preset_config(preset, options) if config is None else with_options(config, options)
+    config = config_of(preset, config, arguments)
+    memory_gb = arguments["memory_gb"]
+    if memory_gb is not None:
+        check_number("memory_gb", memory_gb)
     loaded = arguments["loaded"] or LoadedNetworks()
     session = Session(loaded, *(arguments[name] for name in ("offline", "on_message", "on_download", "memory_gb")))
     return config, session, Callbacks(*(arguments[name] for name in ("on_start", "on_iterate", "should_stop")))
-
-
-def _chosen(defaults: FastConfig | RefineConfig, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of a function's arguments that are options of the config, or of its parts, and are not None."""
-    parts = [value for value in vars(defaults).values() if dataclasses.is_dataclass(value)]
-    names = {field.name for part in (defaults, *parts) for field in dataclasses.fields(part)}
-    return {name: value for name, value in arguments.items() if name in names and value is not None}

@@ -89,7 +89,7 @@ def _painted(
 ) -> NDArray[np.float32]:
     """Return `pixels`, (N, H, W, 3) or (H, W, 3) in [0, 1], with some pictures painted."""
     styles = _styles(paths)
-    random = np.random.default_rng(np.abs(seed).tolist())
+    random = np.random.default_rng(seed.view(np.uint64).tolist())
     batch = pixels.reshape(-1, *pixels.shape[-3:])
     # All numbers are drawn for all pictures: whether one picture is painted does not change the draws of the others.
     chosen, weights = random.random(len(batch)) < probability, random.uniform(*strength, len(batch))
@@ -147,6 +147,8 @@ class StyleAugment(keras.layers.Layer):  # type: ignore[misc]  # Keras has no ty
 
         augment = StyleAugment(probability=0.5, seed=1)
         dataset = dataset.map(lambda images, labels: (augment(images, training=True), labels))
+
+    TensorFlow must be Keras' backend. With another one, call `random_style` in `dataset.map`.
 
     Args:
         styles: as of `random_style`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import hashlib
 import os
 import secrets
@@ -19,9 +20,11 @@ __all__ = [
     "check_name",
     "check_place",
     "exists",
+    "is_remote",
     "is_url",
     "joined",
     "opened",
+    "part_marked",
     "sha256",
     "shortened",
     "stamp",
@@ -40,6 +43,9 @@ MAX_NAME_BYTES = 255
 
 _HASH_BLOCK_BYTES = 1 << 20
 
+# URLs of files of this machine.
+_LOCAL_SCHEMES = ("file://", "local://")
+
 # --------------------------------------------------------------------------------------------------------------------
 # Names
 
@@ -48,6 +54,11 @@ def is_url(place: str) -> bool:
     """Whether `place` is a URL rather than a local path. A scheme of one letter is a drive of Windows."""
     scheme, separator, _ = place.partition("://")
     return bool(separator) and len(scheme) != 1
+
+
+def is_remote(place: str) -> bool:
+    """Whether `place` is a URL that needs a network."""
+    return is_url(place) and not place.startswith(_LOCAL_SCHEMES)
 
 
 def joined(folder: str, name: str) -> str:
@@ -114,11 +125,25 @@ def weighted(text: str, folder: str = "") -> tuple[str, float | None]:
 
 
 def within(place: str, folder: str) -> bool:
-    """Whether `place` is `folder` or lies in `folder`; symbolic links are resolved."""
+    """Whether `place` is `folder` or lies in `folder`; symbolic links are resolved.
+
+    Args:
+        place: A path or a URL.
+        folder: A path or a URL.
+
+    Raises:
+        StylizeError: A URL of a local file needs fsspec, which is not installed.
+    """
+    place, folder = _without_file_scheme(place), _without_file_scheme(folder)
     if is_url(place) or is_url(folder):
         return f"{place.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
     real, root = os.path.realpath(place), os.path.realpath(folder)
     return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def _without_file_scheme(place: str) -> str:
+    """Return the path of a URL of a local file; any other place as given."""
+    return system_of(place)[1] if place.startswith(_LOCAL_SCHEMES) else place
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -213,6 +238,19 @@ def system_of(url: str) -> tuple[Any, str]:
 # --------------------------------------------------------------------------------------------------------------------
 # Writing
 
+# What the names of temporary files have after `.stylize-`.
+_part_mark = contextvars.ContextVar("part_mark", default="")
+
+
+@contextlib.contextmanager
+def part_marked(mark: str) -> Iterator[None]:
+    """Begin the names of temporary files with `.stylize-MARK`, so that those of a killed process can be found."""
+    token = _part_mark.set(mark)
+    try:
+        yield
+    finally:
+        _part_mark.reset(token)
+
 
 @contextlib.contextmanager
 def write_errors(name: object, kind: type[StylizeError] = StylizeError) -> Iterator[None]:
@@ -268,7 +306,7 @@ def whole_file(path: str | os.PathLike[str], name: str, *, overwrite: bool) -> I
         ImageError: The system refuses, such as for a full disk; or the file exists and may not be replaced.
     """
     target = os.path.realpath(path)
-    temporary = os.path.join(os.path.dirname(target), f".stylize-{secrets.token_hex(8)}.part")
+    temporary = os.path.join(os.path.dirname(target), f".stylize-{_part_mark.get()}{secrets.token_hex(8)}.part")
     label = one_line(f"{name} {os.fspath(path)}")
     with write_errors(label, ImageError):
         try:

@@ -47,7 +47,7 @@ DEFAULT_OUTPUT = OutputConfig()
 
 def check_size(size: int | str) -> None:
     """Raise OptionError unless `size` is that of a config: px, `original`, or percent such as `200%`."""
-    if isinstance(size, int):
+    if isinstance(size, int) and not isinstance(size, bool):
         fits = 1 <= size <= LARGEST_PX
     else:
         fits = isinstance(size, str) and (size == "original" or 0 < _percent(size) <= 100 * LARGEST_PX)

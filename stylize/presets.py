@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
-from stylize.config import OptimizationConfig, PerceptualLossConfig, PyramidConfig, RefineConfig
+from stylize.config import FastConfig, OptimizationConfig, PerceptualLossConfig, PyramidConfig, RefineConfig
 from stylize.errors import OptionError
 from stylize.layers import GATYS_STYLE_LAYERS, LayerWeights
+from stylize.schema import shown
 
-__all__ = ["PRESETS", "Preset", "preset_config", "with_options"]
+__all__ = ["PRESETS", "Preset", "check_number", "chosen", "config_of", "preset_config", "with_options"]
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,55 @@ def preset_config(preset: str, options: Mapping[str, Any]) -> RefineConfig:
     return with_options(PRESETS[preset].config, options)
 
 
+def config_of(preset: str, config: RefineConfig | None, arguments: Mapping[str, Any]) -> RefineConfig:
+    """Return the config that keywords of `refine` or `compare` ask for.
+
+    Args:
+        preset: a name of `PRESETS`.
+        config: all options at once, instead of a preset.
+        arguments: the keywords; options among them that are not None replace those of the preset or config.
+
+    Raises:
+        OptionError: there is a preset beside a config, the preset is unknown, or a value is out of range.
+    """
+    options = chosen(RefineConfig(), arguments)
+    if options.get("coarsest_px") == "none":
+        options["coarsest_px"] = None
+    if config is None:
+        return preset_config(preset, options)
+    if preset != "default":
+        raise OptionError(f"preset: expected a preset or a config, received {preset!r} beside a config")
+    return with_options(config, options)
+
+
+def chosen(defaults: FastConfig | RefineConfig, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a function's arguments that are options of the config, or of its parts, and are not None.
+
+    Raises:
+        OptionError: an option that is a number has another kind of value.
+    """
+    parts = [value for value in vars(defaults).values() if dataclasses.is_dataclass(value)]
+    kinds = {field.name: str(field.type) for part in (defaults, *parts) for field in dataclasses.fields(part)}
+    options = {name: value for name, value in arguments.items() if name in kinds and value is not None}
+    for name, value in options.items():
+        if kinds[name].startswith("float"):
+            check_number(name, value)
+        # True counts as 1 otherwise.
+        elif kinds[name].startswith("int") and isinstance(value, bool):
+            raise _no_number(name, value)
+    return options
+
+
+def check_number(name: str, value: Any) -> None:
+    """Raise OptionError unless `value` is a number."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise _no_number(name, value)
+
+
+def _no_number(name: str, value: Any) -> OptionError:
+    return OptionError(f"{name}: expected a number, received {shown(value)}")
+
+
 def with_options(config: RefineConfig, options: Mapping[str, Any]) -> RefineConfig:
     """Return a config with `options` set.
 
@@ -210,9 +261,14 @@ def with_options(config: RefineConfig, options: Mapping[str, Any]) -> RefineConf
 
 
 def _layer_weights(field: str, layers: Sequence[tuple[str, float | None]], preset: LayerWeights) -> LayerWeights:
+    pairs = isinstance(layers, Sequence) and all(isinstance(each, (tuple, list)) and len(each) == 2 for each in layers)
+    if not pairs:
+        raise OptionError(f"{field}: expected pairs such as ('relu4_2', 1.0), received {shown(layers)}")
     weighted = [(name, weight) for name, weight in layers if weight is not None]
     if not layers:
         return ()
+    for _, weight in weighted:
+        check_number(field, weight)
     if not weighted:
         share = sum(weight for _, weight in preset) / len(layers)
         return tuple((name, share) for name, _ in layers)

@@ -29,6 +29,30 @@ def png(depth: int, color: int, size: tuple[int, int], rows: bytes, *chunks: tup
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in body)
 
 
+def psd(pixels: np.ndarray, *, layers: int | None = None, resources: dict[int, bytes] | None = None) -> bytes:
+    """A PSD of 8-bit RGB, flattened, uint8 (H, W, 3 or 4).
+
+    Args:
+        pixels: The fourth channel is transparency, or a saved selection.
+        layers: How many empty layers there are, negative where the fourth channel is transparency.
+        resources: Image resources by number.
+    """
+    height, width, channels = pixels.shape
+    head = b"8BPS\0\1" + struct.pack(">6xHIIHH", channels, height, width, 8, 3)
+
+    def block(data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + data
+
+    of_resources = b"".join(
+        b"8BIM" + struct.pack(">HH", number, 0) + block(data) + bytes(len(data) % 2)
+        for number, data in (resources or {}).items()
+    )
+    layer = struct.pack(">4iH4s4sII", 0, 0, 0, 0, 0, b"8BIM", b"norm", 0, 0)
+    of_layers = b"" if layers is None else block(struct.pack(">h", layers) + layer * abs(layers))
+    planes = np.moveaxis(pixels, 2, 0).tobytes()
+    return head + block(b"") + block(of_resources) + block(of_layers) + b"\0\0" + planes
+
+
 def wide_gamut_profile(kind: bytes = b"RGB ", curve: float = 2.2) -> bytes:
     """An ICC 2 profile: Adobe RGB (1998)'s primaries, or gray, with a pure power curve."""
     gamma = b"curv" + bytes(4) + struct.pack(">IH", 1, round(curve * 256)) + bytes(2)

@@ -74,6 +74,38 @@ def test_an_option_given_wins_over_config_and_preset(tiny_networks: Path) -> Non
     assert result.config.pyramid.coarsest_px is None
 
 
+WRONG_KINDS: dict[str, tuple[dict[str, Any], str]] = {
+    "strength": ({"strength": "0.5"}, "strength: expected a number, received '0.5'"),
+    "size": ({"size": True}, "size: expected a number, received True"),
+    "weight": ({"content_weight": True}, "content_weight: expected a number, received True"),
+    "budget": ({"time_budget": "1"}, "time_budget: expected a number, received '1'"),
+    "memory": ({"memory_gb": "2"}, "memory_gb: expected a number, received '2'"),
+    "layer": ({"content_layers": ["relu4_2"]}, "content_layers: expected pairs such as"),
+    "layers": ({"style_layers": "relu4_2"}, "style_layers: expected pairs such as"),
+    "layer weight": ({"style_layers": [("relu4_2", "1")]}, "style_layers: expected a number, received '1'"),
+    "checkpoint": ({"resume_from": "x.npz"}, "resume_from: expected a Checkpoint, as of read_checkpoint; received 'x"),
+    "preset": ({"preset": "nope"}, "preset: expected one of default"),
+    "preset and config": (
+        {"preset": "nope", "config": stylize.RefineConfig()}, "preset: expected a preset or a config, received 'nope'",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "message"), WRONG_KINDS.values(), ids=WRONG_KINDS)
+def test_a_value_of_the_wrong_kind_is_one_line(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(stylize.OptionError, match=f"^{re.escape(message)}"):
+        stylize.refine("absent.png", "absent.png", **options)
+    if "strength" in options or "size" in options:
+        with pytest.raises(stylize.OptionError, match=f"^{re.escape(message)}"):
+            stylize.fast("absent.png", "absent.png", **options)
+
+
+def test_a_number_of_numpy_is_a_number(tiny_networks: Path) -> None:
+    content = painting(24, 32, 0)
+    result = stylize.fast(content, content, strength=np.float32(0), size=32)  # type: ignore[arg-type]
+    np.testing.assert_allclose(result.image, content, atol=1e-6)
+
+
 def test_results_show_themselves_in_a_notebook(tiny_networks: Path) -> None:
     content, style = painting(24, 32, 0), painting(32, 32, 1)
     preview = stylize.fast(content, style, size=32)

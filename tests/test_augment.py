@@ -46,8 +46,9 @@ def test_the_seed_decides(photos):
     one, same, other = (random_style(photos, [1, seed]).numpy() for seed in (1, 1, 2))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
-    negative = random_style(photos, [-1, 1], **SURELY).numpy()
-    assert negative.shape == photos.shape
+    negative, positive, least = (random_style(photos, [n, 1], **SURELY).numpy() for n in (-1, 1, -(2**63)))
+    assert not np.array_equal(negative, positive)
+    assert least.shape == photos.shape
 
 
 def test_probability_and_strength(photos):

@@ -58,6 +58,13 @@ def test_within_resolves_links_and_compares_whole_names(tmp_path: Path) -> None:
     assert not files.within(str(tmp_path / "outer"), str(tmp_path / "out"))
     assert files.within("s3://bucket/out/a.png", "s3://bucket/out/")
     assert not files.within("s3://bucket/outer", "s3://bucket/out")
+    pytest.importorskip("fsspec")
+    out, url = str(tmp_path / "out"), f"file://{tmp_path}/out/"
+    assert files.within(f"file://{tmp_path}/link/a.png", out)
+    assert files.within(str(tmp_path / "link" / "a.png"), url)
+    assert files.within(url, url)
+    assert not files.within(f"file://{tmp_path}/outer", out)
+    assert not files.within("s3://bucket/out", out)
 
 
 @pytest.mark.parametrize("size", [0, 1, (1 << 20) + 1])

@@ -114,7 +114,9 @@ class _Search:
         for each in sorted(listed):
             below = each[len(root) :].lstrip("/")
             url = system.unstrip_protocol(each)
-            if any(part.startswith(".") for part in below.split("/")):
+            if files.within(url, self._output):
+                self.met_output = True
+            elif any(part.startswith(".") for part in below.split("/")):
                 self._left_out.add(url, HIDDEN)
             elif self._is_picture(url, each):
                 yield url, below

@@ -216,7 +216,6 @@ class Naming:
             The path, with `/`; names that are too long for a file system are shortened.
         """
         fields = {
-            **subject.labels,
             **vars(config),
             "content": files.stem(subject.content),
             "style": "+".join(style_stem(path) for path, _ in styles),
@@ -224,8 +223,14 @@ class Naming:
             "suffix": subject.content.rpartition(".")[2],
             "number": number,
         }
+        for label in fields.keys() & subject.labels.keys():
+            if any(f"{{{label}{end}" in self.template for end in "}:!.["):
+                raise OptionError(
+                    f"name: expected fields with one meaning, received {{{label}}}, also a column of the table; "
+                    "rename the column"
+                )
         try:
-            name = self.template.format_map(fields)
+            name = self.template.format_map({**subject.labels, **fields})
         except KeyError as error:
             known = ", ".join(
                 f"{{{each}}}" for each in ("content", "style", "mode", "number", "suffix", *subject.labels)

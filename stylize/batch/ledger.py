@@ -61,6 +61,10 @@ class Ledger:
         row = self._database.execute("SELECT line FROM record WHERE name = ?", (name,)).fetchone()
         return None if row is None else json.loads(row[0])
 
+    def picture(self, output: str) -> Record | None:
+        """Return hash and stamp of the picture that this batch wrote there; None if it wrote none."""
+        return (self.record(output) or {}).get("picture")
+
     def keep(self, record: Record, line: str) -> None:
         """Store a record and its line; an earlier record of the same output is replaced."""
         values = (self._file_name(record["output"]), next(self._numbers), line)
@@ -71,7 +75,9 @@ class Ledger:
         for (line,) in self._database.execute(
             "SELECT line FROM record WHERE name NOT IN (SELECT name FROM job) ORDER BY number"
         ):
-            if json.loads(line)["status"] == "done":
+            record = json.loads(line)
+            # A picture whose last job failed stays known as one of this batch.
+            if record["status"] == "done" or record.get("picture"):
                 yield line
         for (line,) in self._database.execute("SELECT line FROM job JOIN record USING (name) ORDER BY position"):
             yield line

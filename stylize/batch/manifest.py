@@ -6,21 +6,26 @@ import dataclasses
 import errno
 import functools
 import json
+import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from stylize.batch.jobs import Config, Task
 from stylize.batch.left_out import STATUSES
 from stylize.config import INITS, FastConfig, RefineConfig
+from stylize.errors import StylizeError
 from stylize.files import whole_file, write_errors
 from stylize.output import DEFAULT_OUTPUT
 
-__all__ = ["MANIFEST", "Manifest", "Record", "record_of"]
+__all__ = ["MANIFEST", "Manifest", "Record", "record_of", "without_nan"]
 
 #: The manifest's name in the output folder.
 MANIFEST = "manifest.jsonl"
+
+# What a line of a picture begins with.
+_BEGINNING = b'{"output": '
 
 #: A line of the manifest.
 Record = dict[str, Any]
@@ -37,7 +42,7 @@ def record_of(task: Task) -> Record:
         "styles": [{"path": path, "sha256": None, "stamp": None, "weight": weight} for path, weight in job.styles],
         "options": _options(config),
         "networks": {},
-        "labels": dict(job.labels),
+        "labels": without_nan(job.labels),
         "notes": [],
         "picture": None,
         "losses": None,
@@ -59,6 +64,15 @@ def _options(config: Config) -> dict[str, Any]:
     return dict(json.loads(json.dumps(dataclasses.asdict(config))))
 
 
+def without_nan(value: Any) -> Any:
+    """Return a value where None replaces numbers that JSON does not have."""
+    if isinstance(value, Mapping):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 class Manifest:
     """The open file. A run appends a line after each job, and writes the file anew at the end."""
 
@@ -77,12 +91,17 @@ class Manifest:
 
         A last line that a crash cut off is removed. A warning tells of damaged lines. Lines of what was left out are
         passed over: each run finds out anew what to leave out.
+
+        Raises:
+            StylizeError: no line of the file is a batch's. Another program wrote it, and it is left as it is.
         """
-        damaged = 0
+        ours = damaged = 0
         with open(self._path, "rb") as file:
             end = 0
             for line in file:
                 record = _parsed(line)
+                # A crash while the first line was written leaves its beginning alone.
+                ours += record is not None or _BEGINNING.startswith(line[: len(_BEGINNING)])
                 if record is not None and record["output"] is None:
                     pass
                 elif record is not None:
@@ -92,6 +111,11 @@ class Manifest:
                 else:
                     break
                 end += len(line)
+        if self._end and not ours:
+            raise StylizeError(
+                f"{self._path}: expected the lines of an earlier batch, received another file; move it away or choose "
+                "another output"
+            )
         if end < self._end:
             self._end = end
             self._file.truncate(end)

@@ -13,9 +13,14 @@ from stylize.batch.manifest import MANIFEST
 from stylize.errors import StylizeError
 from stylize.files import write_errors
 
-__all__ = ["OutputFolder"]
+__all__ = ["OutputFolder", "part_mark"]
 
 _LOCK = ".stylize-batch.lock"
+
+
+def part_mark(output: str) -> str:
+    """Return the mark of a batch's temporary files. Other commands may be at work in the folder or its subfolders."""
+    return f"batch-{hashlib.sha256(os.fsencode(os.path.abspath(output))).hexdigest()[:8]}-"
 
 
 class OutputFolder:
@@ -35,6 +40,7 @@ class OutputFolder:
         self.home = _home(output)
         """The folder of the manifest while the run works: the output, or a local folder if the output is a URL, because
         object stores cannot append to a file."""
+        self._made = self._make()
 
     @property
     def manifest(self) -> Path:
@@ -48,7 +54,11 @@ class OutputFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other runs out of the folder. Raises StylizeError if another run works there."""
+        """Keep other runs out of the folder; in the end, remove a new folder in which nothing was written.
+
+        Raises:
+            StylizeError: another run works there.
+        """
         import filelock
 
         with write_errors(self.home):
@@ -63,13 +73,15 @@ class OutputFolder:
             yield
         finally:
             lock.release()
+            self._remove_unused()
 
     def remove_unfinished(self) -> None:
         """Remove the unfinished files of workers that were killed."""
         if not self._is_url:
+            beginning = f".stylize-{part_mark(self._output)}"
             for folder, _, names in os.walk(self._output):
                 for name in names:
-                    if name.startswith(".stylize-") and name.endswith(".part"):
+                    if name.startswith(beginning) and name.endswith(".part"):
                         Path(folder, name).unlink(missing_ok=True)
 
     def fetch_manifest(self) -> None:
@@ -84,22 +96,33 @@ class OutputFolder:
             with write_errors(self._manifest_url):
                 files.write(self._manifest_url, self.manifest.read_bytes())
 
+    def _make(self) -> list[Path]:
+        """Make the folder. Return which folders were missing, the innermost first."""
+        try:
+            missing = [folder for folder in (self.home, *self.home.parents) if not folder.exists()]
+            self.home.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise StylizeError(f"output {self._output}: expected a folder, received a file") from None
+        except OSError as error:
+            raise StylizeError(f"output {self.home}: could not be made: {error.strerror or error}") from error
+        return missing
+
+    def _remove_unused(self) -> None:
+        """Remove the folders that this run made if they hold nothing but the lock, as after a mistyped option."""
+        with contextlib.suppress(OSError):
+            if self._made and set(os.listdir(self.home)) <= {_LOCK}:
+                (self.home / _LOCK).unlink(missing_ok=True)
+                for folder in self._made:
+                    folder.rmdir()
+
     @property
     def _manifest_url(self) -> str:
         return files.joined(self._output, MANIFEST)
 
 
 def _home(output: str) -> Path:
-    if files.is_url(output):
-        from stylize.networks import store
+    if not files.is_url(output):
+        return Path(output)
+    from stylize.networks import store
 
-        home = store.home() / "batch" / hashlib.sha256(output.rstrip("/").encode()).hexdigest()[:16]
-    else:
-        home = Path(output)
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise StylizeError(f"output {output}: expected a folder, received a file") from None
-    except OSError as error:
-        raise StylizeError(f"output {home}: could not be made: {error.strerror or error}") from error
-    return home
+    return store.home() / "batch" / hashlib.sha256(output.rstrip("/").encode()).hexdigest()[:16]

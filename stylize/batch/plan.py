@@ -10,7 +10,7 @@ from stylize import files
 from stylize.batch.jobs import Cells, Config, ConfigOf, Job
 from stylize.batch.manifest import Record
 from stylize.config import FastConfig, RefineConfig
-from stylize.errors import ImageError
+from stylize.errors import ImageError, OptionError
 from stylize.images.opening import long_side_px_of
 from stylize.images.resizing import long_side_of
 
@@ -51,6 +51,7 @@ class Plan:
         from stylize.networks.loaded import LoadedNetworks
 
         self._config_of = config_of
+        self._offline = offline
         self._find = functools.partial(
             LoadedNetworks().find, offline=offline, on_message=on_message, on_download=on_download
         )
@@ -61,7 +62,15 @@ class Plan:
         self._has_local_inputs = False
 
     def consider(self, job: Job) -> None:
-        """Take a job into account. Raises WeightsError for a network that is not available."""
+        """Take a job into account.
+
+        Raises:
+            OptionError: an input is a URL, and nothing may be downloaded.
+            WeightsError: a network is not available.
+        """
+        remote = [place for place in job.inputs if files.is_remote(place)]
+        if self._offline and remote:
+            raise OptionError(f"offline: expected files, received {remote[0]}; download the pictures first")
         self.memory_bytes = max(self.memory_bytes, self._memory_bytes(job))
         self._has_local_inputs |= not all(map(files.is_url, job.inputs))
 

@@ -17,7 +17,7 @@ from stylize.batch.jobs import ConfigOf, Job, Task
 from stylize.batch.ledger import Ledger
 from stylize.batch.left_out import LeftOut
 from stylize.batch.manifest import Manifest, Record, record_of
-from stylize.batch.output import OutputFolder
+from stylize.batch.output import OutputFolder, part_mark
 from stylize.batch.plan import Plan
 from stylize.batch.resume import ResumeCheck
 from stylize.batch.temporary import temporary_database
@@ -164,7 +164,8 @@ def run_batch(
             outcome.seconds = time.perf_counter() - began
             on_progress(outcome.progress(record))
         not_painted = () if left_out is None else map(json.dumps, left_out.records())
-        manifest.rewrite(itertools.chain(ledger.lines(), not_painted))
+        with files.part_marked(part_mark(output)):
+            manifest.rewrite(itertools.chain(ledger.lines(), not_painted))
         folder.upload_manifest()
     outcome.seconds = time.perf_counter() - began
     return outcome
@@ -194,7 +195,7 @@ class _Records:
 
     def keep(self, record: Record) -> None:
         """Store a record."""
-        line = json.dumps(record)
+        line = json.dumps(record, allow_nan=False)
         self.manifest.append(line)
         self.ledger.keep(record, line)
 
@@ -203,6 +204,9 @@ class _Records:
         record = {**record_of(result.item), "error": result.reason} if isinstance(result, Lost) else {**result[1]}
         if record.pop("full", False):
             raise StylizeError(f"{record['error']}; {self.outcome.done} pictures are done, the same command goes on")
+        if record["status"] == "failed":
+            # An earlier picture still lies there, and is still ours to replace.
+            record["picture"] = self.ledger.picture(record["output"])
         self.keep(record)
         self.outcome.count(record)
         return record
@@ -222,7 +226,7 @@ def _tasks(
         before = records.ledger.record(job.output)
         now = check.unchanged(task, before, plan.networks(job)) if check and before else None
         if now is None:
-            yield dataclasses.replace(task, replace=before is not None)
+            yield dataclasses.replace(task, replace=records.ledger.picture(job.output) is not None)
             continue
         outcome.skipped += 1
         if outcome.skipped % MESSAGE_INTERVAL == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import collections
 import csv
 import difflib
 import io
@@ -10,7 +11,7 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from stylize import files
@@ -30,6 +31,9 @@ _COLUMNS = ("content", "style", "mask", "mode")
 
 # What spreadsheets write between cells.
 _SEPARATORS = (",", ";", "\t")
+
+# Of such characters is a line that spreadsheets write for a row of empty cells.
+_BLANK = "".join(_SEPARATORS) + " \r\n"
 
 
 def subjects_of_manifest(
@@ -190,17 +194,20 @@ def _text_lines(file: BinaryIO) -> io.TextIOWrapper:
 
 def _csv_rows(manifest: str, file: BinaryIO) -> Iterator[tuple[int, _Row]]:
     with _text_lines(file) as text:
-        first = text.readline()
-        above = 0
+        lines = enumerate(text)
+        above, first = _header(lines)
         if first.lower().startswith("sep="):  # a line for Excel
-            separator, above = first[4:].strip("\r\n"), 1
+            separator = first[4:].strip("\r\n")
             if len(separator) != 1:
-                raise StylizeError(f"{manifest} line 1: expected sep= and one character, received {first.strip()!r}")
-            first = text.readline()
+                raise StylizeError(
+                    f"{manifest} line {above + 1}: expected sep= and one character, received {first.strip()!r}"
+                )
+            above, first = _header(lines)
         else:
             separator = _separator(first)
         reader = csv.DictReader(itertools.chain([first], text), strict=True, delimiter=separator)
         try:
+            _check_columns(reader.fieldnames or (), f"{manifest} line {above + 1}")
             for row in reader:
                 line = reader.line_num + above
                 beyond = row.pop(None, [])
@@ -210,6 +217,18 @@ def _csv_rows(manifest: str, file: BinaryIO) -> Iterator[tuple[int, _Row]]:
                     yield line, {name: value or "" for name, value in row.items() if name or value}
         except csv.Error as error:
             raise StylizeError(f"{manifest} line {reader.line_num + above}: expected CSV ({error})") from error
+
+
+def _header(lines: Iterator[tuple[int, str]]) -> tuple[int, str]:
+    """Return the next line that is not blank, and the number of lines above it."""
+    return next(((above, line) for above, line in lines if line.strip(_BLANK)), (0, ""))
+
+
+def _check_columns(names: Iterable[str], where: str) -> None:
+    """Raise StylizeError if several columns have one name: all but the last would be lost."""
+    for name, count in collections.Counter(names).items():
+        if count > 1 and name.strip():
+            raise StylizeError(f"{where}: expected one column {name}, received several")
 
 
 def _separator(header: str) -> str:
@@ -226,13 +245,20 @@ def _jsonl_rows(manifest: str, file: BinaryIO) -> Iterator[tuple[int, _Row]]:
         for number, line in enumerate(text, start=1):
             if not line.strip():
                 continue
+            where = f"{manifest} line {number}"
             try:
                 row = parsed(line)
             except ValueError as error:
-                raise StylizeError(f"{manifest} line {number}: expected a JSON object ({error})") from error
+                raise StylizeError(f"{where}: expected a JSON object ({error})") from error
             if not isinstance(row, dict):
-                raise StylizeError(f"{manifest} line {number}: expected a JSON object, received {shown(row)}")
+                raise StylizeError(f"{where}: expected a JSON object, received {shown(row)}")
+            _check_keys(line, where)
             yield number, row
+
+
+def _check_keys(line: str, where: str) -> None:
+    """Raise StylizeError if an object has several keys of one name, of which parsing keeps the last."""
+    json.loads(line, object_pairs_hook=lambda pairs: _check_columns((name for name, _ in pairs), where))
 
 
 def _parquet_rows(manifest: str, file: BinaryIO) -> Iterator[tuple[int, _Row]]:
@@ -242,7 +268,9 @@ def _parquet_rows(manifest: str, file: BinaryIO) -> Iterator[tuple[int, _Row]]:
     except ImportError as error:
         raise StylizeError(f'{manifest}: reading Parquet needs pyarrow: pip install "stylize-art[batch]"') from error
     try:
-        batches = parquet.ParquetFile(file).iter_batches(batch_size=1024)
+        table = parquet.ParquetFile(file)
+        _check_columns(table.schema_arrow.names, manifest)
+        batches = table.iter_batches(batch_size=1024)
         rows = (row for batch in batches for row in batch.to_pylist())
         for number, row in enumerate(rows, start=1):
             # JSON has no dates and decimals: they become text.

@@ -8,17 +8,17 @@ import dataclasses
 import errno
 import functools
 import json
-import math
 import os
 import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stylize import files
 from stylize.batch.jobs import Config, Task
-from stylize.batch.manifest import Record, record_of
+from stylize.batch.manifest import Record, record_of, without_nan
+from stylize.batch.output import part_mark
 from stylize.config import FastConfig
 from stylize.errors import ImageError, StylizeError
 from stylize.files import write_errors
@@ -187,7 +187,7 @@ class Painter:
             device=self.device,
         )
         if result.history:
-            record["losses"] = _without_nan(dataclasses.asdict(result.history[-1].losses))
+            record["losses"] = without_nan(dataclasses.asdict(result.history[-1].losses))
         return result
 
     def _read(self, kept: PictureCache, path: str, role: str, long_side_px: int | None) -> tuple[Picture, Record]:
@@ -228,7 +228,8 @@ class Painter:
                 files.write(place, result.encode(name.rpartition(".")[2], task.output_config))
             else:
                 os.makedirs(os.path.dirname(place), exist_ok=True)
-                result.save(place, overwrite=overwrite, **dataclasses.asdict(task.output_config))
+                with files.part_marked(part_mark(self.output)):
+                    result.save(place, overwrite=overwrite, **dataclasses.asdict(task.output_config))
             return {"sha256": files.sha256(place), "stamp": files.stamp(place)}
 
 
@@ -259,10 +260,3 @@ def _useful_px(config: Config) -> tuple[int | None, int | None]:
     if isinstance(config, FastConfig) and isinstance(config.size, int):
         return config.size, max(config.size, STYLE_PX)
     return None, None
-
-
-def _without_nan(value: Any) -> Any:
-    """Return a value where None replaces numbers that JSON does not have."""
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -97,7 +97,8 @@ def config_of_cells(mode: str, options: Mapping[str, Any], defaults: Set[str] = 
     Args:
         mode: the run's mode, fast or refine; a row's cell `mode` replaces the run's mode.
         options: as of `batch_config`.
-        defaults: as of `batch_config`.
+        defaults: as of `batch_config`. Where the run's mode is refine and the row's is fast, no option of refine counts
+            that the row does not set itself.
     """
 
     @functools.lru_cache(maxsize=1024)  # a limit, because a million rows may all differ
@@ -107,7 +108,8 @@ def config_of_cells(mode: str, options: Mapping[str, Any], defaults: Set[str] = 
         if own_mode not in ("fast", "refine"):
             raise OptionError(f"mode: expected fast or refine, received {own_mode!r}")
         values = {**options, **{name: _value(name, text) for name, text in row.items()}}
-        return batch_config(own_mode, values, defaults - row.keys())
+        passed_over = defaults if own_mode == mode else options.keys()
+        return batch_config(own_mode, values, passed_over - row.keys())
 
     return config_of
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from stylize.cli.console import to_standard_output
 from stylize.cli.settings import default_map, setting_name, top_command, variables
 from stylize.cli.sources import errors_with_places
 from stylize.cli.topics import by_topic
@@ -42,8 +44,8 @@ class Command(click.Command):
             for option in self.params:
                 if isinstance(option, click.Option):
                     option.envvar = variables(top_command(ctx), setting_name(option))
-            ctx.default_map = default_map(ctx, self.params)
-        with errors_with_places(ctx):
+            ctx.default_map = {**default_map(ctx, self.params), **_given_to_group(ctx)}
+        with errors_with_places(ctx), to_standard_output():  # --help prints
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -79,3 +81,16 @@ class Group(click.Group):
     """A group of such commands."""
 
     command_class = Command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words. Raises StylizeError where --help cannot be printed."""
+        with to_standard_output():
+            return super().parse_args(ctx, args)
+
+
+def _given_to_group(ctx: click.Context) -> dict[str, Any]:
+    """Return the options that stand before the command's name, such as --json in `config --json path`."""
+    group = ctx.parent
+    if group is None:
+        return {}
+    return {n: v for n, v in group.params.items() if group.get_parameter_source(n) is ParameterSource.COMMANDLINE}

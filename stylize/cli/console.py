@@ -211,6 +211,8 @@ def to_standard_output() -> Iterator[None]:
     except BrokenPipeError:
         raise  # click ends quietly: the reader has closed the pipe
     except OSError as error:
+        with contextlib.suppress(OSError):  # Python would write the rest at the end, and fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise StylizeError(f"standard output: could not be written: {error.strerror or error}") from error
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from stylize._version import __version__
+from stylize.cli.console import to_standard_output
 from stylize.cli.printing import open_missing_streams, print_line, printable
 from stylize.cli.signals import ENDING, Ended, end, handled
 from stylize.errors import OptionError, StylizeError
@@ -74,6 +75,14 @@ class _Program(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            with to_standard_output():  # --help and --version print
+                return super().parse_args(ctx, args)
+        except StylizeError as error:
+            print_line(f"stylize: {error}", error=True)
+            ctx.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:
         open_missing_streams()

@@ -18,6 +18,7 @@ from stylize.cli.types import (
     File,
     KeepColorsOption,
     Layer,
+    Memory,
     Number,
     Size,
     Strengths,
@@ -153,7 +154,7 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outpu
 resume_option = click.option("--resume", "resume_from", is_flag=True, help="Go on where this output's run stopped.")
 
 memory_option = click.option(
-    "--memory", "memory_gb", type=click.FloatRange(min=0, min_open=True), metavar="GB",
+    "--memory", "memory_gb", type=Memory(), metavar="GB",
     help="Memory to use; larger pictures are tiled.  [default: what is free]",
 )  # fmt: skip
 

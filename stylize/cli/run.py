@@ -12,6 +12,7 @@ import click
 from stylize.cli.console import Run
 from stylize.cli.options import common_options
 from stylize.cli.sources import recorded_sources
+from stylize.cli.types import Device
 from stylize.networks.devices import BACKENDS
 
 __all__ = ["with_device", "with_run"]
@@ -41,7 +42,7 @@ def with_device(command: Callable[..., None]) -> Callable[..., None]:
         help="tensorflow, torch, jax or auto (one that sees a GPU).  [default: auto]",
     )  # fmt: skip
     @click.option(
-        "--device", default="auto", metavar="NAME",
+        "--device", type=Device(), default="auto", metavar="NAME",
         help="cpu, gpu, gpu:1 or mps.  [default: a GPU, if any]",
     )  # fmt: skip
     @functools.wraps(command)

@@ -305,7 +305,7 @@ def default_value(option: click.Option, setting: Setting) -> Any:
         StylizeError: the value is a list, and the option takes one value.
     """
     if isinstance(setting.value, list) and not option.multiple:
-        raise StylizeError(f"{setting.label}: expected one value, received {len(setting.value)}")
+        raise StylizeError(f"{setting.label}: expected one value, received a list of {len(setting.value)}")
     if option.multiple:
         return [str(each) for each in (setting.value if isinstance(setting.value, list) else [setting.value])]
     if isinstance(setting.value, bool):

@@ -18,7 +18,7 @@ from stylize.errors import OptionError, StylizeError
 from stylize.output import DEFAULT_OUTPUT, OutputConfig
 from stylize.presets import PRESETS
 
-__all__ = ["errors_with_places", "fitting_output", "is_user_default", "recorded_sources"]
+__all__ = ["errors_with_places", "fitting_output", "is_asked", "is_user_default", "recorded_sources"]
 
 # Options of how a command speaks: they change no picture.
 _SPOKEN = ("json", "progress", "quiet", "verbose", "offline", "show")
@@ -28,6 +28,11 @@ def is_user_default(name: str) -> bool:
     """Return whether the value of the running command's parameter comes from a variable or from the config file."""
     source = click.get_current_context().get_parameter_source(name)
     return source in (ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
+
+
+def is_asked(name: str) -> bool:
+    """Return whether the running command's parameter was given on the command line."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def recorded_sources(ctx: click.Context) -> dict[str, str]:

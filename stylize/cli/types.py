@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from stylize.errors import OptionError
-from stylize.files import is_url, weighted
+from stylize.files import is_remote, is_url, weighted
 from stylize.layers import VGG19_LAYERS, canonical_layer
 from stylize.networks import registry
 from stylize.styles import StyleName, is_name, names
@@ -25,9 +25,11 @@ __all__ = [
     "FILE",
     "SOURCE",
     "Colors",
+    "Device",
     "File",
     "KeepColorsOption",
     "Layer",
+    "Memory",
     "Number",
     "Size",
     "Source",
@@ -48,6 +50,11 @@ class Url(str):
     """The URL of a picture. A `Path` would drop one of its slashes."""
 
     __slots__ = ()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the file is one of this machine, for which the internet is not needed."""
+        return not is_remote(self)
 
 
 #: What names a picture to read.
@@ -208,6 +215,29 @@ class Number(click.types.FloatParamType):
             return float(value)
         except ValueError:
             self.fail(f"expected a number such as 0.5, received {value!r}", param, ctx)
+
+
+class Memory(Number):
+    """GB of memory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        number = super().convert(value, param, ctx)
+        if not 0 < number < math.inf:
+            self.fail(f"expected a finite number of GB, more than 0; received {value}", param, ctx)
+        return number
+
+
+class Device(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.
+    """What computes: auto, the CPU, or a GPU by its number."""
+
+    name = "auto|cpu|gpu[:N]|mps"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name. Whether there is such a GPU is for the backend to say."""
+        if not re.fullmatch(r"auto|cpu(:0)?|(?i:gpu|cuda|mps)(:[0-9]+)?", value):
+            self.fail(f"expected auto, cpu, gpu, gpu:1 or mps; received {value!r}", param, ctx)
+        return value
 
 
 class Strengths(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3 on alone.

@@ -19,10 +19,10 @@ from stylize.images.apng import save_apng
 from stylize.images.decoding import load_frame, upright_samples
 from stylize.images.encoders import beside_pixels
 from stylize.images.gif import save_gif
-from stylize.images.metadata import NO_METADATA, Metadata
+from stylize.images.metadata import NO_METADATA, Metadata, decoded_text
 from stylize.images.opening import identify, open_picture_file, pillow_errors
 from stylize.images.picture import Picture
-from stylize.images.reading import as_picture
+from stylize.images.reading import as_picture, path_of_file
 from stylize.images.writing import check_encoder, check_sides, written_metadata
 from stylize.output import DEFAULT_OUTPUT, OutputConfig
 from stylize.text import one_line
@@ -105,8 +105,8 @@ class Animation:
             self._image.seek(self._first + index)
             self._image.info.update(self._colors)
             frame = load_frame(self._image)
-            pixels, alpha, notes = upright_samples(frame)
-        return replace(as_picture(pixels, alpha, self._sha256, notes), path=self._path, metadata=frame.metadata)
+            picture = as_picture(*upright_samples(frame))
+        return replace(picture, path=self._path, sha256=self._sha256, metadata=frame.metadata)
 
 
 @contextlib.contextmanager
@@ -117,19 +117,20 @@ def open_animation(
 
     Args:
         source: a path, a URL, or the bytes of a file.
-        path: where the bytes came from, if known.
+        path: where the source came from, if that is known and is not the source.
         name: what error messages call the picture, such as "content".
 
     Raises:
         ImageError: the source is missing, unreadable, damaged, or no picture.
     """
-    path = path if isinstance(source, bytes) else os.fsdecode(source)
+    if path is None and not isinstance(source, bytes):
+        path = path_of_file(os.fsdecode(source))
     label = name if path is None else one_line(f"{name} {path}")
     stream: contextlib.AbstractContextManager[BinaryIO]
     stream = io.BytesIO(source) if isinstance(source, bytes) else open_picture_file(os.fsdecode(source), label)
     with stream as file:
-        digest = stream_sha256(file)
         with pillow_errors(label):
+            digest = stream_sha256(file)
             image = identify(file, label, path=path)
         yield Animation(image, label, path, digest)
 
@@ -266,7 +267,7 @@ def encode_animation(
 def _comment(metadata: Metadata) -> bytes:
     """Return the comment of a GIF, which holds nothing else: the description, and a line for each text."""
     description = metadata.main.get(ExifTags.Base.ImageDescription)
-    lines = [] if description is None else [str(description)]
+    lines = [] if description is None else [decoded_text(description)]
     texts = [text if name == "Comment" else f"{name}: {text}" for name, text in metadata.texts.items()]
     return "\n".join([*lines, *texts]).encode()
 

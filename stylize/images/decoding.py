@@ -48,23 +48,25 @@ def load_frame(image: Image.Image) -> Frame:
     tile = getattr(image, "tile", None)  # load() empties the list
     args = tile[0][3] if tile else ""
     rawmode = args if isinstance(args, str) else str(args[0]) if args else ""
+    low_bytes = _low_bytes(image, rawmode)
     image.load()
     notes += image.info.get("notes", [])
     frame = image.copy()  # counting the frames seeks in the file
+    if rawmode == "RGB;16B" and "transparency" in frame.info:
+        notes += _take_transparent_color(frame, low_bytes)
     orientation, adobe_rgb, metadata = 1, False, NO_METADATA
     try:
         # After load(): a PNG may store EXIF behind the pixels, and load() itself turns a TIFF upright.
         exif = image.getexif()
-        orientation = int(exif.get(ExifTags.Base.Orientation, 1))
-        adobe_rgb = says_adobe_rgb(exif)
         metadata = read_metadata(image, exif)
+        adobe_rgb = says_adobe_rgb(exif)
+        orientation = int(exif.get(ExifTags.Base.Orientation, 1))
     except Exception:  # damaged EXIF is no reason to refuse good pixels
-        notes.append("EXIF data unreadable: taken as upright")
-    if not frame.info.get("icc_profile"):
-        frame.info["icc_profile"], profile_notes = named_profile(frame.info, adobe_rgb=adobe_rgb)
-        notes += profile_notes
+        notes.append("EXIF orientation unreadable: taken as upright")
+    notes += _take_named_profile(frame, image.format, adobe_rgb=adobe_rgb)
     try:
-        frames = int(getattr(image, "n_frames", 1))
+        # The picture of an APNG for programs that know no animations is no frame.
+        frames = int(getattr(image, "n_frames", 1)) - bool(getattr(image, "default_image", False))
     except Exception:  # a later frame is damaged, the first frame is whole
         frames = 1
     # MPO (the gain map of a phone) and PSD (layers) count frames too; their first frame is the whole picture.
@@ -74,6 +76,51 @@ def load_frame(image: Image.Image) -> Frame:
     elif frames > 1 and image.format == "HEIF":
         notes.append(f"{frames} pictures: the main picture is used")
     return Frame(frame, rawmode, orientation, tuple(notes), metadata, frames if animated else 1)
+
+
+def _take_named_profile(frame: Image.Image, form: str | None, *, adobe_rgb: bool) -> list[str]:
+    """Give a frame the profile of the colour space that its file names, if that counts. Return notes for the user."""
+    profile = frame.info.get("icc_profile")
+    # In a PNG the colour space (cICP) counts more than a profile; in AVIF and HEIF the profile counts more.
+    if profile and not (form == "PNG" and "cicp" in frame.info):
+        return []
+    named, notes = named_profile(frame.info, adobe_rgb=adobe_rgb)
+    if profile and named is None and notes:  # a colour space that is not converted
+        return []
+    frame.info["icc_profile"] = named
+    return notes
+
+
+def _low_bytes(image: Image.Image, rawmode: str) -> Image.Image | None:
+    """Decode the low bytes of a PNG of 16-bit RGB with a transparent colour: Pillow takes the high bytes alone.
+
+    Args:
+        image: A file that is not loaded yet.
+        rawmode: As `Frame.rawmode`.
+
+    Returns:
+        The low bytes, RGB; None for other pictures, and for animations.
+    """
+    file = getattr(image, "fp", None)
+    if rawmode != "RGB;16B" or "transparency" not in image.info or getattr(image, "is_animated", False) or file is None:
+        return None
+    place = file.tell()
+    file.seek(0)
+    low = Image.open(file, formats=["PNG"])
+    low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]
+    low.load()
+    file.seek(place)
+    return low
+
+
+def _take_transparent_color(frame: Image.Image, low_bytes: Image.Image | None) -> list[str]:
+    """Turn the transparent colour of 16-bit RGB into an alpha channel. Return notes for the user."""
+    color = frame.info.pop("transparency")
+    if low_bytes is None:
+        return ["the transparent colour of 16 bits is not used: taken as opaque"]
+    samples = np.asarray(frame).astype(np.uint16) << 8 | np.asarray(low_bytes)
+    frame.putalpha(Image.fromarray((samples != np.uint16(color)).any(axis=2)))
+    return []
 
 
 def upright_samples(frame: Frame) -> Samples:
@@ -115,8 +162,6 @@ def _eight_bit_samples(image: Image.Image, rawmode: str) -> Samples:
         sample: Any = image.info.get("transparency")
         if rawmode in ("L;2", "L;4"):
             image.info["transparency"] = sample * (85 if rawmode == "L;2" else 17)
-        elif rawmode == "RGB;16B":
-            image.info["transparency"] = tuple(value >> 8 for value in sample)
         gray = image.mode in ("1", "L", "LA")
         image = image.convert("RGBA")
         alpha = np.asarray(image.getchannel("A"), np.float32) / np.float32(255)

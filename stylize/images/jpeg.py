@@ -1,4 +1,4 @@
-"""JPEG files without their end marker: whether all pixels are there."""
+"""JPEG files with damage that does not matter: without their end marker, or with damaged metadata."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import re
 import struct
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
-__all__ = ["with_end_marker"]
+__all__ = ["JpegFile", "with_end_marker"]
 
 _SCAN = b"\xff\xda"
 _END = b"\xff\xd9"
@@ -18,8 +18,43 @@ _END = b"\xff\xd9"
 # What could have followed. Where pixels are missing, the decoder takes these bytes for pixels.
 _FILLINGS = (b"\x55" * 64, b"\xaa" * 64)
 
+# Segments beside the pixels, and how many bytes they hold at least. Pillow refuses a picture with a shorter segment.
+_LENGTHS = {(0xE0, b"JFIF"): 14, (0xE2, b"ICC_PROFILE"): 14, (0xEE, b"Adobe"): 12}
+
 # A marker within compressed data: neither a stuffed zero, nor a restart, nor padding.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+
+
+class JpegFile(JpegImagePlugin.JpegImageFile):
+    """A JPEG that Pillow refuses, read without what is damaged beside its pixels.
+
+    Raises:
+        SyntaxError: Something else is damaged.
+    """
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        self.fp = _without_short_segments(self.fp.read())
+        super()._open()
+        self.info["notes"] = ["the JPEG's metadata are damaged, and are read in part"]
+
+    def _read_dpi_from_exif(self) -> None:
+        """Leave the resolution to `stylize.images.metadata`: its type may be one that Pillow does not expect."""
+
+
+def _without_short_segments(data: bytes) -> BinaryIO:
+    """Return a JPEG without the segments that are too short; JPEG's own decoder ignores them, too."""
+    kept, at = data[:2], 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _SCAN[1]:
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        segment = data[at + 4 : end]
+        if not any(
+            data[at + 1] == marker and segment.startswith(name) and len(segment) < length
+            for (marker, name), length in _LENGTHS.items()
+        ):
+            kept += data[at:end]
+        at = end
+    return io.BytesIO(kept + data[at:])
 
 
 def with_end_marker(file: BinaryIO) -> BinaryIO | None:

@@ -16,6 +16,7 @@ from stylize.images.color import LUMA
 from stylize.images.picture import ImageSource, Picture
 from stylize.images.reading import read_image
 from stylize.images.resizing import size_for_long_side
+from stylize.text import one_line
 
 __all__ = ["MaskSource", "Masks"]
 
@@ -146,7 +147,7 @@ def _resized(planes: Iterable[NDArray[np.float32]], height: int, width: int) -> 
 
 
 def _label(mask: Picture) -> str:
-    return "mask" if mask.path is None else f"mask {mask.path}"
+    return "mask" if mask.path is None else one_line(f"mask {mask.path}")
 
 
 def _check(mask: Picture, content_size: tuple[int, int]) -> None:

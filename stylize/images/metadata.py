@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import math
 import re
@@ -15,7 +16,7 @@ from PIL import ExifTags, Image
 
 from stylize.images.provenance import is_provenance
 
-__all__ = ["NO_METADATA", "Metadata", "read_metadata"]
+__all__ = ["NO_METADATA", "Metadata", "decoded_text", "read_metadata"]
 
 _BASE = ExifTags.Base
 
@@ -40,8 +41,11 @@ _PHOTO = tuple(
 _SAFE_MAIN = (_BASE.Artist, _BASE.Copyright)
 _SAFE_PHOTO = (_BASE.DateTimeOriginal,)
 
-# Names of texts that hold XMP, whole blocks of EXIF, or single fields of EXIF.
-_HIDDEN_TEXTS = re.compile(r"(?i)xml:|raw profile|exif:|xmp|.*(gps|serial)")
+# Names of texts that hold XMP, whole blocks of EXIF, single fields of EXIF, serial numbers, or places.
+_HIDDEN_TEXTS = re.compile(
+    r"(?i)xml:|raw profile|exif:|xmp|.*(gps|serial|latitude|longitude|altitude|location|coordinate|address|geotag)"
+    r"|long$|.*(?<![a-z])(geo|lat|lon|lng|place|position|city|town|state|province|country)(?![a-z])"
+)
 
 # A segment of JPEG holds 65533 bytes, and the provenance needs room, too.
 _MAX_VALUE_BYTES = 4096
@@ -98,8 +102,11 @@ class Metadata:
 
     def with_description(self, description: str) -> Metadata:
         """Return a copy with another description of the picture; its own description becomes a text."""
-        own = self.main.get(_BASE.ImageDescription)
-        texts = {**self.texts, "Description": _decoded(own)} if own else self.texts
+        texts = dict(self.texts)
+        if own := self.main.get(_BASE.ImageDescription):
+            # A PNG may have a text of this name, too.
+            told = dict.fromkeys([texts.get("Description", ""), decoded_text(own)])
+            texts["Description"] = "\n".join(filter(None, told))
         return dataclasses.replace(self, main={**self.main, _BASE.ImageDescription: description}, texts=texts)
 
     def exif(self, *, with_texts: bool) -> Image.Exif:
@@ -137,6 +144,8 @@ def read_metadata(image: Image.Image, exif: Image.Exif) -> Metadata:
     main, photo = _values(exif, _MAIN), _values(_photo_directory(exif), _PHOTO)
     if is_provenance(main.get(_BASE.ImageDescription)):
         del main[_BASE.ImageDescription]  # of a picture that was painted from
+    if _BASE.UserComment in photo:
+        photo[_BASE.UserComment] = _in_any_byte_order(photo[_BASE.UserComment], exif)
     for name, tag in (("Author", _BASE.Artist), ("Copyright", _BASE.Copyright)):
         if name in texts and not main.get(tag):
             # Through UTF-8, so that it is written as UTF-8.
@@ -203,7 +212,7 @@ def _texts(image: Image.Image) -> Iterator[tuple[str, str]]:
 
 def _dpi(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
     # Pillow makes numbers up for a JPEG or a TIFF that states nothing.
-    stated = image.format in ("PNG", "BMP") or image.info.get("jfif_unit") in (1, 2)
+    stated = image.format in ("PNG", "BMP", "PSD") or image.info.get("jfif_unit") in (1, 2)
     resolution = _values(exif, (_BASE.XResolution, _BASE.YResolution, _BASE.ResolutionUnit))
     unit = {2: 1.0, 3: 2.54}.get(resolution.get(_BASE.ResolutionUnit, 2))
     across, down = resolution.get(_BASE.XResolution), resolution.get(_BASE.YResolution)
@@ -219,7 +228,7 @@ def _dpi(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
     return dpi if len(dpi) == 2 and all(math.isfinite(each) and 1 <= each <= _MAX_DPI for each in dpi) else None
 
 
-def _decoded(text: str) -> str:
+def decoded_text(text: str) -> str:
     """Return a text of EXIF whose bytes are UTF-8, or Latin-1."""
     data = _Text(text).encode()
     try:
@@ -235,6 +244,15 @@ def _comment_lines(photo: Mapping[int, Any]) -> list[str]:
         return []
     encoding = {b"UNICODE": "utf-16"}.get(comment[:7], "utf-8")
     return list(filter(None, [comment[8:].decode(encoding, "replace").strip("\0 ")]))
+
+
+def _in_any_byte_order(comment: Any, exif: Image.Exif) -> Any:
+    """Return a user's comment so that it does not depend on the byte order of its EXIF."""
+    if not isinstance(comment, bytes) or not comment.startswith(b"UNICODE"):
+        return comment
+    name, text = comment[:8], comment[8:]
+    marks = {">": codecs.BOM_UTF16_BE, "<": codecs.BOM_UTF16_LE}
+    return comment if text.startswith(tuple(marks.values())) else name + marks[exif.endian or "<"] + text
 
 
 def _user_comment(text: str) -> bytes:

@@ -16,7 +16,9 @@ from stylize.errors import ImageError
 from stylize.files import opened
 from stylize.images import png
 from stylize.images.formats import FORMATS, RAW_SUFFIXES, is_heif, is_raw, is_tiff
+from stylize.images.jpeg import JpegFile
 from stylize.images.overlooked import overlooked_colors
+from stylize.images.psd import PsdFile
 from stylize.text import one_line
 
 __all__ = ["MAX_PIXELS", "check_size", "identify", "long_side_px_of", "open_picture_file", "pillow_errors"]
@@ -26,6 +28,13 @@ __all__ = ["MAX_PIXELS", "check_size", "identify", "long_side_px_of", "open_pict
 MAX_PIXELS = 300_000_000
 
 _EXPECTED = "a picture (JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF, BMP, JPEG 2000, PSD)"
+
+# What tells the format of a file.
+_HEAD_BYTES = 64
+
+# How much of a pipe is read at once, and the most bytes that a pixel takes in a file: four samples of 64 bits.
+_BLOCK_BYTES = 1 << 20
+_MAX_PIXEL_BYTES = 32
 
 # Decoding changes Pillow's global size limit and Python's global warning filters: one thread at a time.
 _PILLOW_LOCK = threading.RLock()
@@ -46,15 +55,52 @@ def open_picture_file(path: str, label: str) -> Iterator[BinaryIO]:
         if os.path.isdir(path):
             raise ImageError(f"{label}: expected {_EXPECTED}, received a folder; name a file in it")
         file = opened(path)
-    except FileNotFoundError:
-        raise ImageError(f"{label}: no such file; expected {_EXPECTED}; check the path") from None
+    except FileNotFoundError as error:
+        raise ImageError(f"{label}: {_absence(error)}") from None
     except PermissionError:
         raise ImageError(f"{label}: no permission to read it; expected a readable file") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise ImageError(f"{label}: expected a readable file, received: {one_line(error)}") from None
     with file:
         # Pillow has to seek, which a pipe (`<(curl ...)`) does not allow: read the pipe to its end.
-        yield file if file.seekable() else io.BytesIO(file.read())
+        yield file if file.seekable() else _whole(file, label)
+
+
+def _absence(error: FileNotFoundError) -> str:
+    """Say why there is no file. fsspec gives every failure of a web server this type, and keeps its cause."""
+    cause = error.__cause__
+    status = getattr(cause, "status", None)  # of aiohttp's ClientResponseError, whose text repeats the address
+    if cause is None or isinstance(cause, FileNotFoundError) or status in (404, 410):
+        return f"no such file; expected {_EXPECTED}; check the path"
+    received = one_line(cause) if status is None else f"HTTP status {status}"
+    return f"expected {_EXPECTED}, received no file: {received}; check the address and the connection"
+
+
+def _whole(file: BinaryIO, label: str) -> BinaryIO:
+    """Read a stream to its end, or no further than its head if it begins as no picture."""
+    whole = io.BytesIO()
+    try:
+        while block := file.read(_HEAD_BYTES if whole.tell() < _HEAD_BYTES else _BLOCK_BYTES):
+            whole.write(block)
+            if whole.tell() > MAX_PIXELS * _MAX_PIXEL_BYTES:
+                raise ImageError(
+                    f"{label}: expected at most {MAX_PIXELS // 10**6} megapixels, received more bytes than these take; "
+                    "make the picture smaller first"
+                )
+            if _HEAD_BYTES <= whole.tell() < 2 * _HEAD_BYTES and not _begins_as_picture(whole.getvalue()):
+                break
+    except MemoryError:
+        raise ImageError(f"{label}: too large for this machine's memory; make it smaller first") from None
+    except OSError as error:
+        raise ImageError(f"{label}: expected a readable file, received: {one_line(error)}") from None
+    whole.seek(0)
+    return whole
+
+
+def _begins_as_picture(head: bytes) -> bool:
+    Image.init()
+    accepted = (Image.OPEN[name][1] for name in FORMATS)
+    return is_tiff(head) or is_raw(head) or is_heif(head) or any(accept and accept(head) for accept in accepted)
 
 
 @contextlib.contextmanager
@@ -103,7 +149,7 @@ def identify(file: BinaryIO, label: str, max_pixels: int | None = None, *, path:
         ImageError: The format is unknown or not supported, or the picture is too large.
     """
     file.seek(0)
-    head = file.read(64)
+    head = file.read(_HEAD_BYTES)
     if head.startswith(png.SIGNATURE):
         file, info = png.without_faults(file)
         image = _opened(file, head, label)
@@ -133,17 +179,25 @@ def long_side_px_of(path: str) -> int:
 def _opened(file: BinaryIO, head: bytes, label: str, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     file.seek(0)
     try:
-        return Image.open(file, formats=formats)
-    except UnidentifiedImageError:
-        # No bytes of the file: its name may come from a foreign provenance or table.
-        text = head.isascii() and b"\0" not in head
-        received = "text, such as a web page" if text else "an unknown or damaged format"
-        advice = "export it as PNG or JPEG"
-        if not head:
-            received, advice = "an empty file", "export or download it again"
-        elif head.startswith(b"8BPS") and head[23] not in (1, 8):
-            received = f"a PSD of {head[23]} bits per sample, which is not supported"
-        raise ImageError(f"{label}: expected {_EXPECTED}, received {received}; {advice}") from None
+        return PsdFile(file) if head.startswith(b"8BPS") else Image.open(file, formats=formats)
+    except (UnidentifiedImageError, SyntaxError):
+        if head.startswith(b"\xff\xd8\xff"):
+            file.seek(0)
+            with contextlib.suppress(SyntaxError):
+                return JpegFile(file)
+        raise ImageError(f"{label}: expected {_EXPECTED}, received {_other_than_picture(head)}") from None
+
+
+def _other_than_picture(head: bytes) -> str:
+    """Say what a file is that is no picture, and what to do. No bytes of the file: its name may be a foreign one."""
+    if not head:
+        return "an empty file; export or download it again"
+    received = "an unknown or damaged format"
+    if head.isascii() and b"\0" not in head:
+        received = "text, such as a web page"
+    elif head.startswith(b"8BPS") and head[23:24] not in (b"", b"\x01", b"\x08"):
+        received = f"a PSD of {head[23]} bits per sample, which is not supported"
+    return f"{received}; export it as PNG or JPEG"
 
 
 def _tiff(file: BinaryIO, head: bytes, label: str, raw: bool) -> Image.Image:

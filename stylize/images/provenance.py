@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import PureWindowsPath
 from typing import Any
@@ -29,6 +30,12 @@ _EARLIER_MARKER = "stylize recipe: "
 
 _HOME = "~/"
 
+# Beginnings of URLs of local files; on Windows a slash stands before the drive.
+_LOCAL = re.compile(r"^(file|local)://(/(?=[A-Za-z]:))?")
+
+# What may hold passwords, tokens and signatures: the user of a URL, and everything from `?` or `#` on.
+_PRIVATE = re.compile(r"(?<=://)[^/?#]*@|[?#].*", re.DOTALL)
+
 
 def provenance_text(provenance: Mapping[str, Any], folder: str | None = None) -> str:
     """Encode a provenance as the description of a picture.
@@ -36,8 +43,9 @@ def provenance_text(provenance: Mapping[str, Any], folder: str | None = None) ->
     Args:
         provenance: A mapping that JSON can represent, not empty and of at most 100 levels. The text holds its paths as
             `places` finds them again: relative to the picture, else `~/...` for a file in the home folder, which is
-            never named.
-        folder: The folder of the picture; None if the picture gets no file, or a URL.
+            never named. It holds URLs without user, query and fragment, which may be secrets.
+        folder: The folder of the picture; None if the picture gets no file, or a URL: paths that are relative stay
+            relative to the current folder.
     """
     portable = with_paths(dict(provenance), lambda path: _portable(path, folder))
     return _MARKER + json.dumps(portable)  # json.dumps escapes to ASCII
@@ -125,8 +133,15 @@ def found_path(path: str, folder: str) -> str:
 
 
 def _portable(path: str, folder: str | None) -> str:
-    if is_url(path) or is_name(path) or (folder is None and not os.path.isabs(path)):
+    path = _LOCAL.sub("", path)
+    if is_url(path):
+        # A chain such as zip://a.png::file:///home/ann/a.zip may name the home folder, too.
+        home = re.escape(os.path.expanduser("~"))
+        return re.sub(f"(?<=::|//){home}/", _HOME, _PRIVATE.sub("", path))
+    if is_name(path):
         return path
+    if folder is None and not os.path.isabs(path):
+        folder = os.curdir
     # Folders without symbolic links, where `..` leads back. The file's own name stays, even if it is a link.
     absolute = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
     home = os.path.realpath(os.path.expanduser("~"))

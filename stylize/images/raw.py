@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, cast
 
-from PIL import Image, ImageFile, TiffImagePlugin
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from stylize.images.tiff import is_preview
 from stylize.native_stderr import native_stderr_silenced
@@ -57,4 +57,21 @@ class RawFile(ImageFile.ImageFile):
             self.im = Image.fromarray(array).im
             self._size = self.im.size
             self.info["notes"] = ["raw file of a camera: developed with the camera's white balance"]
+            if not self._is_tiff():
+                self.info["notes"] += ["raw file of a camera: author, dates and resolution are not read"]
         return super().load()
+
+    def getexif(self) -> Image.Exif:
+        """Read EXIF where the file is a TIFF, as most raw files are; without the orientation, which is applied."""
+        exif = Image.Exif()
+        if self._is_tiff():
+            assert self.fp is not None
+            self.fp.seek(0)
+            exif.load_from_fp(self.fp)
+            exif.pop(ExifTags.Base.Orientation, None)
+        return exif
+
+    def _is_tiff(self) -> bool:
+        assert self.fp is not None
+        self.fp.seek(0)
+        return self.fp.read(4) in (b"II*\0", b"MM\0*")

@@ -24,7 +24,7 @@ from stylize.images.transparency import fill_hidden_colors
 from stylize.styles import StyleName, is_name
 from stylize.text import one_line
 
-__all__ = ["as_picture", "read_image"]
+__all__ = ["as_picture", "path_of_file", "read_image"]
 
 
 def read_image(
@@ -50,7 +50,7 @@ def read_image(
         ImageError: The source is missing, unreadable, damaged, not a picture, or larger than `max_pixels`.
     """
     if isinstance(source, Picture):
-        return source if source.sha256 else replace(source, sha256=hashlib.sha256(source.pixels.tobytes()).hexdigest())
+        return source if source.sha256 else replace(source, sha256=_sha256(source))
     if isinstance(source, np.ndarray):
         return _read_array(source, name)
     if isinstance(source, Image.Image):
@@ -70,8 +70,8 @@ def _read_file(
     place = os.fspath(source.file if isinstance(source, StyleName) else source)
     stream: contextlib.AbstractContextManager[BinaryIO]
     stream = io.BytesIO(place) if isinstance(place, bytes) else open_picture_file(place, label)
-    if path is not None and is_name(path) and not isinstance(source, StyleName):
-        path = os.path.join(os.curdir, path)  # the path of a file, which no one takes for the name of a style
+    if path is not None and not isinstance(source, StyleName):
+        path = path_of_file(path)
     with stream as file, pillow_errors(label):
         image = identify(file, label, max_pixels, path=path)
         width, height = image.size
@@ -82,9 +82,8 @@ def _read_file(
         reduced = jpeg and frame.image.size != (width, height)
         file.seek(0)
         digest = stream_sha256(file)
-    pixels, alpha, notes = upright_samples(frame)
-    picture = _of_first_frame(as_picture(pixels, alpha, digest, notes), frame)
-    picture = replace(picture, path=path, metadata=frame.metadata)
+    picture = _of_first_frame(as_picture(*upright_samples(frame)), frame)
+    picture = replace(picture, path=path, sha256=digest, metadata=frame.metadata)
     if not reduced:
         return picture
     turned = frame.orientation >= 5
@@ -114,10 +113,8 @@ def _read_pil_image(image: Image.Image, name: str) -> Picture:
     check_size(image.size, name)
     with pillow_errors(name):
         frame = load_frame(image)
-        palette = image.palette.tobytes() if image.palette else b""
-        digest = hashlib.sha256(image.tobytes() + palette).hexdigest()
-    pixels, alpha, notes = upright_samples(frame)
-    return replace(_of_first_frame(as_picture(pixels, alpha, digest, notes), frame), metadata=frame.metadata)
+    picture = as_picture(*upright_samples(frame))
+    return replace(_of_first_frame(picture, frame), sha256=_sha256(picture), metadata=frame.metadata)
 
 
 def _of_first_frame(picture: Picture, frame: Frame) -> Picture:
@@ -134,7 +131,7 @@ def _read_array(array: NDArray[Any], name: str) -> Picture:
             f"{name}: expected an array shaped (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), received {shape}"
         )
     check_size((array.shape[1], array.shape[0]), name)
-    if array.dtype in (np.uint8, np.uint16):
+    if array.dtype.newbyteorder("=") in (np.uint8, np.uint16):
         samples = array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max)
     elif np.issubdtype(array.dtype, np.floating):
         samples = checked_samples(array, name)
@@ -144,13 +141,25 @@ def _read_array(array: NDArray[Any], name: str) -> Picture:
     if samples.shape[2] == 1:
         samples = np.repeat(samples, 3, axis=2)
     alpha = np.ascontiguousarray(samples[..., 3]) if samples.shape[2] == 4 else None
-    digest = hashlib.sha256(array.tobytes()).hexdigest()
-    return as_picture(np.ascontiguousarray(samples[..., :3]), alpha, digest, [])
+    picture = as_picture(np.ascontiguousarray(samples[..., :3]), alpha, [])
+    return replace(picture, sha256=_sha256(picture))
 
 
-def as_picture(
-    pixels: NDArray[np.float32], alpha: NDArray[np.float32] | None, sha256: str, notes: list[str]
-) -> Picture:
+def _sha256(picture: Picture) -> str:
+    """Hash the shape, the pixels and the alpha of a picture that is no file, as hexadecimal digits."""
+    digest = hashlib.sha256(repr(picture.pixels.shape).encode())
+    for samples in (picture.pixels, picture.alpha):
+        if samples is not None:
+            digest.update(samples.tobytes())
+    return digest.hexdigest()
+
+
+def path_of_file(path: str) -> str:
+    """Return the path of a file so that no one takes the path for the name of a style."""
+    return os.path.join(os.curdir, path) if is_name(path) else path
+
+
+def as_picture(pixels: NDArray[np.float32], alpha: NDArray[np.float32] | None, notes: list[str]) -> Picture:
     """Return upright samples as a picture: drop an opaque alpha channel, replace the colours of transparent pixels."""
     if alpha is not None and alpha.min() >= 1:
         alpha = None
@@ -159,4 +168,4 @@ def as_picture(
         notes = [*notes, "wholly transparent: its hidden colours are not used"]
     elif alpha is not None:
         pixels = fill_hidden_colors(pixels, alpha)
-    return Picture(pixels, alpha, sha256=sha256, notes=tuple(notes))
+    return Picture(pixels, alpha, notes=tuple(notes))

@@ -44,7 +44,8 @@ def run_summary(
 ) -> str:
     """Return one line on what a run will do and take.
 
-    The line names no time where a time budget sets the time, and for resumed runs, of which a part is done.
+    The line names no time where a time budget sets the time, for resumed runs, of which a part is done, and with JAX,
+    which would compile for half a minute for each measurement.
 
     Args:
         config: the options.
@@ -56,7 +57,7 @@ def run_summary(
         resumed: whether an interrupted run goes on.
         clock: returns seconds; measures a few steps on small pictures.
     """
-    timed = config.time_budget is None and not resumed
+    timed = config.time_budget is None and not resumed and chosen().backend != "jax"
     seconds = expected_seconds(objective, inputs, levels, tiling, clock=clock) if timed else None
     sizes = ", ".join(str(level.long_side_px) for level in levels)
     length = f"{config.steps} steps" if config.time_budget is None else f"{config.time_budget:g} s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from stylize.images.masks import Masks, MaskSource
 from stylize.images.picture import ImageSource, Picture
 from stylize.images.reading import read_image
 from stylize.images.resizing import long_side_of, resized, size_for_long_side
+from stylize.schema import shown
 from stylize.styles import named
 from stylize.transfer.results import NetworkUse
 
@@ -164,6 +166,9 @@ def _weighted_styles(style: StyleSource, long_side_px: int | None) -> WeightedSt
     if not items:
         raise OptionError("style: expected at least one picture, received none")
     pairs = [item if isinstance(item, tuple) else (item, 1.0) for item in items]
+    for pair in pairs:
+        if len(pair) != 2 or not isinstance(pair[1], Real):
+            raise OptionError(f"style: expected pairs of a picture and a weight, received {shown(pair)}")
     total = sum(weight for _, weight in pairs)
     if not (all(weight >= 0 for _, weight in pairs) and 0 < total < float("inf")):
         raise OptionError(

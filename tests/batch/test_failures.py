@@ -17,6 +17,7 @@ from batches import InlineEngine, counts, picture, pictures, records, run
 from stylize import files
 from stylize.batch import local_engine
 from stylize.batch.manifest import MANIFEST
+from stylize.batch.output import part_mark
 from stylize.cli.main import main
 
 
@@ -70,6 +71,24 @@ def test_a_foreign_file_is_not_written_over(folders):
     assert counts(result) == (6, 5, 0, 1)
     assert "is there already, and is not of this batch" in result.stderr
     assert Path("out/a-s-fast.png").read_bytes() == before
+    assert counts(run(exit_code=1)) == (6, 0, 5, 1)  # that the job failed makes the file no picture of ours
+    assert Path("out/a-s-fast.png").read_bytes() == before
+
+
+def test_a_failure_does_not_make_an_earlier_picture_foreign(folders, monkeypatch):
+    run()
+    before = records()["a-s-fast.png"]
+    Path("photos/a.png").write_bytes(b"no picture")
+    assert counts(run("--strength", 0.5, exit_code=1)) == (6, 4, 0, 2)
+    failed = records()["a-s-fast.png"]
+    assert (failed["status"], failed["picture"]) == ("failed", before["picture"])
+    picture("photos/a.png", 9)
+    with monkeypatch.context() as patch:
+        patch.setattr(local_engine, "LocalEngine", lambda *settings: InlineEngine(lose=["a"]))
+        run("--strength", 0.7, exit_code=1)
+    run(inputs=("-c", "photos/b.png", "-s", "styles"))
+    assert counts(run()) == (6, 4, 2, 0)
+    assert files.sha256("out/a-s-fast.png") != before["picture"]["sha256"]
 
 
 def test_a_picture_of_another_command_is_not_written_over(folders):
@@ -198,6 +217,25 @@ def test_a_name_that_is_no_text_is_a_name(folders):
     result = run("--json", exit_code=1)
     assert json.loads(result.stdout)["failures"][0]["first"].startswith(f"content {name}: expected a picture")
     assert "failed, 2 of this kind: content photos/caf\\xe9.png: expected a picture" in result.stderr
+
+
+def test_unfinished_files_of_others_are_left_alone(folders, monkeypatch):
+    mine = [
+        Path("out", name) for name in (f".stylize-{part_mark('out')}1.part", f"cats/.stylize-{part_mark('out')}2.part")
+    ]
+    others = [Path("out", name) for name in (".stylize-1.part", f"cats/.stylize-{part_mark('out/cats')}2.part")]
+    Path("out/cats").mkdir(parents=True)
+    for path in (*mine, *others):
+        path.touch()
+    written = []
+    for name in ("link", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *paths, real=real: (written.append(Path(paths[0]).name), real(*paths)))
+    run()
+    assert [path for path in (*mine, *others) if path.exists()] == others
+    parts = [name for name in written if name.endswith(".part")]
+    assert len(parts) == 7  # six pictures and the manifest
+    assert all(name.startswith(f".stylize-{part_mark('./out/')}") for name in parts)
 
 
 def full(*arguments: Any, **options: Any) -> None:

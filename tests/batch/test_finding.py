@@ -92,6 +92,11 @@ def test_urls(tmp_path):
     assert found(f"{url}/*/*.png") == ["cats/b.png"]
     assert found(f"{url}/a.png") == ["a.png"]
     assert next(pictures(url, "content", LeftOut(), output="out"))[0] == f"{url}/a.png"
+    left_out = LeftOut()
+    assert found(url, str(tmp_path / "cats"), left_out=left_out) == ["a.png"]
+    assert list(left_out.files) == ["not a picture"]
+    with pytest.raises(OptionError, match="expected no picture in the output folder"):
+        found(f"{url}/cats", str(tmp_path))
     with pytest.raises(StylizeError, match="no pictures"):
         found(f"{url}/missing")
     with pytest.raises(StylizeError, match="nosuch"):

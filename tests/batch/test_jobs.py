@@ -117,6 +117,14 @@ def test_names():
             outputs([subject], naming=Naming(template, "png"))
 
 
+@pytest.mark.parametrize("template", ["{content}-{number}", "{number:03}"])
+def test_a_column_that_a_field_hides_is_refused(template):
+    subject = Subject("photos/a.jpg", labels={"number": 7})
+    with pytest.raises(OptionError, match=r"name: .*received \{number\}, also a column of the table; rename"):
+        outputs([subject], naming=Naming(template, "png"))
+    assert outputs([subject], naming=Naming("{content}", "png")) == ["a.png"]
+
+
 def test_a_long_name_is_shortened_and_stays_different_from_others():
     subjects = [Subject(f"{letter * 83}{number}.jpg") for letter in "äb" for number in (1, 2)]
     (folder, name), *others = (

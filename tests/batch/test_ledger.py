@@ -47,6 +47,7 @@ def test_two_pictures_may_not_be_one_file(ignore_case, one, two, same):
 def test_lines_stand_in_the_order_of_the_jobs_after_those_of_earlier_runs():
     ledger = Ledger(ignore_case=False)
     keep(ledger, "gone.png", "failed")
+    assert ledger.picture("gone.png") is ledger.picture("none.png") is None
     earlier = keep(ledger, "earlier.png")
     for output in ("1.png", "2.png", "3.png"):
         ledger.add(job(output))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -18,10 +19,8 @@ LINES = [json.dumps({"output": f"{number}.png", "status": "done"}) for number in
 def read(path: Path) -> tuple[list[str], list[str]]:
     """Return the manifest's lines and the messages."""
     said: list[str] = []
-    manifest = Manifest(path)
-    found = [line for _, line in manifest.read(said.append)]
-    manifest.close()
-    return found, said
+    with contextlib.closing(Manifest(path)) as manifest:
+        return [line for _, line in manifest.read(said.append)], said
 
 
 def test_lines_are_read_as_they_were_appended(tmp_path):
@@ -45,6 +44,16 @@ def test_damaged_lines_are_passed_over_and_told_of(tmp_path):
     found, said = read(tmp_path / "m")
     assert found == LINES[:2]
     assert said == [f"{tmp_path / 'm'}: 2 damaged lines are passed over; their pictures are painted again"]
+
+
+@pytest.mark.parametrize("text", ['{"content": "a.png"}\n', '{"content": "a.png"}', "\n"])
+def test_a_file_of_another_program_is_refused_and_left_as_it_is(tmp_path, text):
+    (tmp_path / "m").write_text(text)
+    with pytest.raises(
+        StylizeError, match=r"m: expected the lines of an earlier batch, received another file; move it"
+    ):
+        read(tmp_path / "m")
+    assert (tmp_path / "m").read_text() == text
 
 
 def test_lines_of_what_was_left_out_are_passed_over(tmp_path):
@@ -101,3 +110,10 @@ def test_a_record_names_a_picture_to_start_from():
     assert json.loads(json.dumps(record)) == record
     assert "init" not in record_of(Task(job, RefineConfig(), replace=False))
     assert record_of(Task(job, FastConfig(), replace=False))["mode"] == "fast"
+
+
+def test_labels_without_a_number_are_none():
+    nan, inf = float("nan"), float("inf")
+    job = Job("a.png", (("s.png", 1.0),), "o.png", labels={"score": nan, "all": [1, {"x": -inf}], "class": "cat"})
+    record = record_of(Task(job, FastConfig(), replace=False))
+    assert record["labels"] == {"score": None, "all": [1, {"x": None}], "class": "cat"}

@@ -92,6 +92,9 @@ def test_a_table(tmp_path, suffix):
         ("sep=, ;\ncontent\n", "line 1: expected sep= and one character"),
         ("content,size,Size\na.png,1,2\n", "line 2: expected one column size, received several"),
         ("content,tv-weight,total_variation_weight\na.png,1,2\n", "one column total_variation_weight"),
+        ("content,style,style\na.png,a.jpg,b.jpg\n", "jobs.csv line 1: expected one column style, received several"),
+        ("\nsep=;\n\ncontent;class;class\n", "jobs.csv line 4: expected one column class, received several"),
+        ("\n,,\npicture\na.png\n", "line 4: expected a content, received picture"),
         ("content,mask\na.png,m.png;n.png\n", "line 2: mask: expected one mask; received 2"),
     ],
 )
@@ -100,6 +103,27 @@ def test_a_bad_table_is_told_with_its_line(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(StylizeError, match=words):
         fully_read(str(path))
+
+
+def test_rows_above_the_columns_may_be_empty(tmp_path):
+    path = tmp_path / "jobs.csv"
+    path.write_text("\r\n;;\r\ncontent;class;\r\na.png;cat;\r\n", encoding="utf-8-sig")
+    (subject,) = subjects_of_manifest(str(path), OPTIONS)
+    assert (subject.labels, subject.where) == ({"class": "cat"}, f"{path} line 4")
+
+
+def test_keys_and_columns_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    path.write_text('{"content": "a.png"}\n{"content": "b.png", "class": "cat", "class": "dog"}\n')
+    with pytest.raises(StylizeError, match=r"jobs.jsonl line 2: expected one column class, received several"):
+        fully_read(str(path))
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = [pyarrow.array([text]) for text in ("a.png", "cat", "dog")]
+    parquet.write_table(pyarrow.table(columns, names=["content", "class", "class"]), tmp_path / "jobs.parquet")
+    with pytest.raises(StylizeError, match=r"jobs.parquet: expected one column class, received several"):
+        fully_read(str(tmp_path / "jobs.parquet"))
 
 
 @pytest.mark.parametrize("text", ["{", "[1]"])

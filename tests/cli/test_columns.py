@@ -47,6 +47,13 @@ def test_refine_takes_all_that_fast_does():
     assert config_of_cells("fast", {})(cells) == expected
 
 
+def test_options_of_refine_do_not_apply_to_rows_of_fast():
+    config_of = config_of_cells("refine", {"features": "vgg19-slim", "preset": "gatys", "size": 99, "seed": 3})
+    assert config_of((("mode", "fast"), ("strength", "0.5"))) == FastConfig(size=99, strength=0.5)
+    with pytest.raises(OptionError, match="--features: an option of --mode refine, received --mode fast"):
+        config_of((("features", "vgg19-slim"), ("mode", "fast")))
+
+
 @pytest.mark.parametrize(
     ("cells", "words"),
     [

@@ -72,6 +72,19 @@ def test_a_reader_who_leaves_is_no_error(tmp_path):
         assert process.stderr.read() == b""
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no such device")
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["fast", "-h"], ["models", "-h"], ["config", "path"]])
+def test_a_full_disk_behind_standard_output_is_one_line(arguments, tmp_path):
+    environment = {**os.environ, "STYLIZE_CONFIG": str(tmp_path / "config.toml")}
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "stylize", *arguments],
+            stdout=full, stderr=subprocess.PIPE, text=True, env=environment,
+        )  # fmt: skip
+    assert result.returncode == 1
+    assert result.stderr == "stylize: standard output: could not be written: No space left on device\n"
+
+
 @pytest.fixture
 def tiny(tmp_path):
     """Arguments of Python that run the program on a tiny random feature network, and its environment."""

@@ -103,7 +103,7 @@ BAD_FILES = {
     "[paint]\nsteps = 3": "[paint] steps: expected a command out of fast, refine,",
     'output = "x.png"': "output: has no default, because output names a file of one run",
     "overwrite = true": "overwrite: has no default, because overwrite is asked for each time",
-    "size = [1, 2]": "size: expected one value, received 2",
+    "size = [1, 2]": "size: expected one value, received a list of 2",
     "size = 1979-05-27": "size: expected text, a number, true or false; received",
     "tv-weight = 1\ntv_weight = 2": "tv-weight: expected once, received twice",
     "strength = nan": "strength: expected 0 to 1, received nan",
@@ -240,6 +240,8 @@ def test_the_web_page_takes_its_own_options(file, monkeypatch):
     # No machine has this address (RFC 5737).
     file.write_text('size = 64\n[app]\nhost = "192.0.2.1"\nport = 8123')
     assert "192.0.2.1:8123: can't be listened on" in one_line(run("app", exit_code=1).stderr)
+    message = run("app", "--host", "a..b", exit_code=2).stderr.splitlines()[-1]
+    assert message == "Error: --host: expected an address or a name, received 'a..b'"
 
 
 def test_python_does_not_read_the_defaults(file, pictures, shipped_networks):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -231,3 +232,39 @@ def test_a_failure_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="WEBP holds sides up to 16383 px"):
         write_animation(tmp_path / "out.webp", large, provenance={"a": 1})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_comment_of_a_gif_is_written_as_utf_8() -> None:
+    exif = Image.Exif()
+    exif[270] = "Jürgen"
+    content, stream = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (8, 8)).save(content, "JPEG", exif=exif.tobytes().replace(b"J?rgen\0", "Jürgen".encode()))
+    metadata = read_image(content.getvalue()).metadata
+    output = OutputConfig(metadata="all", provenance=False)
+    encode_animation(stream, "gif", animation(), metadata=metadata, output=output)
+    assert read_image(stream.getvalue()).metadata.texts == {"Comment": "Jürgen"}
+
+
+def test_frames_have_the_path_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_animation("@m.gif", animation())
+    expected_path = os.path.join(os.curdir, "@m.gif")
+    for source, path, expected in (
+        (Path("@m.gif"), None, expected_path),
+        ("@m.gif", expected_path, expected_path),
+        (Path("@m.gif").read_bytes(), "a.gif", "a.gif"),
+    ):
+        with open_animation(source, path=path) as read:
+            assert read.frame(0).path == expected
+
+
+def test_a_file_that_can_not_be_read_to_its_end_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_animation(tmp_path / "in.gif", animation())
+
+    def refuse(_: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("stylize.images.animation.stream_sha256", refuse)
+    with pytest.raises(ImageError, match="Input/output error") as caught, open_animation(tmp_path / "in.gif"):
+        pass
+    single_line(caught)

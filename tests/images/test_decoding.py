@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
-from picture_files import png, scene
+from picture_files import png, psd, scene
 from stylize.images.reading import read_image
 
 rng = np.random.default_rng(7)
@@ -166,3 +167,44 @@ def test_pages_of_tiff(tmp_path: Path) -> None:
     picture = read_image(tmp_path / "in.tif")
     assert picture.notes == ("2 pages: the first is used",)
     assert picture.pixels[0, 0].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize("layers", [None, 1])
+def test_a_saved_selection_of_a_psd_is_no_transparency(layers: int | None) -> None:
+    selection = np.zeros((24, 36, 1), np.uint8)
+    selection[:6] = 255
+    picture = read_image(psd(np.dstack([scene(), selection]), layers=layers))
+    assert picture.alpha is None
+    np.testing.assert_array_equal(picture.pixels, scene().astype(np.float32) / 255)
+    transparent = read_image(psd(np.dstack([scene(), selection]), layers=-1))
+    assert transparent.alpha is not None
+    np.testing.assert_array_equal(transparent.alpha, selection[..., 0] / 255)
+
+
+def test_a_dark_16_bit_png_with_a_transparent_color_is_not_wholly_transparent() -> None:
+    samples = np.arange(1, 13, dtype=">u2").reshape(2, 6)  # the high bytes are those of the transparent colour
+    rows = b"".join(b"\0" + row.tobytes() for row in samples)
+    picture = read_image(png(16, 2, (2, 2), rows, (b"tRNS", bytes([0, 4, 0, 5, 0, 6]))))
+    assert picture.alpha is not None
+    assert picture.alpha.tolist() == [[1, 0], [1, 1]]
+    assert read_image(png(16, 2, (2, 2), rows, (b"tRNS", bytes([0, 4, 0, 5, 1, 6])))).alpha is None
+
+
+def test_an_orientation_of_a_wrong_type_costs_the_orientation_alone() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription], exif[ExifTags.Base.Artist] = "right side", "Ann Author"
+    exif[ExifTags.Base.XResolution] = exif[ExifTags.Base.YResolution] = 300.0
+    buffer = io.BytesIO()
+    # The description becomes the orientation, as text.
+    Image.fromarray(scene()).save(buffer, "WEBP", exif=exif.tobytes().replace(b"\x01\x0e\0\2", b"\x01\x12\0\2"))
+    picture = read_image(buffer.getvalue())
+    assert picture.notes == ("EXIF orientation unreadable: taken as upright",)
+    assert picture.metadata.main == {ExifTags.Base.Artist: "Ann Author"}
+    assert picture.metadata.dpi == (300, 300)
+
+
+def test_the_picture_for_other_programs_is_not_counted_as_a_frame() -> None:
+    first, *others = (Image.new("RGB", (8, 8), color) for color in ("red", "lime", "blue"))
+    buffer = io.BytesIO()
+    first.save(buffer, "PNG", save_all=True, append_images=others, default_image=True)
+    assert read_image(buffer.getvalue()).frames == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -210,3 +211,16 @@ def test_linear_qoi() -> None:
     file = b"qoif" + struct.pack(">IIBB", 1, 1, 3, 1) + bytes([0xFE, 100, 150, 0]) + bytes(7) + b"\1"
     check(file, encoded(np.array([[100, 150, 0]]) / 255))
     check(file[:13] + b"\0" + file[14:], np.array([[100, 150, 0]]) / 255)
+
+
+def test_the_color_space_of_a_png_counts_more_than_its_profile() -> None:
+    profile = (b"iCCP", b"test\0\0" + zlib.compress(wide_gamut_profile()))
+    by_profile, by_numbers = png_of(COLORS, profile), png_of(COLORS, (b"cICP", bytes([9, 16, 0, 1])))
+    both = read_image(png_of(COLORS, (b"cICP", bytes([9, 16, 0, 1])), profile))
+    assert both.notes == ("HDR (PQ): clipped at 203 cd/m2, paper white",)
+    np.testing.assert_array_equal(both.pixels, read_image(by_numbers).pixels)
+    check(png_of(COLORS, profile, (b"cICP", bytes([1, 13, 0, 1]))), COLORS / 255)
+    # Numbers that are not converted.
+    unknown = read_image(png_of(COLORS, profile, (b"cICP", bytes([99, 13, 0, 1]))))
+    np.testing.assert_array_equal(unknown.pixels, read_image(by_profile).pixels)
+    assert unknown.notes == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
 from pathlib import Path
 
@@ -107,3 +108,22 @@ def test_other_raw_files_are_recognised(head: bytes, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "rawpy", None)
     with pytest.raises(ImageError, match="stylize-art\\[raw\\]"):
         read_image(head + bytes(200))
+
+
+def _with_author(tiff: bytes) -> bytes:
+    """Append a directory that has an author and an orientation, too."""
+    start = struct.unpack_from("<I", tiff, 4)[0]
+    count = struct.unpack_from("<H", tiff, start)[0]
+    entries = {tiff[at : at + 2]: tiff[at : at + 12] for at in range(start + 2, start + 2 + 12 * count, 12)}
+    entries[struct.pack("<H", 274)] = struct.pack("<HHIHxx", 274, 3, 1, 6)
+    entries[struct.pack("<H", 315)] = struct.pack("<HHI4s", 315, 2, 4, b"Ann")
+    ordered = sorted(entries.values(), key=lambda entry: struct.unpack_from("<H", entry))
+    directory = struct.pack("<H", len(ordered)) + b"".join(ordered) + bytes(4)
+    return tiff[:4] + struct.pack("<I", len(tiff)) + tiff[8:] + directory
+
+
+def test_the_author_of_a_raw_file_is_read() -> None:
+    pytest.importorskip("rawpy", reason="the extra raw is not installed")
+    picture = read_image(_with_author(RAW.read_bytes()))
+    assert picture.metadata.main[ExifTags.Base.Artist] == "Ann"
+    assert picture.pixels.shape == (96, 64, 3)  # turned once, by LibRaw

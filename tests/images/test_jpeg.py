@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 
 import numpy as np
 import pytest
@@ -81,3 +82,24 @@ def test_cut_between_the_scans_of_a_progressive_jpeg() -> None:
     for cut in scans[1:]:
         with pytest.raises(ImageError, match="cut-off"):
             read_image(whole[:cut])
+
+
+def _segment(marker: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+def test_damaged_metadata_cost_no_picture() -> None:
+    whole = jpeg(False)
+    exif = struct.pack("<2sHIHHHIB3x", b"II", 42, 8, 3, 282, 1, 1, 72) + struct.pack("<HHIHxx", 296, 3, 1, 2)
+    exif += struct.pack("<HHI4sI", 315, 2, 4, b"Ann", 0)
+    without_jfif = whole[:2] + whole[20:]
+    for start in (
+        _segment(0xE1, b"Exif\0\0" + exif),  # a resolution of type BYTE
+        _segment(0xE0, b"JFIF\0"),
+        _segment(0xEE, b"Adobe"),
+        _segment(0xE2, b"ICC_PROFILE\0"),
+    ):
+        picture = read_image(without_jfif[:2] + start + without_jfif[2:])
+        assert picture.notes == ("the JPEG's metadata are damaged, and are read in part",)
+        assert picture.metadata.main == ({315: "Ann"} if b"Exif" in start else {})
+        np.testing.assert_array_equal(picture.pixels, read_image(whole).pixels)

@@ -9,7 +9,7 @@ from PIL import Image
 from samples import left_half, painting
 from stylize.errors import ImageError, OptionError
 from stylize.images.masks import Masks
-from stylize.images.picture import ImageSource
+from stylize.images.picture import ImageSource, Picture
 
 
 def one_pixel(height: int, width: int) -> np.ndarray:
@@ -92,3 +92,9 @@ def test_a_faint_mask_is_meant():
 def test_a_masks_shape_may_be_rounded():
     for size in ((7, 10), (33, 50), (64, 95), (427, 640)):
         read(left_half(*size))
+
+
+def test_a_path_of_two_lines_makes_one_line():
+    with pytest.raises(ImageError, match=r"^mask a b\.png: expected white") as caught:
+        read(Picture(np.zeros((64, 96, 3), np.float32), path="a\nb.png"))
+    assert "\n" not in str(caught.value)

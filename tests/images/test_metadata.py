@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
-from picture_files import scene
+from picture_files import psd, scene
 from stylize.images.metadata import Metadata
 from stylize.images.provenance import read_provenance
 from stylize.images.reading import read_image
@@ -201,3 +203,50 @@ def test_paths_of_a_record_name_no_home(tmp_path: Path, monkeypatch: pytest.Monk
     assert recorded(elsewhere / "x.png", "https://example.org/a.jpg") == "https://example.org/a.jpg"
     (elsewhere / "link").symlink_to(home / "out")
     assert recorded(elsewhere / "link" / "x.png", photo) == "../photos/a.jpg"
+
+
+def test_places_in_texts_are_never_kept() -> None:
+    texts = PngImagePlugin.PngInfo()
+    places = ("Latitude", "Sub-location", "Location Created", "lat", "Long", "GeoTag", "Home address", "City", "place")
+    others = ("Title", "Composition", "George", "Statement", "Long description")
+    for name in (*places, *others):
+        texts.add_text(name, "51.5 N")
+    buffer = io.BytesIO()
+    Image.fromarray(scene()).save(buffer, "PNG", pnginfo=texts)
+    assert tuple(read_image(buffer.getvalue()).metadata.texts) == others
+
+
+@pytest.mark.parametrize(("mark", "encoding"), [("MM", "utf-16-be"), ("II", "utf-16-le"), ("MM", "utf-16")])
+@pytest.mark.parametrize("texts", [{}, {"Comment": "more"}])
+def test_a_comment_has_the_byte_order_of_its_exif(mark: str, encoding: str, texts: dict[str, str]) -> None:
+    exif = Image.Exif()
+    exif.endian = ">" if mark == "MM" else "<"
+    exif.get_ifd(ExifTags.IFD.Exif)[BASE.UserComment] = b"UNICODE\0" + "Zoë 東京".encode(encoding)
+    buffer = io.BytesIO()
+    Image.fromarray(scene()).save(buffer, "JPEG", exif=exif.tobytes())
+    assert b"Exif\0\0" + mark.encode() in buffer.getvalue()
+    metadata = read_image(buffer.getvalue()).metadata
+    output = OutputConfig(metadata="all", provenance=False)
+    written = read_image(encode(scene() / 255, "jpg", metadata=replace(metadata, texts=texts), output=output)).metadata
+    comment = written.photo[BASE.UserComment]
+    assert comment[8:].decode("utf-16").splitlines()[0] == "Zoë 東京"
+
+
+@pytest.mark.parametrize(("text", "expected"), [("A lake", "A lake\nA holiday"), ("A holiday", "A holiday")])
+def test_both_descriptions_of_a_png_are_kept(text: str, expected: str) -> None:
+    texts, exif = PngImagePlugin.PngInfo(), Image.Exif()
+    texts.add_text("Description", text)
+    exif[BASE.ImageDescription] = "A holiday"
+    buffer = io.BytesIO()
+    Image.fromarray(scene()).save(buffer, "PNG", pnginfo=texts, exif=exif)
+    _, again = _written("png", read_image(buffer.getvalue()).metadata, "all")
+    assert again.texts == {"Description": expected}
+
+
+def test_a_psd_has_author_and_resolution() -> None:
+    exif = Image.Exif()
+    exif[BASE.Artist] = "Ann Author"
+    resolution = struct.pack(">IHHIHH", 300 << 16, 1, 1, 150 << 16, 1, 1)
+    metadata = read_image(psd(scene(), resources={1005: resolution, 1058: exif.tobytes()})).metadata
+    assert metadata.main == {BASE.Artist: "Ann Author"}
+    assert metadata.dpi == (300, 150)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from picture_files import png, scene, single_line
+from picture_files import png, psd, scene, single_line
+from servers import clear_proxies
 from stylize.errors import ImageError
 from stylize.images.reading import read_image
 from stylize.images.writing import encode
@@ -84,3 +87,87 @@ def test_damaged_files_decode_or_say_so(tmp_path_factory: pytest.TempPathFactory
         message = "fine"
         assert np.isfinite(pixels).all()
     assert "\n" not in message
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """Answers each path with the status that the path names."""
+
+    def do_GET(self) -> None:
+        self.send_error(int(self.path[1:]))
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_web_server_that_refuses_is_told_from_a_missing_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    clear_proxies(monkeypatch)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        base = f"http://127.0.0.1:{server.server_address[1]}"
+        messages = {}
+        for status in (403, 404, 500):
+            with pytest.raises(ImageError) as error:
+                read_image(f"{base}/{status}", name="content")
+            messages[status] = single_line(error)
+        server.shutdown()
+        thread.join()
+    assert messages[404].startswith(f"content {base}/404: no such file; expected a picture")
+    for status in (403, 500):
+        assert f"received no file: HTTP status {status}; check the address" in messages[status]
+        assert "no such file" not in messages[status]
+    with pytest.raises(ImageError, match=r"received no file: Cannot connect to host 127\.0\.0\.1") as error:
+        read_image(f"{base}/200")
+    single_line(error)
+
+
+class _Pipe(io.RawIOBase):
+    """A stream without an end."""
+
+    def __init__(self, head: bytes) -> None:
+        self.head, self.taken = head, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        assert size > 0
+        assert self.taken < 1 << 24, "it is read on and on"
+        block = (self.head[self.taken :] + b"a" * size)[: min(size, 50_000)]
+        self.taken += len(block)
+        return block
+
+
+def test_a_pipe_without_an_end_is_not_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    endless = _Pipe(b"")
+    monkeypatch.setattr("stylize.images.opening.opened", lambda _: endless)
+    with pytest.raises(ImageError, match="received text, such as a web page") as error:
+        read_image("pipe")
+    single_line(error)
+    assert endless.taken < 1000
+    endless = _Pipe(b"\x89PNG\r\n\x1a\n")
+    monkeypatch.setattr("stylize.images.opening.MAX_PIXELS", 30_000)
+    with pytest.raises(ImageError, match="received more bytes than these take") as error:
+        read_image("pipe")
+    single_line(error)
+    assert endless.taken < 3_000_000
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "PSD", "QOI"])
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_pictures_come_out_of_pipes(form: str, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    if form == "PSD":
+        buffer.write(psd(scene()))
+    else:
+        Image.fromarray(scene()).save(buffer, form)
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(buffer.getvalue(),))
+    writer.start()
+    pixels = read_image(tmp_path / "pipe").pixels
+    writer.join()
+    np.testing.assert_array_equal(pixels, read_image(buffer.getvalue()).pixels)

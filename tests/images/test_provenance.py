@@ -13,7 +13,7 @@ from PIL import ExifTags, Image
 
 from picture_files import scene, single_line
 from stylize.errors import ImageError
-from stylize.images.provenance import read_provenance
+from stylize.images.provenance import found_path, provenance_text, read_provenance
 from stylize.images.reading import read_image
 from stylize.images.writing import SUFFIXES, write_image
 
@@ -101,3 +101,58 @@ def test_pictures_of_earlier_versions_are_read(tmp_path: Path, suffix: str) -> N
     exif[ExifTags.Base.ImageDescription] = "stylize recipe: " + json.dumps(PROVENANCE)
     Image.fromarray(scene()).save(tmp_path / f"out.{suffix}", exif=exif)
     assert read_provenance(tmp_path / f"out.{suffix}") == PROVENANCE
+
+
+def recorded(path: str | Path, folder: str | Path | None) -> str:
+    text = provenance_text({"content": {"path": str(path)}, "options": {"init": str(path)}}, folder and str(folder))
+    provenance = json.loads(text.partition(": ")[2])
+    assert provenance["content"]["path"] == provenance["options"]["init"]
+    return str(provenance["content"]["path"])
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "home" / "ann"
+    for folder in (home / "photos", home / "out", tmp_path / "disk"):
+        folder.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    return home
+
+
+@pytest.mark.parametrize("folder", [None, "out"])
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://ann:pass@host:8080/a.jpg?X-Amz-Signature=1#x", "https://host:8080/a.jpg"),
+        ("https://ann:p@ss@host/@a.jpg", "https://host/@a.jpg"),
+        ("s3://bucket/folder/a.jpg", "s3://bucket/folder/a.jpg"),
+        ("simplecache::https://token@host/a.jpg?sig=1", "simplecache::https://host/a.jpg"),
+    ],
+)
+def test_urls_are_recorded_without_secrets(url: str, expected: str, folder: str | None) -> None:
+    assert recorded(url, folder) == expected
+
+
+def test_urls_of_local_files_are_paths(home: Path) -> None:
+    photo, out = home / "photos" / "a.jpg", home / "out"
+    photo.touch()
+    assert recorded(f"file://{photo}", None) == "~/photos/a.jpg"
+    assert recorded(f"zip://a.png::file://{home}/a.zip", None) == "zip://a.png::file://~/a.zip"
+    path = recorded(f"file://{photo}", out)
+    assert path == "../photos/a.jpg"
+    assert found_path(path, str(out)) == str(photo)
+
+
+def test_paths_of_a_picture_without_a_file_name_no_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo, disk = home / "photos" / "a.jpg", home.parents[1] / "disk"
+    monkeypatch.chdir(disk)
+    assert recorded("../home/ann/photos/a.jpg", None) == "~/photos/a.jpg"
+    assert recorded("b/a.jpg", None) == "b/a.jpg"
+    monkeypatch.chdir(home.parent)
+    assert recorded("ann/photos/a.jpg", None) == "~/photos/a.jpg"
+    monkeypatch.chdir(home / "out")
+    assert recorded("../../ann/photos/a.jpg", None) == "../photos/a.jpg"
+    assert recorded("../../ann/../../disk/a.jpg", None) == "../../../disk/a.jpg"
+    assert recorded(photo, None) == "~/photos/a.jpg"
+    assert recorded("a.jpg", None) == "a.jpg"

@@ -14,9 +14,10 @@ import pytest
 from PIL import ExifTags, Image
 
 import stylize
-from picture_files import scene, single_line
+from picture_files import scene, single_line, wide_gamut_profile
 from samples import SHARED
 from stylize.errors import ImageError
+from stylize.images.picture import Picture
 from stylize.images.provenance import read_provenance
 from stylize.images.reading import read_image
 from stylize.images.resizing import resized, size_for_long_side
@@ -134,6 +135,33 @@ def test_arrays_refused(array: np.ndarray) -> None:
     message = single_line(error)
     assert message.startswith("content: expected")
     assert "received" in message
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">f4", ">f8"])
+def test_arrays_of_any_byte_order(dtype: str) -> None:
+    unit = rng.random((5, 7, 3))
+    native = (unit * 65535).astype(np.uint16) if dtype == ">u2" else unit.astype(dtype[1:])
+    swapped = read_image(native.astype(dtype))
+    np.testing.assert_array_equal(swapped.pixels, read_image(native).pixels)
+    assert swapped.sha256 == read_image(native).sha256
+
+
+def test_different_pictures_have_different_hashes() -> None:
+    samples = rng.integers(0, 256, (4, 6, 4), dtype=np.uint8)
+    opaque = read_image(np.ascontiguousarray(samples[..., :3]))
+    image = Image.fromarray(samples[..., :3])
+    images = [image.copy() for _ in range(3)]
+    images[1].info["icc_profile"] = wide_gamut_profile()
+    images[2].getexif()[ExifTags.Base.Orientation] = 3
+    sources = [
+        samples, samples.reshape(6, 4, 4), samples.reshape(8, 12), samples.view(np.uint16).reshape(4, 12), *images,
+        Image.frombytes("RGB", (4, 6), image.tobytes()), image.convert("L"),
+    ]  # fmt: skip
+    hashes = [read_image(source).sha256 for source in sources]
+    for alpha in (np.full((4, 6), 0.25, np.float32), np.full((4, 6), 0.5, np.float32)):
+        hashes.append(read_image(Picture(opaque.pixels, alpha)).sha256)
+    assert len({*hashes}) == len(hashes)
+    assert read_image(Picture(opaque.pixels)).sha256 == opaque.sha256 == hashes[4]
 
 
 # name: (height, width), mean of alpha (None where opaque)

@@ -13,7 +13,7 @@ from stylize.cli.console import Run
 from stylize.cli.options import app_options, given
 from stylize.cli.run import with_run
 from stylize.config import AppConfig
-from stylize.errors import StylizeError
+from stylize.errors import OptionError, StylizeError
 
 __all__ = ["app"]
 
@@ -52,6 +52,8 @@ def _check_address(config: AppConfig) -> None:
         with socket.socket(*place[:2]) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(place[4])
+    except ValueError as error:  # such as UnicodeError for a..b
+        raise OptionError(f"host: expected an address or a name, received {config.host!r}") from error
     except OSError as error:
         raise StylizeError(
             f"{config.host}:{config.port}: can't be listened on ({error.strerror or error}); choose another "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -102,7 +102,9 @@ def batch(
     """
     output_config = fitting_output(output_config_of(options), suffix.lower().removeprefix("."))
     defaults = frozenset(name for name in options if is_user_default(name))
-    _check_usage(contents=contents, styles=styles, manifest=manifest, engine=engine, address=address)
+    _check_usage(contents=contents, styles=styles, manifest=manifest, output=output)
+    _check_offline(run, [*contents, *styles, *([] if manifest is None else [manifest]), output])
+    _check_unused(run, mode=mode, pairs=pairs, styles=styles, manifest=manifest, engine=engine, address=address)
     batch_config(mode, options, defaults)
 
     from stylize.batch import jobs
@@ -131,16 +133,40 @@ def batch(
     _report(run, outcome, left_out, output)
 
 
-def _check_usage(
-    *, contents: tuple[str, ...], styles: tuple[str, ...], manifest: str | None, engine: str, address: str | None
-) -> None:
-    """Raise UsageError or OptionError for options that do not belong together, before anything heavy is imported."""
+def _check_usage(*, contents: tuple[str, ...], styles: tuple[str, ...], manifest: str | None, output: str) -> None:
+    """Raise UsageError for inputs and outputs that do not belong together, before anything heavy is imported."""
     if bool(contents) == (manifest is not None):
         raise click.UsageError("expected -c or --manifest, received " + ("both" if contents else "neither"))
     if not styles and manifest is None:
         raise click.UsageError("Missing option '-s' / '--style'.")
-    if address is not None and engine != "ray" and not is_user_default("address"):
-        raise click.UsageError("--address: an option of --engine ray")
+    if not output:
+        raise click.UsageError(
+            "--output: expected a folder or a URL, received an empty text; `.` is the current folder"
+        )
+
+
+def _check_offline(run: Run, places: Sequence[str]) -> None:
+    """Raise OptionError for a place that --offline does not reach."""
+    from stylize import files
+
+    remote = [place for place in places if files.is_remote(place)]
+    if run.offline and remote:
+        raise OptionError(f"offline: expected files and folders, received {remote[0]}")
+
+
+def _check_unused(
+    run: Run, *, mode: str, pairs: str, styles: tuple[str, ...], manifest: str | None, engine: str, address: str | None
+) -> None:
+    """Raise UsageError for an option that the user gives and that changes nothing."""
+    refines = mode == "refine" or manifest is not None  # a table may have rows to refine
+    for name, is_unused, why in (
+        ("backend", run.backend != "auto" and not refines, "an option of --mode refine, received --mode fast"),
+        ("device", run.device != "auto" and not refines, "an option of --mode refine, received --mode fast"),
+        ("pairs", pairs != "all" and not styles, "expected styles (-s) to pair, received none"),
+        ("address", address is not None and engine != "ray", "an option of --engine ray"),
+    ):
+        if is_unused and not is_user_default(name):
+            raise click.UsageError(f"--{name}: {why}")
 
 
 def _checked_suffix(suffix: str, output_config: OutputConfig) -> str:
@@ -149,7 +175,7 @@ def _checked_suffix(suffix: str, output_config: OutputConfig) -> str:
 
     suffix = suffix.lower().removeprefix(".")
     if suffix not in writing.SUFFIXES:
-        raise OptionError(f"--format: expected one of {', '.join(writing.SUFFIXES)}; received {suffix}")
+        raise OptionError(f"format: expected one of {', '.join(writing.SUFFIXES)}; received {suffix}")
     writing.check_format(suffix, output_config)
     return suffix
 
@@ -157,15 +183,21 @@ def _checked_suffix(suffix: str, output_config: OutputConfig) -> str:
 def _subjects(
     run: Run, contents: tuple[str, ...], manifest: str | None, left_out: LeftOut, output: str
 ) -> Iterator[Subject]:
-    """Return the photographs to paint."""
+    """Return the photographs to paint. Raises OptionError for a table that the batch would write over."""
     if manifest is None:
         from stylize.batch.jobs import subjects_of_places
 
         return subjects_of_places(contents, left_out, output=output)
+    from stylize import files
+    from stylize.batch.manifest import MANIFEST
     from stylize.batch.tables import subjects_of_manifest
     from stylize.cli.commands.fast import fast
     from stylize.cli.commands.refine import refine
 
+    if files.within(manifest, files.joined(output, MANIFEST)):
+        raise OptionError(
+            f"manifest: expected another file than {manifest}, which the batch writes; choose another output"
+        )
     options = [option for command in (batch, fast, refine) for option in command.params]
     flags = {flag[2:] for option in options for flag in option.opts if flag.startswith("--")}
     return subjects_of_manifest(manifest, COLUMNS, other_options=flags, on_message=run.say)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylize import files
-from stylize.cli.types import Styles
+from stylize.cli.types import Source, SourceStyles, Styles, Url
 from stylize.config import INITS, check_mask_count
 from stylize.errors import OptionError, StylizeError
 from stylize.output import DEFAULT_OUTPUT, OutputConfig
@@ -17,27 +17,30 @@ __all__ = ["check_files", "check_folder", "check_free", "check_inputs", "check_n
 
 
 def check_inputs(
-    content: Path, styles: Styles, masks: Sequence[Path] = (), init: str = "content", pictures: Sequence[Path] = ()
-) -> list[Path]:
+    content: Source, styles: SourceStyles, masks: Sequence[Source] = (), init: str = "content",
+    pictures: Sequence[Path] = (),
+) -> list[Path]:  # fmt: skip
     """Return the files to read. Raises StylizeError for a missing file, OptionError for too many masks."""
     check_mask_count(len(masks), len(styles))
     own = [path.file if isinstance(path, StyleName) else path for path, _ in styles]
-    named = [("content", content), *(("style", path) for path in own), *(("mask", path) for path in masks)]
+    named: list[tuple[str, Source]] = [("content", content), *(("style", path) for path in own)]
+    named += [("mask", path) for path in masks]
     named += [("image", path) for path in pictures]
     if init not in INITS:
-        named.append(("init", Path(init)))
+        named.append(("init", init if isinstance(init, Url) else Path(init)))
     return check_files(named)
 
 
-def check_files(named: Sequence[tuple[str, Path]]) -> list[Path]:
-    """Return the files of pairs of a role and a file. Raises StylizeError for a missing file."""
-    for name, path in named:
+def check_files(named: Sequence[tuple[str, Source]]) -> list[Path]:
+    """Return the files of pairs of a role and a file or URL. Raises StylizeError for a missing file."""
+    found = [(name, source) for name, source in named if not isinstance(source, Url)]
+    for name, path in found:
         if str(path) == "-":
             raise _no_pipe(name)
         if not os.path.exists(path):  # `Path.exists` raises an error for a name that is too long
             hint = f"; did you mean @{path}?" if name == "style" and f"@{path}" in names() else ""
             raise StylizeError(f"{name} {path}: no such file{hint}")
-    return [path for _, path in named]
+    return [path for _, path in found]
 
 
 def check_output(
@@ -71,8 +74,8 @@ def check_output(
         files.check_place(output, "output", overwrite=overwrite)
 
 
-def _no_pipe(name: str) -> OptionError:
-    return OptionError(f"{name} -: only fast reads and writes pipes; expected a file")
+def _no_pipe(name: str, expected: str = "file") -> OptionError:
+    return OptionError(f"{name} -: only fast reads and writes pipes; expected a {expected}")
 
 
 def check_name(output: Path, *, animated: bool = False) -> None:
@@ -90,6 +93,8 @@ def check_name(output: Path, *, animated: bool = False) -> None:
 
 def check_folder(folder: Path, names: Sequence[str], inputs: Sequence[Path], *, overwrite: bool) -> None:
     """Check as `check_output`, for files in a folder that may not exist yet."""
+    if str(folder) == "-":
+        raise _no_pipe("output", "folder")
     files.check_name(folder.name, f"output {folder}")
     if os.path.exists(folder) and not folder.is_dir():
         raise StylizeError(f"output {folder}: expected a folder, received a file")

@@ -17,7 +17,6 @@ from stylize.cli.flags import flag_of
 from stylize.cli.options import (
     content_option,
     file_options,
-    given,
     masks_option,
     memory_option,
     output_config_of,
@@ -28,7 +27,7 @@ from stylize.cli.options import (
     styles_option,
 )
 from stylize.cli.run import with_device, with_run
-from stylize.cli.sources import is_user_default
+from stylize.cli.sources import is_asked
 from stylize.cli.types import FILE, Styles
 from stylize.errors import OptionError
 
@@ -69,7 +68,7 @@ def compare(
     The folder receives fast.png, refined.png, sheet.png, metrics.json and report.html. With --image, only the numbers
     are printed; with -o FOLDER, the last three files are written, too.
     """
-    idle = {name for name in given(options) if not is_user_default(name)} - {"features", "provenance", "size"}
+    idle = {name for name in (*options, "preset") if is_asked(name)} - {"features", "provenance", "size"}
     output_config = output_config_of(options)
     config = refine_config_of(preset, options)
     if pictures and idle:

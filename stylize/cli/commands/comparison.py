@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylize._version import __version__
 from stylize.cli.commands.interrupt import Interrupt
-from stylize.cli.commands.results import early_end, say_left_out
+from stylize.cli.commands.results import early_end, say_left_out, write
 from stylize.cli.console import Run, json_text, table
 from stylize.cli.types import Styles
 from stylize.cli.words import arguments_of, arguments_of_output
@@ -110,9 +110,10 @@ def _write_comparison(
     from stylize.reports import contact_sheet
 
     provenance = {}
-    for name, result in zip(("fast", "refined"), comparison.results, strict=False):
+    # The refinement first: `write` keeps it where the folder does not take it.
+    for name, result in reversed([*zip(("fast", "refined"), comparison.results, strict=False)]):
         path = folder / f"{name}.png"
-        result.save(path, overwrite=overwrite, **dataclasses.asdict(output_config))
+        write(result, path, output_config, overwrite=overwrite)
         provenance[path.name] = result.provenance
     writing.write_image(
         folder / "sheet.png", contact_sheet.contact_sheet(comparison),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from stylize.config import AppConfig, FastConfig, RefineConfig
 from stylize.errors import OptionError, StylizeError
 from stylize.files import whole_file, write_errors
 from stylize.output import OutputConfig
+from stylize.presets import with_options
 
 __all__ = ["config"]
 
@@ -140,13 +142,50 @@ def _checked(ctx: click.Context, options: dict[str, click.Option], setting: Sett
             raise OptionError("expected a value, received an empty text")
         converted = option.type_cast_value(ctx, given)
         field = option.name or ""
-        if not option.multiple:
-            for part in (FastConfig(), RefineConfig(), *vars(RefineConfig()).values(), OutputConfig(), AppConfig()):
-                if dataclasses.is_dataclass(part) and not isinstance(part, type) and hasattr(part, field):
-                    dataclasses.replace(part, **{field: converted})
+        try:
+            _check_value(field, converted)
+        except OptionError as error:
+            raise OptionError(str(error).removeprefix(f"{field}: ")) from error
         # Other values, such as a path, stay as they are written.
         value = converted if isinstance(converted, (bool, int, float, str)) else given
     return value
+
+
+def _check_value(field: str, value: Any) -> None:
+    """Raise OptionError for a value that no config and no batch takes in a field."""
+    if field in ("content_layers", "style_layers"):
+        with_options(RefineConfig(), {field: value})
+    elif field in _OF_BATCH:
+        _OF_BATCH[field](value)
+    else:
+        for part in (FastConfig(), RefineConfig(), *vars(RefineConfig()).values(), OutputConfig(), AppConfig()):
+            if dataclasses.is_dataclass(part) and not isinstance(part, type) and hasattr(part, field):
+                dataclasses.replace(part, **{field: value})
+
+
+def _check_pairs(value: str) -> None:
+    from stylize.batch.jobs import Pairing
+
+    Pairing.parse(value, 0)
+
+
+def _check_template(value: str) -> None:
+    from stylize.batch.jobs import Naming
+
+    Naming(value, "png")
+
+
+def _check_suffix(value: str) -> None:
+    from stylize.images.writing import SUFFIXES
+
+    if value.lower().removeprefix(".") not in SUFFIXES:
+        raise OptionError(f"format: expected one of {', '.join(SUFFIXES)}; received {value}")
+
+
+# Options of batch that `batch` checks itself.
+_OF_BATCH: dict[str, Callable[[str], None]] = {
+    "pairs": _check_pairs, "template": _check_template, "suffix": _check_suffix,
+}  # fmt: skip
 
 
 def _with_label(error: Exception, setting: Setting) -> str:

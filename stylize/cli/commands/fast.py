@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +34,12 @@ from stylize.cli.options import (
 )
 from stylize.cli.printing import print_line
 from stylize.cli.run import with_run
-from stylize.cli.sources import fitting_output, is_user_default
+from stylize.cli.sources import fitting_output, is_asked, is_user_default
 from stylize.cli.types import Source, SourceStyles, Styles, Url
 from stylize.config import FastConfig, check_mask_count
 from stylize.errors import OptionError, StylizeError, WeightsError
+from stylize.output import OutputConfig
+from stylize.styles import StyleName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,10 +84,14 @@ def fast(
     suffix = "png" if output in (None, STANDARD_STREAM) or os.path.isdir(output) else output.suffix
     output_config = fitting_output(output_config_of(options), suffix.lower().removeprefix("."))
     settings = given(options)
-    _check_options(run, contents, styles, masks, output, grid=grid, strengths=strengths, watch=watch, settings=settings)
+    _check_streams(run, [*contents, *(path for path, _ in styles), *masks], output, watch=watch)
+    if STANDARD_STREAM in contents and output is None:
+        raise OptionError("-c -: expected the name of the output, -o FILE, or -o - for standard output")
+    check_mask_count(len(masks), len(styles))
     sources = Sources()
     works: list[Work]
     if grid or strengths:
+        _check_sheet(styles, masks, output_config, grid=grid, strengths=strengths)
         config = FastConfig(**settings)
         if "size" not in settings or is_user_default("size"):
             config = dataclasses.replace(config, size=_SHEET_PX)
@@ -101,20 +107,8 @@ def fast(
     _paint_all(run, works, overwrite=overwrite, show=show, watch=watch)
 
 
-def _check_options(
-    run: Run,
-    contents: Sequence[Source],
-    styles: SourceStyles,
-    masks: Sequence[Source],
-    output: Path | None,
-    *,
-    grid: bool,
-    strengths: Sequence[float] | None,
-    watch: bool,
-    settings: Mapping[str, Any],
-) -> None:
-    """Raise OptionError for options that do not go together."""
-    sources = [*contents, *(path for path, _ in styles), *masks]
+def _check_streams(run: Run, sources: Sequence[Source | StyleName], output: Path | None, *, watch: bool) -> None:
+    """Raise OptionError for pipes and URLs among the pictures to read, and for an output, that do not go together."""
     standard = sources.count(STANDARD_STREAM)
     if standard > 1:
         raise OptionError("-: standard input holds one picture, expected it once among contents, styles and masks")
@@ -122,8 +116,9 @@ def _check_options(
         raise OptionError("--watch: expected files; standard input does not change, and URLs are not watched")
     if standard and sys.stdin is None:
         raise StylizeError("-: expected a picture on standard input, which is closed")
-    if STANDARD_STREAM in contents and output is None:
-        raise OptionError("-c -: expected the name of the output, -o FILE, or -o - for standard output")
+    urls = [source for source in sources if isinstance(source, Url) and not source.is_local]
+    if run.offline and urls:
+        raise OptionError(f"offline: expected files, received {urls[0]}; download the picture first")
     if output == STANDARD_STREAM:
         if run.as_json:
             raise OptionError("-o -: the picture is all that is on standard output, leave out --json")
@@ -133,22 +128,31 @@ def _check_options(
             raise StylizeError("-o -: expected a pipe or a file as standard output, which is closed")
         if sys.stdout.isatty():
             raise OptionError("-o -: expected a pipe or a file, received a terminal; --show draws there")
-    check_mask_count(len(masks), len(styles))
+
+
+def _check_sheet(
+    styles: SourceStyles, masks: Sequence[Source], output_config: OutputConfig, *,
+    grid: bool, strengths: Sequence[float] | None,
+) -> None:  # fmt: skip
+    """Raise OptionError for options that have no meaning for a sheet."""
     if grid and strengths:
         raise OptionError("--grid, --strengths: expected one of the two sheets")
     if grid and any(weight != 1 for _, weight in styles):
         raise OptionError("--grid: shows every style alone, expected styles without weights")
     if grid and len(masks) > 1:
         raise OptionError("--grid: shows every style alone, expected one mask for all")
-    if strengths and "strength" in settings and not is_user_default("strength"):
+    if strengths and is_asked("strength"):
         raise OptionError("--strengths: takes the place of --strength, leave that out")
+    carried = {"provenance": output_config.provenance, "metadata": output_config.metadata != "none"}
+    for name in [name for name, is_carried in carried.items() if is_carried and is_asked(name)]:
+        raise OptionError(f"{name}: sheets carry neither provenance nor metadata, leave it out")
 
 
 def _outputs(contents: Sequence[Source], styles: SourceStyles, output: Path | None) -> dict[Source, Path]:
     """Return where the picture of each content goes; into an existing folder under its default name."""
     named = _shown_styles(styles)
     outputs = {content: default_output(shown_name(content), named, "fast.png") for content in contents}
-    if output is not None and os.path.isdir(output):
+    if output is not None and output != STANDARD_STREAM and os.path.isdir(output):
         outputs = {content: output / path.name for content, path in outputs.items()}
     elif output is not None and len(contents) == 1:
         outputs = {contents[0]: output}
@@ -172,9 +176,11 @@ def _paint_all(run: Run, works: Sequence[Work], *, overwrite: bool, show: bool, 
     alone = len(works) == 1
     failures: list[StylizeError] = []
     checked: list[Work] = []
+    # Of all works: no output may replace what another work has yet to read.
+    read = [path for path in dict.fromkeys(path for work in works for path in work.inputs) if os.path.exists(path)]
     for work in works:
         with _errors_collected(failures, alone=alone):
-            work.check(overwrite=overwrite)
+            work.check(read, overwrite=overwrite)
             checked.append(work)
 
     from stylize.networks.loaded import LoadedNetworks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from stylize.cli.commands.animations import FastJob, read_first_frame
 from stylize.cli.commands.interrupt import Interrupt
 from stylize.cli.commands.results import save
 from stylize.cli.console import Run
-from stylize.cli.types import Styles
+from stylize.cli.types import Source, SourceStyles
 from stylize.config import FastConfig, RefineConfig
 from stylize.errors import StylizeError
 from stylize.output import DEFAULT_OUTPUT, OutputConfig
@@ -37,13 +38,13 @@ class Painting:
     of steps in between. The film and the plot of an interrupted refinement end where the refinement ended.
     """
 
-    content: Path
-    styles: Styles
+    content: Source
+    styles: SourceStyles
     config: FastConfig | RefineConfig
     output: Path
     _: dataclasses.KW_ONLY
     overwrite: bool
-    masks: Sequence[Path] = ()
+    masks: Sequence[Source] = ()
     resume: bool = False
     save_every: int | None = None
     memory_gb: float | None = None
@@ -65,7 +66,7 @@ class Painting:
 
     @property
     def replaces(self) -> bool:
-        """Whether existing outputs are replaced."""
+        """Whether an existing picture is replaced; a film and a plot only with `overwrite`."""
         return self.overwrite or self.resume
 
     def paint(self, run: Run) -> TransferResult:
@@ -111,7 +112,13 @@ class Painting:
                 memory_gb=self.memory_gb, **run.optimization_arguments,
             )  # fmt: skip
             result = with_sources(result, run.sources)
-            save(run, result, self.output, self.output_config, overwrite=self.replaces)
+            try:
+                save(run, result, self.output, self.output_config, overwrite=self.replaces)
+            except StylizeError:
+                if result.checkpoint is not None:
+                    with contextlib.suppress(StylizeError):  # the first error tells where the picture is
+                        write_checkpoint(self.checkpoint, result.checkpoint)
+                raise
             if result.checkpoint is not None:
                 write_checkpoint(self.checkpoint, result.checkpoint)
             else:
@@ -123,11 +130,11 @@ class Painting:
     def _write_film_and_plot(self, result: TransferResult, film: Film | None) -> None:
         if film is not None and self.animation is not None:
             film.add(result.image, step=len(result.history), elapsed_s=result.seconds)
-            film.write(self.animation, alpha=result.alpha, overwrite=self.replaces)
+            film.write(self.animation, alpha=result.alpha, overwrite=self.overwrite)
         if self.plot is not None:
             from stylize.reports.plots import write_plot
 
-            write_plot(self.plot, result.history, result.levels, overwrite=self.replaces)
+            write_plot(self.plot, result.history, result.levels, overwrite=self.overwrite)
 
     def _save(self, run: Run, iterate: Iterate, metadata: Metadata) -> None:
         from stylize.images.resizing import resized

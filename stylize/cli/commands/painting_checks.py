@@ -12,7 +12,6 @@ from stylize.cli.commands.painting import Painting
 from stylize.config import FastConfig, RefineConfig
 from stylize.errors import OptionError, StylizeError
 from stylize.output import relative_size
-from stylize.text import one_line
 
 __all__ = ["check_painting"]
 
@@ -33,6 +32,8 @@ def check_painting(painting: Painting, *read: Path) -> None:
     init = getattr(painting.config, "init", "content")
     inputs = [*read, *check_inputs(painting.content, painting.styles, painting.masks, init)]
     if isinstance(painting.config, RefineConfig):
+        for picture in _step_pictures(painting):
+            check_free(picture, inputs, overwrite=True)
         _check_earlier_run(painting)
     check_output(
         painting.output, inputs, painting.output_config,
@@ -43,15 +44,10 @@ def check_painting(painting: Painting, *read: Path) -> None:
 
 def _long_side_px(painting: Painting) -> int:
     """Return the size of the output. Raises ImageError if the size is relative, and the content cannot be read."""
-    from stylize.images.opening import identify, open_picture_file, pillow_errors
+    from stylize.images.opening import long_side_px_of
 
-    size, content = painting.config.size, str(painting.content)
-    relative = relative_size(size)
-    if relative is None:
-        return int(size)
-    label = one_line(f"content {content}")
-    with open_picture_file(content, label) as file, pillow_errors(label):
-        return round(relative * max(identify(file, label, path=content).size))
+    relative = relative_size(painting.config.size)
+    return int(painting.config.size) if relative is None else round(relative * long_side_px_of(str(painting.content)))
 
 
 def _check_earlier_run(painting: Painting) -> None:
@@ -66,12 +62,18 @@ def _check_earlier_run(painting: Painting) -> None:
             )
             raise StylizeError(f"--resume: no checkpoint {checkpoint}; {finished}")
         return
-    earlier = [checkpoint] if os.path.exists(checkpoint) else []
-    if painting.save_every:
-        earlier += sorted(output.parent.glob(f"{glob.escape(painting.step_stem)}*{output.suffix}"))
+    earlier = [*([checkpoint] if os.path.exists(checkpoint) else []), *_step_pictures(painting)]
     if earlier and not painting.overwrite:
         advice = "--resume goes on from it, " if checkpoint in earlier else ""
         raise StylizeError(f"{earlier[0]}: left by an earlier run; {advice}--overwrite starts anew")
+
+
+def _step_pictures(painting: Painting) -> list[Path]:
+    """Return the files that have the names of pictures in between."""
+    if not painting.save_every:
+        return []
+    output = painting.output
+    return sorted(output.parent.glob(f"{glob.escape(painting.step_stem)}[0-9]*{glob.escape(output.suffix)}"))
 
 
 def _check_film_and_plot(painting: Painting, inputs: Sequence[Path]) -> None:
@@ -80,14 +82,14 @@ def _check_film_and_plot(painting: Painting, inputs: Sequence[Path]) -> None:
     for path, index in zip(extras, (1, 2), strict=False):
         if outputs[index] in outputs[:index]:
             raise OptionError(f"output {path}: expected a file of its own, received the name of another output")
-        check_free(path, inputs, overwrite=painting.replaces)
+        check_free(path, inputs, overwrite=painting.overwrite)
     if painting.animation is not None:
         from stylize.reports.film_formats import check_film
 
-        check_film(painting.animation, overwrite=painting.replaces)
+        check_film(painting.animation, overwrite=painting.overwrite)
     if painting.plot is not None:
         if painting.config.strength == 0:
             raise OptionError("plot: there are no losses at a strength of 0, where nothing is optimised")
         from stylize.reports.plots import check_plot
 
-        check_plot(painting.plot, overwrite=painting.replaces)
+        check_plot(painting.plot, overwrite=painting.overwrite)

@@ -108,8 +108,8 @@ class Work:
         paths = (*self.contents, *(path for path, _ in self.styles), *self.masks)
         return [path for path in paths if isinstance(path, Path) and path != STANDARD_STREAM]
 
-    def check(self, *, overwrite: bool) -> None:
-        """Raise StylizeError unless all can be read and written."""
+    def check(self, read: Sequence[Path], *, overwrite: bool) -> None:
+        """Raise StylizeError unless all can be read and written, and the output is none of the files to `read`."""
         named: list[tuple[str, Source | StyleName]] = [("content", path) for path in self.contents]
         named += [*(("style", path) for path, _ in self.styles), *(("mask", path) for path in self.masks)]
         check_files([(name, path) for name, path in named if isinstance(path, Path) and path != STANDARD_STREAM])
@@ -120,7 +120,7 @@ class Work:
         else:
             size = self.config.size if self.may_be_animated and isinstance(self.config.size, int) else None
             check_output(
-                self.output, self.inputs, self.output_config,
+                self.output, read, self.output_config,
                 overwrite=overwrite, animated=self.may_be_animated, long_side_px=size,
             )  # fmt: skip
 

@@ -28,16 +28,17 @@ from stylize.cli.options import (
 )
 from stylize.cli.run import with_device, with_run
 from stylize.cli.sources import fitting_output
-from stylize.cli.types import FILE, StyleFile, Styles
+from stylize.cli.types import FILE, Source, SourceStyles, StyleFile, Styles, Url
 from stylize.config import INITS, FastConfig, RefineConfig, config_from_dict
 from stylize.earlier import with_earlier_options
-from stylize.errors import StylizeError
+from stylize.errors import ImageError, OptionError, StylizeError
 from stylize.images.provenance import places
 from stylize.images.recorded import FileRecord, PaintingRecord
 from stylize.machine import has_native_bfloat16
 from stylize.networks import devices, registry
 from stylize.schema import shown
 from stylize.styles import StyleName, is_name
+from stylize.text import one_line
 
 __all__ = ["rerun"]
 
@@ -79,20 +80,21 @@ def rerun(
         raise StylizeError(f"{image}: expected the provenance of fast or refine, received that of {shown(command)}")
     try:
         recorded = PaintingRecord.of(provenance)
-        content = content or _recorded_input("content", recorded.content, image)
-        styles = styles or [(_recorded_style(style, image), style.weight) for style in recorded.styles]
-        masks = masks or [_recorded_input("mask", mask, image) for mask in recorded.masks]
-        config = _recorded_config(recorded, image)
+        source: Source = content or _recorded_input(run, "content", recorded.content, image)
+        used_styles: SourceStyles = styles or [(_recorded_style(run, s, image), s.weight) for s in recorded.styles]
+        used_masks: Sequence[Source] = masks or [_recorded_input(run, "mask", mask, image) for mask in recorded.masks]
+        config = _recorded_config(run, recorded, image)
     except ValueError as error:
         raise StylizeError(f"{image}: its provenance is damaged or of another version: {error}") from error
+    _check_options(run, recorded.command, resume=resume_from)
     output = output or image.with_name(files.shortened(image.stem, f"-rerun{image.suffix}"))
-    resume = resume_from and command == "refine"
     asked = given(options)
     written = output_config_of({**vars(recorded.output), **asked})
     written = fitting_output(written, output.suffix.lower().removeprefix("."), asked.__contains__)
     painting = Painting(
-        content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume, output_config=written
-    )
+        source, used_styles, config, output, masks=used_masks, overwrite=overwrite, resume=resume_from,
+        output_config=written,
+    )  # fmt: skip
     check_painting(painting, image)
     if recorded.version != __version__:
         run.say(f"made by stylize {recorded.version}, this is {__version__}: the picture may differ")
@@ -113,7 +115,14 @@ def rerun(
     print_result(run, result, output)
 
 
-def _recorded_config(recorded: PaintingRecord, image: Path) -> FastConfig | RefineConfig:
+def _check_options(run: Run, command: str, *, resume: bool) -> None:
+    """Raise OptionError for options of a refinement that a picture of `fast` does not take."""
+    asked = {"resume": resume, "backend": run.backend != "auto", "device": run.device != "auto"}
+    for name in [name for name, is_asked in asked.items() if is_asked and command == "fast"]:
+        raise OptionError(f"{name}: expected a picture of refine, received one of fast; leave it out")
+
+
+def _recorded_config(run: Run, recorded: PaintingRecord, image: Path) -> FastConfig | RefineConfig:
     """Return the config that was recorded, with the networks and the precision that `auto` chose.
 
     Raises ValueError for options that no config has.
@@ -133,7 +142,8 @@ def _recorded_config(recorded: PaintingRecord, image: Path) -> FastConfig | Refi
     named = options.pop("init", "preview") if recorded.init is None else "content"
     config = config_from_dict(RefineConfig, {**with_earlier_options(options), "init": named})
     if recorded.init is not None:
-        return config.replace(init=str(_recorded_input("init", recorded.init, image)))
+        init = _recorded_input(run, "init", recorded.init, image)
+        return config.replace(init=init if isinstance(init, Url) else str(init))
     if config.init not in INITS:
         raise ValueError(f"options.init: expected {', '.join(INITS)}, or a file with its hash; received {shown(named)}")
     return config
@@ -153,21 +163,23 @@ def _take_recorded_device(run: Run, recorded: PaintingRecord) -> None:
             run.say(f"made on {recorded.device}, which {recorded.backend} does not see here: the picture may differ")
 
 
-def _recorded_style(record: FileRecord, image: Path) -> Path | StyleName:
+def _recorded_style(run: Run, record: FileRecord, image: Path) -> Source | StyleName:
     """Return the recorded style: by its name, if it is one of the project's own."""
     if record.path is None or not is_name(record.path):
-        return _recorded_input("style", record, image)
+        return _recorded_input(run, "style", record, image)
     style = StyleName(record.path)
     if files.sha256(str(style.file)) != record.sha256:
         raise StylizeError(f"style {style}: has changed since; --style FILE takes another")
     return style
 
 
-def _recorded_input(name: str, record: FileRecord, image: Path) -> Path:
-    """Return the recorded file, where it was or beside the image, unless it is gone or changed."""
+def _recorded_input(run: Run, name: str, record: FileRecord, image: Path) -> Source:
+    """Return the recorded file, where it was or beside the image, unless it is gone or changed; or the URL."""
     advice = "" if name == "init" else f"; --{name} FILE takes another"
     if record.path is None:
         raise StylizeError(f"{image}: its {name} was no file{advice}")
+    if files.is_url(record.path):
+        return _recorded_url(run, name, record, Url(record.path), advice)
     found = [Path(path) for path in places(record.path, str(image.parent)) if os.path.isfile(path)]
     for path in found:
         try:
@@ -179,3 +191,19 @@ def _recorded_input(name: str, record: FileRecord, image: Path) -> Path:
         raise StylizeError(f"{name} {found[0]}: has changed since{advice}")
     recorded = record.path if len(record.path) <= files.MAX_NAME_BYTES else shown(record.path)
     raise StylizeError(f"{name} {recorded}: no such file, nor beside {image}{advice}")
+
+
+def _recorded_url(run: Run, name: str, record: FileRecord, url: Url, advice: str) -> Url:
+    """Return the URL of a recorded picture, unless the picture is gone or changed, or may not be looked for."""
+    from stylize.images.opening import open_picture_file
+
+    label = one_line(f"{name} {url}")
+    if run.offline and not url.is_local:
+        raise StylizeError(f"{label}: --offline reads no URL{advice}")
+    try:
+        with open_picture_file(url, label) as stream:
+            if files.stream_sha256(stream) == record.sha256:
+                return url
+    except (ImageError, OSError) as error:
+        raise StylizeError(f"{error}{advice}") from error
+    raise StylizeError(f"{label}: has changed since{advice}")

@@ -2,27 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import secrets
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from stylize import files
 from stylize.cli.console import Run
+from stylize.errors import StylizeError
 from stylize.output import OutputConfig
 
 if TYPE_CHECKING:
     from stylize.transfer.results import TransferResult
 
-__all__ = ["exit_early", "print_details", "print_result", "result_data", "save", "say_left_out"]
+__all__ = ["exit_early", "print_details", "print_result", "result_data", "save", "say_left_out", "write"]
 
 
 def save(run: Run, result: TransferResult, output: Path, output_config: OutputConfig, *, overwrite: bool) -> None:
-    """Write the picture."""
+    """Write the picture. Raises StylizeError, as `write`."""
     if result.alpha is not None and output.suffix.lower() in (".jpg", ".jpeg"):
         run.say("JPEG has no transparency: white stands behind the picture")
     say_left_out(run, result, output_config)
-    result.save(output, overwrite=overwrite, **dataclasses.asdict(output_config))
+    write(result, output, output_config, overwrite=overwrite)
+
+
+def write(result: TransferResult, output: Path, output_config: OutputConfig, *, overwrite: bool) -> None:
+    """Write the picture and say nothing.
+
+    Raises:
+        StylizeError: the output cannot be written. A refinement, which took long, is then kept under another name; the
+            error tells the name.
+    """
+    try:
+        result.save(output, overwrite=overwrite, **dataclasses.asdict(output_config))
+    except StylizeError as error:
+        kept = _kept(result, output, output_config) if result.mode == "refine" else None
+        if kept is None:
+            raise
+        raise StylizeError(f"{error}; the picture is kept as {kept}") from error
+
+
+def _kept(result: TransferResult, output: Path, output_config: OutputConfig) -> Path | None:
+    """Write a picture as PNG beside its output, or else into the folder of temporary files; return where."""
+    name = files.shortened(output.stem, f"-{secrets.token_hex(4)}.png")
+    config = dataclasses.replace(output_config, quality=None)  # PNG has none
+    for folder in (output.parent, None):
+        # Where both disks are full, the first error is the one to tell; no folder at all is a FileNotFoundError.
+        with contextlib.suppress(StylizeError, FileNotFoundError):
+            path = (folder or Path(tempfile.gettempdir())) / name
+            result.save(path, **dataclasses.asdict(config))
+            return path
+    return None
 
 
 def say_left_out(run: Run, result: TransferResult, output_config: OutputConfig) -> None:
@@ -60,7 +94,9 @@ def print_result(run: Run, result: TransferResult, output: Path, **others: Path 
     """
     print_details(run, result)
     if result.stopped is not None:
-        run.say(f"{early_end(result)}: {output} is the best so far; the same command with --resume goes on")
+        # A film and a plot of the rest replace those that were written now.
+        flags = "--resume --overwrite" if any(others.values()) else "--resume"
+        run.say(f"{early_end(result)}: {output} is the best so far; the same command with {flags} goes on")
     run.result(result_data(result, output, **others), str(output))
     exit_early(run, result)
 

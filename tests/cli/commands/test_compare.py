@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +103,40 @@ def test_compare_leaves_nothing_when_it_fails(inputs, monkeypatch, tmp_path):
     before = sorted(tmp_path.iterdir())
     assert one_line(run("compare", *inputs, exit_code=130).stderr) == "stylize: interrupted"
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_refinement_that_the_folder_does_not_take_is_kept_beside_it(inputs, fake, tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+    compare = fake.compare
+
+    def meanwhile(*arguments, **options):
+        folder.mkdir()
+        for name in ("fast.png", "refined.png"):
+            (folder / name).write_bytes(b"mine")
+        return compare(*arguments, **options)
+
+    monkeypatch.setattr("stylize.api.compare", meanwhile)
+    message = run("compare", *inputs, "-o", folder, exit_code=1).stderr.splitlines()[-1]
+    assert "refined.png: is there already" in message
+    kept = Path(message.partition("; the picture is kept as ")[2])
+    assert kept.parent == folder
+    assert read_provenance(kept)["command"] == "refine"
+
+
+def test_finished_pictures_take_no_preset(inputs, fake, pictures):
+    for options in (["--preset", "gatys"], ["-p", "default"]):
+        message = run("compare", *inputs, "--image", pictures[0], *options, exit_code=2).stderr
+        assert "--image: paints nothing, expected no option of painting; received --preset" in message
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize("command", ["compare", "demo"])
+def test_a_folder_is_no_pipe(command, inputs, fake, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = inputs if command == "compare" else []
+    message = one_line(run(command, *arguments, "-o", "-", exit_code=2).stderr.splitlines()[-1] + "\n")
+    assert message.endswith("-: only fast reads and writes pipes; expected a folder")
+    assert not (tmp_path / "-").exists()
 
 
 def test_finished_pictures_are_scored(inputs, fake, pictures, tmp_path):

@@ -28,11 +28,14 @@ SET = {
     ("keep-colors", "no"): {"keep-colors": False},
     ("quiet", "yes"): {"quiet": True},
     ("provenance", "no"): {"provenance": False},
-    ("content-layer", "relu3_1:0.1", "relu4_2"): {"content-layer": ["relu3_1:0.1", "relu4_2"]},
+    ("content-layer", "relu3_1:0.1", "relu4_2:1"): {"content-layer": ["relu3_1:0.1", "relu4_2:1"]},
     ("preset", "bold"): {"preset": "bold"},
     ("app.port", "8080"): {"app": {"port": 8080}},
     ("memory", "8"): {"memory": 8.0},
     ("models.json", "1"): {"models": {"json": True}},
+    ("format", ".JPG"): {"format": ".JPG"},
+    ("pairs", "random:3"): {"pairs": "random:3"},
+    ("name", "{style}/{content}"): {"name": "{style}/{content}"},
 }
 
 
@@ -76,7 +79,15 @@ MISUSE = {
     ("optimizer", "sgd"): "optimizer: 'sgd' is not one of",
     ("style-layer", "relu9_1"): "style-layer: layer 'relu9_1': expected one of VGG-19's",
     ("size", ""): "size: expected a value, received an empty text",
-    ("size", "1", "2"): "size: expected one value, received 2",
+    ("size", "1", "2"): "size: expected one value, received a list of 2",
+    ("style-layer", "relu1_1:nan"): "style-layer: expected a weight of 0 or more for relu1_1, received nan",
+    ("style-layer", "relu1_1", "relu2_1:2"): "style-layer: expected a weight for every layer or for none",
+    ("memory", "inf"): "memory: expected a finite number of GB, more than 0; received inf",
+    ("device", "cpu:7"): "device: expected auto, cpu, gpu, gpu:1 or mps; received 'cpu:7'",
+    ("format", "bmp"): "format: expected one of png, jpg",
+    ("pairs", "banana"): "pairs: expected all, zip or random:N, received 'banana'",
+    ("name", "{content"): "name: expected a template, received '{content'",
+    ("tv-weight", "nan"): "tv-weight: expected a finite number of 0 or more, received nan",
     ("stile-layer", "x"): "stile-layer: expected the name of an option of stylize, received stile-layer; perhaps",
     ("paint.size", "1"): "paint.size: expected a command out of",
     ("config.json", "1"): "config.json: expected a command out of",
@@ -124,6 +135,21 @@ def test_the_list_refuses_wrong_values_of_every_command(file):
     file.write_text("[app]\nport = 0")
     message = one_line(run("config", exit_code=1).stderr)
     assert message == f"stylize: {file}: [app] port: expected a whole number of 1 to 65535, received 0"
+
+
+def test_a_list_in_the_place_of_a_value_is_called_a_list(file):
+    file.parent.mkdir()
+    file.write_text("size = [48]")
+    message = one_line(run("config", exit_code=1).stderr)
+    assert message == f"stylize: {file}: size: expected one value, received a list of 1"
+
+
+def test_options_before_the_name_of_a_command_reach_it(file):
+    shown = {"path": str(file), "exists": False}
+    assert json.loads(run("config", "--json", "path").stdout) == shown
+    assert json.loads(run("config", "--json", "path", "--json").stdout) == shown
+    run("config", "--json", "set", "size", "9")
+    assert json.loads(run("config", "--json", "unset", "size").stdout)["name"] == "size"
 
 
 def test_a_wrong_name_can_be_removed(file, monkeypatch):

@@ -145,14 +145,84 @@ def test_ctrl_c_leaves_the_film_and_the_plot_of_what_there_was(inputs, fake, tmp
     film, plot = tmp_path / "film.webp", tmp_path / "losses.png"
     arguments = ["refine", *inputs, "-o", tmp_path / "out.png", "--animate", film, "--plot", plot]
     fake.on_step = lambda step: signal.raise_signal(signal.SIGINT) if step == 2 else None
-    run(*arguments, exit_code=130)
+    told = run(*arguments, exit_code=130).stderr
+    assert "the same command with --resume --overwrite goes on" in told
     left = film.read_bytes()
     with Image.open(film) as image:
         assert image.n_frames > 2
     assert plot.exists()
     fake.on_step = lambda step: None
-    run(*arguments, "--resume")  # the same command goes on, and replaces what it left
+    run(*arguments, "--resume", "--overwrite")
+    assert fake.resumed_from is not None
     assert film.read_bytes() != left
+
+
+@pytest.mark.parametrize("option", ["--animate", "--plot"])
+def test_a_resumed_run_replaces_its_picture_and_no_other_file(option, inputs, fake, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    write_checkpoint(tmp_path / "out.png.checkpoint.npz", CHECKPOINT)
+    shutil.copy(inputs[1], tmp_path / "out.png")
+    mine = tmp_path / ("film.webp" if option == "--animate" else "holiday.png")
+    mine.write_bytes(b"mine")
+    arguments = ["refine", *inputs, "-o", tmp_path / "out.png", "--resume", option, mine]
+    assert f"output {mine}: is there already" in one_line(run(*arguments, exit_code=1).stderr)
+    assert (mine.read_bytes(), fake.calls) == (b"mine", [])
+
+
+def kept_in(message):
+    """Return the picture that an error says is kept."""
+    return Path(message.partition("; the picture is kept as ")[2])
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_picture_whose_name_was_taken_meanwhile_is_kept_beside_it(stopped, inputs, fake, tmp_path):
+    output, checkpoint = tmp_path / "out.jpg", tmp_path / "out.jpg.checkpoint.npz"
+
+    def on_step(step):
+        if step == 2:
+            output.write_bytes(b"mine")
+            if stopped:
+                signal.raise_signal(signal.SIGINT)
+
+    fake.on_step = on_step
+    message = run("refine", *inputs, "-o", output, "--quality", "80", exit_code=1).stderr.splitlines()[-1]
+    assert f"output {output}: is there already" in message
+    assert output.read_bytes() == b"mine"
+    kept = kept_in(message)
+    assert (kept.parent, kept.suffix) == (tmp_path, ".png")
+    assert read_provenance(kept)["command"] == "refine"
+    assert checkpoint.exists() is stopped
+
+
+def test_a_picture_that_finds_no_room_is_kept_elsewhere(inputs, fake, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "temporary"))
+    fake.on_step = lambda step: shutil.rmtree(tmp_path / "out") if step == 2 else None
+    arguments = ["refine", *inputs, "-o", tmp_path / "out" / "a.png"]
+    kept = kept_in(run(*arguments, exit_code=1).stderr.splitlines()[-1])
+    assert kept.parent == tmp_path / "temporary"
+    assert read_provenance(kept)["command"] == "refine"
+
+    def gone(step):
+        if step == 2:
+            for name in ("out", "temporary"):
+                shutil.rmtree(tmp_path / name)
+
+    (tmp_path / "out").mkdir()
+    fake.on_step = gone
+    message = run(*arguments, exit_code=1).stderr.splitlines()[-1]
+    assert "expected an existing folder" in message
+    assert "kept" not in message
+
+
+def test_a_picture_on_the_way_never_replaces_what_is_read(inputs, fake, pictures, tmp_path):
+    init = shutil.copy(pictures[0], tmp_path / "out-step-0002.png")
+    arguments = ["refine", *inputs, "-o", tmp_path / "out.png", "--init", init, "--overwrite"]
+    message = one_line(run(*arguments, "--save-every", "2", exit_code=2).stderr)
+    assert f"output {init}: expected another file than the input" in message
+    assert fake.calls == []
+    run(*arguments)
 
 
 def test_a_film_that_cannot_be_written_costs_neither_picture_nor_checkpoint(inputs, fake, tmp_path, monkeypatch):

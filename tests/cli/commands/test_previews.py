@@ -92,6 +92,15 @@ def test_several_contents_go_into_a_folder(files, tmp_path):
     assert "two contents have this name" in message
 
 
+def test_no_output_replaces_what_is_yet_to_be_read(files):
+    lake, _, waves, _ = files
+    other = shutil.copy(files[1], lake.with_name("lake-waves-fast.png"))
+    before = other.read_bytes()
+    message = run("-c", lake, other, "-s", waves, "--overwrite", exit_code=2).stderr
+    assert f"output {other}: expected another file than the input" in message
+    assert other.read_bytes() == before
+
+
 def test_one_failure_does_not_keep_the_others_from_being_painted(files, tmp_path):
     _, town, waves, _ = files
     damaged = tmp_path / "damaged.png"
@@ -155,14 +164,37 @@ def test_what_is_no_picture_on_standard_input_is_one_line(files):
     assert result.stdout_bytes == b""
 
 
+def test_standard_output_is_no_folder_of_that_name(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-").mkdir()
+    result = run("-c", "-", "-s", files[2], "-o", "-", stdin=files[0].read_bytes())
+    assert result.stdout_bytes.startswith(b"\x89PNG")
+    assert not list((tmp_path / "-").iterdir())
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # URLs
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/a.png", "s3://bucket/a.png"])
+def test_offline_reads_no_url(files, url, tmp_path):
+    lake, _, waves, _ = files
+    for pictures in (
+        ["-c", url, "-s", waves],
+        ["-c", lake, "-s", f"{url}:2"],
+        ["-c", lake, "-s", waves, "--mask", url],
+    ):
+        message = run(*pictures, "--offline", "-o", tmp_path / "out.png", exit_code=2).stderr.splitlines()[-1]
+        assert message == f"Error: --offline: expected files, received {url}; download the picture first"
+    run("-c", lake.as_uri(), "-s", waves, "--offline", "-o", tmp_path / "out.png")
 
 
 def test_pictures_are_read_from_the_web(files, tmp_path, monkeypatch):
     pytest.importorskip("aiohttp", reason="aiohttp is not installed")
     clear_proxies(monkeypatch)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STYLIZE_FAST_NETWORK", "mini")
+    monkeypatch.delenv("STYLIZE_OFFLINE")
     lake, _, waves, _ = files
     with serving() as server:
         server.bodies = {"/a/lake.png?large": lake.read_bytes(), "/waves.png": waves.read_bytes(), "/no.png": b"no"}
@@ -171,7 +203,7 @@ def test_pictures_are_read_from_the_web(files, tmp_path, monkeypatch):
         assert data["output"] == "lake-waves-fast.png"
         run("-c", lake, "-s", waves, "-o", "local.png")
         np.testing.assert_array_equal(samples("lake-waves-fast.png"), samples("local.png"))
-        assert read_provenance("lake-waves-fast.png")["content"]["path"] == address
+        assert read_provenance("lake-waves-fast.png")["content"]["path"] == address.removesuffix("?large")
         sheet = json.loads(run("-c", address, lake, "-s", waves, "--grid", "--json").stdout)
         assert (sheet["output"], sheet["rows"]) == ("lake-grid.png", [address, str(lake)])
         result = run("-c", f"{server.base}/gone.png", f"{server.base}/no.png", lake, "-s", waves, exit_code=1)
@@ -205,6 +237,15 @@ def test_a_grid_holds_every_content_in_every_style(files, tmp_path):
         for style in (waves, night):
             run("-c", content, "-s", style, "-o", tmp_path / "cell.png", "--overwrite")
             assert contains(sheet, samples(tmp_path / "cell.png"))
+
+
+@pytest.mark.parametrize("sheet", [["--grid"], ["--strengths", "0.5"]])
+def test_a_sheet_carries_neither_provenance_nor_metadata(files, sheet, tmp_path):
+    arguments = "-c", files[0], "-s", files[2], *sheet, "-o", tmp_path / "sheet.png"
+    for options in (["--provenance"], ["--keep-metadata", "all"]):
+        message = run(*arguments, *options, exit_code=2).stderr
+        assert f"{options[0]}: sheets carry neither provenance nor metadata, leave it out" in message
+    run(*arguments, "--no-provenance", "--keep-metadata", "none")
 
 
 def test_a_row_of_strengths(files, tmp_path):

@@ -60,4 +60,13 @@ def test_every_option_reaches_the_config(inputs, pictures, fake):
 def test_memory_reaches_the_refinement(fake, inputs):
     run("refine", *inputs, "--memory", "3.5")
     assert fake.memory_gb == 3.5
-    assert "--memory" in run("refine", *inputs, "--memory", "0", exit_code=2).stderr
+    for memory in ("0", "inf", "nan"):
+        assert "'--memory': expected a finite" in run("refine", *inputs, "--memory", memory, exit_code=2).stderr
+
+
+def test_there_is_one_cpu(inputs, fake):
+    for device in ("cpu:7", "tpu"):
+        message = run("refine", *inputs, "--device", device, exit_code=2).stderr
+        assert f"'--device': expected auto, cpu, gpu, gpu:1 or mps; received '{device}'" in message
+    assert fake.calls == []
+    run("refine", *inputs, "--device", "cpu:0")

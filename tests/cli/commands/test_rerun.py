@@ -19,6 +19,7 @@ from api_stand_in import CHECKPOINT, one_line, run
 from stylize import __version__
 from stylize.cli.main import main
 from stylize.images.provenance import read_provenance
+from stylize.images.reading import read_image
 from stylize.images.writing import write_image
 from stylize.transfer.results import NetworkUse
 
@@ -35,6 +36,36 @@ def test_rerun_asks_for_the_same_with_the_networks_pinned(command, inputs, fake,
         pinned |= {"features": "vgg19-slim", "precision": "float32"}
     assert second[:3] == (command, first[1], [*first[2]])
     assert second[3] == dataclasses.replace(first[3], **pinned)
+
+
+@pytest.mark.parametrize("options", [["--resume"], ["--backend", "jax"], ["--device", "gpu:7"]], ids=" ".join)
+def test_rerun_of_a_preview_takes_no_option_of_a_refinement(options, inputs, fake, tmp_path):
+    run("fast", *inputs, "-o", tmp_path / "out.png")
+    message = one_line(run("rerun", tmp_path / "out.png", *options, exit_code=2).stderr.splitlines()[-1] + "\n")
+    assert message == f"Error: {options[0]}: expected a picture of refine, received one of fast; leave it out"
+    assert len(fake.calls) == 1
+
+
+def test_rerun_reads_a_recorded_url_and_checks_its_hash(shipped_networks, pictures, tmp_path):
+    content, style = pictures
+    run("fast", "-c", content, "-s", style, "--network", "mini", "--size", 32, "-o", tmp_path / "out.png")
+    provenance = read_provenance(tmp_path / "out.png")
+    provenance["content"]["path"], provenance["styles"][0]["path"] = content.as_uri(), style.as_uri()
+    rerun = "rerun", tmp_path / "earlier.png", "-o", tmp_path / "again.png", "--overwrite"
+    with_description(tmp_path / "earlier.png", json.dumps(provenance))
+    run(*rerun)
+    np.testing.assert_array_equal(read_image(tmp_path / "again.png").pixels, read_image(tmp_path / "out.png").pixels)
+    content.write_bytes(style.read_bytes())
+    message = one_line(run(*rerun, exit_code=1).stderr)
+    assert message == f"stylize: content {content.as_uri()}: has changed since; --content FILE takes another"
+    content.unlink()
+    message = one_line(run(*rerun, exit_code=1).stderr)
+    assert message.startswith(f"stylize: content {content.as_uri()}: no such file")
+    assert message.endswith("; --content FILE takes another")
+    provenance["content"]["path"] = url = "http://127.0.0.1:1/a.png"
+    with_description(tmp_path / "earlier.png", json.dumps(provenance))
+    message = one_line(run(*rerun, exit_code=1).stderr)  # STYLIZE_OFFLINE is set
+    assert message == f"stylize: content {url}: --offline reads no URL; --content FILE takes another"
 
 
 @pytest.mark.parametrize("native", [True, False])
@@ -232,9 +263,7 @@ def test_any_provenance_is_followed_or_refused_in_one_line(data, command, inputs
         place = place[key]
     if data.draw(st.integers(0, 9)) == 0:
         provenance = data.draw(ANYTHING)
-    exif = Image.Exif()
-    exif[ExifTags.Base.ImageDescription] = "stylize provenance: " + json.dumps(provenance)
-    Image.new("RGB", (2, 2)).save(tmp_path / "other.png", exif=exif)
+    with_description(tmp_path / "other.png", json.dumps(provenance))
     for arguments in (["info"], ["info", "--json"], ["rerun", "--overwrite", "-o", tmp_path / "again.png"]):
         result = CliRunner().invoke(main, [*map(str, arguments), str(tmp_path / "other.png")])
         assert result.exit_code == 0 or one_line(result.stderr).startswith("stylize: "), (provenance, result.exception)
@@ -252,12 +281,17 @@ def test_any_provenance_is_followed_or_refused_in_one_line(data, command, inputs
     ],
 )
 def test_provenance_that_is_no_provenance_is_refused_in_one_line(text, words, tmp_path):
-    exif = Image.Exif()
-    exif[ExifTags.Base.ImageDescription] = "stylize provenance: " + text
-    Image.new("RGB", (2, 2)).save(tmp_path / "made-up.png", exif=exif)
+    with_description(tmp_path / "made-up.png", text)
     message = one_line(run("rerun", tmp_path / "made-up.png", exit_code=1).stderr)
     assert words in message
     assert len(message) < 600
+
+
+def with_description(path, text):
+    """Write a picture with a text in the place of its provenance."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = "stylize provenance: " + text
+    Image.new("RGB", (2, 2)).save(path, exif=exif)
 
 
 def altered(original, path, change):
