@@ -41,7 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylize.config import OptimizationConfig
-from stylize.networks.backend import Array, array_of, framework, numpy_of, ops, spec
+from stylize.networks.backend import Array, array_of, framework, is_out_of_memory, numpy_of, ops, spec
 from stylize.optimize.optimizer import State
 from stylize.optimize.scaling import BANDS, Energies, FirstGuess
 
@@ -203,14 +203,25 @@ class _History:
     def pair(self, points: tuple[Array, Array], gradients: tuple[Array, Array]) -> _Pair:
         """Return the pair between two points, the first of them accepted."""
         if self._rows is None:
-            blocks = self._first_guess.blocks
-            grid = blocks.row_members.shape[0], blocks.column_members.shape[0]
-            shapes = (math.prod(self._shape),), (math.prod(self._shape),), (2, 2, BANDS), (2, *grid)
-            self._rows = [ops.zeros((self._size, *shape)) for shape in shapes]
+            self._rows = self._empty_rows()
         steps = framework.used_rows(self._rows[0], max(1, len(self)))
         *rows, numbers = _compiled_pair()(points, gradients, steps, self._first_guess)
         is_finite, slope, curvature, change_squared, *products = numpy_of(numbers).tolist()
         return _Pair(rows, is_finite == 1, slope, curvature, change_squared, products)
+
+    def _empty_rows(self) -> list[Array]:
+        """Return room for all pairs, or for fewer of them where the device refuses the memory."""
+        blocks = self._first_guess.blocks
+        grid = blocks.row_members.shape[0], blocks.column_members.shape[0]
+        shapes = (math.prod(self._shape),), (math.prod(self._shape),), (2, 2, BANDS), (2, *grid)
+        while True:
+            try:
+                return [ops.zeros((self._size, *shape)) for shape in shapes]
+            except Exception as error:
+                if not is_out_of_memory(error) or self._size <= _FEWEST_PAIRS:
+                    raise
+                self._size = max(_FEWEST_PAIRS, self._size // 2)
+                self.forget()
 
     def remember(self, pair: _Pair) -> None:
         """Add a pair, if the loss curves upwards along its step, and drop the oldest where there is no room."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stylize.config import OptimizationConfig, RefineConfig
 from stylize.errors import StylizeError
 from stylize.images.resizing import with_margin, without_margin
-from stylize.networks.backend import Array, numpy_of
+from stylize.networks.backend import Array, is_out_of_memory, numpy_of
 from stylize.optimize.adam import Adam
 from stylize.optimize.checkpoint import Checkpoint, RunContext
 from stylize.optimize.history import HistoryEntry, LossTerms
@@ -91,7 +91,7 @@ def optimize(
         The pixels at the output's size, the history, and a checkpoint if `should_stop` ended the run.
 
     Raises:
-        StylizeError: the loss was not finite in ten steps in a row.
+        StylizeError: the loss was not finite in ten steps in a row, or the memory does not suffice for the optimiser.
     """
     began = (clock() if started_at is None else started_at) - (resume_from.elapsed_s if resume_from else 0.0)
     context = context or RunContext("", (photos[-1].shape[0], photos[-1].shape[1]), {})
@@ -168,7 +168,13 @@ class _Run:
         """Evaluate the loss once at the level `index`, pass it to the optimiser, and record the step."""
         began_s = self._now_s()
         terms, gradient = loss.value_and_gradient(optimizer.ask())
-        self._count_failure(finite=optimizer.tell(terms.total, gradient))
+        try:
+            finite = optimizer.tell(terms.total, gradient)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise StylizeError("out of memory for the optimiser: choose a smaller size") from error
+        self._count_failure(finite=finite)
         now_s = self._now_s()
         self.history.append(HistoryEntry(index + 1, len(self.history) + 1, now_s, terms))
         self.schedule.add(self.history[-1], now_s - began_s)

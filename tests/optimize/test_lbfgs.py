@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bowls import TARGET, quadratic, take_steps
+from samples import refused_allocation
 from stylize.config import OptimizationConfig
 from stylize.networks.backend import array_of, numpy_of, ops
 from stylize.optimize.lbfgs import LBFGS, LOSS_NOISE, _History
@@ -20,6 +21,25 @@ _Picture = NDArray[np.floating]
 def test_lbfgs_finds_the_constrained_minimum():
     best = take_steps(LBFGS(np.full(TARGET.shape, 0.5, np.float32), OptimizationConfig()), quadratic, 80)
     np.testing.assert_allclose(best, TARGET.clip(0, 1), atol=2e-3)
+
+
+def test_less_memory_means_fewer_pairs(monkeypatch):
+    refusal, real, asked = refused_allocation(), ops.zeros, []
+
+    def refuse_many(shape, *others):
+        asked.append(shape[0])
+        if shape[0] > 5:
+            raise refusal
+        return real(shape, *others)
+
+    monkeypatch.setattr(ops, "zeros", refuse_many)
+    optimizer = LBFGS(np.full((6, 8, 3), 0.5, np.float32), OptimizationConfig())
+    asked.clear()
+    take_steps(optimizer, quadratic, 12)
+    assert asked == [20, 10, 5, 5, 5, 5]  # refused twice; then steps, changes and their energies in bands and blocks
+    assert optimizer.pairs == 5
+    best = take_steps(optimizer, quadratic, 80)
+    np.testing.assert_allclose(best, TARGET.clip(0, 1), atol=5e-3)
 
 
 def test_lbfgs_on_rosenbrock_reaches_the_valley_floor():

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from bowls import CONFIG, PICTURE, distance_at, distance_to, optimize_picture
+from samples import refused_allocation
 from stylize.config import OptimizationConfig, PyramidConfig
 from stylize.errors import StylizeError
 from stylize.images.resizing import resized, with_margin
 from stylize.optimize.history import LossTerms
+from stylize.optimize.lbfgs import LBFGS
 
 
 def test_pyramid_reaches_the_target():
@@ -75,6 +77,17 @@ def test_a_resumed_run_of_more_steps_tells_how_many_it_takes():
     _, history, _ = optimize_picture(longer, resume_from=checkpoint, on_iterate=resumed.append)
     # The first level is done, after 10 steps.
     assert {each.steps for each in resumed} == {len(history)} == {10 + 20 + 20}
+
+
+def test_no_memory_for_the_optimiser_is_one_line(monkeypatch):
+    refusal = refused_allocation()
+
+    def refuse(*arguments):
+        raise refusal
+
+    monkeypatch.setattr(LBFGS, "tell", refuse)
+    with pytest.raises(StylizeError, match="out of memory for the optimiser: choose a smaller size"):
+        optimize_picture()
 
 
 def test_not_a_number_is_survived_and_said():
