@@ -44,26 +44,24 @@ class Regions:
 
     @property
     def octaves(self) -> int:
-        """How many octaves are compared."""
+        """How many octaves are computed."""
         return len(self.position_weights)
 
 
-def whole_picture(layers: Sequence[str], octaves: int, compared: int | None = None) -> Regions:
+def whole_picture(layers: Sequence[str], octaves: int, compared: int) -> Regions:
     """Return the one region of a picture without masks.
 
     Args:
         layers: the style layers.
-        octaves: the number of octaves.
-        compared: how many of these count, the largest ones; None: all.
+        octaves: how many octaves are computed.
+        compared: how many of these count, the largest ones.
     """
     counts = _octave_counts(octaves, compared)
     shares = [array_of([count / sum(counts)]) for count in counts]
     return Regions([{}] * octaves, [dict.fromkeys(layers, share) for share in shares], [], array_of([1.0]))
 
 
-def masked_regions(
-    masks: NDArray[np.float32], octaves: int, strides: Mapping[str, int], compared: int | None = None
-) -> Regions:
+def masked_regions(masks: NDArray[np.float32], octaves: int, strides: Mapping[str, int], compared: int) -> Regions:
     """Return the regions that masks make.
 
     A region counts by its part of the painted area, and all regions together by the painted part of the picture. The
@@ -71,9 +69,9 @@ def masked_regions(
 
     Args:
         masks: (R, H, W) in [0, 1], none of them 0 everywhere.
-        octaves: the number of octaves.
+        octaves: how many octaves are computed.
         strides: the style layers, and for each its pixels between two positions.
-        compared: how many octaves count, the largest ones; None: all.
+        compared: how many of these octaves count, the largest ones.
     """
     of_octaves = _octave_counts(octaves, compared)
     areas = masks.sum(axis=(1, 2)) / masks.sum() * masks.any(axis=0).mean()
@@ -97,18 +95,29 @@ def masked_regions(
     return Regions(weights, shares, [array_of(mask) for mask in masks], array_of(areas))
 
 
-def _octave_counts(octaves: int, compared: int | None) -> list[float]:
+def _octave_counts(octaves: int, compared: int) -> list[float]:
     """Return how much each octave counts relative to the first."""
-    last = octaves if compared is None else compared
-    return [_OCTAVE_DECAY**octave if octave < last else 0.0 for octave in range(octaves)]
+    return [_OCTAVE_DECAY**octave if octave < compared else 0.0 for octave in range(octaves)]
 
 
 def octave_pyramid(image: Any, count: int) -> Iterator[Any]:
-    """Yield `image` (N, H, W, C) at full, half, quarter size and so on, `count` sizes; each is a 2 x 2 mean."""
+    """Yield `image` (N, H, W, C) at full, half, quarter size and so on, `count` sizes; each is a 2 x 2 mean.
+
+    Where this would be too small for the network, the size before is repeated.
+    """
     for octave in range(count):
         if octave:
-            image = block_means(image, 2)
+            image = _halved(image)
         yield image
+
+
+def _halved(image: Any) -> Any:
+    height, width = ops.shape(image)[1:3]
+    if isinstance(height, int) and isinstance(width, int):
+        return block_means(image, 2) if min(height, width) // 2 >= SMALLEST_PX else image
+    # In a graph of TensorFlow for any size.
+    large_enough = ops.minimum(height, width) // 2 >= SMALLEST_PX
+    return ops.cond(large_enough, lambda: block_means(image, 2), lambda: image)
 
 
 def block_means(image: Any, side: int) -> Any:

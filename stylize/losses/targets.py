@@ -30,6 +30,9 @@ __all__ = ["StyleTargets", "TargetEncoder", "Targets"]
 _CONTENT_YIELD = 0.5
 # Bounds that ratio, layer by layer, so that flat pictures cannot dominate. Ratios of pictures lie in 0.2 to 4.
 _LARGEST_SPREAD_RATIO = 10.0
+# Even of a picture that is too small, so many octaves are computed, if they are asked for: to compile another graph for
+# the smallest levels of a pyramid takes longer.
+_LEAST_OCTAVES = 3
 # Added to the content's own style loss, by which the style loss is divided: a content that already has the style of a
 # layer would otherwise get a weight without bound there.
 _LEAST_OWN_LOSS = 0.1
@@ -176,26 +179,26 @@ class TargetEncoder:
             tile_px: pictures of more than tile_px^2 pixels are encoded tile by tile.
             masks: (R, H, W): one for all styles, or one for each style.
         """
-        octaves = self.octaves(content)
         encoded = [(self.of_style(style, tile_px), weight) for style, weight in styles]
         own_regions = masks is not None and len(masks) > 1
         per_region = [[(targets, 1.0)] for targets, _ in encoded] if own_regions else [encoded]
-        regions = self.regions(octaves, masks, self.octaves(content, *(style for style, _ in styles)))
+        regions = self.regions([content, *(style for style, _ in styles)], masks)
         saliency = at_size(self.saliency(content), *content.shape[1:3])
         return self.join(content, per_region, regions, saliency, tile_px)
 
-    def octaves(self, *pictures: Any) -> int:
-        """Return how many octaves the smallest of `pictures` (1, H, W, 3) allows."""
-        return count_octaves(self._config.octaves, *pictures)
+    def octaves(self, picture: Any) -> int:
+        """Return how many octaves of a picture (1, H, W, 3) are computed. One graph serves all of the same number."""
+        most = self._config.octaves
+        return max(count_octaves(most, picture), min(most, _LEAST_OCTAVES))
 
-    def regions(self, octaves: int, masks: NDArray[np.float32] | None = None, compared: int | None = None) -> Regions:
+    def regions(self, pictures: Sequence[Any], masks: NDArray[np.float32] | None = None) -> Regions:
         """Return the regions of masks (R, H, W) in [0, 1], or the whole picture.
 
         Args:
-            octaves: of the content.
+            pictures: the content and its styles, (1, H, W, 3). Octaves for which one is too small count nothing.
             masks: the masks, or None.
-            compared: how many octaves count, because all styles have them; None: all.
         """
+        octaves, compared = self.octaves(pictures[0]), count_octaves(self._config.octaves, *pictures)
         layers = self._statistics.weighted_layers
         if masks is None:
             return whole_picture(layers, octaves, compared)
@@ -204,7 +207,7 @@ class TargetEncoder:
 
     def of_style(self, style: Any, tile_px: int | None = None) -> StyleTargets:
         """Return the targets of one style (1, h, w, 3); they do not depend on the content."""
-        (targets,) = self.of_regions(style, self.regions(self.octaves(style)), tile_px)
+        (targets,) = self.of_regions(style, self.regions([style]), tile_px)
         places = self._statistics.places(style, STYLE_PLACES, tile_px)
         flat = {name: each.reshape(-1, each.shape[-1]) for name, each in places.items()}
         return dataclasses.replace(targets, places=flat)
@@ -230,8 +233,7 @@ class TargetEncoder:
     ) -> Targets:
         """Join a content (1, H, W, 3), the targets of each region's styles with their weights, and s of each pixel.
 
-        A style that is smaller than the content has fewer octaves. Its last one then stands for those that it lacks,
-        which count nothing (`compared` of `regions`): with as many octaves at all levels, one graph serves all.
+        Where a style has fewer octaves than the content, its last one stands for the others, which count nothing.
         """
         features = self._statistics.content_features(content, tile_px)
         style = [

@@ -80,7 +80,9 @@ class TiledStatistics:
             for tile in self._statistics.tiles(picture, tile_px):
                 _, _, slope = graph(*self._arguments(picture, tile, here, weights), at_octave)
                 own = framework.add_window(own, slope[0], tile.crop_rows[0], tile.crop_columns[0])
-            if coarser is not None:
+            if coarser is not None and coarser.shape == own.shape:  # a repeated octave
+                own = own + coarser
+            elif coarser is not None:
                 # An octave is a mean over 2 x 2 px of the next larger one.
                 own = framework.add_window(own, ops.repeat(ops.repeat(coarser, 2, axis=0), 2, axis=1) / 4, 0, 0)
             coarser = own

@@ -90,7 +90,7 @@ def expected_seconds(
         (height + margins_px, width + margins_px)
         for height, width in (size_for_long_side(*inputs.size, level.long_side_px) for level in levels)
     ]
-    # The smallest pictures have fewer octaves and need a graph of their own.
+    # Of more than three octaves, larger pictures have more and need graphs of their own.
     octaves = {objective.targets.octaves(np.empty((1, *size))) for size in sizes}
     graphs = len(octaves - {objective.targets.octaves(np.empty((1, smaller_px, smaller_px)))})
     seconds: float = graphs * max(0.0, first_s[0] - warm_s[0]) + sum(

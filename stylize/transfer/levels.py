@@ -248,9 +248,7 @@ def _targets(
     tile_px: int | None,
 ) -> Targets:
     content, encoder = pictures.content[None], objective.targets
-    octaves = encoder.octaves(content)
-    compared = encoder.octaves(content, *(style.pixels for styles in pictures.styles for style in styles))
-    regions = encoder.regions(octaves, pictures.masks, compared)
+    regions = encoder.regions([content, *(s.pixels for styles in pictures.styles for s in styles)], pictures.masks)
 
     def of_style(style: LevelStyle) -> StyleTargets:
         if style.sha256 is None:

@@ -64,7 +64,7 @@ def test_a_region_of_a_few_pixels_stays_finite(loss: Objective, side: int) -> No
     terms, gradient = loss.value_and_gradient(image, targets)
     assert np.isfinite(terms["total"])
     assert np.isfinite(numpy_of(gradient)).all()
-    guidance = loss.targets.regions(len(targets.style), np.stack([small, 1 - small]))
+    guidance = loss.targets.regions([content], np.stack([small, 1 - small]))
     shares = {name: sum(numpy_of(octave[name]) for octave in guidance.shares) for name in ("relu1_1", "relu5_1")}
     area = side**2 / (64 * 80)
     np.testing.assert_allclose(shares["relu5_1"], [0, 1 - area], atol=1e-6)

@@ -27,7 +27,7 @@ def _statistics(statistics: Literal["gram", "moments"] = "gram") -> StatisticsEn
 @pytest.mark.parametrize("statistics", ["gram", "moments"])
 def test_statistics_are_means_of_products_of_activations(statistics: Literal["gram", "moments"]) -> None:
     encoder, picture = _statistics(statistics), painting(50, 70, 0)[None]
-    (full_size,) = encoder.of_style(picture, whole_picture(encoder.style_layers, 1))
+    (full_size,) = encoder.of_style(picture, whole_picture(encoder.style_layers, 1, 1))
     for name, activation in encoder.encoder(array_of(picture)).items():
         if name not in encoder.style_layers:
             continue
@@ -43,7 +43,7 @@ def test_tiles_change_neither_statistics_nor_activations(height: int, width: int
     encoder, picture = _statistics(), painting(height, width, 0)[None]
     masks = np.stack([painting(height, width, seed)[..., 0] for seed in (1, 2)]) + 0.01
     strides = {name: encoder.encoder.strides[name] for name in encoder.style_layers}
-    for regions in (whole_picture(encoder.style_layers, 1), masked_regions(masks.clip(0, 1), 1, strides)):
+    for regions in (whole_picture(encoder.style_layers, 1, 1), masked_regions(masks.clip(0, 1), 1, strides, 1)):
         (whole,), (tiled,) = (encoder.of_style(picture, regions, px) for px in (None, tile_px))
         for name in encoder.style_layers:
             assert_allclose(numpy_of(tiled[name]), numpy_of(whole[name]), rtol=1e-3, atol=1e-5)

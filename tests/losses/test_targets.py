@@ -9,6 +9,7 @@ import pytest
 
 from samples import left_half, painting, tiny_objective
 from stylize.config import PerceptualLossConfig
+from stylize.losses.targets import Targets
 from stylize.networks.backend import numpy_of
 
 
@@ -88,16 +89,29 @@ def test_blended_targets_are_weighted_means() -> None:
     np.testing.assert_allclose(numpy_of(blend), numpy_of(0.25 * alone[0] + 0.75 * alone[1]), rtol=1e-5)
 
 
-def test_octaves_that_would_vanish_are_left_out() -> None:
-    loss = tiny_objective(PerceptualLossConfig(octaves=3))
-    content = painting(40, 40, 0)[None]
-    assert len(loss.targets.encode(content, [(painting(200, 200, 1)[None], 1.0)]).style) == 2
-    # A small style has one octave. As many as of the content are computed, which is cheap; the others count nothing.
-    image, small = painting(40, 40, 2)[None], [(painting(16, 200, 1)[None], 1.0)]
-    targets = loss.targets.encode(content, small)
-    assert [float(octave["relu1_1"][0]) > 0 for octave in targets.regions.shares] == [True, False]
-    single = tiny_objective(PerceptualLossConfig(octaves=1))
-    terms, gradient = loss.value_and_gradient(image, targets)
-    alone, of_one = single.value_and_gradient(image, single.targets.encode(content, small))
-    assert terms["total"] == pytest.approx(alone["total"], rel=1e-6)
-    np.testing.assert_allclose(numpy_of(gradient), numpy_of(of_one), rtol=1e-4, atol=1e-9)
+def _shares(targets: Targets) -> list[float]:
+    return [float(octave["relu1_1"][0]) for octave in targets.regions.shares]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("side", "style_side", "counted"), [(40, 200, 2), (40, 16, 1), (16, 200, 1), (200, 32, 2)])
+def test_octaves_for_which_a_picture_is_too_small_count_nothing(
+    side: int, style_side: int, counted: int, masked: bool
+) -> None:
+    """All sizes compute three octaves, so that one graph serves them; the loss is that of fewer octaves."""
+    image, content = (painting(side, side + 8, seed)[None] for seed in (2, 0))
+    style = [(painting(style_side, 200, 1)[None], 1.0)]
+    masks = left_half(side, side + 8)[None] if masked else None
+    found = []
+    for octaves in (3, counted):
+        loss = tiny_objective(PerceptualLossConfig(octaves=octaves))
+        targets = loss.targets.encode(content, style, masks=masks)
+        assert len(targets.style) == octaves
+        assert sum(share > 0 for share in _shares(targets)) == counted
+        found.append(loss.value_and_gradient(image, targets))
+        tiled, gradient = loss.value_and_gradient(image, loss.targets.encode(content, style, 16, masks), 16)
+        assert tiled["total"] == pytest.approx(found[-1][0]["total"], rel=1e-4)
+        np.testing.assert_allclose(numpy_of(gradient), numpy_of(found[-1][1]), rtol=1e-2, atol=1e-6)
+    (terms, gradient), (alone, of_fewer) = found
+    assert terms["total"] == pytest.approx(alone["total"], rel=1e-5)
+    np.testing.assert_allclose(numpy_of(gradient), numpy_of(of_fewer), rtol=1e-3, atol=1e-8)

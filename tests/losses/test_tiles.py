@@ -119,7 +119,7 @@ def test_tiles_change_neither_loss_nor_gradient_within_masks(
     assert tiled["total"] == pytest.approx(whole["total"], rel=1e-3)
     assert tiled["style_per_layer"] == pytest.approx(whole["style_per_layer"], rel=1e-3)
     _assert_near(of_tiles, gradient, 1e-3)
-    own = [loss.targets.of_regions(image, loss.targets.regions(3, masks), tile_px) for tile_px in (None, 48)]
+    own = [loss.targets.of_regions(image, loss.targets.regions([image], masks), tile_px) for tile_px in (None, 48)]
     for plain, tiled in zip(*own, strict=True):
         ours, wanted = (numpy_of(each.statistics[0]["relu3_1"]) for each in (tiled, plain))
         np.testing.assert_allclose(ours, wanted, rtol=1e-3, atol=1e-5)
