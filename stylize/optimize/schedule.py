@@ -53,6 +53,7 @@ class Schedule:
         self._taken = Counter(entry.level - 1 for entry in history)
         self._newest_level = history[-1].level - 1 if history else None
         self._pace = Pace(levels, history, margin_px)
+        self._first_step_s = 0.0
 
     def wants_step(self, index: int) -> bool:
         """Return whether to take one more step at the level `index`."""
@@ -74,6 +75,8 @@ class Schedule:
 
     def add(self, entry: HistoryEntry, seconds: float) -> None:
         """Take note of a step that took so many seconds."""
+        # A process spends most of its first step on tracing the graph.
+        self._first_step_s = self._first_step_s or seconds
         self._newest_level = entry.level - 1
         self._taken[self._newest_level] += 1
         self._pace.add(entry)
@@ -95,6 +98,9 @@ class Schedule:
     def _plan(self, index: int, left_s: float) -> tuple[int, float]:
         """Return the finest level that the rest of the time pays for, and the number of steps at each level then."""
         step_s = self._pace.step_s
+        if index == 0:
+            # The second level may have to compile a graph of its own, as with JAX.
+            left_s -= self._first_step_s
         for finest in range(len(self._levels) - 1, index, -1):
             finer = range(index + 1, finest + 1)
             for_steps = left_s - sum(map(self._pace.targets_s, finer))
