@@ -57,8 +57,8 @@ def is_url(place: str) -> bool:
 
 
 def is_remote(place: str) -> bool:
-    """Whether `place` is a URL that needs a network."""
-    return is_url(place) and not place.startswith(_LOCAL_SCHEMES)
+    """Whether `place` is a URL that needs a network. In a chain such as zip://a.png::file:///a.zip, the last counts."""
+    return is_url(place) and not place.rpartition("::")[2].startswith(_LOCAL_SCHEMES)
 
 
 def joined(folder: str, name: str) -> str:
@@ -312,7 +312,7 @@ def whole_file(path: str | os.PathLike[str], name: str, *, overwrite: bool) -> I
         try:
             yield temporary
             if overwrite:
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):  # no file to replace, or a disk without permissions
                     shutil.copymode(target, temporary)
                 os.replace(temporary, target)
             else:

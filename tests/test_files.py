@@ -50,6 +50,17 @@ def test_stem(place: str) -> None:
     assert files.stem(place) == "lake.at.dawn"
 
 
+def test_a_chain_of_urls_is_remote_where_its_last_is() -> None:
+    remote = [
+        "https://host/a.png",
+        "s3://bucket/a.png",
+        "simplecache::s3://bucket/a.png",
+        "zip://a::https://host/a.zip",
+    ]
+    local = ["a.png", "file:///a.png", "simplecache::file:///a.png", "zip://a.png::file:///a.zip", "C:\\a.png"]
+    assert [files.is_remote(place) for place in (*remote, *local)] == [True] * 4 + [False] * 5
+
+
 def test_within_resolves_links_and_compares_whole_names(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "link").symlink_to("out")
@@ -86,6 +97,7 @@ def test_write_errors_become_one_line_of_a_kind() -> None:
         raise ValueError("another failure is not changed")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
 def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
     path = tmp_path / "private.png"
     path.touch(mode=0o600)

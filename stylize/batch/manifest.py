@@ -101,7 +101,9 @@ class Manifest:
             for line in file:
                 record = _parsed(line)
                 # A crash while the first line was written leaves its beginning alone.
-                ours += record is not None or _BEGINNING.startswith(line[: len(_BEGINNING)])
+                ours += record is not None or (
+                    not line.endswith(b"\n") and _BEGINNING.startswith(line[: len(_BEGINNING)])
+                )
                 if record is not None and record["output"] is None:
                     pass
                 elif record is not None:

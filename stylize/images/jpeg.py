@@ -44,7 +44,7 @@ class JpegFile(JpegImagePlugin.JpegImageFile):
 
 def _without_short_segments(data: bytes) -> BinaryIO:
     """Return a JPEG without the segments that are too short; JPEG's own decoder ignores them, too."""
-    kept, at = data[:2], 2
+    kept, at = [data[:2]], 2
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _SCAN[1]:
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         segment = data[at + 4 : end]
@@ -52,9 +52,9 @@ def _without_short_segments(data: bytes) -> BinaryIO:
             data[at + 1] == marker and segment.startswith(name) and len(segment) < length
             for (marker, name), length in _LENGTHS.items()
         ):
-            kept += data[at:end]
+            kept.append(data[at:end])
         at = end
-    return io.BytesIO(kept + data[at:])
+    return io.BytesIO(b"".join([*kept, data[at:]]))
 
 
 def with_end_marker(file: BinaryIO) -> BinaryIO | None:

@@ -44,8 +44,10 @@ _SAFE_PHOTO = (_BASE.DateTimeOriginal,)
 # Names of texts that hold XMP, whole blocks of EXIF, single fields of EXIF, serial numbers, or places.
 _HIDDEN_TEXTS = re.compile(
     r"(?i)xml:|raw profile|exif:|xmp|.*(gps|serial|latitude|longitude|altitude|location|coordinate|address|geotag)"
-    r"|long$|.*(?<![a-z])(geo|lat|lon|lng|place|position|city|town|state|province|country)(?![a-z])"
+    r"|long$|.*(?<![a-z])(geo|lat|lon|lng|latlo?ng|coords?|place|position|city|town|state|province|country)(?![a-z])"
 )
+# Between the words of a name such as CityName.
+_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 # A segment of JPEG holds 65533 bytes, and the provenance needs room, too.
 _MAX_VALUE_BYTES = 4096
@@ -198,6 +200,10 @@ def _exif_bytes(tag: int, value: Any) -> int | None:
         return None
 
 
+def _is_hidden(name: str) -> bool:
+    return _HIDDEN_TEXTS.match(_WORDS.sub(" ", name)) is not None
+
+
 def _texts(image: Image.Image) -> Iterator[tuple[str, str]]:
     found = dict(getattr(image, "text", {}) if image.format == "PNG" else {})
     if image.format in ("JPEG", "MPO", "GIF") and "comment" in image.info:
@@ -206,7 +212,7 @@ def _texts(image: Image.Image) -> Iterator[tuple[str, str]]:
         text = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
         if name == "Comment" and is_provenance(text):
             text = text.partition("\n")[2]  # of an animation that was painted from
-        if text.strip("\0 ") and not _HIDDEN_TEXTS.match(name) and "<x:xmpmeta" not in text and "<rdf:" not in text:
+        if text.strip("\0 ") and not _is_hidden(name) and "<x:xmpmeta" not in text and "<rdf:" not in text:
             yield name, text
 
 

@@ -72,7 +72,7 @@ def _absence(error: FileNotFoundError) -> str:
     status = getattr(cause, "status", None)  # of aiohttp's ClientResponseError, whose text repeats the address
     if cause is None or isinstance(cause, FileNotFoundError) or status in (404, 410):
         return f"no such file; expected {_EXPECTED}; check the path"
-    received = one_line(cause) if status is None else f"HTTP status {status}"
+    received = f"HTTP status {status}" if status is not None else one_line(cause) or type(cause).__name__
     return f"expected {_EXPECTED}, received no file: {received}; check the address and the connection"
 
 

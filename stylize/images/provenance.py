@@ -33,9 +33,6 @@ _HOME = "~/"
 # Beginnings of URLs of local files; on Windows a slash stands before the drive.
 _LOCAL = re.compile(r"^(file|local)://(/(?=[A-Za-z]:))?")
 
-# What may hold passwords, tokens and signatures: the user of a URL, and everything from `?` or `#` on.
-_PRIVATE = re.compile(r"(?<=://)[^/?#]*@|[?#].*", re.DOTALL)
-
 
 def provenance_text(provenance: Mapping[str, Any], folder: str | None = None) -> str:
     """Encode a provenance as the description of a picture.
@@ -136,8 +133,9 @@ def _portable(path: str, folder: str | None) -> str:
     path = _LOCAL.sub("", path)
     if is_url(path):
         # A chain such as zip://a.png::file:///home/ann/a.zip may name the home folder, too.
-        home = re.escape(os.path.expanduser("~"))
-        return re.sub(f"(?<=::|//){home}/", _HOME, _PRIVATE.sub("", path))
+        links = "::".join(_without_secrets(link) for link in path.split("::"))
+        home = re.escape(os.path.expanduser("~").replace(os.sep, "/"))
+        return re.sub(f"(?<=::|//)/?{home}/", _HOME, links)
     if is_name(path):
         return path
     if folder is None and not os.path.isabs(path):
@@ -154,6 +152,13 @@ def _portable(path: str, folder: str | None) -> str:
             relative = os.path.relpath(absolute, base).replace(os.sep, "/")
             return f"./{relative}" if is_name(relative) else relative
     return _HOME + os.path.relpath(absolute, home).replace(os.sep, "/") if at_home else absolute
+
+
+def _without_secrets(url: str) -> str:
+    """Return a URL without its user, and on the web without query and fragment, which may be passwords and tokens."""
+    url = re.sub(r"(?<=://)[^/?#]*@", "", url)
+    # In object stores `?` and `#` are letters of a name.
+    return re.sub(r"[?#].*", "", url, flags=re.DOTALL) if url.startswith(("http://", "https://")) else url
 
 
 def _inside(path: str, folder: str) -> bool:

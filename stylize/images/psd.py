@@ -25,7 +25,7 @@ class PsdFile(PsdImagePlugin.PsdImageFile):
         resources = {number: data for number, _, data in self.resources}
         if _EXIF in resources:
             self.info["exif"] = resources[_EXIF]
-        if _RESOLUTION in resources:
+        if len(resources.get(_RESOLUTION, b"")) >= 12:
             across, down = struct.unpack_from(">I4xI", resources[_RESOLUTION])  # in 1/65536 of a pixel per inch
             self.info["dpi"] = across / 65536, down / 65536
 

@@ -114,10 +114,11 @@ def keras_backend_set() -> Iterator[None]:
     The backend's threads and memory are set before: an operation of Keras starts the backend, which then keeps them.
     """
     before = os.environ.get("KERAS_BACKEND")
-    backend = os.environ["KERAS_BACKEND"] = chosen().backend
-    if backend in _STARTED_BY:
-        _STARTED_BY[backend]()
+    backend = chosen().backend
+    os.environ["KERAS_BACKEND"] = backend
     try:
+        if backend in _STARTED_BY:
+            _STARTED_BY[backend]()
         yield
     finally:
         del os.environ["KERAS_BACKEND"]

@@ -99,7 +99,7 @@ def test_a_picture_of_another_command_is_not_written_over(folders):
     before = Path("out/a-s-fast.png").read_bytes()
     result = run(exit_code=1)
     assert counts(result) == (6, 5, 0, 1)
-    assert "out/a-s-fast.png: is there already, and is not of this batch" in result.stderr
+    assert "a-s-fast.png: is there already, and is not of this batch" in result.stderr
     assert Path("out/a-s-fast.png").read_bytes() == before
 
 

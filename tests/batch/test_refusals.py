@@ -30,8 +30,10 @@ def test_a_manifest_of_another_program_is_not_written_over(folders):
     Path("out").mkdir()
     Path("out", MANIFEST).write_text('{"audio": "a.wav"}\n')
     told = run(exit_code=1).stderr
-    assert told.startswith("stylize: out/manifest.jsonl: expected the lines of an earlier batch, received another file")
+    assert f"{Path('out', MANIFEST)}: expected the lines of an earlier batch, received another file" in told
     assert Path("out", MANIFEST).read_text() == '{"audio": "a.wav"}\n'
+    Path("out", MANIFEST).write_text('{"output": "a poem", "lines": 4}\n')
+    assert "received another file" in run(exit_code=1).stderr
     assert not pictures()
 
 

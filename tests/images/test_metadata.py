@@ -208,6 +208,7 @@ def test_paths_of_a_record_name_no_home(tmp_path: Path, monkeypatch: pytest.Monk
 def test_places_in_texts_are_never_kept() -> None:
     texts = PngImagePlugin.PngInfo()
     places = ("Latitude", "Sub-location", "Location Created", "lat", "Long", "GeoTag", "Home address", "City", "place")
+    places += ("GeoPosition", "LatLong", "latlng", "coords", "PlaceName", "CityName", "CountryCode", "ProvinceState")
     others = ("Title", "Composition", "George", "Statement", "Long description")
     for name in (*places, *others):
         texts.add_text(name, "51.5 N")

@@ -110,7 +110,8 @@ def check_free(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None
     files.check_name(output.name, f"output {output}")
     if not os.path.exists(output):
         return
-    if any(output.samefile(path) for path in inputs):
+    there = output.stat()
+    if any(os.path.samestat(there, path.stat()) for path in inputs):
         raise OptionError(f"output {output}: expected another file than the input")
     if not overwrite:
         raise StylizeError(f"output {output}: is there already; choose another with -o, or use --overwrite")

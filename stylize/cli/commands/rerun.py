@@ -195,15 +195,15 @@ def _recorded_input(run: Run, name: str, record: FileRecord, image: Path) -> Sou
 
 def _recorded_url(run: Run, name: str, record: FileRecord, url: Url, advice: str) -> Url:
     """Return the URL of a recorded picture, unless the picture is gone or changed, or may not be looked for."""
-    from stylize.images.opening import open_picture_file
+    from stylize.images.opening import open_picture_file, pillow_errors
 
     label = one_line(f"{name} {url}")
     if run.offline and not url.is_local:
         raise StylizeError(f"{label}: --offline reads no URL{advice}")
     try:
-        with open_picture_file(url, label) as stream:
+        with open_picture_file(url, label) as stream, pillow_errors(label):
             if files.stream_sha256(stream) == record.sha256:
                 return url
-    except (ImageError, OSError) as error:
+    except ImageError as error:
         raise StylizeError(f"{error}{advice}") from error
     raise StylizeError(f"{label}: has changed since{advice}")
