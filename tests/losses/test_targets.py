@@ -109,7 +109,7 @@ def test_octaves_for_which_a_picture_is_too_small_count_nothing(
         assert len(targets.style) == octaves
         assert sum(share > 0 for share in _shares(targets)) == counted
         found.append(loss.value_and_gradient(image, targets))
-        tiled, gradient = loss.value_and_gradient(image, loss.targets.encode(content, style, 16, masks), 16)
+        tiled, gradient = loss.value_and_gradient(image, loss.targets.encode(content, style, 32, masks), 32)
         assert tiled["total"] == pytest.approx(found[-1][0]["total"], rel=1e-4)
         np.testing.assert_allclose(numpy_of(gradient), numpy_of(found[-1][1]), rtol=1e-2, atol=1e-6)
     (terms, gradient), (alone, of_fewer) = found
