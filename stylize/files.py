@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ __all__ = [
     "is_remote",
     "is_url",
     "joined",
+    "local_path",
     "opened",
     "part_marked",
     "sha256",
@@ -44,7 +46,7 @@ MAX_NAME_BYTES = 255
 _HASH_BLOCK_BYTES = 1 << 20
 
 # URLs of files of this machine.
-_LOCAL_SCHEMES = ("file://", "local://")
+_LOCAL = re.compile(r"^(file|local)://(/(?=[A-Za-z]:))?")  # On Windows a slash stands before the drive.
 
 # --------------------------------------------------------------------------------------------------------------------
 # Names
@@ -58,7 +60,12 @@ def is_url(place: str) -> bool:
 
 def is_remote(place: str) -> bool:
     """Whether `place` is a URL that needs a network. In a chain such as zip://a.png::file:///a.zip, the last counts."""
-    return is_url(place) and not place.rpartition("::")[2].startswith(_LOCAL_SCHEMES)
+    return is_url(place) and not _LOCAL.match(place.rpartition("::")[2])
+
+
+def local_path(place: str) -> str:
+    """Return the path of a file:// URL, and any other place as given."""
+    return _LOCAL.sub("", place)
 
 
 def joined(folder: str, name: str) -> str:
@@ -130,20 +137,12 @@ def within(place: str, folder: str) -> bool:
     Args:
         place: A path or a URL.
         folder: A path or a URL.
-
-    Raises:
-        StylizeError: A URL of a local file needs fsspec, which is not installed.
     """
-    place, folder = _without_file_scheme(place), _without_file_scheme(folder)
+    place, folder = local_path(place), local_path(folder)
     if is_url(place) or is_url(folder):
         return f"{place.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
     real, root = os.path.realpath(place), os.path.realpath(folder)
     return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
-
-
-def _without_file_scheme(place: str) -> str:
-    """Return the path of a URL of a local file; any other place as given."""
-    return system_of(place)[1] if place.startswith(_LOCAL_SCHEMES) else place
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -59,16 +59,16 @@ def recorded_sources(ctx: click.Context) -> dict[str, str]:
     }
 
 
-def fitting_output(output: OutputConfig, suffix: str, is_asked: Callable[[str], bool] | None = None) -> OutputConfig:
+def fitting_output(output: OutputConfig, suffix: str, asks_for: Callable[[str], bool] | None = None) -> OutputConfig:
     """Return how a picture is written, without a quality or bit depth that the format lacks and nobody asked for.
 
     Args:
         output: the options. Those that were asked for are kept, so that a check refuses them.
         suffix: of the format, such as png.
-        is_asked: whether this command asks for an option; None: if it is no default of the user's.
+        asks_for: whether this command asks for an option; None: if it is no default of the user's.
     """
-    is_asked = is_asked or (lambda name: not is_user_default(name))
-    names = [name for name in ("quality", "bit_depth") if not is_asked(name)]
+    asks_for = asks_for or (lambda name: not is_user_default(name))
+    names = [name for name in ("quality", "bit_depth") if not asks_for(name)]
     if not names:
         return output
     from stylize.images.animation import ANIMATED_SUFFIXES, check_animation

@@ -13,7 +13,7 @@ from PIL import ExifTags
 
 from stylize.config import INITS
 from stylize.errors import ImageError
-from stylize.files import is_url
+from stylize.files import is_url, local_path
 from stylize.images.opening import identify, open_picture_file, pillow_errors
 from stylize.schema import parsed, shown
 from stylize.styles import is_name
@@ -29,9 +29,6 @@ _MARKER = "stylize provenance: "
 _EARLIER_MARKER = "stylize recipe: "
 
 _HOME = "~/"
-
-# Beginnings of URLs of local files; on Windows a slash stands before the drive.
-_LOCAL = re.compile(r"^(file|local)://(/(?=[A-Za-z]:))?")
 
 
 def provenance_text(provenance: Mapping[str, Any], folder: str | None = None) -> str:
@@ -130,7 +127,7 @@ def found_path(path: str, folder: str) -> str:
 
 
 def _portable(path: str, folder: str | None) -> str:
-    path = _LOCAL.sub("", path)
+    path = local_path(path)
     if is_url(path):
         # A chain such as zip://a.png::file:///home/ann/a.zip may name the home folder, too.
         links = "::".join(_without_secrets(link) for link in path.split("::"))

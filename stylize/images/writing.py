@@ -24,6 +24,7 @@ __all__ = [
     "check_format",
     "check_output",
     "check_sides",
+    "checked_suffix",
     "encode",
     "write_image",
     "written_metadata",
@@ -161,6 +162,14 @@ def check_output(
     if long_side_px is not None:
         check_sides(long_side_px, long_side_px, encoder)
     check_place(path, "output", overwrite=overwrite)
+
+
+def checked_suffix(text: str) -> str:
+    """Return a suffix in small letters without dot. Raises OptionError if there is no such output."""
+    suffix = text.lower().removeprefix(".")
+    if suffix not in SUFFIXES:
+        raise OptionError(f"format: expected one of {', '.join(SUFFIXES)}; received {suffix}")
+    return suffix
 
 
 def check_format(suffix: str, output: OutputConfig) -> None:

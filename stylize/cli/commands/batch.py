@@ -173,9 +173,7 @@ def _checked_suffix(suffix: str, output_config: OutputConfig) -> str:
     """Return the suffix in small letters without dot. Raises OptionError unless its format can be written so."""
     from stylize.images import writing
 
-    suffix = suffix.lower().removeprefix(".")
-    if suffix not in writing.SUFFIXES:
-        raise OptionError(f"format: expected one of {', '.join(writing.SUFFIXES)}; received {suffix}")
+    suffix = writing.checked_suffix(suffix)
     writing.check_format(suffix, output_config)
     return suffix
 

@@ -176,10 +176,9 @@ def _check_template(value: str) -> None:
 
 
 def _check_suffix(value: str) -> None:
-    from stylize.images.writing import SUFFIXES
+    from stylize.images.writing import checked_suffix
 
-    if value.lower().removeprefix(".") not in SUFFIXES:
-        raise OptionError(f"format: expected one of {', '.join(SUFFIXES)}; received {value}")
+    checked_suffix(value)
 
 
 # Options of batch that `batch` checks itself.
