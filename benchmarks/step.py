@@ -2,10 +2,10 @@
 
     python benchmarks/step.py --features vgg19 vgg19-slim --sizes 256 512
 
-A step is one value and gradient of the preset `default`, all octaves, for a picture of 4 : 3, and the next
-point of L-BFGS. The arithmetic counts the
-multiplications and additions of the convolutions, forward and back to the pixels. The rate is that of matrices of
-2048 x 2048 in the same precision, measured in the same run. Medians; run the script on an idle machine.
+A step is one value and gradient of the preset `default`, all octaves, for a picture of 4 : 3, and the next point of
+L-BFGS. The arithmetic counts the multiplications and additions of the convolutions, forward and back to the pixels. The
+rate is that of matrices of 2048 x 2048 in the same precision, measured in the same run. Medians; run the script on an
+idle machine.
 """
 
 from __future__ import annotations

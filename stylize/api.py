@@ -174,7 +174,7 @@ def refine(
         frame_weight: weight of the loss that keeps stray colours from the border.
         places_weight: weight of the places loss, relative to the style loss.
         palette_weight: weight of the palette loss, relative to the style loss.
-        content_layers: layers of the content loss, such as relu4_2, with weights; None shares the preset's equally.
+        content_layers: pairs such as ("relu4_2", 1.0); with None for all weights, the preset's total is shared equally.
         style_layers: layers of the style loss, likewise.
         normalization: what squares are divided by, see `PerceptualLossConfig`.
         statistics: what the style loss compares: means and covariances, or Gram matrices.
@@ -218,6 +218,7 @@ def refine(
     Raises:
         ImageError: a picture cannot be read or does not fit.
         OptionError: an option has no meaning, or the memory does not suffice.
+        StylizeError: the loss was not finite in ten steps in a row, or the memory ran out on the way.
         WeightsError: a network cannot be had.
     """
     return _refine((content, style, mask), _run_of(preset, config, locals()), resume_from, (backend, device))
@@ -309,7 +310,7 @@ def compare(
         frame_weight: weight of the loss that keeps stray colours from the border.
         places_weight: weight of the places loss, relative to the style loss.
         palette_weight: weight of the palette loss, relative to the style loss.
-        content_layers: layers of the content loss, such as relu4_2, with weights; None shares the preset's equally.
+        content_layers: pairs such as ("relu4_2", 1.0); with None for all weights, the preset's total is shared equally.
         style_layers: layers of the style loss, likewise.
         normalization: what squares are divided by, see `PerceptualLossConfig`.
         statistics: what the style loss compares: means and covariances, or Gram matrices.
@@ -349,7 +350,7 @@ def compare(
         The pictures and their scores.
 
     Raises:
-        ImageError, OptionError, WeightsError: as of `refine`.
+        ImageError, OptionError, StylizeError, WeightsError: as of `refine`.
     """
     return _compare((content, style, mask), images, _run_of(preset, config, locals()), (backend, device))
 

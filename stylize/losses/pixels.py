@@ -167,12 +167,12 @@ _BIN_COLORS = np.linspace(
 _AXES, _BINS = _BIN_COLORS.shape
 _FIRST_BIN_COLORS, _BIN_WIDTHS = _BIN_COLORS[:, 0], _BIN_COLORS[:, 1] - _BIN_COLORS[:, 0]
 _FIRST_BINS = np.arange(_AXES, dtype=np.int32) * _BINS
-_LEVELS = 256
+_QUANTILE_COUNT = 256
 #: The shape of a palette: axes and quantiles.
-PALETTE_SHAPE = _AXES, _LEVELS
+PALETTE_SHAPE = _AXES, _QUANTILE_COUNT
 #: The shape of `color_counts`: axes and bins.
 COUNTS_SHAPE = _AXES, _BINS
-_QUANTILES = (np.arange(_LEVELS) + 0.5) / _LEVELS
+_QUANTILES = (np.arange(_QUANTILE_COUNT) + 0.5) / _QUANTILE_COUNT
 # Added to a palette's variance, which is 0 where the style has one colour.
 LEAST_VARIANCE = 1e-3
 
@@ -227,8 +227,8 @@ def transport(counts: Array, target: Array) -> Array:
 
     Optimal transport in one dimension: each bin goes to the target's colour of the same rank.
     """
-    place = ops.clip(_ranks(counts) * _LEVELS - 0.5, 0, _LEVELS - 1)
-    below = ops.minimum(ops.cast(place, "int32"), _LEVELS - 2)
+    place = ops.clip(_ranks(counts) * _QUANTILE_COUNT - 0.5, 0, _QUANTILE_COUNT - 1)
+    below = ops.minimum(ops.cast(place, "int32"), _QUANTILE_COUNT - 2)
     share = place - ops.cast(below, "float32")
     lower, upper = (ops.take_along_axis(target, each, 1) for each in (below, below + 1))
     return lower + share * (upper - lower)

@@ -27,7 +27,8 @@ A point x_t = clip(x + t d) is accepted if it satisfies the Armijo condition, re
 
     f(x_t) <= f(x) + c g·(x_t - x) + e |f(x)|
 
-Otherwise t is cut to the minimum of the parabola through f(x), the slope g·(x_t - x) and f(x_t).
+Otherwise t is cut to the minimum of the parabola through f(x), the slope g·(x_t - x) and f(x_t), but to no less than a
+tenth of t and no more than a half.
 """
 
 from __future__ import annotations
