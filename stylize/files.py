@@ -10,13 +10,15 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from stylize.errors import ImageError, StylizeError
 from stylize.text import one_line, split_weight
 
 __all__ = [
+    "FORBIDDEN",
+    "FORBIDDEN_BY_WINDOWS",
     "MAX_NAME_BYTES",
     "check_name",
     "check_place",
@@ -27,6 +29,7 @@ __all__ = [
     "local_path",
     "opened",
     "part_marked",
+    "same_file",
     "sha256",
     "shortened",
     "stamp",
@@ -42,11 +45,15 @@ __all__ = [
 
 #: The longest name of a file, in bytes, on most file systems.
 MAX_NAME_BYTES = 255
+#: Windows reads a backslash as `/`, and `:` as the end of a drive or the start of a hidden stream; it refuses the rest.
+FORBIDDEN_BY_WINDOWS = frozenset('\\:*?"<>|')
+#: What no name may have on this system, beside `/`.
+FORBIDDEN: frozenset[str] = FORBIDDEN_BY_WINDOWS if os.name == "nt" else frozenset()
 
 _HASH_BLOCK_BYTES = 1 << 20
 
-# URLs of files of this machine.
-_LOCAL = re.compile(r"^(file|local)://(/(?=[A-Za-z]:))?")  # On Windows a slash stands before the drive.
+# URLs of files of this machine. On Windows a slash stands before the drive.
+_LOCAL = re.compile(r"^(file|local)://(/(?=[A-Za-z]:))?")
 
 # --------------------------------------------------------------------------------------------------------------------
 # Names
@@ -107,7 +114,7 @@ def shortened(name: str, ending: str = "", *, max_bytes: int = MAX_NAME_BYTES) -
 
 
 def check_name(name: str, label: str) -> None:
-    """Raise ImageError if a file cannot have this name, because the name is too long.
+    """Raise ImageError if a file cannot have this name: it is too long, or has a character that Windows forbids.
 
     Args:
         name: A name without folder.
@@ -116,6 +123,8 @@ def check_name(name: str, label: str) -> None:
     length = len(os.fsencode(name))
     if length > MAX_NAME_BYTES:
         raise ImageError(f"{label}: expected a name of up to {MAX_NAME_BYTES} bytes, received {length}; shorten it")
+    if set(name) & FORBIDDEN:
+        raise ImageError(f"{label}: expected a name without {' '.join(sorted(FORBIDDEN))}; choose another")
 
 
 def weighted(text: str, folder: str = "") -> tuple[str, float | None]:
@@ -132,7 +141,7 @@ def weighted(text: str, folder: str = "") -> tuple[str, float | None]:
 
 
 def within(place: str, folder: str) -> bool:
-    """Whether `place` is `folder` or lies in `folder`; symbolic links are resolved.
+    """Whether `place` is `folder` or lies in `folder`, by whatever links and spellings.
 
     Args:
         place: A path or a URL.
@@ -142,7 +151,20 @@ def within(place: str, folder: str) -> bool:
     if is_url(place) or is_url(folder):
         return f"{place.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
     real, root = os.path.realpath(place), os.path.realpath(folder)
-    return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
+    if real == root or real.startswith(root.rstrip(os.sep) + os.sep):
+        return True
+    return os.path.exists(root) and any(same_file(each, root) for each in [PurePath(real), *PurePath(real).parents])
+
+
+def same_file(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Whether two paths lead to one file or folder. Disks of macOS and Windows take `A` and `a` for one name."""
+    try:
+        first, second = os.stat(path), os.stat(other)
+    except OSError:
+        return False
+    if not first.st_ino:  # some drives of Windows give no numbers
+        return os.path.normcase(os.path.realpath(path)) == os.path.normcase(os.path.realpath(other))
+    return os.path.samestat(first, second)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -311,8 +333,9 @@ def whole_file(path: str | os.PathLike[str], name: str, *, overwrite: bool) -> I
         try:
             yield temporary
             if overwrite:
-                with contextlib.suppress(OSError):  # no file to replace, or a disk without permissions
-                    shutil.copymode(target, temporary)
+                if os.name != "nt":  # Windows neither renames over a write-protected file nor removes one
+                    with contextlib.suppress(OSError):  # no file to replace, or a disk without permissions
+                        shutil.copymode(target, temporary)
                 os.replace(temporary, target)
             else:
                 _rename_to_new(temporary, target)

@@ -227,3 +227,66 @@ def test_a_weight_follows_the_last_colon_unless_a_file_has_the_whole_name(tmp_pa
     assert files.weighted("shot 12:30") == ("shot 12", 30)
     assert files.weighted("shot 12:30:2", str(tmp_path)) == ("shot 12:30", 2)
     assert files.weighted("https://host/a.png:2") == ("https://host/a.png", 2)
+
+
+def test_a_folder_is_known_by_every_spelling_of_its_name(tmp_path, monkeypatch):
+    """The two names of one folder stand for `photos` and `Photos` on macOS, where `realpath` keeps what was typed."""
+    (tmp_path / "photos" / "out").mkdir(parents=True)
+    (tmp_path / "Photos").symlink_to("photos")
+    monkeypatch.setattr(os.path, "realpath", os.path.abspath)
+    output = str(tmp_path / "Photos" / "out")
+    assert files.within(str(tmp_path / "photos" / "out"), output)
+    assert files.within(str(tmp_path / "photos" / "out" / "cats" / "new.png"), output)
+    assert not files.within(str(tmp_path / "photos" / "a.png"), output)
+    assert not files.within(str(tmp_path / "photos" / "a.png"), str(tmp_path / "missing"))
+
+
+def test_files_of_a_drive_that_numbers_none_are_told_apart(tmp_path, monkeypatch):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "link.png").symlink_to("a.png")
+    numbered = os.stat
+    with monkeypatch.context() as drive:
+        drive.setattr(os, "stat", lambda *place: os.stat_result((numbered(*place).st_mode, *[0] * 9)))
+        assert not files.same_file(tmp_path / "a.png", tmp_path / "b.png")
+        assert files.same_file(tmp_path / "a.png", tmp_path / "link.png")
+    assert files.same_file(tmp_path / "a.png", tmp_path / "link.png")
+    assert not files.same_file(tmp_path / "a.png", tmp_path / "missing.png")
+
+
+@pytest.mark.parametrize("name", ["photo 12:30.png", "what?.png"])
+def test_a_name_that_windows_forbids_is_refused_there_before_any_work(tmp_path, monkeypatch, name):
+    if os.name != "nt":
+        files.check_place(tmp_path / name, "output", overwrite=False)
+    monkeypatch.setattr(files, "FORBIDDEN", files.FORBIDDEN_BY_WINDOWS)
+    with pytest.raises(ImageError, match=r"expected a name without .*; choose another"):
+        files.check_place(tmp_path / name, "output", overwrite=False)
+
+
+def test_a_write_protected_file_leaves_no_unfinished_one_on_windows(tmp_path, monkeypatch):
+    path = tmp_path / "config.toml"
+    path.touch(mode=0o444)
+    real_replace, real_unlink = os.replace, os.unlink
+
+    def refuse_protected(place):
+        if not os.stat(place).st_mode & 0o200:
+            raise PermissionError(13, "Access is denied")
+
+    def replace(source, target):
+        refuse_protected(target)
+        real_replace(source, target)
+
+    def unlink(place):
+        refuse_protected(place)
+        real_unlink(place)
+
+    with monkeypatch.context() as windows:
+        windows.setattr(os, "name", "nt")
+        windows.setattr(os, "replace", replace)
+        windows.setattr(os, "unlink", unlink)
+        with (
+            pytest.raises(ImageError, match="Access is denied"),
+            files.whole_file(path, "config", overwrite=True) as part,
+        ):
+            open(part, "xb").close()
+    assert os.listdir(tmp_path) == ["config.toml"]

@@ -39,6 +39,10 @@ def ends(batch: Sequence[Any]) -> list[Any]:
     os._exit(3)
 
 
+def dies_at_its_start(pipe: Any, threads: int) -> None:
+    os._exit(3)
+
+
 def fails(batch: Sequence[Any]) -> list[Any]:
     raise ModuleNotFoundError("No module named 'stylize'")
 

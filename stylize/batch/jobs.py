@@ -46,10 +46,6 @@ Cells = tuple[tuple[str, str], ...]
 
 Config = FastConfig | RefineConfig
 
-# Windows reads a backslash as `/`, and `:` as the end of a drive or the start of a hidden stream; it refuses the rest.
-_FORBIDDEN_BY_WINDOWS = frozenset('\\:*?"<>|')
-_FORBIDDEN = _FORBIDDEN_BY_WINDOWS if os.name == "nt" else frozenset()
-
 #: Makes the config of a row: the options of the run, replaced by those of the row. Raises OptionError.
 ConfigOf = Callable[[Cells], Config]
 
@@ -243,8 +239,9 @@ class Naming:
         path = PurePosixPath(subject.folder, name)
         if path.is_absolute() or ".." in path.parts or name in ("", ".") or name.endswith("/") or "\0" in name:
             raise OptionError(f"name: expected names that stay in the output folder, received {str(path)!r}")
-        if set(name) & _FORBIDDEN:
-            raise OptionError(f"name: expected names without {' '.join(sorted(_FORBIDDEN))}, received {str(path)!r}")
+        if set(name) & files.FORBIDDEN:
+            forbidden = " ".join(sorted(files.FORBIDDEN))
+            raise OptionError(f"name: expected names without {forbidden}, received {str(path)!r}")
         folders = map(files.shortened, path.parts[:-1])
         return str(PurePosixPath(*folders, files.shortened(path.name, f".{self.suffix}")))
 

@@ -14,6 +14,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from multiprocessing import resource_tracker
@@ -23,7 +24,16 @@ from typing import Any, cast
 from stylize.batch.engines import Attempts, Item, Lost, Result, Work
 from stylize.errors import StylizeError
 
-__all__ = ["LocalEngine"]
+__all__ = ["MOST_WORKERS", "LocalEngine"]
+
+#: The most workers: on Windows a process can wait for 63 pipes at a time.
+MOST_WORKERS = 60 if os.name == "nt" else sys.maxsize
+
+# How often we ask whether workers are alive. On Windows a pipe does not tell that its worker died before it opened it.
+_CHECK_S = 1.0
+
+# The lowest exit code of a process that Windows ends for an error, such as 0xC0000005 for a wrong address.
+_WINDOWS_ERROR = 0xC0000000
 
 _INTERRUPTS = [
     getattr(signal, name)
@@ -73,11 +83,13 @@ class LocalEngine:
         while True:
             while len(self._busy) < self.workers and (attempt := attempts.next()) is not None:
                 process = self._idle.pop() if self._idle else self._new_process()
-                process.give(work, attempt[0])
+                if process.is_open:
+                    process.give(work, attempt[0])
                 self._busy[process.pipe] = (process, *attempt)
             if not self._busy:
                 return
-            for pipe in cast("list[Connection]", wait(list(self._busy))):
+            ready = cast("list[Connection]", wait(list(self._busy), _CHECK_S))
+            for pipe in ready or [pipe for pipe, (process, *_) in self._busy.items() if process.has_ended]:
                 process, batch, cost = self._busy.pop(pipe)
                 try:
                     results = process.take()
@@ -86,6 +98,11 @@ class LocalEngine:
                     if not any_finished and not process.was_killed:
                         raise StylizeError(f"a worker could not start ({reason}): see above") from None
                     yield from attempts.failed(batch, cost, f"its worker died {cost + 1} times ({reason})")
+                    continue
+                if not process.is_open:
+                    process.is_open = True
+                    process.give(work, batch)
+                    self._busy[pipe] = (process, batch, cost)
                     continue
                 any_finished = True
                 self._idle.append(process)
@@ -106,11 +123,20 @@ class _Process:
         context = multiprocessing.get_context("spawn")
         self.pipe, self._theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(self._theirs, threads), daemon=True)
+        self.is_open = False
+        """Whether the process has opened its end of the pipe. Before, on Windows, a long message would wait for ever if
+        the process died."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.exitcode is not None
 
     @property
     def was_killed(self) -> bool:
-        """Whether a signal ended the process; known after `end`."""
-        return (self._process.exitcode or 0) < 0
+        """Whether a signal or an error of Windows ended the process; known after `end`."""
+        code = self._process.exitcode or 0
+        return code < 0 or code >= _WINDOWS_ERROR
 
     def start(self) -> None:
         """Start the process."""
@@ -124,7 +150,9 @@ class _Process:
             self.pipe.send((work, batch))
 
     def take(self) -> Any:
-        """Return the results. Raises EOFError or OSError if the process has died."""
+        """Return what a process that is ready has sent. Raises EOFError or OSError if it has died."""
+        if not self.pipe.poll():
+            raise EOFError
         return self.pipe.recv()
 
     def end(self) -> str:
@@ -133,7 +161,7 @@ class _Process:
         self._process.join()
         code = self._process.exitcode or 0
         if code >= 0:
-            return f"exit code {code}"
+            return f"exit code {code:#x}" if code >= _WINDOWS_ERROR else f"exit code {code}"
         with contextlib.suppress(ValueError):
             name = signal.Signals(-code).name
             return f"{name}, as when memory runs out" if name == "SIGKILL" else name
@@ -170,6 +198,7 @@ def _serve(pipe: Connection, threads: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = str(threads)  # before any framework is imported
     threading.Thread(target=_end_with_driver, daemon=True).start()
+    pipe.send(None)  # the pipe is open
     while True:
         try:
             work, batch = pipe.recv()

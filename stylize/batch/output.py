@@ -82,7 +82,9 @@ class OutputFolder:
             for folder, _, names in os.walk(self._output):
                 for name in names:
                     if name.startswith(beginning) and name.endswith(".part"):
-                        Path(folder, name).unlink(missing_ok=True)
+                        # Windows removes no file that another program reads.
+                        with contextlib.suppress(FileNotFoundError, PermissionError):
+                            Path(folder, name).unlink()
 
     def fetch_manifest(self) -> None:
         """Copy the manifest from the URL, if another machine made it."""

@@ -95,7 +95,9 @@ def _subject(row: _Row, options: Mapping[str, str], base: str, where: str) -> Su
 
 def _output_folder(content: str) -> str:
     """Return the folder of a content's outputs: the content's own, if the table's folder contains it."""
-    if files.is_url(content) or os.path.isabs(content):
+    drive, path = os.path.splitdrive(content)
+    # On Windows `C:a.jpg` and `\a.jpg` are not absolute, and yet do not start from the table's folder.
+    if files.is_url(content) or drive or path.startswith(("/", os.sep)):
         return ""
     folder = os.path.normpath(os.path.dirname(content)).replace(os.sep, "/")
     return "" if folder == "." or folder.startswith("..") else folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 
@@ -30,4 +31,5 @@ def temporary_database() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise StylizeError(f"temporary files: {error}; TMPDIR names another folder for them") from error
+        variable = "TMP" if os.name == "nt" else "TMPDIR"
+        raise StylizeError(f"temporary files: {error}; {variable} names another folder for them") from error

@@ -2,17 +2,56 @@
 
 from __future__ import annotations
 
+import glob
 import itertools
+import os
+from collections.abc import Mapping, Sequence
 
 import click
 from click.shell_completion import CompletionItem
 
 from stylize.cli.command import Command
+from stylize.cli.types import File, StyleFile
 
-__all__ = ["Expanding"]
+__all__ = ["Expanding", "expanded"]
+
+# The shells of Windows leave globs to the programs.
+_LEAVES_GLOBS = os.name == "nt"
 
 # The option whose values the last words are, in `Context.meta`.
 _LAST_OPTION = "stylize.cli.expanding.last_option"
+
+
+def expanded(word: str) -> list[str]:
+    """Return the files that a glob stands for, where the shell has left that to us; other words as they are."""
+    if not _LEAVES_GLOBS or not glob.has_magic(word) or os.path.lexists(word):
+        return [word]
+    return sorted(glob.glob(word, recursive=True)) or [word]
+
+
+def _with_files(args: Sequence[str], flags: Mapping[str, click.Option]) -> list[str]:
+    """Expand the globs after options that take files to read."""
+    words: list[str] = []
+    option: click.Option | None = None
+    for word in args:
+        if word.startswith("-") and word != "-":
+            option = flags.get(_flag(word))
+            words.append(word)
+        elif option is not None and isinstance(option.type, (File, StyleFile)) and _takes_more(option):
+            words += expanded(word)
+        else:
+            words.append(word)
+    return words
+
+
+def _flag(word: str) -> str:
+    """Return the flag of a word such as `--content=a.jpg` or `-ca.jpg`."""
+    return word.partition("=")[0] if word.startswith("--") else word[:2]
+
+
+def _takes_more(option: click.Option) -> bool:
+    """Return whether further words are values of the option, or to be refused as such."""
+    return option.multiple or option.name == "content"
 
 
 class Expanding(Command):
@@ -22,7 +61,7 @@ class Expanding(Command):
         """Repeat the option before each further word. Raises UsageError where the option takes one file only."""
         flags = {flag: option for option in self.params if isinstance(option, click.Option) for flag in option.opts}
         words: list[str] = []
-        rest = iter(args)
+        rest = iter(_with_files(args, flags))
         flag: str | None = None
         contents = 0
         for word in rest:
@@ -31,8 +70,8 @@ class Expanding(Command):
             elif word.startswith("-") and word != "-":
                 flag = None
                 words.append(word)
-                name = word.partition("=")[0] if word.startswith("--") else word[:2]
-                if name in flags and (flags[name].multiple or flags[name].name == "content"):
+                name = _flag(word)
+                if name in flags and _takes_more(flags[name]):
                     flag = name
                     contents += not flags[name].multiple
                     if contents > 1:

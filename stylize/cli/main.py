@@ -8,6 +8,10 @@ stdout, everything else to stderr.
 from __future__ import annotations
 
 import importlib
+import os
+import re
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -37,12 +41,23 @@ _COMMANDS = {
     "app": ("app", "Open the web page: drop a photo, choose a style, see the preview, refine it."),
 }
 
+_ON_WINDOWS = os.name == "nt"
+
 # Exit code after Ctrl-C: 128 + SIGINT, as of shells.
 _INTERRUPTED = 130
 
 
 class _Program(click.Group):
     """Imports commands when they run, and turns errors that the user can mend into one line and an exit code."""
+
+    def main(self, args: Sequence[str] | None = None, *others: Any, **settings: Any) -> Any:
+        """Run the program.
+
+        On Windows, click would also take `photo[1].jpg` for a glob, and the globs that `batch` is to find files by.
+        """
+        if args is None and _ON_WINDOWS:
+            args = [os.path.expanduser(word) if re.match(r"~[\\/]|~$", word) else word for word in sys.argv[1:]]
+        return super().main(args, *others, **settings)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

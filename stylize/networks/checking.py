@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import stat
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -91,7 +93,9 @@ def copy_saved_model(spec: WeightsSpec, given: Sequence[Path], content: Path) ->
     for part in _SAVED_MODEL_PARTS:
         source = given[0] / part
         if source.is_dir():
-            shutil.copytree(source, content / part)
+            shutil.copytree(source, content / part, copy_function=shutil.copyfile)
+            for folder, _, _ in os.walk(content / part):  # of a write-protected folder, no file could be removed
+                os.chmod(folder, os.stat(folder).st_mode | stat.S_IRWXU)
         elif source.exists():
             shutil.copyfile(source, content / part)
     return False

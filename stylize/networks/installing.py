@@ -86,9 +86,12 @@ def _acquire(lock: Any, spec: WeightsSpec, staging: Path, on_progress: OnProgres
 
 def _folder_bytes(folder: Path) -> int:
     done = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # Meanwhile, the holder of the lock moves and deletes files.
-            done += path.stat().st_size
+    # Meanwhile, the holder of the lock moves and deletes files. `os.walk` passes over folders that are gone; `rglob`
+    # raises an error before Python 3.13.
+    for place, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            with contextlib.suppress(OSError):
+                done += os.stat(os.path.join(place, name)).st_size
     return done
 
 

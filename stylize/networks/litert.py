@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ from stylize.machine import available_cores
 from stylize.native_stderr import native_stderr_silenced
 
 __all__ = ["LiteRTNetwork"]
+
+# LiteRT takes a path for text in the code page of Windows, which lacks the letters of many users' folders.
+_OPENS_ANY_PATH = os.name != "nt"
 
 
 class LiteRTNetwork:
@@ -28,7 +32,7 @@ class LiteRTNetwork:
     """
 
     def __init__(self, model: Path | bytes, *, max_kept_px: int | None = None) -> None:
-        self._source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+        self._model = model
         self._max_kept_px = max_kept_px
         self._interpreter: Any = None
         self._lock = threading.Lock()
@@ -79,8 +83,14 @@ class LiteRTNetwork:
             return
         from ai_edge_litert.interpreter import Interpreter
 
+        if isinstance(self._model, bytes):
+            source: dict[str, Any] = {"model_content": self._model}
+        elif _OPENS_ANY_PATH:
+            source = {"model_path": str(self._model)}
+        else:
+            source = {"model_content": self._model.read_bytes()}
         with native_stderr_silenced():
-            interpreter = Interpreter(**self._source, num_threads=available_cores())
+            interpreter = Interpreter(**source, num_threads=available_cores())
             # With fixed shapes, allocating reveals a damaged network already here.
             if all(min(detail["shape_signature"]) > 0 for detail in interpreter.get_input_details()):
                 interpreter.allocate_tensors()

@@ -238,6 +238,22 @@ def test_unfinished_files_of_others_are_left_alone(folders, monkeypatch):
     assert all(name.startswith(f".stylize-{part_mark('./out/')}") for name in parts)
 
 
+def test_an_unfinished_file_that_cannot_be_removed_stops_no_run(folders, monkeypatch):
+    """As on Windows, where another program may read the file at that moment."""
+    left = Path("out", f".stylize-{part_mark('out')}1.part")
+    left.parent.mkdir()
+    left.touch()
+    real = Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.name == left.name:
+            raise PermissionError(13, "Access is denied")
+        real(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    assert counts(run())[0] == 6
+
+
 def full(*arguments: Any, **options: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize import files
-from stylize.batch import jobs as batch_jobs
 from stylize.batch.jobs import Job, Naming, Pairing, Subject, jobs
 from stylize.config import FastConfig
 from stylize.errors import OptionError
@@ -97,7 +96,7 @@ def test_names_on_windows_leave_neither_folder_nor_drive(label, monkeypatch):
     naming = Naming("{class}-{content}", "png")
     if os.name != "nt":
         assert outputs([subject], naming=naming) == [f"{label}-a.png"]
-    monkeypatch.setattr(batch_jobs, "_FORBIDDEN", batch_jobs._FORBIDDEN_BY_WINDOWS)
+    monkeypatch.setattr(files, "FORBIDDEN", files.FORBIDDEN_BY_WINDOWS)
     with pytest.raises(OptionError, match="name: expected names without"):
         outputs([subject], naming=naming)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from types import SimpleNamespace
 
 import pytest
 
+from stylize.batch import temporary
 from stylize.batch.jobs import Job
 from stylize.batch.ledger import Ledger
-from stylize.errors import OptionError
+from stylize.errors import OptionError, StylizeError
 
 
 def job(output: str, content: str = "a.png") -> Job:
@@ -58,3 +61,14 @@ def test_lines_stand_in_the_order_of_the_jobs_after_those_of_earlier_runs():
     assert ledger.record("2.png") == {"output": "2.png", "status": "done"}
     assert ledger.record("4.png") is None
     ledger.close()
+
+
+@pytest.mark.parametrize(("system", "variable"), [("nt", "TMP"), ("posix", "TMPDIR")])
+def test_a_full_disk_of_temporary_files_is_told_with_the_variable_that_names_another(system, variable, monkeypatch):
+    def fail() -> None:
+        with temporary.temporary_database():
+            raise sqlite3.OperationalError("disk full")
+
+    monkeypatch.setattr(temporary, "os", SimpleNamespace(name=system), raising=False)
+    with pytest.raises(StylizeError, match=f"temporary files: disk full; {variable} names another folder"):
+        fail()

@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import workers
+from stylize.batch import local_engine
 from stylize.batch.engines import RETRIES, Lost
 from stylize.batch.local_engine import LocalEngine, _Process
 from stylize.errors import StylizeError
@@ -68,6 +70,40 @@ def test_an_interrupt_at_any_moment_leaves_no_worker(monkeypatch, moment):
 def test_workers_that_never_start_end_the_run():
     with pytest.raises(StylizeError, match=r"could not start \(exit code 3\)"):
         results(LocalEngine(1), workers.ends, [[1], [2]])
+
+
+def test_a_worker_that_dies_before_it_opens_its_pipe_ends_the_run(monkeypatch):
+    """As on Windows, where this process keeps the worker's end of the pipe until the worker has taken it."""
+    kept = []
+    real = _Process.start
+
+    def start(process: _Process) -> None:
+        kept.append(process._theirs)
+        monkeypatch.setattr(process._theirs, "close", lambda: None)
+        real(process)
+
+    monkeypatch.setattr(_Process, "start", start)
+    monkeypatch.setattr(local_engine, "_serve", workers.dies_at_its_start)
+    with pytest.raises(StylizeError, match=r"could not start \(exit code 3\)"):
+        results(LocalEngine(1), workers.doubled, [[1] * 1_000_000])
+
+
+def test_a_worker_that_windows_ends_for_an_error_was_killed():
+    process = _Process(threads=1)
+    process._process = SimpleNamespace(exitcode=0xC0000005, join=lambda: None)
+    assert process.end() == "exit code 0xc0000005"
+    assert process.was_killed
+
+
+def test_windows_waits_for_no_more_workers_than_it_can(monkeypatch):
+    from stylize.cli.commands.batch import _engine_maker
+    from stylize.cli.console import Run
+
+    monkeypatch.setattr(local_engine, "MOST_WORKERS", 60, raising=False)
+    said = Run(as_json=False, progress="none", quiet=True, verbose=False, offline=True)
+    engine = _engine_maker(said, "fast", "local", None, 100)(1_000_000)
+    assert isinstance(engine, LocalEngine)
+    assert engine.workers == 60
 
 
 def test_batches_are_taken_as_workers_come_free():

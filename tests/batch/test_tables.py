@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import ntpath
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from stylize.batch import tables
 from stylize.batch.jobs import Cells, Naming, Pairing, jobs
 from stylize.batch.manifest import MANIFEST
 from stylize.batch.tables import subjects_of_manifest
@@ -265,3 +268,15 @@ def test_any_json_lines_are_painted_or_refused(lines, number, folders):
     assert isinstance(result.exception, (SystemExit, type(None))), lines
     manifest = Path(f"out{number}", MANIFEST)
     assert "traceback" not in (manifest.read_text() if manifest.exists() else "")
+
+
+@pytest.mark.parametrize(
+    "content", [r"C:photos\a.jpg", r"C:\photos\a.jpg", r"\photos\a.jpg", "/photos/a.jpg", "D:a.jpg"]
+)
+def test_pictures_elsewhere_on_windows_are_painted_into_the_output_folder_itself(content, monkeypatch):
+    # `isabs` as of Python 3.13: a path without a drive is not absolute.
+    path = SimpleNamespace(**vars(ntpath))
+    path.isabs = lambda text: ntpath.isabs(text) and bool(ntpath.splitdrive(text)[0])
+    monkeypatch.setattr(tables, "os", SimpleNamespace(path=path, sep="\\"))
+    assert tables._output_folder(content) == ""
+    assert tables._output_folder(r"photos\cats\a.jpg") == "photos/cats"

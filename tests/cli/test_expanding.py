@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 
 from api_stand_in import one_line, run
+from stylize.cli import expanding
+from stylize.cli import main as program
 
 
 @pytest.fixture
@@ -55,3 +62,61 @@ def test_a_url_is_told_apart_from_a_file(inputs, fake, monkeypatch, pictures):
 
 def one_line_of_usage(text: str) -> str:
     return text.splitlines()[-1]
+
+
+@pytest.fixture
+def windows(monkeypatch, tmp_path):
+    """A shell that leaves globs to the programs, in the folder of the pictures."""
+
+    class System:
+        name = "nt"
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os, name)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(click.core, "os", System())
+    monkeypatch.setattr(expanding, "_LEAVES_GLOBS", True, raising=False)
+    monkeypatch.setattr(program, "_ON_WINDOWS", True, raising=False)
+
+    def typed(*words: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["stylize", *words])
+        with pytest.raises(SystemExit) as ended:
+            program.main()
+        assert ended.value.code == 0
+
+    return typed
+
+
+def test_globs_are_expanded_where_the_shell_leaves_them(windows, photos, fake):
+    windows("fast", "-c", "[abc].png", "-s", "painting.p?g", "-q")
+    assert [str(call[1]) for call in fake.calls] == ["a.png", "b.png", "c.png"]
+    windows("fast", "--content=a.png", "[bc].png", "-s", "painting.png", "--overwrite")
+    assert [str(call[1]) for call in fake.calls[3:]] == ["a.png", "b.png", "c.png"]
+
+
+def test_a_name_with_brackets_is_no_glob(windows, photos, fake, tmp_path):
+    shutil.copy(photos[0], "photo[1].png")
+    shutil.copy(photos[0], "photo1.png")
+    Path("out1.png").write_bytes(b"mine")
+    windows("fast", "-c", "photo[1].png", "-s", "painting.png", "-o", "out[1].png", "--overwrite")
+    assert [str(call[1]) for call in fake.calls] == ["photo[1].png"]
+    assert Path("out1.png").read_bytes() == b"mine"
+    assert Path("out[1].png").exists()
+
+
+def test_a_batch_gets_its_globs_as_they_are_typed(windows, photos, monkeypatch):
+    seen: list[Any] = []
+    monkeypatch.setattr("stylize.batch.jobs.subjects_of_places", lambda places, *_, **__: seen.append(places) or [])
+    monkeypatch.setattr(sys, "argv", ["stylize", "batch", "-c", "*.png", "-s", "@swirls", "-o", "out"])
+    with pytest.raises(SystemExit):
+        program.main()
+    assert seen == [("*.png",)]
+
+
+def test_a_name_of_the_home_folder_is_expanded_and_no_other(windows, photos, fake, monkeypatch):
+    monkeypatch.setenv("HOME", os.getcwd())
+    monkeypatch.setenv("USERPROFILE", os.getcwd())
+    shutil.copy(photos[0], "~$a.png")
+    windows("fast", "-c", "~/b.png", "~$a.png", "-s", "painting.png")
+    assert [str(call[1]) for call in fake.calls] == [os.path.join(os.getcwd(), "b.png"), "~$a.png"]

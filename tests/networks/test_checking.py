@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 import pytest
 
 from made_up_weights import PREDICT, SAVED_MODEL, TRANSFER, assert_clean, message, put, sha256, tar_gz, write_vgg19
@@ -75,3 +78,19 @@ def test_add_vgg19(served, tmp_path):
     added = store.add("vgg", write_vgg19(tmp_path / "any name.h5"))
     assert [path.name for path in added.files] == ["features.h5"]
     assert not added.published
+
+
+def test_a_write_protected_saved_model_can_be_removed_again(served, tmp_path):
+    mine = put(tmp_path / "mine", dict(SAVED_MODEL))
+    for folder, _, names in os.walk(mine):
+        for name in names:
+            os.chmod(os.path.join(folder, name), stat.S_IREAD)
+    os.chmod(mine / "variables", stat.S_IREAD | stat.S_IEXEC)
+    try:
+        added = store.add("hub", mine)
+    finally:
+        os.chmod(mine / "variables", stat.S_IRWXU)
+    # As the owner of the files: root may remove anything.
+    assert all(path.stat().st_mode & stat.S_IWRITE for path in added.folder.rglob("*"))
+    store.remove("hub")
+    assert_clean("hub")

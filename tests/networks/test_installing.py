@@ -135,3 +135,17 @@ def test_full_disk(served, monkeypatch):
     assert "No space left on device" in text
     assert "make room" in text
     assert_clean("hub")
+
+
+def test_a_folder_that_goes_while_it_is_measured_is_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "content" / "variables").mkdir(parents=True)
+    (tmp_path / "hub.tar.gz").write_bytes(b"x" * 100_000)
+    real = os.scandir
+
+    def scandir(place):
+        if os.fspath(place).endswith("content"):
+            raise FileNotFoundError(2, "No such file or directory", place)
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert installing._folder_bytes(tmp_path) >= 100_000

@@ -6,10 +6,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import ai_edge_litert.interpreter
 import numpy as np
 import pytest
 
 from samples import MODELS, painting
+from stylize.networks import litert
 from stylize.networks.litert import LiteRTNetwork
 
 STYLE = MODELS / "mini_style.tflite"
@@ -74,3 +76,18 @@ def test_threads_share_a_network() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_on_windows_a_file_of_any_name_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "żółć.tflite"
+    path.write_bytes(STYLE.read_bytes())
+
+    class OfWindows(ai_edge_litert.interpreter.Interpreter):  # type: ignore[misc]
+        def __init__(self, model_path: str | None = None, **settings: Any) -> None:
+            if model_path is not None:
+                model_path.encode("cp1252")
+            super().__init__(model_path, **settings)
+
+    monkeypatch.setattr(ai_edge_litert.interpreter, "Interpreter", OfWindows)
+    monkeypatch.setattr(litert, "_OPENS_ANY_PATH", False, raising=False)
+    LiteRTNetwork(path).load()

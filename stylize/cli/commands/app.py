@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import socket
 from typing import Any
 
@@ -50,7 +51,8 @@ def _check_address(config: AppConfig) -> None:
     try:
         place = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         with socket.socket(*place[:2]) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if os.name != "nt":  # on Windows the option would take an address that another program listens on
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(place[4])
     except ValueError as error:  # such as UnicodeError for a..b
         raise OptionError(f"host: expected an address or a name, received {config.host!r}") from error

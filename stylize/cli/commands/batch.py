@@ -214,12 +214,12 @@ def _engine_maker(run: Run, mode: str, name: str, address: str | None, workers: 
 
             may_use_gpu = mode == "refine" and not run.device.startswith("cpu")
             return RayEngine(address, max_tasks=workers, memory_bytes=memory_bytes, gpus=may_use_gpu)
-        from stylize.batch.local_engine import LocalEngine
+        from stylize.batch.local_engine import MOST_WORKERS, LocalEngine
         from stylize.machine import available_cores, available_memory_bytes
         from stylize.networks.devices import choose
 
         cores, room = available_cores(), available_memory_bytes()
-        count = workers or max(1, min(cores, room // memory_bytes))
+        count = min(workers or max(1, min(cores, room // memory_bytes)), MOST_WORKERS)
         if workers is None and mode == "refine" and choose(run.backend, run.device).is_gpu:
             count = 1  # Refinements at the same time would share the GPU's memory, and none would be quicker.
         threads = max(1, cores // count)

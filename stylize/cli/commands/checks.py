@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +15,19 @@ from stylize.errors import OptionError, StylizeError
 from stylize.output import DEFAULT_OUTPUT, OutputConfig
 from stylize.styles import StyleName, names
 
-__all__ = ["check_files", "check_folder", "check_free", "check_inputs", "check_name", "check_output", "default_output"]
+__all__ = [
+    "check_files",
+    "check_folder",
+    "check_free",
+    "check_inputs",
+    "check_name",
+    "check_output",
+    "default_output",
+    "output_key",
+]
+
+# Whether disks usually take `A.png` and `a.png` for one file.
+_IGNORES_CASE = sys.platform in ("darwin", "win32")
 
 
 def check_inputs(
@@ -110,11 +124,16 @@ def check_free(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None
     files.check_name(output.name, f"output {output}")
     if not os.path.exists(output):
         return
-    there = output.stat()
-    if any(os.path.samestat(there, path.stat()) for path in inputs):
+    if any(files.same_file(output, path) for path in inputs):
         raise OptionError(f"output {output}: expected another file than the input")
     if not overwrite:
         raise StylizeError(f"output {output}: is there already; choose another with -o, or use --overwrite")
+
+
+def output_key(output: Path) -> str:
+    """Return the same text for all names that a usual disk of this system takes for one file."""
+    real = os.path.realpath(output)
+    return unicodedata.normalize("NFC", real).casefold() if _IGNORES_CASE else real
 
 
 def default_output(content: Path, styles: Styles, ending: str) -> Path:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stylize.cli.commands.checks import default_output
+from stylize.cli.commands.checks import default_output, output_key
 from stylize.cli.commands.previews import STANDARD_STREAM, Preview, Sheet, Sources, Work, shown_name
 from stylize.cli.commands.watch import file_state, watch_files
 from stylize.cli.console import Run
@@ -161,8 +161,9 @@ def _outputs(contents: Sequence[Source], styles: SourceStyles, output: Path | No
             f"output {output}: expected an existing folder, as there are {len(contents)} contents, each with a picture "
             "of its own"
         )
-    for path in outputs.values():
-        if list(outputs.values()).count(path) > 1:
+    keys = [output_key(path) for path in outputs.values()]
+    for path, key in zip(outputs.values(), keys, strict=True):
+        if keys.count(key) > 1:
             raise OptionError(f"output {path}: two contents have this name, paint them one by one with -o")
     return outputs
 

@@ -10,6 +10,7 @@ import click
 
 from stylize.cli.command import Group
 from stylize.cli.console import Run, megabytes, table
+from stylize.cli.expanding import expanded
 from stylize.cli.run import with_run
 from stylize.cli.types import FILE
 from stylize.errors import StylizeError
@@ -63,7 +64,7 @@ def pull(run: Run, name: str) -> None:
 @with_run
 def add(run: Run, name: str, paths: Sequence[Path]) -> None:
     """Take a network from a file, a folder or several files."""
-    local = store.add(name, paths)
+    local = store.add(name, [found for path in paths for found in expanded(str(path))])
     if not local.published:
         run.say(f"{name}: not the published file; its hash is recorded")
     _convert_saved_model(run, local)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from stylize.cli.commands.checks import check_free, check_inputs, check_name, check_output
+from stylize.cli.commands.checks import check_free, check_inputs, check_name, check_output, output_key
 from stylize.cli.commands.painting import Painting
 from stylize.config import FastConfig, RefineConfig
 from stylize.errors import OptionError, StylizeError
@@ -78,7 +78,7 @@ def _step_pictures(painting: Painting) -> list[Path]:
 
 def _check_film_and_plot(painting: Painting, inputs: Sequence[Path]) -> None:
     extras = [path for path in (painting.animation, painting.plot) if path is not None]
-    outputs = [os.path.realpath(path) for path in (painting.output, *extras)]
+    outputs = [output_key(path) for path in (painting.output, *extras)]
     for path, index in zip(extras, (1, 2), strict=False):
         if outputs[index] in outputs[:index]:
             raise OptionError(f"output {path}: expected a file of its own, received the name of another output")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import shutil
 
+import pytest
 from PIL import ExifTags, Image
 
 from api_stand_in import run
+from stylize.cli.commands import checks
 from stylize.config import FastConfig
 from stylize.images.provenance import read_provenance
 from stylize.images.reading import read_image
@@ -83,3 +85,12 @@ def test_the_author_of_the_photograph_stays(shipped_networks, inputs, pictures, 
             assert {*exif} & {*written.getexif()} == kept
         dpi = read_image(tmp_path / f"{which}.jpg").metadata.dpi
         assert dpi == (None if which == "none" else (240, 240))
+
+
+@pytest.mark.parametrize("names", [("Lake.png", "lake.jpg"), ("caf\u00e9.png", "cafe\u0301.jpg")])
+def test_outputs_that_a_disk_takes_for_one_are_refused(names, pictures, fake, tmp_path, monkeypatch):
+    contents = [shutil.copy(pictures[0], tmp_path / name) for name in names]
+    monkeypatch.setattr(checks, "_IGNORES_CASE", True, raising=False)
+    message = run("fast", "-c", *contents, "-s", pictures[1], "--overwrite", exit_code=2).stderr
+    assert "two contents have this name" in message
+    assert fake.calls == []

@@ -14,6 +14,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from api_stand_in import CHECKPOINT, one_line, run
+from stylize.cli.commands import checks
 from stylize.errors import StylizeError
 from stylize.images.provenance import read_provenance
 from stylize.images.reading import read_image
@@ -138,6 +139,14 @@ def test_films_and_plots_are_refused_before_any_work(
     assert message in one_line(run("refine", *inputs, *arguments, exit_code=exit_code).stderr)
     assert fake.calls == []
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_plot_is_not_the_picture_in_other_capitals(inputs, fake, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(checks, "_IGNORES_CASE", True, raising=False)
+    message = run("refine", *inputs, "-o", "out.png", "--plot", "OUT.png", "--overwrite", exit_code=2).stderr
+    assert "expected a file of its own" in one_line(message)
+    assert fake.calls == []
 
 
 def test_ctrl_c_leaves_the_film_and_the_plot_of_what_there_was(inputs, fake, tmp_path):
