@@ -32,3 +32,25 @@ def test_adam_keeps_the_best_if_asked():
         optimizer.tell(2.0, np.zeros((1, 1, 3), np.float32))
         assert numpy_of(optimizer.result).mean() == pytest.approx(expected, abs=0.03)
         assert numpy_of(optimizer.best).mean() == 0.5
+
+
+def test_after_a_loss_that_is_not_finite_adam_begins_anew_with_half_the_rate():
+    optimizer = Adam(np.full((1, 1, 3), 0.5, np.float32), OptimizationConfig(optimizer="adam", learning_rate=0.04))
+    gradient = np.ones((1, 1, 3), np.float32)
+    optimizer.tell(1.0, gradient)
+    optimizer.tell(np.nan, -gradient)
+    half = Adam(np.full((1, 1, 3), 0.5, np.float32), OptimizationConfig(optimizer="adam", learning_rate=0.02))
+    np.testing.assert_array_equal(numpy_of(optimizer.ask()), numpy_of(half.ask()))
+    for _ in range(2):
+        optimizer.tell(1.0, gradient)
+        half.tell(1.0, gradient)
+        np.testing.assert_array_equal(numpy_of(optimizer.ask()), numpy_of(half.ask()))
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e6])
+def test_by_default_the_size_of_the_gradient_does_not_count(scale):
+    # Relative losses have gradients of about 1e-4 a pixel, those of the tutorial are a million times larger.
+    optimizer = Adam(np.full((2, 3, 3), 0.5, np.float32), OptimizationConfig(optimizer="adam", learning_rate=0.02))
+    signs = np.random.default_rng(0).choice([-1, 1], (2, 3, 3)).astype(np.float32)
+    optimizer.tell(1.0, scale * signs)
+    np.testing.assert_allclose(numpy_of(optimizer.ask()), 0.5 - 0.02 * signs, atol=1e-4)
