@@ -155,6 +155,7 @@ def _color_moments(
 
 
 def _matrix_power(symmetric: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
+    """Return a power of a positive definite matrix, as covariances with the weak noise are."""
     values, vectors = np.linalg.eigh(symmetric)
-    powered: NDArray[np.float64] = (vectors * np.maximum(values, 1e-12) ** exponent) @ vectors.T
+    powered: NDArray[np.float64] = (vectors * values**exponent) @ vectors.T
     return powered

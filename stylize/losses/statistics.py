@@ -259,10 +259,12 @@ def _regions(weights: Any) -> list[Any]:
 
 
 def _within(every: slice, part: slice) -> tuple[slice, slice]:
-    """Return the positions of `every` that lie in `part`: as a slice of the part, and as a slice of `every`."""
+    """Return the positions of `every` that lie in `part`: as a slice of the part, and as a slice of `every`.
+
+    Both are slices of one activation: `part` ends no later than `every`.
+    """
     before = len(range(every.start, part.start, every.step))
     first = every.start + before * every.step
-    last = min(part.stop, every.stop)
-    return slice(first - part.start, last - part.start, every.step), slice(
-        before, before + len(range(first, last, every.step))
+    return slice(first - part.start, part.stop - part.start, every.step), slice(
+        before, before + len(range(first, part.stop, every.step))
     )

@@ -23,8 +23,9 @@ divided by s·y, its curvature, so that long and short steps count alike. The fi
 
     H_0 = t √D B √D
 
-D is split into two halves around B, so that H_0 is symmetric. The factor t makes y·(H_0 y) = s·y for the newest pair,
-as the usual guess does. H_0 has only positive scales, so it is positive definite, and -H_0 g is a direction of descent.
+D is split into two halves around B, so that H_0 is symmetric. The factor t makes y·(H_0 y) nearly 2 s·y for the newest
+pair, where the usual guess makes it s·y: `FrequencyBands.energies` counts half of the frequencies. Half of this t ends
+with a higher loss. H_0 has only positive scales, so it is positive definite, and -H_0 g is a direction of descent.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class FrequencyBands(NamedTuple):
         """Return about the squared length of each band's part of a picture.
 
         The transform of real numbers stores one half of the frequencies, so each band has about half of its energy.
-        The factor is almost the same for all bands, and only ratios matter.
+        The factor is almost the same for all bands: ratios of bands do not depend on it, but the length of H_0 does.
 
         Args:
             picture: (H, W, 3).

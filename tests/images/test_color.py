@@ -39,6 +39,13 @@ def test_with_colors_of_itself_and_of_another_shape() -> None:
         with_colors_of(pixels, pixels[:4])
 
 
+def test_with_colors_of_a_large_picture_is_that_of_its_parts() -> None:
+    stylized, content = rng.random((2, 600, 4, 3), dtype=np.float32)
+    whole = with_colors_of(stylized, content)
+    for rows in (slice(0, 300), slice(300, 600)):
+        np.testing.assert_allclose(whole[rows], with_colors_of(stylized[rows], content[rows]), atol=1e-6)
+
+
 def test_with_palette_of_takes_over_mean_and_covariance():
     random = np.random.default_rng(0)
     mix = np.array([[0.05, 0.02, 0.0], [0.0, 0.04, 0.01], [0.01, 0.0, 0.06]])
@@ -52,6 +59,28 @@ def test_with_palette_of_takes_over_mean_and_covariance():
     covariance = 0.3 * np.cov(flat[0].T) + 0.7 * np.cov(flat[1].T)
     np.testing.assert_allclose(np.cov(moved.T), covariance, atol=1e-4)
     assert moved.dtype == np.float32
+
+
+def test_with_palette_of_gives_the_content_the_weight_that_styles_leave():
+    content, style = 0.3 + 0.2 * painting(40, 50, 0), 0.4 + 0.3 * painting(30, 30, 1)
+    moved, own, other = (each.reshape(-1, 3) for each in (with_palette_of(content, [(style, 0.25)]), content, style))
+    np.testing.assert_allclose(moved.mean(0), 0.75 * own.mean(0) + 0.25 * other.mean(0), atol=1e-3)
+    np.testing.assert_allclose(np.cov(moved.T), 0.75 * np.cov(own.T) + 0.25 * np.cov(other.T), atol=1e-4)
+
+
+def test_with_palette_of_measures_within_the_mask():
+    content, style = 0.3 + 0.2 * painting(40, 50, 0), 0.4 + 0.3 * painting(30, 30, 1)
+    content[:, 25:] *= 0.4
+    left = np.zeros((40, 50), np.float32)
+    left[:, :25] = 0.5
+    moved = with_palette_of(content, [(style, 1.0)], left)[:, :25]
+    np.testing.assert_allclose(moved.mean((0, 1)), style.mean((0, 1)), atol=2e-3)
+    np.testing.assert_allclose(np.cov(moved.reshape(-1, 3).T), np.cov(style.reshape(-1, 3).T), atol=2e-4)
+
+
+def test_with_palette_of_does_not_make_rounding_errors_visible():
+    content = (0.5 + 1e-4 * np.random.default_rng(0).normal(size=(40, 50, 3))).astype(np.float32)
+    assert with_palette_of(content, [(painting(30, 30, 1), 1.0)]).std(axis=(0, 1)).max() < 0.02
 
 
 def test_with_palette_of_survives_pictures_of_one_colour():
@@ -99,6 +128,9 @@ def test_with_contrast_of_many_styles_of_one_colour():
 def test_with_contrast_of_keeps_a_content_within_the_limit():
     content = painting(40, 50, 0)
     assert with_contrast_of(content, [(painting(30, 30, 1), 1.0)], 2.0) is content
+    fainter = 0.5 + (content - 0.5) / 1.5
+    assert with_contrast_of(content, [(fainter, 1.0)], 1.75) is content
+    assert with_contrast_of(content, [(fainter, 1.0)], 1.4) is not content
     flat = np.full((8, 8, 3), 0.5, np.float32)
     assert with_contrast_of(flat, [(flat, 1.0)], 1.0) is flat
 

@@ -60,6 +60,19 @@ def test_where_masks_overlap_styles_share_by_their_weights():
     np.testing.assert_allclose(faint[:, 0, 0], [0.2, 0.2], rtol=1e-6)
 
 
+def test_one_mask_for_all_styles_knows_nothing_of_their_weights():
+    mask = left_half(64, 96)
+    np.testing.assert_array_equal(read(mask, weights=[0.0, 1.0]).at(64, 96)[0], mask)
+
+
+def test_a_composite_of_white_pictures_is_white_without_rounding():
+    planes = np.random.default_rng(0).random((2, 64, 96)).astype(np.float32)
+    white = np.ones((64, 96, 3), np.float32)
+    ours = Masks((), planes, (0.3, 0.7)).composite(white, [white, white])
+    assert ours.max() == 1
+    np.testing.assert_allclose(ours, 1, atol=1e-6)
+
+
 @pytest.mark.parametrize(("masks", "styles"), [(2, 1), (2, 3), (3, 2)])
 def test_the_count_of_masks_must_fit(masks, styles):
     with pytest.raises(OptionError, match=f"^mask: expected one mask.*; received {masks}$"):
@@ -85,13 +98,27 @@ def test_a_mask_that_can_not_be_meant_is_one_line(mask, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_style_with_its_own_mask_has_a_weight():
+    with pytest.raises(OptionError, match="style: expected weights over 0 for styles with their own masks"):
+        read(left_half(64, 96), 1 - left_half(64, 96), weights=[0.0, 1.0])
+
+
+def test_a_mask_of_another_shape_is_told_in_the_size_of_its_file(tmp_path):
+    Image.fromarray(np.full((640, 640), 255, np.uint8)).save(tmp_path / "large.jpg")
+    with pytest.raises(ImageError, match="received 640 x 640 px"):
+        Masks.read(tmp_path / "large.jpg", [1.0], (64, 96), (16, 24))
+
+
 def test_a_faint_mask_is_meant():
     np.testing.assert_allclose(read(np.full((640, 960), 0.05, np.float32)).at(64, 96), 0.05, rtol=1e-5)
 
 
 def test_a_masks_shape_may_be_rounded():
-    for size in ((7, 10), (33, 50), (64, 95), (427, 640)):
+    for size in ((7, 10), (6, 10), (33, 50), (64, 95), (427, 640), (435, 640)):
         read(left_half(*size))
+    for size in ((5, 10), (441, 640)):
+        with pytest.raises(ImageError, match="the content's shape"):
+            read(left_half(*size))
 
 
 def test_a_path_of_two_lines_makes_one_line():

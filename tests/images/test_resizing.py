@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stylize.errors import ImageError, OptionError
-from stylize.images.resizing import long_side_of, resized, size_for_long_side, with_change_of
+from stylize.images.resizing import (
+    long_side_of,
+    resized,
+    size_for_long_side,
+    with_change_of,
+    with_margin,
+    without_margin,
+)
 
 rng = np.random.default_rng(7)
 
@@ -38,7 +45,7 @@ def test_resized_is_antialiased_and_not_rounded() -> None:
 
 @pytest.mark.parametrize(
     ("size", "full_px", "expected"),
-    [(64, 999, 64), ("original", 999, 999), ("200%", 999, 1998), ("12.5%", 100, 12), ("1%", 5, 1)],
+    [(64, 999, 64), ("original", 999, 999), ("200%", 999, 1998), ("12.5%", 100, 12), ("50%", 999, 500), ("1%", 5, 1)],
 )
 def test_long_side_of_a_size(size: int | str, full_px: int, expected: int) -> None:
     assert long_side_of(size, full_px) == expected
@@ -81,3 +88,23 @@ def test_a_change_is_laid_over_a_larger_picture() -> None:
     np.testing.assert_array_equal(with_change_of(content, small, small), content)
     brighter = with_change_of(content, small, small + np.float32(0.25))
     np.testing.assert_allclose(brighter, np.minimum(content + 0.25, 1), atol=1e-6)
+
+
+def test_an_enlarged_change_does_not_overshoot() -> None:
+    content = np.full((64, 64, 3), 0.5, np.float32)
+    after = np.repeat(np.float32([0.4, 0.6]), 8)[None, :, None].repeat(16, 0).repeat(3, 2)
+    changed = with_change_of(content, np.full_like(after, 0.5), after)
+    assert changed.min() == pytest.approx(0.4)
+    assert changed.max() == pytest.approx(0.6)
+
+
+def test_a_margin_is_a_mirror_at_the_border() -> None:
+    row = np.float32([[1, 2, 3]])
+    np.testing.assert_array_equal(with_margin(row, 2), np.float32([[2, 1, 1, 2, 3, 3, 2]]).repeat(5, 0))
+    masks = rng.random((2, 5, 7)).astype(np.float32)
+    mirrored = with_margin(masks, 4, axis=1)
+    np.testing.assert_array_equal(mirrored[1], with_margin(masks[1], 4))
+    assert mirrored.shape == (2, 13, 15)
+    pixels = rng.random((5, 7, 3)).astype(np.float32)
+    np.testing.assert_array_equal(without_margin(with_margin(pixels, 4), 4), pixels)
+    assert with_margin(pixels, 0) is pixels

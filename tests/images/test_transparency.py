@@ -14,6 +14,7 @@ from PIL import Image
 from picture_files import scene
 from stylize.images.reading import read_image
 from stylize.images.resizing import resized
+from stylize.images.transparency import fill_hidden_colors
 
 rng = np.random.default_rng(7)
 
@@ -59,6 +60,18 @@ def test_soft_alpha_keeps_its_colors() -> None:
     rgba = rng.random((16, 16, 4))
     rgba[..., 3] = rng.uniform(0.1, 0.9, (16, 16))
     np.testing.assert_allclose(read_image(rgba).pixels, rgba[..., :3], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "own"), [(0, 0.0), (1 / 64, 5 / 32), (1 / 32, 1 / 2), (3 / 64, 27 / 32), (1 / 16, 1.0)]
+)
+def test_nearly_invisible_pixels_fade_smoothly_into_their_neighbours(alpha: float, own: float) -> None:
+    """A white pixel beside a black one: both have the mean of the two, and the white one has its own share again."""
+    pixels = np.repeat(np.float32([[1, 0]])[..., None], 3, axis=2)
+    filled = fill_hidden_colors(pixels, np.float32([[alpha, 1]]))
+    mean = own / (1 + own)
+    np.testing.assert_allclose(filled[0, 0], mean + (1 - mean) * own, rtol=1e-6)
+    np.testing.assert_array_equal(filled[0, 1], 0)
 
 
 def test_wholly_transparent_shows_nothing_hidden() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,6 +72,15 @@ def test_other_weights_are_computed_by_what_is_compiled_already(monkeypatch: pyt
         in_tiles = shared.with_weights(config).value(image, targets, tile_px=48)
         assert in_tiles["total"] == pytest.approx(terms["total"], rel=1e-3)
         np.testing.assert_allclose(numpy_of(found[name][1]), numpy_of(gradient), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["content", "light", "style", "places", "palette", "total_variation", "frame"])
+def test_a_compiled_step_serves_all_weights_of_a_term_but_none(name: str) -> None:
+    ours, larger, none = (
+        structure_of(dataclasses.replace(PerceptualLossConfig(), **{f"{name}_weight": weight}))
+        for weight in (1.0, 9.0, 0.0)
+    )
+    assert ours == larger != none
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -79,6 +79,23 @@ def test_of_several_styles_each_gives_as_many_places_as_its_weight_says() -> Non
     assert (darker.sum(), (~darker).sum()) == (25, 75)
 
 
+def test_each_style_gives_at_least_one_place() -> None:
+    styles = [(np.full((1, 3), shade, np.float32), 1 / 3) for shade in (0.1, 0.5, 0.9)]
+    assert len(joined_places(styles).directions) == 3
+
+
+def test_a_style_of_one_colour_has_finite_places() -> None:
+    style = joined_places([(np.full((4, 3), 0.5, np.float32), 1.0)])
+    assert all(np.isfinite(each).all() for each in map(numpy_of, style))
+
+
+def test_a_style_gives_all_its_places_up_to_1024() -> None:
+    encoder = tiny_objective(PerceptualLossConfig()).targets
+    # relu2_1 has a position for each 2 x 2 px. Of 32 x 33 positions, every second row and column is taken.
+    counts = [len(encoder.of_style(painting(64, width, 0)[None]).places["relu2_1"]) for width in (64, 66)]
+    assert counts == [32 * 32, 16 * 16]
+
+
 def test_prices_share_the_places_of_the_style_among_those_of_the_picture() -> None:
     """Of four directions, most of the picture is near the first one: it becomes dear."""
     angles = np.deg2rad([0, 25, 50, 75])

@@ -10,7 +10,8 @@ import pytest
 from samples import left_half, painting, tiny_objective
 from stylize.config import PerceptualLossConfig
 from stylize.losses.objective import Objective
-from stylize.networks.backend import numpy_of
+from stylize.losses.regions import count_octaves, masked_regions, octave_pyramid
+from stylize.networks.backend import array_of, numpy_of
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,24 @@ def test_a_region_of_a_few_pixels_stays_finite(loss: Objective, side: int) -> No
     np.testing.assert_allclose(shares["relu5_1"], [0, 1 - area], atol=1e-6)
     if side > 1:
         np.testing.assert_allclose(shares["relu1_1"], [area, 1 - area], atol=1e-6)
+
+
+@pytest.mark.parametrize("white", [1.0, 0.5])
+@pytest.mark.parametrize(("columns", "counts"), [(32, True), (31, False)])
+def test_a_region_counts_where_it_covers_four_positions(white: float, columns: int, counts: bool) -> None:
+    """A grey mask covers as many positions as a white one. The deep layer has 4 x 4 positions, the shallow 64 x 64."""
+    mask = np.zeros((1, 64, 64), np.float32)
+    mask[:, :32, :columns] = white
+    regions = masked_regions(mask, 1, {"shallow": 1, "deep": 16}, 1)
+    area = 32 * columns / 64**2
+    np.testing.assert_allclose(regions.areas, [area], rtol=1e-6)
+    for name, expected in {"shallow": area, "deep": area * counts}.items():
+        np.testing.assert_allclose(regions.shares[0][name], [expected], rtol=1e-6)
+        assert numpy_of(regions.position_weights[0][name]).sum() == pytest.approx(float(expected > 0))
+
+
+def test_octaves_end_at_sixteen_pixels() -> None:
+    assert [count_octaves(5, np.empty((1, side, 80, 3))) for side in (16, 31, 32, 63, 64)] == [1, 1, 2, 2, 3]
+    for side, sides in ((64, [64, 32, 16, 16]), (63, [63, 31, 31, 31])):
+        pictures = octave_pyramid(array_of(np.zeros((1, side, 80, 3), np.float32)), 4)
+        assert [picture.shape[1] for picture in pictures] == sides

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from samples import painting, tiny_encoder
+from samples import painting, tiny_convolutions, tiny_encoder
 from stylize.config import PerceptualLossConfig
 from stylize.losses.regions import masked_regions, whole_picture
 from stylize.losses.statistics import StatisticsEncoder
 from stylize.networks.backend import array_of, numpy_of
+from stylize.networks.vgg import EncoderWeights, FeatureEncoder
 
 
 @functools.cache
@@ -50,3 +51,13 @@ def test_tiles_change_neither_statistics_nor_activations(height: int, width: int
     features, in_tiles = (encoder.content_features(picture, px) for px in (None, tile_px))
     for name in encoder.content_layers:
         assert_allclose(numpy_of(in_tiles[name]), numpy_of(features[name]), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("precision", "kept"), [("float32", np.float32), ("bfloat16", np.float16)])
+def test_activations_put_together_from_tiles_keep_all_digits(
+    precision: Literal["float32", "bfloat16"], kept: type[np.floating]
+) -> None:
+    config = PerceptualLossConfig()
+    network = FeatureEncoder(EncoderWeights(tiny_convolutions()), config.layers, precision=precision)
+    features = StatisticsEncoder(network, config).content_features(painting(48, 48, 0)[None], 16)
+    assert {each.dtype for each in features.values()} == {np.dtype(kept)}

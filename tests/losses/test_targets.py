@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from samples import left_half, painting, tiny_objective
+from samples import left_half, painting, tiny_encoder, tiny_objective
 from stylize.config import PerceptualLossConfig
-from stylize.losses.targets import Targets
+from stylize.losses.pixels import palette
+from stylize.losses.statistics import StatisticsEncoder
+from stylize.losses.targets import TargetEncoder, Targets
 from stylize.networks.backend import numpy_of
 
 
@@ -87,6 +89,49 @@ def test_blended_targets_are_weighted_means() -> None:
     blend = loss.targets.encode(content, [(one, 0.25), (two, 0.75)]).style[0]["relu3_1"]
     alone = [loss.targets.encode(content, [(style, 1.0)]).style[0]["relu3_1"] for style in (one, two)]
     np.testing.assert_allclose(numpy_of(blend), numpy_of(0.25 * alone[0] + 0.75 * alone[1]), rtol=1e-5)
+
+
+def test_a_flat_style_raises_the_content_scale_up_to_a_bound() -> None:
+    """The style's spread is 0 beside that of the content. A tenth is the least ratio that counts."""
+    content, flat = painting(48, 48, 0)[None], np.full((1, 48, 48, 3), 0.5, np.float32)
+    ours, plain = (
+        tiny_objective(PerceptualLossConfig(relative_to_content=flag), padding="edge")
+        .targets.encode(content, [(flat, 1.0)])
+        .content_scale["relu4_2"]
+        for flag in (True, False)
+    )
+    assert float(ours) == pytest.approx(10**0.5 * float(plain), rel=1e-4)
+
+
+def test_what_a_region_of_the_content_asks_for() -> None:
+    """Its palette is that of the region. It asks for no places: these count as much as the styles beside it."""
+    encoder = tiny_objective(PerceptualLossConfig()).targets
+    content, style, masks = painting(48, 64, 0)[None], painting(48, 48, 1)[None], left_half(48, 64)[None]
+    regions = encoder.regions([content, style], masks)
+    (own,) = encoder.of_regions(content, regions)
+    np.testing.assert_array_equal(own.palette, palette(content, masks[0]))
+    joined = encoder.join(content, [[(encoder.of_style(style), 0.75), (own, 0.25)]], regions, np.ones((48, 64)))
+    np.testing.assert_allclose(joined.places_areas, [0.75 * 0.5], rtol=1e-6)
+
+
+def test_targets_of_a_style_are_kept_for_the_options_that_they_depend_on() -> None:
+    config = PerceptualLossConfig()
+    network = tiny_encoder(config)
+
+    def key(**options: Any) -> Any:
+        changed = PerceptualLossConfig(**options)
+        return TargetEncoder(StatisticsEncoder(network, changed), changed).style_key
+
+    keys = [key(), key(octaves=1), key(statistics="gram"), key(palette_weight=0.0), key(places_weight=0.0)]
+    keys.append(key(style_layers=config.style_layers[:2]))
+    assert len(set(keys)) == 6
+    assert key(content_weight=1.0, palette_weight=9.0, style_weight=2.0, saliency=0.0) == key()
+
+
+def test_the_size_of_kept_targets_is_that_of_their_arrays() -> None:
+    style = tiny_objective(PerceptualLossConfig()).targets.of_style(painting(48, 48, 0)[None])
+    arrays = [*style.places.values(), *(numpy_of(each) for octave in style.statistics for each in octave.values())]
+    assert style.size_bytes == sum(array.nbytes for array in arrays)
 
 
 def _shares(targets: Targets) -> list[float]:

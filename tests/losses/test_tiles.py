@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from samples import left_half, painting, tiny_objective
 from stylize.config import PerceptualLossConfig, RefineConfig
 from stylize.images.resizing import resized
-from stylize.losses.tiles import tiles
+from stylize.losses.tiles import fits_whole, tiles
 from stylize.networks.backend import Array, numpy_of
 from stylize.transfer.levels import make_objective
 from stylize.transfer.session import Session
@@ -48,6 +48,16 @@ def test_a_halo_surrounds_every_core_inside_the_picture() -> None:
             (tile.core_columns, tile.crop_columns, 300),
         ):
             assert crop == (max(0, core[0] - 48), min(size, core[1] + 48))
+
+
+@pytest.mark.parametrize(("height", "ends"), [(128, [128]), (304, [128, 304]), (305, [128, 256, 305])])
+def test_the_last_core_takes_a_rest_up_to_the_width_of_a_halo(height: int, ends: list[int]) -> None:
+    assert [tile.core_rows[1] for tile in tiles(height, 100, 128, 48)] == ends
+
+
+def test_a_picture_of_as_many_pixels_as_a_tile_fits() -> None:
+    assert [fits_whole(np.empty((1, 32, width, 3)), 64) for width in (128, 129)] == [True, False]
+    assert fits_whole(np.empty((1, 32, 129, 3)), None)
 
 
 @pytest.mark.slow

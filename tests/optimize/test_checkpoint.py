@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import re
 
@@ -11,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bowls import optimize_picture
+from bowls import TARGET, optimize_picture, quadratic, take_steps
+from stylize.config import OptimizationConfig
 from stylize.errors import ImageError
 from stylize.optimize.checkpoint import Checkpoint, RunContext, read_checkpoint, write_checkpoint
 from stylize.optimize.history import HistoryEntry, LossTerms
+from stylize.optimize.lbfgs import LBFGS
 
 
 def test_interrupted_run_goes_on_where_it_was(tmp_path):
@@ -99,6 +102,15 @@ PICTURE = np.zeros((16, 16, 3), np.float32)
 LATE = {"level": 1, "step": 7, "elapsed_s": 1.0, "losses": dict.fromkeys(("total", "content"), 0.0)}
 
 
+def steps(*entries):
+    """Return the JSON of a history: of each step its level, and the seconds since the start."""
+    losses = dataclasses.asdict(LossTerms(1.0, 1.0, 0.0, 0.0, {}, {}))
+    return [
+        {"level": level, "step": number, "elapsed_s": seconds, "losses": losses}
+        for number, (level, seconds) in enumerate(entries, start=1)
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -109,6 +121,11 @@ LATE = {"level": 1, "step": 7, "elapsed_s": 1.0, "losses": dict.fromkeys(("total
         ({"context__provenance": [1]}, "context.provenance: expected object | null, received"),
         ({"elapsed_s": float("nan")}, "elapsed_s: expected seconds"),
         ({"history": [LATE]}, r"history\[0\].losses: expected style, received none"),
+        ({"elapsed_s": -1.0}, "elapsed_s: expected seconds"),
+        ({"history": steps((1, 1.0), (1, 1.0))}, None),
+        ({"history": steps((1, 2.0), (1, 1.0))}, "elapsed_s: expected seconds that rise"),
+        ({"history": steps((1, 1.0), (3, 2.0), (2, 3.0)), "level": 3}, "expected steps from level 1 to 3"),
+        ({"history": steps((1, 1.0), (2, 2.0))}, "expected steps from level 1 to 1"),
         ({"history": []}, None),
         ({"arrays": {"meta": np.array("[" * 5000 + "]" * 5000)}}, "expected JSON of at most 100 levels"),
         ({"arrays": {"meta": np.array("{}")}}, "expected context, received none"),
@@ -127,6 +144,8 @@ LATE = {"level": 1, "step": 7, "elapsed_s": 1.0, "losses": dict.fromkeys(("total
         ({"arrays": {"state/direction": np.full((16, 16, 3), np.inf, np.float32)}}, "finite numbers of shape"),
         ({"arrays": {"state/scalars": np.zeros(3)}}, "expected 2 finite scalars"),
         ({"arrays": {"state/scalars": np.array([1, np.nan])}}, "expected 2 finite scalars"),
+        ({"arrays": {"state/scalars": np.array([1.0, -1.0])}}, "expected 2 finite scalars of 0 or more"),
+        ({"arrays": {"state/scalars": np.array([np.nan, 1.0])}}, None),
         ({"arrays": {"loss/relu2_1.0": PICTURE}}, "loss: expected finite float32"),
         ({"arrays": {"loss/relu2_1.0": np.array([np.inf], np.float32)}}, "loss: expected finite float32"),
     ],
@@ -134,7 +153,8 @@ LATE = {"level": 1, "step": 7, "elapsed_s": 1.0, "losses": dict.fromkeys(("total
 def test_a_checkpoint_that_no_run_wrote_is_one_line(whole, tmp_path, change, words):
     altered(whole, tmp_path / "other.npz", **change)
     if words is None:
-        assert read_checkpoint(tmp_path / "other.npz").history == ()
+        history = read_checkpoint(tmp_path / "other.npz").history
+        assert len(history) == len(change.get("history", read_checkpoint(whole).history))
         return
     with pytest.raises(ImageError, match=words) as caught:
         read_checkpoint(tmp_path / "other.npz")
@@ -142,6 +162,26 @@ def test_a_checkpoint_that_no_run_wrote_is_one_line(whole, tmp_path, change, wor
     assert message.endswith("start a new run")
     assert "\n" not in message
     assert len(message) < 500
+
+
+def test_the_pairs_of_lbfgs_come_back_and_are_checked(tmp_path):
+    optimizer = LBFGS(np.full(TARGET.shape, 0.5, np.float32), OptimizationConfig())
+    pixels, state = take_steps(optimizer, quadratic, 9), optimizer.state()
+    assert {"s0", "y0", "s3", "y3"} < set(state)
+    write_checkpoint(tmp_path / "run.npz", Checkpoint(RunContext("", (6, 8), {}), 1, 1.0, pixels, state, ()))
+    read = read_checkpoint(tmp_path / "run.npz")
+    assert (read.optimizer, set(read.state)) == ("lbfgs", set(state))
+    for name, array in state.items():
+        np.testing.assert_array_equal(read.state[name], array)
+    broken = np.where(TARGET > 1, np.nan, TARGET)
+    for change, words in (
+        ({"arrays": {"state/s1": broken}}, "finite numbers of shape .* in s1"),
+        ({"arrays": {"state/y1": TARGET[:5]}}, "finite numbers of shape .* in y1"),
+        ({"removed": ["state/y2"]}, "expected pairs s0, y0"),
+    ):
+        altered(tmp_path / "run.npz", tmp_path / "other.npz", **change)
+        with pytest.raises(ImageError, match=words):
+            read_checkpoint(tmp_path / "other.npz")
 
 
 def test_a_checkpoint_cannot_fill_the_memory(whole, tmp_path):

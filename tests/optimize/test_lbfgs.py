@@ -68,6 +68,81 @@ def test_lbfgs_never_gets_worse_but_for_noise_and_stays_in_the_box(noise):
         previous = value
 
 
+ONE_PIXEL = np.ones((1, 1, 3), np.float32)
+
+
+def _after_the_first_point(loss: float, noise: float = 0.0) -> LBFGS:
+    """Return an optimiser whose next point lies 0.25 down the gradient: the slope is -0.75."""
+    optimizer = LBFGS(0.5 * ONE_PIXEL, OptimizationConfig(learning_rate=0.25), loss_noise=noise)
+    optimizer.tell(loss, ONE_PIXEL)
+    np.testing.assert_allclose(numpy_of(optimizer.ask()), 0.25 * ONE_PIXEL)
+    return optimizer
+
+
+@pytest.mark.parametrize("loss", [10.0, -10.0])
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+def test_a_point_is_accepted_up_to_the_armijo_condition_and_the_noise(loss, noise):
+    bound = loss - 1e-4 * 0.75 + noise * abs(loss)
+    for told, expected in ((bound - 1e-6, 0.25), (bound + 1e-6, 0.5)):
+        optimizer = _after_the_first_point(loss, noise)
+        optimizer.tell(told, ONE_PIXEL)
+        np.testing.assert_allclose(numpy_of(optimizer.best), expected * ONE_PIXEL)
+
+
+@pytest.mark.parametrize(("loss", "share"), [(0.25, 0.375), (100.0, 0.1), (np.inf, 0.1)])
+def test_a_step_too_far_is_cut_to_the_minimum_of_a_parabola_or_a_tenth(loss, share):
+    """Along the step t, the parabola from 0 with the slope -0.75 through 0.25 is t^2 - 0.75 t."""
+    optimizer = _after_the_first_point(0.0)
+    optimizer.tell(loss, ONE_PIXEL)
+    np.testing.assert_allclose(numpy_of(optimizer.ask()), (0.5 - 0.25 * share) * ONE_PIXEL, rtol=1e-6)
+
+
+def test_a_step_that_was_cut_is_cut_further_after_a_pause():
+    optimizer, resumed = _after_the_first_point(0.0), LBFGS(ONE_PIXEL, OptimizationConfig())
+    optimizer.tell(100.0, ONE_PIXEL)
+    resumed.restore(optimizer.state())
+    for each in (optimizer, resumed):
+        each.tell(100.0, ONE_PIXEL)
+        assert numpy_of(each.ask()).mean() == pytest.approx(0.5 - 0.25 * 0.01)
+    np.testing.assert_array_equal(numpy_of(optimizer.ask()), numpy_of(resumed.ask()))
+
+
+def test_a_step_that_finds_no_decrease_is_given_up_for_one_down_the_gradient():
+    optimizer = LBFGS(np.full(TARGET.shape, 0.5, np.float32), OptimizationConfig(learning_rate=0.01))
+    take_steps(optimizer, quadratic, 12)
+    assert optimizer.pairs > 2
+    best = numpy_of(optimizer.best).copy()
+    for _ in range(5):
+        optimizer.tell(np.inf, np.ones_like(best))
+    assert optimizer.pairs == 0
+    gradient = quadratic(best)[1] * ~((best == 0) & (TARGET < 0) | (best == 1) & (TARGET > 1))
+    expected = best - 0.01 * gradient / np.abs(gradient).mean()
+    np.testing.assert_allclose(numpy_of(optimizer.ask()), expected.clip(0, 1), atol=1e-6)
+
+
+def test_a_direction_that_the_box_turns_around_is_given_up_for_one_down_the_gradient():
+    """The Hessian ties red and green: to lower red by 2.9, green rises by 2.1. But red has only 0.01 to go."""
+    hessian = np.array([[1, 0.9, 0], [0.9, 1, 0], [0, 0, 1]])
+    x, gradient = (np.float32([[each]]) for each in ([0.01, 0.3, 0.5], [1, 0.5, 0]))
+    assert (np.linalg.solve(hessian, gradient[0, 0]) * gradient).sum() > 0
+    state = dict.fromkeys(("x", "trial", "gradient", "direction"), x)
+    for index, step in enumerate(np.linalg.eigh(hessian)[1].T):
+        state |= {f"s{index}": np.float32([[step]]), f"y{index}": np.float32([[hessian @ step]])}
+    optimizer = LBFGS(x, OptimizationConfig(learning_rate=0.1))
+    optimizer.restore({**state, "scalars": np.array([np.nan, 1.0])})
+    assert optimizer.pairs == 3
+    optimizer.tell(1.0, gradient)
+    assert optimizer.pairs == 0
+    np.testing.assert_allclose(numpy_of(optimizer.ask()), [[[0, 0.2, 0.5]]], atol=1e-6)
+
+
+def test_lbfgs_stays_where_nothing_pulls():
+    optimizer = LBFGS(0.5 * ONE_PIXEL, OptimizationConfig())
+    for _ in range(3):
+        optimizer.tell(1.0, 0 * ONE_PIXEL)
+        np.testing.assert_array_equal(numpy_of(optimizer.ask()), 0.5 * ONE_PIXEL)
+
+
 def test_lbfgs_goes_on_where_the_loss_is_noisy():
     noise = np.random.default_rng(0)
 

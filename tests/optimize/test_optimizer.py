@@ -46,3 +46,22 @@ def test_a_state_stays_as_it_was_while_the_optimiser_goes_on(kind):
     take_steps(straight, quadratic, 30)
     for name, array in copied.items():
         np.testing.assert_array_equal(state[name], array)
+
+
+@pytest.mark.parametrize("kind", [LBFGS, Adam])
+@pytest.mark.parametrize(("loss", "slope"), [(np.nan, 1.0), (1.0, np.nan), (1.0, np.inf)])
+def test_a_loss_and_all_of_its_gradient_must_be_finite(kind, loss, slope):
+    gradient = np.ones(TARGET.shape, np.float32)
+    gradient[2, 3, 1] = slope
+    for steps in (0, 5):
+        optimizer = kind(np.full(TARGET.shape, 0.5, np.float32), OptimizationConfig())
+        take_steps(optimizer, quadratic, steps)
+        assert optimizer.tell(loss, gradient) is False
+        take_steps(optimizer, quadratic, 40)
+        assert np.isfinite(numpy_of(optimizer.best)).all()
+        assert quadratic(numpy_of(optimizer.best))[0] < quadratic(np.full(TARGET.shape, 0.5, np.float32))[0]
+
+
+@pytest.mark.parametrize("kind", [LBFGS, Adam])
+def test_a_start_outside_the_box_is_clipped(kind):
+    np.testing.assert_array_equal(numpy_of(kind(TARGET, OptimizationConfig()).ask()), TARGET.clip(0, 1))

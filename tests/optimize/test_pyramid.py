@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bowls import photos_at
-from stylize.config import PyramidConfig, RefineConfig
+from stylize.config import OptimizationConfig, PyramidConfig, RefineConfig
 from stylize.images.resizing import resized
 from stylize.networks.backend import ops
 from stylize.optimize.history import LossTerms
-from stylize.optimize.pyramid import at_size_of, pyramid_levels
+from stylize.optimize.pyramid import at_size_of, level_size, optimization_at, pyramid_levels
 from stylize.optimize.run import LevelLoss, optimize
 
 
@@ -42,6 +42,27 @@ def test_sizes_up_to_that_of_a_painted_start_are_left_out():
     assert sizes.pop(0) == [64, 91, 128, 181, 256, 362, 512]
     assert sizes == {250: [362, 512], 256: [362, 512], 300: [362, 512], 320: [512], 512: [512], 4000: [512]}
     assert pyramid_levels(512, 60, PyramidConfig(), 256)[0].max_steps == 30, "the remaining levels share all steps"
+
+
+def test_no_side_of_a_level_is_too_small_for_the_network():
+    assert [level_size(size, 48) for size in ((1, 40), (90, 2), (64, 96))] == [(16, 48), (48, 16), (32, 48)]
+
+
+def test_the_coarsest_level_gets_the_rest_of_the_steps():
+    assert [level.max_steps for level in pyramid_levels(512, 60, PyramidConfig())] == [12, *[8] * 6]
+
+
+def test_finer_levels_begin_lbfgs_with_smaller_steps():
+    for optimizer, share in (("lbfgs", 0.3), ("adam", 1.0)):
+        config = OptimizationConfig(optimizer=optimizer, learning_rate=0.5)
+        assert optimization_at(0, config) == config
+        assert optimization_at(1, config) == dataclasses.replace(config, learning_rate=share * 0.5)
+
+
+@pytest.mark.parametrize(("size", "sizes"), [(128, [64, 128]), (127, [64, 127]), (126, [126])])
+def test_the_coarsest_size_may_be_rounded(size, sizes):
+    levels = pyramid_levels(size, 10, PyramidConfig(coarsest_px=64, ratio=2.0))
+    assert [level.long_side_px for level in levels] == sizes
 
 
 def test_finer_levels_begin_with_the_detail_of_the_content_if_the_loss_has_a_content():

@@ -79,6 +79,27 @@ def test_a_resumed_run_of_more_steps_tells_how_many_it_takes():
     assert {each.steps for each in resumed} == {len(history)} == {10 + 20 + 20}
 
 
+def test_a_resumed_run_of_fewer_steps_takes_no_more_where_it_has_enough():
+    iterates, resumed = [], []
+    _, _, checkpoint = optimize_picture(on_iterate=iterates.append, should_stop=lambda: len(iterates) >= 18)
+    shorter = dataclasses.replace(CONFIG, steps=15)
+    _, history, _ = optimize_picture(shorter, resume_from=checkpoint, on_iterate=resumed.append)
+    assert {each.steps for each in resumed} == {len(history)} == {10 + 8 + 5}
+
+
+def test_a_checkpoint_knows_the_seconds_up_to_the_stop():
+    now_s = [100.0]
+
+    def shown(iterate):
+        now_s[0] += 5
+
+    _, history, checkpoint = optimize_picture(
+        on_iterate=shown, should_stop=lambda: now_s[0] >= 110, clock=lambda: now_s[0]
+    )
+    assert [entry.elapsed_s for entry in history] == [0, 5]
+    assert checkpoint.elapsed_s == 10
+
+
 def test_no_memory_for_the_optimiser_is_one_line(monkeypatch):
     refusal = refused_allocation()
 
@@ -111,16 +132,19 @@ def test_not_a_number_is_survived_and_said():
 
 
 def test_never_finite_is_an_error_not_a_picture():
+    seen = []
+
     def nan_at(height, width):
         return lambda pixels: (LossTerms(np.nan, 0, 0, 0, {}, {}), np.full((height, width, 3), np.nan))
 
-    with pytest.raises(StylizeError, match="finite"):
-        optimize_picture(loss_of_size=nan_at)
+    with pytest.raises(StylizeError, match="finite loss, received none in 10 tries"):
+        optimize_picture(loss_of_size=nan_at, on_iterate=seen.append)
+    assert len(seen) == 9
 
 
 def test_a_run_broken_off_keeps_its_best_picture():
     # With a rate that is far too large, Adam's later iterates are worse than its first ones.
-    options = OptimizationConfig(optimizer="adam", learning_rate=1.0, epsilon=1e-7)
+    options = OptimizationConfig(optimizer="adam", learning_rate=1.0, beta_1=0.99, epsilon=1e-7)
     config = dataclasses.replace(CONFIG, optimization=options, pyramid=PyramidConfig(coarsest_px=None))
     seen = []
     pixels, history, _ = optimize_picture(config, on_iterate=seen.append, should_stop=lambda: len(seen) >= 9)

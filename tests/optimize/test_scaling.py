@@ -11,7 +11,7 @@ from stylize.config import OptimizationConfig
 from stylize.networks.backend import array_of, numpy_of, ops
 from stylize.optimize import lbfgs
 from stylize.optimize.lbfgs import LBFGS
-from stylize.optimize.scaling import Blocks, FrequencyBands
+from stylize.optimize.scaling import Blocks, FirstGuess, FrequencyBands
 
 
 def _curved_by_frequency(height: int, width: int) -> Loss:
@@ -49,6 +49,24 @@ def test_lbfgs_learns_how_frequencies_curve(without):
     without(FrequencyBands, "scaled", lambda self, picture, by: picture * ops.mean(by))
     plain = bowl(take_steps(LBFGS(start, OptimizationConfig()), bowl, 30))[0]
     assert learnt < plain / 2
+
+
+def test_the_finest_band_is_at_the_highest_frequency_and_the_coarsest_has_the_rest():
+    bands = numpy_of(FrequencyBands.of(1, 128).members).argmax(0)
+    # Periods of 2, 4, 8, 32 and 43 px, and the mean.
+    assert bands[[64, 32, 16, 4, 3, 0]].tolist() == [7, 5, 4, 1, 0, 0]
+
+
+@pytest.mark.parametrize("size", [(16, 24), (29, 50)])
+def test_the_first_guess_is_about_twice_the_usual_one_along_the_newest_change(size):
+    random = np.random.default_rng(0)
+    step = random.normal(size=(*size, 3)).astype(np.float32)
+    change = step * np.geomspace(0.1, 30, size[1], dtype=np.float32)[:, None]
+    parts, (s, y) = FirstGuess.of(*size), map(array_of, (step, change))
+    curvature = float((step * change).sum())
+    product = numpy_of(parts.times(y, parts.energies(s, y), array_of(np.ones(1)), array_of(curvature), y))
+    # Half of the frequencies are stored, and the mean is not stored twice.
+    assert 1.7 < float((change * product).sum()) / curvature < 2
 
 
 def test_bands_add_up_to_the_picture():
@@ -91,3 +109,13 @@ def test_blocks_add_up_to_the_picture(size):
     assert (spread > 0).all()
     # The numbers change smoothly, so that no edge shows the blocks.
     assert np.abs(np.diff(spread, axis=1)).max(initial=0) < 0.6 * np.ptp(spread) + 1e-6
+
+
+def test_no_block_stands_still_beside_one_that_curves_least():
+    blocks = Blocks.of(48, 48)
+    by = np.zeros((6, 6), np.float32)
+    by[2, 3] = 5
+    spread = numpy_of(blocks.spread(array_of(by)))
+    assert spread.min() == pytest.approx(0.01)
+    assert spread.max() <= 1
+    np.testing.assert_allclose(spread, numpy_of(blocks.spread(array_of(by / 100))), rtol=1e-6)

@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 
 import stylize
+from samples import painting
 from stylize.images.resizing import resized
+from stylize.optimize.history import HistoryEntry, LossTerms
+from stylize.optimize.pyramid import PyramidLevel
+from stylize.transfer.compare import _Candidate, _reached
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 12}
 
@@ -48,6 +52,37 @@ def test_the_losses_of_the_preview_are_those_that_the_refinement_began_with(
     assert losses is not None
     for name, value in dataclasses.asdict(losses).items():
         assert value == pytest.approx(getattr(first, name), rel=1e-4)
+
+
+def test_pictures_are_scored_in_eight_bits_as_files_hold_them(
+    traced_networks: Path, pictures: tuple[Path, Path]
+) -> None:
+    image = painting(32, 48, 3)
+    rounded = (np.round(image * 255) / 255).astype(np.float32)
+    assert np.abs(rounded - image).max() > 1e-3
+    one, other = (stylize.compare(*pictures, images=[each], size=48).scores[0] for each in (image, rounded))
+    assert (one.content_loss, one.style_loss, one.ssim) == (other.content_loss, other.style_loss, other.ssim)
+
+
+@pytest.mark.parametrize(
+    ("options", "total"),
+    [({}, 3.0), ({"optimizer": "adam"}, 4.0), ({"optimizer": "adam", "keep_best": True}, 3.0)],
+)
+def test_the_losses_of_a_refined_picture_are_those_of_the_iterate_that_was_taken(
+    options: dict[str, Any], total: float
+) -> None:
+    """L-BFGS ends with its best iterate, and Adam with the last one unless told otherwise."""
+    history = tuple(
+        HistoryEntry(level, step, 0.0, LossTerms(loss, 0.0, 0.0, 0.0, {}, {}))
+        for step, (level, loss) in enumerate([(1, 0.1), (2, 5.0), (2, 3.0), (2, 4.0), (2, float("nan"))], start=1)
+    )
+    image, levels = np.zeros((2, 2, 3), np.float32), (PyramidLevel(1, 1), PyramidLevel(2, 4))
+    result = stylize.TransferResult(
+        "refine", image, None, stylize.RefineConfig().replace(**options), (), 0.0, {}, history=history, levels=levels
+    )
+    reached = _reached(_Candidate("refined", image, result))
+    assert reached is not None
+    assert reached.total == total
 
 
 def test_without_strength_there_are_no_losses_to_lower(traced_networks: Path, pictures: tuple[Path, Path]) -> None:

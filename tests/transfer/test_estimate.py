@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ import stylize
 from samples import tiny_encoder
 from stylize.config import PerceptualLossConfig, RefineConfig
 from stylize.losses.objective import Objective
+from stylize.networks.backend import array_of
 from stylize.optimize.pace import TARGETS_STEPS
-from stylize.transfer.estimate import run_summary
+from stylize.optimize.pyramid import PyramidLevel
+from stylize.transfer.estimate import expected_seconds, run_summary
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.session import Session
 from stylize.transfer.start import InitPicture, plan_levels
@@ -132,3 +135,41 @@ def test_a_long_run_is_foretold_by_larger_probes(
     assert list(dict.fromkeys(objective.sides)) == sides
     # A step and the targets, which count as two, of 3:2 pictures with their margins: 10 us a pixel.
     assert about in said
+
+
+class _Steps:
+    """An objective whose steps on the first probe, and then on the second, take the given seconds."""
+
+    def __init__(self, *seconds: float) -> None:
+        self._seconds, self._now_s, self.sides = list(seconds), 0.0, []
+        # From 400 px on, a picture has an octave more, which needs a graph of its own.
+        octaves = lambda picture: 3 + (max(picture.shape) >= 400)  # noqa: E731
+        self.targets = SimpleNamespace(encode=lambda *_, **__: None, octaves=octaves)
+
+    def value_and_gradient(self, image: NDArray[np.float32], targets: None) -> tuple[None, Any]:
+        self.sides.append(image.shape[1])
+        self._now_s += self._seconds.pop(0)
+        return None, array_of(np.zeros((1, 1, 1, 3), np.float32))
+
+    def expected(self, *sides: int, crop_px: int = 1000) -> float:
+        """Return the seconds of three steps at each size, all of which cost the same."""
+        tiling = SimpleNamespace(crop_px=crop_px, margin_px=0, pixels_per_step=lambda height, width: 0)
+        inputs, levels = SimpleNamespace(size=(600, 600), mask_count=0), [PyramidLevel(side, 3) for side in sides]
+        return expected_seconds(self, inputs, levels, tiling, clock=lambda: self._now_s)  # type: ignore[arg-type]
+
+
+def test_the_fastest_step_after_the_first_one_counts() -> None:
+    assert _Steps(9.0, 3.0, 2.0, 7.0, 2.0, 5.0).expected(200) == pytest.approx((3 + TARGETS_STEPS) * 2)
+
+
+def test_each_further_graph_takes_the_time_of_the_first_one() -> None:
+    steps = 2 * (3 + TARGETS_STEPS) * 2
+    assert _Steps(9.0, 2.0, 2.0, 7.0, 2.0, 2.0).expected(100, 200) == pytest.approx(steps)
+    assert _Steps(9.0, 2.0, 2.0, 7.0, 2.0, 2.0).expected(200, 600) == pytest.approx(steps + (9 - 2))
+
+
+@pytest.mark.parametrize(("crop_px", "sides"), [(1000, {96, 192}), (150, {96, 150}), (100, {96, 112})])
+def test_probes_are_no_larger_than_the_tiles(crop_px: int, sides: set[int]) -> None:
+    objective = _Steps(*[1.0] * 6)
+    objective.expected(200, crop_px=crop_px)
+    assert set(objective.sides) == sides

@@ -14,11 +14,16 @@ import stylize
 from samples import left_half, painting
 from stylize.config import RefineConfig
 from stylize.errors import ImageError
+from stylize.images.color import with_palette_of
 from stylize.losses.targets import TargetEncoder, Targets
-from stylize.networks.backend import numpy_of
+from stylize.networks.backend import array_of, numpy_of
+from stylize.networks.vgg import content_layers_under
 from stylize.optimize.pyramid import level_size
+from stylize.optimize.run import LevelLoss
 from stylize.transfer.inputs import Inputs
-from stylize.transfer.levels import photo_to_paint, picture_pyramid
+from stylize.transfer.levels import level_losses, make_objective, photo_to_paint, picture_pyramid, style_at
+from stylize.transfer.session import Session
+from stylize.transfer.tiling import Tiling
 
 
 @pytest.mark.parametrize(("scale", "shape"), [(0.5, (32, 21)), (1.0, (64, 43)), (2.0, (128, 85)), (4.0, (150, 100))])
@@ -63,6 +68,111 @@ def test_contrast_outside_the_masks_stays() -> None:
     lowered, photo = photo_to_paint(inputs, RefineConfig()), inputs.content_pixels
     np.testing.assert_array_equal(lowered[:, 33:], photo[:, 33:])
     assert lowered[:, :31].std() < photo[:, :31].std() / 4
+
+
+def test_the_contrast_of_a_photo_is_measured_within_the_mask() -> None:
+    """The page is on the right. The left half, which is painted, is as faint as the wall."""
+    content = np.hstack([faint(40, 32), page(40, 32)])
+    inputs = Inputs.read(content, faint(64, 96), [left_half(40, 64)], 64, on_message=print)
+    assert photo_to_paint(inputs, RefineConfig()) is inputs.content_pixels
+
+
+@pytest.mark.parametrize("white", [1.0, 0.3])
+def test_a_recolored_content_has_the_colours_of_the_style_where_the_mask_is_not_black(white: float) -> None:
+    """Also where the mask is grey: the finished picture is blended, and not what the content loss asks for."""
+    mask = white * left_half(40, 64)
+    inputs = Inputs.read(painting(40, 64, 0), 0.5 * painting(48, 48, 1), mask, 64, on_message=print)
+    photo, style = inputs.content_pixels, inputs.styles[0][0].pixels
+
+    def content(**options: Any) -> NDArray[np.float32]:
+        return picture_pyramid(inputs, RefineConfig().replace(**options), [(40, 64)], photo)[0].content
+
+    expected = with_palette_of(photo, [(style, 1.0)], left_half(40, 64))
+    recolored = content(recolor=True)
+    np.testing.assert_allclose(recolored[:, :30], expected[:, :30], atol=1e-5)
+    np.testing.assert_array_equal(recolored[:, 34:], photo[:, 34:])
+    for options in ({"recolor": False}, {"recolor": True, "keep_colors": "luminance"}):
+        assert content(**options) is photo
+
+
+def test_smoothing_falls_with_the_strength_and_fits_the_network(tiny_networks: Path) -> None:
+    session, loss = Session(), RefineConfig().loss
+    features = session.network("vgg19-slim", "features")
+    for strength in (1.0, 0.25):
+        objective = make_objective(RefineConfig(strength=strength, precision="float32"), features, session)
+        encoder = session.loaded.encoder(features, loss.layers, precision="float32", padding="edge")
+        assert encoder.grain != 1
+        expected = loss.total_variation_weight * encoder.grain * strength
+        assert objective._config.total_variation_weight == pytest.approx(expected)
+
+
+def test_layers_stand_for_those_of_vgg19_where_losses_are_relative(tiny_networks: Path) -> None:
+    session = Session()
+    features = session.network("vgg19-slim", "features")
+    layers = RefineConfig().loss.content_layers
+    for normalization, expected in (("relative", content_layers_under("vgg19-slim", layers)), ("sum", layers)):
+        config = RefineConfig().replace(normalization=normalization, precision="float32")
+        assert make_objective(config, features, session)._config.content_layers == expected
+    assert content_layers_under("vgg19-slim", layers) != layers
+
+
+def _losses(inputs: Inputs, config: RefineConfig, *sides: int) -> list[LevelLoss]:
+    """Return the losses of a run on square pictures, without a margin, which begin with the content."""
+    session = Session()
+    objective = make_objective(config, session.network(config.features, "features"), session)
+    pyramid = picture_pyramid(inputs, config, [(side, side) for side in sides], photo_to_paint(inputs, config))
+    tiling = Tiling.of_run(objective, inputs, session)
+    loss_at = level_losses(pyramid, config, objective, tiling, session.loaded.style_targets)
+    return [loss_at(index, pictures.photo, None) for index, pictures in enumerate(pyramid)]
+
+
+def test_the_loss_sees_the_photo_outside_the_masks_and_moves_no_pixel_there(traced_networks: Path) -> None:
+    config = RefineConfig().replace(size=48, precision="float32", padding="edge", features="vgg19-slim")
+    inputs = Inputs.read(painting(48, 48, 0), painting(40, 40, 1), left_half(48, 48), 48, on_message=print)
+    inside, outside = painting(48, 48, 2), painting(48, 48, 3)
+    outside[:, :24] = inside[:, :24]
+    (loss,) = _losses(inputs, config, 48)
+    (terms, gradient), (others, _) = (loss.value_and_gradient(array_of(pixels)) for pixels in (inside, outside))
+    assert terms.total == pytest.approx(others.total, rel=1e-6)
+    assert np.abs(numpy_of(gradient)[:, :24]).max() > 0
+    assert (numpy_of(gradient)[:, 24:] == 0).all()
+
+
+@pytest.fixture
+def joined(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What `TargetEncoder.join` is asked for: the encoder, and the arguments."""
+    joined: list[Any] = []
+    join = TargetEncoder.join
+    monkeypatch.setattr(TargetEncoder, "join", lambda self, *asked: joined.append((self, asked)) or join(self, *asked))
+    return joined
+
+
+def _assert_style_of(targets: Any, picture: NDArray[np.float32], encoder: TargetEncoder, regions: Any) -> None:
+    (expected,) = encoder.of_regions(picture, regions)
+    ours, theirs = (numpy_of(each.octave(0)["relu3_1"]) for each in (targets, expected))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_each_level_asks_for_the_style_at_its_size(traced_networks: Path, joined: list[Any]) -> None:
+    config = RefineConfig().replace(size=48, precision="float32", padding="edge", features="vgg19-slim")
+    inputs = Inputs.read(painting(48, 48, 0), painting(60, 60, 1), (), 48, on_message=print)
+    _losses(inputs, config, 24, 48)
+    for side, (encoder, (_, (((style, _),),), regions, *_)) in zip((24, 48), joined, strict=True):
+        _assert_style_of(style, style_at(inputs.styles[0][0], side), encoder, regions)
+
+
+def test_a_faint_style_is_blended_with_that_of_the_photo(traced_networks: Path, joined: list[Any]) -> None:
+    # The content that is asked for has other colours than the photo.
+    config = RefineConfig().replace(
+        size=48, precision="float32", padding="edge", features="vgg19-slim", strength=0.25, recolor=True,
+        contrast_limit=0.0,
+    )  # fmt: skip
+    inputs = Inputs.read(painting(48, 48, 0), painting(40, 40, 1), (), 48, on_message=print)
+    _losses(inputs, config, 48)
+    ((encoder, (_, (((style, strength), (own, rest)),), regions, *_)),) = joined
+    assert (strength, rest) == (0.25, 0.75)
+    _assert_style_of(style, inputs.styles[0][0].pixels[None], encoder, regions)
+    _assert_style_of(own, inputs.content_pixels[None], encoder, regions)
 
 
 @pytest.mark.slow
@@ -185,7 +295,10 @@ def test_small_levels_before_the_last_hold_the_content_more(
     def first(**more: Any) -> Any:
         return stylize.refine(*pictures, **options, **more).history[0].losses
 
-    more, plain = first(coarsest_px=16, full_style_px=64), first(coarsest_px=16, full_style_px=0)
+    more, plain = (
+        first(coarsest_px=16, full_style_px=64),
+        first(coarsest_px=16, full_style_px=0),
+    )
     assert more.content == pytest.approx(64 / 16 * plain.content, rel=1e-5)
     assert more.style == pytest.approx(plain.style, rel=1e-5)
     assert first(coarsest_px=16, full_style_px=16).total == pytest.approx(plain.total, rel=1e-6)

@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
+from numpy.typing import NDArray
 
 import stylize
 from bowls import CONFIG, optimize_picture
+from samples import painting
 from stylize.config import FastConfig, RefineConfig
 from stylize.errors import StylizeError, WeightsError
+from stylize.images.masks import Masks
 from stylize.images.picture import Picture
-from stylize.images.resizing import resized
+from stylize.images.resizing import resized, with_change_of
 from stylize.networks.local import LocalWeights
 from stylize.optimize.checkpoint import Checkpoint, RunContext, read_checkpoint, write_checkpoint
 from stylize.optimize.iterate import Iterate
@@ -26,7 +29,7 @@ from stylize.optimize.pyramid import pyramid_levels
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.results import TransferResult
 from stylize.transfer.session import Session
-from stylize.transfer.start import InitPicture, resumed, starting_point
+from stylize.transfer.start import InitPicture, fingerprint, resumed, starting_point, with_large_shapes_of
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 12}
 
@@ -51,6 +54,63 @@ def test_a_start_of_preview_and_content_has_colours_of_one_and_detail_of_the_oth
     ).pixels  # fmt: skip
     np.testing.assert_allclose(resized(start, 3, 4), resized(preview, 3, 4), atol=0.03)
     np.testing.assert_allclose(np.diff(start, axis=1), np.diff(content, axis=1), atol=0.05)
+
+
+def _start(init: str, content: NDArray[np.float32]) -> NDArray[np.float32]:
+    height, width = content.shape[:2]
+    inputs = Inputs(Picture(content), (), (height, width), content, None, None)
+    features = LocalWeights("vgg19-slim", Path(), (), {}, "embedded", published=True)
+    levels = pyramid_levels(width, 30, RefineConfig().pyramid)
+    return starting_point(
+        inputs, RefineConfig(init=init), Session(), features, init=InitPicture(), levels=levels
+    ).pixels  # fmt: skip
+
+
+def test_noise_has_the_size_of_the_coarsest_level() -> None:
+    """At the output's size it would average out to grey when it is shrunk."""
+    noise = _start("noise", np.zeros((96, 128, 3), np.float32))
+    assert noise.shape == (48, 64, 3)
+    np.testing.assert_allclose([noise.min(), noise.mean(), noise.max()], [0, 0.5, 1], atol=0.02)
+
+
+def test_noise_on_the_content_reaches_a_quarter_and_stays_in_the_range_of_colours() -> None:
+    content = np.repeat(np.linspace(0, 1, 128, dtype=np.float32)[None, :, None], 96, 0).repeat(3, 2)
+    start = _start("content+noise", content)
+    assert start.min() == 0
+    assert start.max() == 1
+    assert np.abs(start - content).max() == pytest.approx(0.25, abs=0.01)
+
+
+def test_large_shapes_are_larger_than_16_px() -> None:
+    content, preview = (np.random.default_rng(seed).random((96, 128, 3), np.float32) for seed in (0, 1))
+    expected = with_change_of(content, resized(content, 6, 8), resized(preview, 6, 8))
+    np.testing.assert_array_equal(with_large_shapes_of(preview, content), expected)
+
+
+def test_a_run_is_known_by_all_that_makes_its_picture() -> None:
+    content, style = (Picture(painting(48, 64, seed), sha256=str(seed)) for seed in (0, 1))
+    features = LocalWeights("vgg19-slim", Path(), (), {"a.safetensors": "2"}, "embedded", published=True)
+    masks = Masks((Picture(painting(48, 64, 2), sha256="3"),), np.ones((1, 48, 64), np.float32), (1.0,))
+    inputs = Inputs(content, ((style, 1.0),), (48, 64), content.pixels, None, masks)
+    levels, config = pyramid_levels(64, 30, CONFIG.pyramid), RefineConfig()
+    other = dataclasses.replace(content, sha256="9")
+    changed = [
+        (inputs, config, features, levels),
+        (dataclasses.replace(inputs, content=other), config, features, levels),
+        (dataclasses.replace(inputs, styles=((other, 1.0),)), config, features, levels),
+        (dataclasses.replace(inputs, styles=((style, 0.5), (style, 0.5))), config, features, levels),
+        (dataclasses.replace(inputs, styles=((style, 0.4), (style, 0.6))), config, features, levels),
+        (dataclasses.replace(inputs, masks=None), config, features, levels),
+        (dataclasses.replace(inputs, masks=dataclasses.replace(masks, pictures=(other,))), config, features, levels),
+        (inputs, config.replace(content_weight=3.0), features, levels),
+        (inputs, config, dataclasses.replace(features, sha256={"a.safetensors": "9"}), levels),
+        (inputs, config, features, levels[1:]),
+    ]
+    identities = [fingerprint(*each) for each in changed]
+    assert len(set(identities)) == len(changed)
+    # A longer run may resume a shorter one.
+    for longer in (config.replace(steps=900), config.replace(time_budget=9.0)):
+        assert fingerprint(inputs, longer, features, levels) == identities[0]
 
 
 @pytest.mark.parametrize(("size", "told"), [((48, 64), False), ((49, 64), False), ((64, 64), True), ((96, 64), True)])

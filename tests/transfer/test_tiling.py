@@ -55,6 +55,53 @@ def test_less_memory_means_smaller_tiles(loss: Objective, monkeypatch: pytest.Mo
     assert Tiling(loss, (3000, 4000), 0.1, _never).tile_px == SMALLEST_TILE_PX, "a score is no reason to fail"
 
 
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let the process have taken these bytes."""
+    monkeypatch.setattr(psutil.Process, "memory_info", lambda self: type("", (), {"rss": 500_000_000}))
+    return 500_000_000
+
+
+@pytest.mark.parametrize("crop_px", [1000, 2500, 5000])
+def test_a_crop_takes_what_the_content_leaves_of_the_memory(loss: Objective, taken: int, crop_px: int) -> None:
+    side, each = 20_000, loss.step_bytes_per_pixel
+    whole = side**2 * loss.target_bytes_per_pixel
+    memory_gb = (taken + (whole + crop_px**2 * each) / 0.9) / 1e9
+    tiling = Tiling(loss, (side, side), memory_gb, _never)
+    expected_px = min(2048, crop_px - 2 * loss.reach_px)
+    assert tiling.tile_px == pytest.approx(expected_px, abs=1)
+    assert tiling.crop_px == tiling.tile_px + 2 * loss.reach_px
+    assert tiling.peak_bytes == pytest.approx(taken + whole + tiling.crop_px**2 * each)
+
+
+def test_a_margin_takes_the_memory_of_its_pixels(loss: Objective, taken: int) -> None:
+    with_margin = Tiling(loss, (300, 200), None, _never, optimizer="lbfgs", margin_px=16)
+    assert with_margin.peak_bytes == Tiling(loss, (332, 232), None, _never, optimizer="lbfgs").peak_bytes
+
+
+def test_a_refused_allocation_of_a_huge_picture_makes_tiles_of_the_usual_size(loss: Objective) -> None:
+    tried: list[int] = []
+    tiling = Tiling(loss, (9000, 9000), 1e6, lambda message: None)
+
+    def compute(tile_px: int) -> None:
+        tried.append(tile_px)
+        if len(tried) == 1:
+            raise MemoryError
+
+    tiling.within(compute)
+    assert tried[0] > 9000
+    assert tried[1:] == [2048]
+
+
+def test_a_gpu_gives_what_is_free_or_less_where_less_is_asked_for(
+    loss: Objective, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "chosen", lambda: Device("torch", "gpu:0"))
+    monkeypatch.setattr(devices, "free_bytes", lambda device: 4_000_000_000)
+    free, more, less = (Tiling(loss, (6000, 6000), gb, _never).tile_px for gb in (None, 99.0, 2.0))
+    assert free == more > less
+
+
 def test_the_least_memory_that_is_named_is_enough(loss: Objective) -> None:
     with pytest.raises(OptionError, match="need at least") as caught:
         Tiling(loss, (2000, 2000), 0.1, _never, optimizer="lbfgs")
@@ -145,6 +192,12 @@ def test_light_takes_memory_for_the_luma_of_the_content() -> None:
         tiny_objective(PerceptualLossConfig(light_weight=weight)).target_bytes_per_pixel for weight in (0.8, 0.0)
     )
     assert with_light - without == 4, "one float32 a pixel"
+
+
+def test_a_content_layer_takes_memory_for_its_activations_and_their_saliency() -> None:
+    layers = (("relu4_2", 1.0),)
+    config = PerceptualLossConfig(content_layers=layers, light_weight=0.0)
+    assert tiny_objective(config).target_bytes_per_pixel == (8 + 1) * 4 / 8**2, "8 channels, a position each 8 x 8 px"
 
 
 def test_tiles_cost_their_halos_and_a_second_pass(loss: Objective) -> None:
