@@ -1,9 +1,10 @@
-"""The method of Gatys, Ecker and Bethge 2016 in one file, to read and to change: a network, two losses, an optimiser.
+"""The method of Gatys, Ecker and Bethge 2015 in one file, to read and to change: a network, two losses, an optimiser.
 
     python examples/gatys.py CONTENT STYLE OUTPUT [--steps N]
 
 `refine` adds what docs/how-it-works.md explains: sizes from coarse to fine, a better optimiser, and more losses. Here
-the pixels start from the photo, and all steps are at one size.
+the pixels start from the photo, and all steps are at one size. Unlike in the paper, losses are divided by the size of
+their targets, so that weights are near 1, and the optimiser is Adam.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def main(content: str, style: str, output: str, steps: int) -> None:
         optimizer.tell(float(total), gradient)
         if step % 10 == 0 or step == steps:
             print(f"step {step}: content {float(content_loss):.3f}, style {float(style_loss):.3f}")
+    # The picture of the lowest loss.
     Image.fromarray((numpy_of(optimizer.best) * 255 + 0.5).astype("uint8")).save(output)
 
 

@@ -174,7 +174,7 @@ def refine(
         frame_weight: weight of the loss that keeps stray colours from the border.
         places_weight: weight of the places loss, relative to the style loss.
         palette_weight: weight of the palette loss, relative to the style loss.
-        content_layers: pairs such as ("relu4_2", 1.0); with None for all weights, the preset's total is shared equally.
+        content_layers: pairs such as ("relu4_2", 1.0). If all weights are None, they share the preset's total.
         style_layers: layers of the style loss, likewise.
         normalization: what squares are divided by, see `PerceptualLossConfig`.
         statistics: what the style loss compares: means and covariances, or Gram matrices.
@@ -310,7 +310,7 @@ def compare(
         frame_weight: weight of the loss that keeps stray colours from the border.
         places_weight: weight of the places loss, relative to the style loss.
         palette_weight: weight of the palette loss, relative to the style loss.
-        content_layers: pairs such as ("relu4_2", 1.0); with None for all weights, the preset's total is shared equally.
+        content_layers: pairs such as ("relu4_2", 1.0). If all weights are None, they share the preset's total.
         style_layers: layers of the style loss, likewise.
         normalization: what squares are divided by, see `PerceptualLossConfig`.
         statistics: what the style loss compares: means and covariances, or Gram matrices.

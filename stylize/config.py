@@ -208,7 +208,7 @@ class OptimizationConfig:
             the history was dropped; L-BFGS finds the other step lengths. Levels after the coarsest use 0.3 of it.
         beta_1: Adam's decay rate of the mean gradient, 0 up to below 1.
         beta_2: Adam's decay rate of the mean squared gradient, 0 up to below 1.
-        epsilon: Adam's addend in the divisor, over 0. Far larger than the gradients, it makes the steps tiny.
+        epsilon: Adam's addend in the divisor, over 0. Where the gradients are far smaller, the steps are tiny.
         keep_best: return the iterate with the lowest loss, not the last one. For L-BFGS both are the same.
     """
 
@@ -216,7 +216,7 @@ class OptimizationConfig:
     learning_rate: float = 0.02
     beta_1: float = 0.9
     beta_2: float = 0.999
-    epsilon: float = 1e-8
+    epsilon: float = 1e-10
     keep_best: bool = False
 
     def __post_init__(self) -> None:

@@ -18,6 +18,10 @@ _LOSS = {
     "full_style_px": 0,
 }
 
+# What earlier versions recorded of Adam for L-BFGS, too, and what is recorded now. L-BFGS uses neither.
+_EARLIER_ADAM = {"beta_1": 0.99, "epsilon": 0.1}
+_ADAM = {"beta_1": 0.9, "epsilon": 1e-10}
+
 # By normalization of the loss: the padding of earlier versions.
 _PADDING = {"relative": "first", "mean": "zeros", "sum": "zeros"}
 
@@ -28,13 +32,20 @@ def with_earlier_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(loss, dict):
         return options
     padding = _PADDING.get(str(loss.get("normalization", "relative")), "zeros")
-    return {"padding": padding, **options, "loss": {**_LOSS, **loss}}
+    return {"padding": padding, **_with_adam(options, _ADAM), "loss": {**_LOSS, **loss}}
 
 
 def without_later_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a refinement as an earlier version would record them, if it could paint the same."""
     loss = {name: value for name, value in options["loss"].items() if name not in _LOSS or value}
-    known = {**options, "loss": loss}
+    known = {**_with_adam(options, _EARLIER_ADAM), "loss": loss}
     if known["padding"] == _PADDING[loss["normalization"]]:
         del known["padding"]
     return known
+
+
+def _with_adam(options: Mapping[str, Any], adam: Mapping[str, float]) -> Mapping[str, Any]:
+    optimization = options.get("optimization")
+    if not isinstance(optimization, dict) or optimization.get("optimizer", "lbfgs") != "lbfgs":
+        return options
+    return {**options, "optimization": {**optimization, **adam}}

@@ -151,9 +151,9 @@ def within(place: str, folder: str) -> bool:
     if is_url(place) or is_url(folder):
         return f"{place.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
     real, root = os.path.realpath(place), os.path.realpath(folder)
-    if real == root or real.startswith(root.rstrip(os.sep) + os.sep):
-        return True
-    return os.path.exists(root) and any(same_file(each, root) for each in [PurePath(real), *PurePath(real).parents])
+    # Another spelling of the folder has as many parts.
+    above = PurePath(*PurePath(real).parts[: len(PurePath(root).parts)])
+    return real == root or real.startswith(root.rstrip(os.sep) + os.sep) or same_file(above, root)
 
 
 def same_file(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:

@@ -16,7 +16,7 @@ from stylize.config import (
     RefineConfig,
     config_from_dict,
 )
-from stylize.earlier import with_earlier_options
+from stylize.earlier import with_earlier_options, without_later_options
 from stylize.errors import OptionError
 from stylize.layers import VGG19_LAYERS, canonical_layer
 from stylize.presets import PRESETS
@@ -144,3 +144,13 @@ def test_what_has_no_meaning_is_one_line(nonsense):
     message = str(caught.value)
     assert message
     assert "\n" not in message
+
+
+def test_the_numbers_of_adam_mean_nothing_in_runs_of_l_bfgs() -> None:
+    now = dataclasses.asdict(RefineConfig(padding="edge"))
+    before = {**now, "optimization": {**now["optimization"], "beta_1": 0.99, "epsilon": 0.1}}
+    assert with_earlier_options(before) == now
+    assert without_later_options(now) == without_later_options(before)
+    adam = {**before, "optimization": {**before["optimization"], "optimizer": "adam"}}
+    assert with_earlier_options(adam) == adam
+    assert without_later_options(adam)["optimization"] == adam["optimization"]

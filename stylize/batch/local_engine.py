@@ -89,7 +89,8 @@ class LocalEngine:
             if not self._busy:
                 return
             ready = cast("list[Connection]", wait(list(self._busy), _CHECK_S))
-            for pipe in ready or [pipe for pipe, (process, *_) in self._busy.items() if process.has_ended]:
+            dead = [pipe for pipe, (process, *_) in self._busy.items() if not process.is_open and process.has_ended]
+            for pipe in dict.fromkeys([*ready, *dead]):
                 process, batch, cost = self._busy.pop(pipe)
                 try:
                     results = process.take()
@@ -124,8 +125,8 @@ class _Process:
         self.pipe, self._theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(self._theirs, threads), daemon=True)
         self.is_open = False
-        """Whether the process has opened its end of the pipe. Before, on Windows, a long message would wait for ever if
-        the process died."""
+        """Whether the process has opened its end of the pipe. Until then, on Windows, sending a long message to a dead
+        process never ends."""
 
     @property
     def has_ended(self) -> bool:
@@ -198,7 +199,8 @@ def _serve(pipe: Connection, threads: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = str(threads)  # before any framework is imported
     threading.Thread(target=_end_with_driver, daemon=True).start()
-    pipe.send(None)  # the pipe is open
+    with contextlib.suppress(OSError):  # the driver has ended
+        pipe.send(None)  # the pipe is open
     while True:
         try:
             work, batch = pipe.recv()

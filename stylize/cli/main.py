@@ -53,7 +53,7 @@ class _Program(click.Group):
     def main(self, args: Sequence[str] | None = None, *others: Any, **settings: Any) -> Any:
         """Run the program.
 
-        On Windows, click would also take `photo[1].jpg` for a glob, and the globs that `batch` is to find files by.
+        On Windows, click would expand all globs. But `photo[1].jpg` may be a name, and `batch` expands globs itself.
         """
         if args is None and _ON_WINDOWS:
             args = [os.path.expanduser(word) if re.match(r"~[\\/]|~$", word) else word for word in sys.argv[1:]]

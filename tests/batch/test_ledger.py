@@ -69,6 +69,6 @@ def test_a_full_disk_of_temporary_files_is_told_with_the_variable_that_names_ano
         with temporary.temporary_database():
             raise sqlite3.OperationalError("disk full")
 
-    monkeypatch.setattr(temporary, "os", SimpleNamespace(name=system), raising=False)
+    monkeypatch.setattr(temporary, "os", SimpleNamespace(name=system))
     with pytest.raises(StylizeError, match=f"temporary files: disk full; {variable} names another folder"):
         fail()

@@ -86,6 +86,9 @@ def test_a_worker_that_dies_before_it_opens_its_pipe_ends_the_run(monkeypatch):
     monkeypatch.setattr(local_engine, "_serve", workers.dies_at_its_start)
     with pytest.raises(StylizeError, match=r"could not start \(exit code 3\)"):
         results(LocalEngine(1), workers.doubled, [[1] * 1_000_000])
+    monkeypatch.undo()
+    for pipe in kept:
+        pipe.close()
 
 
 def test_a_worker_that_windows_ends_for_an_error_was_killed():
@@ -99,7 +102,7 @@ def test_windows_waits_for_no_more_workers_than_it_can(monkeypatch):
     from stylize.cli.commands.batch import _engine_maker
     from stylize.cli.console import Run
 
-    monkeypatch.setattr(local_engine, "MOST_WORKERS", 60, raising=False)
+    monkeypatch.setattr(local_engine, "MOST_WORKERS", 60)
     said = Run(as_json=False, progress="none", quiet=True, verbose=False, offline=True)
     engine = _engine_maker(said, "fast", "local", None, 100)(1_000_000)
     assert isinstance(engine, LocalEngine)

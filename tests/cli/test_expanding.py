@@ -76,8 +76,8 @@ def windows(monkeypatch, tmp_path):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(click.core, "os", System())
-    monkeypatch.setattr(expanding, "_LEAVES_GLOBS", True, raising=False)
-    monkeypatch.setattr(program, "_ON_WINDOWS", True, raising=False)
+    monkeypatch.setattr(expanding, "_LEAVES_GLOBS", True)
+    monkeypatch.setattr(program, "_ON_WINDOWS", True)
 
     def typed(*words: str) -> None:
         monkeypatch.setattr(sys, "argv", ["stylize", *words])

@@ -90,7 +90,7 @@ def test_a_write_protected_saved_model_can_be_removed_again(served, tmp_path):
         added = store.add("hub", mine)
     finally:
         os.chmod(mine / "variables", stat.S_IRWXU)
-    # As the owner of the files: root may remove anything.
+    # Root may remove anything, so we look at the permissions.
     assert all(path.stat().st_mode & stat.S_IWRITE for path in added.folder.rglob("*"))
     store.remove("hub")
     assert_clean("hub")

@@ -89,5 +89,5 @@ def test_on_windows_a_file_of_any_name_is_opened(tmp_path: Path, monkeypatch: py
             super().__init__(model_path, **settings)
 
     monkeypatch.setattr(ai_edge_litert.interpreter, "Interpreter", OfWindows)
-    monkeypatch.setattr(litert, "_OPENS_ANY_PATH", False, raising=False)
+    monkeypatch.setattr(litert, "_OPENS_ANY_PATH", False)
     LiteRTNetwork(path).load()

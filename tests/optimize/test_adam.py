@@ -47,9 +47,9 @@ def test_after_a_loss_that_is_not_finite_adam_begins_anew_with_half_the_rate():
         np.testing.assert_array_equal(numpy_of(optimizer.ask()), numpy_of(half.ask()))
 
 
-@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e6])
+@pytest.mark.parametrize("scale", [1e-6, 1e-4, 1.0, 1e6])
 def test_by_default_the_size_of_the_gradient_does_not_count(scale):
-    # Relative losses have gradients of about 1e-4 a pixel, those of the tutorial are a million times larger.
+    # Relative losses have gradients of 1e-3 a pixel and less, those of the tutorial are a million times larger.
     optimizer = Adam(np.full((2, 3, 3), 0.5, np.float32), OptimizationConfig(optimizer="adam", learning_rate=0.02))
     signs = np.random.default_rng(0).choice([-1, 1], (2, 3, 3)).astype(np.float32)
     optimizer.tell(1.0, scale * signs)

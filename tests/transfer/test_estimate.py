@@ -142,8 +142,11 @@ class _Steps:
 
     def __init__(self, *seconds: float) -> None:
         self._seconds, self._now_s, self.sides = list(seconds), 0.0, []
+
         # From 400 px on, a picture has an octave more, which needs a graph of its own.
-        octaves = lambda picture: 3 + (max(picture.shape) >= 400)  # noqa: E731
+        def octaves(picture: NDArray[np.float32]) -> int:
+            return 3 + (max(picture.shape) >= 400)
+
         self.targets = SimpleNamespace(encode=lambda *_, **__: None, octaves=octaves)
 
     def value_and_gradient(self, image: NDArray[np.float32], targets: None) -> tuple[None, Any]:

@@ -295,10 +295,7 @@ def test_small_levels_before_the_last_hold_the_content_more(
     def first(**more: Any) -> Any:
         return stylize.refine(*pictures, **options, **more).history[0].losses
 
-    more, plain = (
-        first(coarsest_px=16, full_style_px=64),
-        first(coarsest_px=16, full_style_px=0),
-    )
+    more, plain = first(coarsest_px=16, full_style_px=64), first(coarsest_px=16, full_style_px=0)
     assert more.content == pytest.approx(64 / 16 * plain.content, rel=1e-5)
     assert more.style == pytest.approx(plain.style, rel=1e-5)
     assert first(coarsest_px=16, full_style_px=16).total == pytest.approx(plain.total, rel=1e-6)

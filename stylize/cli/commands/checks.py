@@ -133,7 +133,7 @@ def check_free(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None
 def output_key(output: Path) -> str:
     """Return the same text for all names that a usual disk of this system takes for one file."""
     real = os.path.realpath(output)
-    return unicodedata.normalize("NFC", real).casefold() if _IGNORES_CASE else real
+    return unicodedata.normalize("NFC", real).lower() if _IGNORES_CASE else real
 
 
 def default_output(content: Path, styles: Styles, ending: str) -> Path:

@@ -21,7 +21,7 @@ def test_an_address_that_is_in_use_is_not_taken_on_windows(system, reuses, monke
         def setsockopt(self, *option):
             asked.append(option)
 
-    monkeypatch.setattr(app, "os", SimpleNamespace(name=system), raising=False)
+    monkeypatch.setattr(app, "os", SimpleNamespace(name=system))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

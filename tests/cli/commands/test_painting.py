@@ -143,7 +143,7 @@ def test_films_and_plots_are_refused_before_any_work(
 
 def test_a_plot_is_not_the_picture_in_other_capitals(inputs, fake, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(checks, "_IGNORES_CASE", True, raising=False)
+    monkeypatch.setattr(checks, "_IGNORES_CASE", True)
     message = run("refine", *inputs, "-o", "out.png", "--plot", "OUT.png", "--overwrite", exit_code=2).stderr
     assert "expected a file of its own" in one_line(message)
     assert fake.calls == []
