@@ -45,6 +45,7 @@ def without_later_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_adam(options: Mapping[str, Any], adam: Mapping[str, float]) -> Mapping[str, Any]:
+    """Return the options of a run of L-BFGS with these numbers of Adam; those of a run of Adam as they are."""
     optimization = options.get("optimization")
     if not isinstance(optimization, dict) or optimization.get("optimizer", "lbfgs") != "lbfgs":
         return options

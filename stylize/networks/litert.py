@@ -83,12 +83,10 @@ class LiteRTNetwork:
             return
         from ai_edge_litert.interpreter import Interpreter
 
-        if isinstance(self._model, bytes):
-            source: dict[str, Any] = {"model_content": self._model}
-        elif _OPENS_ANY_PATH:
-            source = {"model_path": str(self._model)}
-        else:
-            source = {"model_content": self._model.read_bytes()}
+        model = self._model
+        if not isinstance(model, bytes) and not _OPENS_ANY_PATH:
+            model = model.read_bytes()
+        source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         with native_stderr_silenced():
             interpreter = Interpreter(**source, num_threads=available_cores())
             # With fixed shapes, allocating reveals a damaged network already here.

@@ -83,7 +83,7 @@ _STYLE = f"{_PLACE}|@NAME"
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(min=1),
-    help="Number of workers.  [default: as many as cores and memory allow]",
+    help="Number of workers; on Windows, 60 at most.  [default: as many as cores and memory allow]",
 )  # fmt: skip
 @quality_option
 @file_options
