@@ -4,7 +4,8 @@
 
 Our seconds are those of a whole process; the peer's are those of its steps without the first. The output folder gets
 the pictures and a JSON file a pair and size. Pairs that have a JSON file are not repeated. The table has every pair and
-size of the folder: run the script once for each size. Chroma is in the JSON files only. judging.py describes the judge.
+size of the folder: run the script once for each size, all at one commit. Chroma is in the JSON files only. judging.py
+describes the judge.
 """
 
 from __future__ import annotations
@@ -40,10 +41,11 @@ def main() -> None:
     args.output.mkdir(parents=True, exist_ok=True)
     judge = judging.Judge(args.judge, args.size)
     for pair in args.pairs:
-        record = args.output / f"{args.size}-{pair}.json"
-        row = judging.remembered(record, lambda: _measure(pair, judge, args))  # noqa: B023
+        record = args.output / f"wasserstein-{args.size}-{pair}.json"
+        row = judging.remembered(record, args, lambda: _measure(pair, judge, args))  # noqa: B023
         print(*_cells(row), file=sys.stderr, flush=True)
-    rows = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(args.output.glob("*-*.json"))]
+    records = sorted(args.output.glob("wasserstein-*.json"))
+    rows = [json.loads(path.read_text(encoding="utf-8"))["row"] for path in records]
     rows.sort(key=lambda row: row["px"])
     tables.publish("wasserstein", tables.markdown(HEADER, map(_cells, rows)), write=args.write)
 

@@ -6,12 +6,17 @@ from that folder.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import tables
+
+# Arguments that tell which rows there are, and where they go.
+_NOT_OF_A_ROW = ("contents", "styles", "pairs", "output", "write")
 STYLE_SCORES = ("style", "half", "quarter")
 # Lower is better for these.
 LOSSES = (*STYLE_SCORES, "palette", "content")
@@ -84,8 +89,18 @@ def find_pair(folder: Path, name: str) -> tuple[Path, Path]:
     return content, style
 
 
-def remembered(record: Path, compute: Callable[[], Any]) -> Any:
-    """Return what the JSON file holds; if there is no such file, compute the value and write the file."""
+def remembered(record: Path, args: argparse.Namespace, compute: Callable[[], Any]) -> Any:
+    """Return the row that a JSON file holds; if there is no such file, compute the row and write the file.
+
+    Ends the program if the file is of another commit or of other arguments: a table must not mix them.
+    """
+    asked = {name: value for name, value in vars(args).items() if name not in _NOT_OF_A_ROW}
+    asked = json.loads(json.dumps({**asked, "commit": tables.commit()}, default=str))
     if not record.exists():
-        record.write_text(json.dumps(compute()), encoding="utf-8")
-    return json.loads(record.read_text(encoding="utf-8"))
+        record.write_text(json.dumps({"asked": asked, "row": compute()}), encoding="utf-8")
+    measured = json.loads(record.read_text(encoding="utf-8"))
+    was = measured.get("asked", {}) if isinstance(measured, dict) else {}
+    if was != asked:
+        names = sorted(name for name in {**asked, **was} if asked.get(name) != was.get(name))
+        sys.exit(f"{record}: another {', '.join(names)}; give an empty folder, or delete the file")
+    return measured["row"]

@@ -3,8 +3,8 @@
     python benchmarks/pairs.py --contents 'bench/c*' --styles 'bench/s*' --judge bench/ -o results/ --size 256
 
 The judge is a folder with judge.py and vgg_objective.py (see judging.py). The output folder gets the pictures and a
-JSON file a pair. Pairs that have a JSON file are not repeated, so a run can be stopped and continued. The full table is
-printed; the README gets the means.
+JSON file a pair. Pairs that have a JSON file are not repeated: a run can be stopped, and continued at the same commit
+with the same arguments. The full table is printed; the README gets the means.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> None:
             pair = f"{Path(content).stem}-{Path(style).stem}"
             record = args.output / f"{pair}.json"
             inputs = Path(content), Path(style)
-            row = judging.remembered(record, lambda: _measure(args, pair, inputs, judge, networks))  # noqa: B023
+            row = judging.remembered(record, args, lambda: _measure(args, pair, inputs, judge, networks))  # noqa: B023
             rows.append(row)
             print(*_cells(row), file=sys.stderr, flush=True)
     header = ["pair", *(f"{mode} {column}" for mode in args.modes for column in COLUMNS)]

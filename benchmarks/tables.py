@@ -59,10 +59,10 @@ def measurement_line() -> str:
     """Return the date, the commit and the machine of a measurement as one line. The line has no host name."""
     today = datetime.datetime.now(datetime.timezone.utc).date()
     versions = f"Python {platform.python_version()}, TensorFlow {importlib.metadata.version('tensorflow')}"
-    return f"Measured {today} at commit {_commit()}: {available_cores()} cores, {_cpu_features()}; {versions}."
+    return f"Measured {today} at commit {commit()}: {available_cores()} cores, {_cpu_features()}; {versions}."
 
 
-def _commit() -> str:
+def commit() -> str:
     git = ["git", "-C", str(README.parent)]
     try:
         commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True)

@@ -17,6 +17,7 @@ import numpy as np
 
 from stylize.augment import StyleAugment, random_style
 from stylize.networks.devices import tensorflow
+from stylize.styles import file_of
 
 tf = tensorflow()
 
@@ -64,7 +65,7 @@ def accuracy(augment: StyleAugment | None, unseen: str, epochs: int = 24) -> flo
 
 
 if __name__ == "__main__":
-    unseen = sys.argv[1] if len(sys.argv) > 1 else STYLES[0]
+    unseen = file_of(sys.argv[1]) if len(sys.argv) > 1 else STYLES[0]
     seen = [style for style in STYLES if Path(style).name != Path(unseen).name]
     print(f"accuracy for pictures in the unseen style {Path(unseen).stem}")
     print(f"  without StyleAugment: {accuracy(None, unseen):.0%}")

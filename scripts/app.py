@@ -87,8 +87,10 @@ def _refine(page: Page, args: argparse.Namespace) -> None:
     for name in (args.scene, args.style):
         page.get_by_role("button", name=name).first.click()
     size = page.get_by_role("slider", name="Size")
-    while size.get_attribute("aria-valuetext") != f"{args.size} px":
-        size.press("ArrowLeft")
+    while (shown := size.get_attribute("aria-valuetext")) != f"{args.size} px":
+        size.press("ArrowLeft" if int(shown.removesuffix(" px")) > args.size else "ArrowRight")
+        if size.get_attribute("aria-valuetext") == shown:
+            raise SystemExit(f"--size: expected a size of the page, received {args.size}")
     page.get_by_text("Refinement settings").click()
     steps = page.get_by_label("Steps", exact=True)
     steps.fill(str(args.steps))
