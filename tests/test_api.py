@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import inspect
 import json
@@ -114,8 +115,20 @@ def test_results_show_themselves_in_a_notebook(tiny_networks: Path) -> None:
     comparison = stylize.compare(content, style, images=[preview.image, content], size=32)
     html = comparison._repr_html_()
     assert html.count('src="data:image/jpeg;base64,') == 3
-    assert "image 2" in html
+    assert re.findall('<img alt="(.*?)"', html) == ["content", "image 1", "image 2"]
     assert f"SSIM {comparison.scores[0].ssim:.3f}" in html
+
+
+def test_a_notebook_shows_transparent_parts_as_white(tiny_networks: Path) -> None:
+    content = np.zeros((24, 32, 4), np.float32)
+    content[:, :16, 3] = 1
+    comparison = stylize.compare(content, painting(32, 32, 1), images=[content[..., :3]], size=32)
+    shown = re.findall('base64,(.*?)"', comparison._repr_html_())
+    assert len(shown) == 2
+    for data in shown:
+        pixels = stylize.read_image(base64.b64decode(data)).pixels
+        assert pixels[:, 20:].min() > 0.9
+        assert pixels[:, :12].max() < 0.1
 
 
 if __name__ == "__main__":

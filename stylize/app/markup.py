@@ -18,7 +18,7 @@ __all__ = ["button_picture", "escaped", "page_css", "show_picture", "slug"]
 
 def escaped(text: str) -> str:
     """Return text that Markdown shows unchanged; visitors' file names may contain Markdown."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!<>|~$:])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!<>|~$:&])", r"\\\1", text)
 
 
 def slug(label: str) -> str:

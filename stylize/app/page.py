@@ -90,7 +90,7 @@ def _canvas_and_controls(
         disabled=not ready or ss.get("run") is not None,
         help="Refines the picture by optimisation: minutes, not moments, for a much better one.",
     )  # fmt: skip
-    if ss.pop("run_requested", False) and content is not None and styles and config is not None:
+    if "requested" in ss:
         _generate(studio, content, styles, config, preset)
     with canvas:
         _canvas(studio, content, styles, FastConfig(size=size, strength=strength, keep_colors=keep_colors))
@@ -113,15 +113,27 @@ def _sliders(*, blended: bool) -> tuple[int, float, int]:
 
 
 def _request_run() -> None:
-    ss.run_requested = True
+    ss.requested = []  # for the run
 
 
-def _generate(studio: Studio, content: Picture, styles: WeightedStyles, config: RefineConfig, preset: str) -> None:
+def _generate(
+    studio: Studio, content: Picture | None, styles: WeightedStyles, config: RefineConfig | None, preset: str
+) -> None:
+    """Queue the run that was asked for.
+
+    Another change interrupts the page at any access to the session state. So the run goes into a list that is there
+    already: the next run of the page finds it.
+    """
+    requested: list[QueuedRun] = ss.requested
     try:
-        ss.run = studio.refine(_visitor(), content, styles, config, preset)
-        ss.next_view = "Refined"
+        if not requested and content is not None and styles and config is not None:
+            requested.append(studio.refine(_visitor(), content, styles, config, preset))
     except StylizeError as error:
         ss.notice = str(error)
+    if requested:
+        ss.run = requested[0]
+        ss.next_view = "Refined"
+    del ss.requested
     st.rerun()
 
 
@@ -154,7 +166,7 @@ def _preview(studio: Studio, content: Picture, styles: WeightedStyles, config: F
         except StylizeError as error:
             st.error(escaped(str(error)))
             return
-        ss.preview = (key, preview_jpeg(result.image, result.alpha), result)
+        ss.preview = (key, preview_jpeg(Picture(result.image, result.alpha)), result)
     _, jpeg, result = ss.preview
     show_picture(jpeg, result.image, "Preview")
     with st.container(key="under_preview", horizontal=True, vertical_alignment="center"):

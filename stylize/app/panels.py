@@ -18,7 +18,7 @@ from stylize.presets import PRESETS, preset_config
 
 __all__ = ["choose_picture", "refinement_settings", "show_preview_next"]
 
-_MAX_STEPS = 2000
+_MAX_STEPS = max(preset.config.steps for preset in PRESETS.values())
 
 ss = st.session_state
 
@@ -56,6 +56,8 @@ def choose_picture(studio: Studio, role: str, title: str, kind: str, default: st
         key=f"{role}_upload_{ss.setdefault(f'{role}_round', 0)}",
     )  # fmt: skip
     own = None if upload is None else _read(studio, role, upload)
+    if isinstance(own, Picture) and own.notes:
+        st.caption(escaped("; ".join(own.notes)))
     with st.container(key=f"{role}_grid"):
         if isinstance(own, Picture):
             button_picture(f"{role}_own", ss[f"{role}_read"][2])
@@ -83,7 +85,7 @@ def _read(studio: Studio, role: str, upload: Any) -> Picture | str:
     if ss.get(f"{role}_read", (None,))[0] != upload.file_id:
         try:
             picture = studio.read(upload.getvalue(), upload.name)
-            ss[f"{role}_read"] = (upload.file_id, picture, thumbnail(picture.pixels))
+            ss[f"{role}_read"] = (upload.file_id, picture, thumbnail(picture))
         except StylizeError as error:
             ss[f"{role}_read"] = (upload.file_id, str(error), b"")
     read: Picture | str = ss[f"{role}_read"][1]
@@ -106,9 +108,12 @@ def refinement_settings(
     Returns:
         The name of the preset, and the configuration; None if the settings are not valid, then an error is shown.
     """
-    balance = st.select_slider("Scene or style", _BALANCE, "default", key="balance")
+    others = [name for name in PRESETS if name not in _BALANCE]
+    balance = st.select_slider(
+        "Scene or style", _BALANCE, "default", key="balance", disabled=ss.get("preset") in others,
+        help="More of the photo, or more of the style. Other presets have a balance of their own.",
+    )  # fmt: skip
     with st.expander("Refinement settings", icon=":material/tune:"):
-        others = [name for name in PRESETS if name not in _BALANCE]
         preset = st.selectbox("Preset", [balance, *others], key="preset") or balance
         st.caption(escaped(PRESETS[preset].description))
         options = _optimization(preset) | _losses(preset) | _run(studio)
@@ -166,10 +171,12 @@ def _weight(column: Any, label: str, default: float, key: Callable[[str], str]) 
     return value
 
 
-def _layers(
-    label: str, default: LayerWeights, key: Callable[[str], str]
-) -> LayerWeights | tuple[tuple[str, None], ...]:
-    """Return the chosen layers: the preset's layers keep their weights, others have equal weights."""
-    default_names = [name for name, _ in default]
-    names = st.multiselect(label, VGG19_LAYERS, default_names, key=key(label))
-    return default if names == default_names else tuple((name, None) for name in names)
+def _layers(label: str, default: LayerWeights, key: Callable[[str], str]) -> LayerWeights:
+    """Return the chosen layers: the preset's layers keep their weights, others have the mean of these."""
+    weights = dict(default)
+    further = sum(weights.values()) / len(weights) if weights else 1.0
+    names = st.multiselect(
+        label, VGG19_LAYERS, list(weights), key=key(label),
+        help=f"Layers of the preset keep their weights. A further layer weighs {further:.3g}.",
+    )  # fmt: skip
+    return tuple((name, weights.get(name, further)) for name in names)

@@ -31,7 +31,7 @@ def show_progress(studio: Studio, run: QueuedRun) -> None:
             help="Ends now and keeps the best so far.",
         )  # fmt: skip
     if ss.view == "Refined" and progress is not None:
-        show_picture(preview_jpeg(progress.picture), progress.picture, f"Step {progress.step}")
+        show_picture(preview_jpeg(progress.picture), progress.picture.pixels, f"Step {progress.step}")
         loss_curves(progress.history, progress.sizes_px, key="live_curves")
 
 
@@ -39,7 +39,7 @@ def _progress_bar(position: int, progress: Progress | None, stopping: bool) -> t
     """Return the share that is done, 0 to 1, and a text."""
     if position:
         return 0.0, f"In the queue: number {position}"
-    if progress is None or progress.steps is None:
+    if progress is None:
         return 0.0, "Starting"
     if progress.step == progress.steps:
         return 1.0, "Finishing"
@@ -51,22 +51,28 @@ def _progress_bar(position: int, progress: Progress | None, stopping: bool) -> t
 
 
 def _receive(run: QueuedRun) -> None:
-    """Keep the result of a run that has ended."""
-    ss.run = None
+    """Keep the result of a run that has ended.
+
+    Another change interrupts the page at any access to the session state. Until the last one, the run is received anew.
+    """
     if run.state == "failed":
         ss.notice = run.error
     elif run.result is not None:
         ss.shown = run.result
-        ss.history = [run.result, *ss.history][:_MAX_RESULTS]
+        if run.result not in ss.history:
+            ss.history = [run.result, *ss.history][:_MAX_RESULTS]
         ss.news = "Your picture is ready"
     elif run.state == "done":
         ss.news = "Stopped before there was a picture to keep"
+    ss.run = None
 
 
 def show_result(painted: Painted) -> None:
     """Show a finished refinement and its files."""
     st.html(painted.slider, unsafe_allow_javascript=True)
     st.caption(escaped(_settings(painted)))
+    for message in painted.messages:
+        st.caption(escaped(message))
     with st.container(key="under_result", horizontal=True):
         for label, data, suffix, mime, icon in (
             ("Picture", painted.picture, "png", "image/png", "image"),
@@ -95,17 +101,20 @@ def _settings(painted: Painted) -> str:
 
 
 def show_results() -> None:
-    """Show the refinements of the visit, the newest first."""
+    """Show the refinements of the visit, the newest first. They wait while another is shown that runs."""
     if not ss.history:
         return
+    running = ss.get("run") is not None
     st.html("<h2>This visit</h2>")
     with st.container(key="history_grid"):
         for index, painted in enumerate(ss.history):
+            name = f"{painted.name}, {painted.config.size} px, preset {painted.preset_name}"
+            is_shown = painted is ss.get("shown") and not running
             with st.container():
                 button_picture(f"history_{index}", painted.thumbnail)
                 st.button(
-                    f"Show {escaped(painted.name)}", key=f"history_{index}", on_click=_show, args=(painted,),
-                    type="primary" if painted is ss.get("shown") else "secondary", width="stretch",
+                    f"Show {len(ss.history) - index}: {escaped(name)}", key=f"history_{index}", on_click=_show,
+                    args=(painted,), type="primary" if is_shown else "secondary", width="stretch", disabled=running,
                 )  # fmt: skip
                 st.caption(f"{painted.config.size} px, {len(painted.history)} steps")
 

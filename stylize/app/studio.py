@@ -12,7 +12,6 @@ from importlib import resources
 from pathlib import PurePath
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from stylize.api import fast, refine
@@ -58,17 +57,17 @@ class Progress:
 
     Attributes:
         step: from 1.
-        steps: of all levels; None under a time budget.
+        steps: of all levels.
         remaining_s: an estimate.
-        picture: float32 (H, W, 3) in [0, 1], enlarged to the output's size.
+        picture: enlarged to the output's size.
         history: all steps so far.
         sizes_px: the long side of each level so far, coarse to fine.
     """
 
     step: int
-    steps: int | None
+    steps: int
     remaining_s: float
-    picture: NDArray[np.float32]
+    picture: Picture
     history: tuple[HistoryEntry, ...]
     sizes_px: tuple[int, ...]
 
@@ -90,6 +89,7 @@ class Painted:
         sizes_px: the long side of each level, coarse to fine.
         seconds: that the refinement took.
         stopped: whether the visitor stopped it.
+        messages: what the visitor should know, one line each.
     """
 
     name: str
@@ -104,10 +104,14 @@ class Painted:
     sizes_px: tuple[int, ...]
     seconds: float
     stopped: bool
+    messages: tuple[str, ...]
 
 
 class Studio:
-    """What all visitors share: the loaded networks and the queue. A studio keeps no visitor's pictures.
+    """What all visitors share: the loaded networks and the queue.
+
+    A studio keeps no visitor's pictures. What the networks computed from the last ones may stay in memory until the
+    server ends: what describes a style, and how a photo differs from its painting.
 
     Args:
         config: address and limits.
@@ -152,13 +156,19 @@ class Studio:
         names = [spec.name for spec in registry.REGISTRY.values() if spec.role == "features"]
         return ["auto", *(name for name in names if store.find(name) is not None)]
 
-    def preview(self, content: Picture, styles: WeightedStyles, config: FastConfig) -> TransferResult:
-        """Paint a preview at once.
+    def preview(
+        self,
+        content: Picture,
+        styles: WeightedStyles,
+        config: FastConfig,
+        on_message: Callable[[str], None] | None = None,
+    ) -> TransferResult:
+        """Paint a preview at once; `on_message` receives what the visitor should know, one line a call.
 
         Raises:
             StylizeError: the preview cannot be painted.
         """
-        return fast(content, list(styles), config=config, loaded=self._networks, offline=True)
+        return fast(content, list(styles), config=config, loaded=self._networks, offline=True, on_message=on_message)
 
     def refine(
         self, visitor: str, content: Picture, styles: WeightedStyles, config: RefineConfig, preset: str = "default"
@@ -184,7 +194,9 @@ class Studio:
     def _refine(
         self, run: QueuedRun, content: Picture, styles: WeightedStyles, config: RefineConfig, preset: str
     ) -> Painted | None:
-        preview = self.preview(content, styles, config.preview)
+        # The refinement would say the same again, after it had measured for a second how long it will take.
+        messages: list[str] = []
+        preview = self.preview(content, styles, config.preview, messages.append)
         film = Film()
         history: list[HistoryEntry] = []
         sizes_px: dict[int, int] = {}
@@ -192,12 +204,13 @@ class Studio:
 
         def on_iterate(it: Iterate) -> None:
             nonlocal updated_s
+            assert it.steps is not None  # the page sets no time budget
             history.append(HistoryEntry(it.level, it.step, it.elapsed_s, it.losses))
             sizes_px[it.level] = max(it.size)
             if it.elapsed_s - updated_s >= _UPDATE_S or it.step == it.steps:
                 updated_s = it.elapsed_s
                 film.add(it.pixels, step=it.step, elapsed_s=it.elapsed_s)
-                picture = resized(it.pixels, *preview.image.shape[:2])
+                picture = Picture(resized(it.pixels, *preview.image.shape[:2]), preview.alpha)
                 sizes = tuple(sizes_px.values())
                 run.progress = Progress(it.step, it.steps, it.remaining_s, picture, tuple(history), sizes)
 
@@ -208,10 +221,12 @@ class Studio:
         if not history:
             return None
         film.add(result.image, step=len(history), elapsed_s=result.seconds)
-        return _painted(content, preview, result, film, preset)
+        return _painted(content, preview, result, film, preset, messages)
 
 
-def _painted(content: Picture, preview: TransferResult, result: TransferResult, film: Film, preset: str) -> Painted:
+def _painted(
+    content: Picture, preview: TransferResult, result: TransferResult, film: Film, preset: str, messages: Sequence[str]
+) -> Painted:
     assert isinstance(result.config, RefineConfig)
     size, alpha = result.image.shape[:2], result.alpha
     views = (("Photo", content.pixels), ("Preview", preview.image), ("Refined", result.image))
@@ -221,13 +236,14 @@ def _painted(content: Picture, preview: TransferResult, result: TransferResult, 
         film=film.encode(".webp", alpha=alpha),
         provenance=json.dumps(result.provenance, indent=1),
         slider=slider([(name, Picture(resized(pixels, *size), alpha)) for name, pixels in views], left=1),
-        thumbnail=thumbnail(result.image),
+        thumbnail=thumbnail(Picture(result.image, alpha)),
         config=result.config,
         preset_name=preset,
         history=result.history,
         sizes_px=tuple(level.long_side_px for level in result.levels),
         seconds=result.seconds,
         stopped=result.stopped is not None,
+        messages=tuple(messages),
     )
 
 
@@ -238,25 +254,20 @@ def file_stem(result: TransferResult) -> str:
     return f"{PurePath(content['path']).stem}-{stems}-{result.mode}"
 
 
-def preview_jpeg(pixels: NDArray[np.float32], alpha: NDArray[np.float32] | None = None, quality: int = 90) -> bytes:
-    """Return the picture as a JPEG file for the screen; transparent parts become white.
-
-    Args:
-        pixels: float32 (H, W, 3) in [0, 1].
-        alpha: float32 (H, W) in [0, 1], or None.
-        quality: of the JPEG, 1 to 95.
-    """
+def preview_jpeg(picture: Picture, quality: int = 90) -> bytes:
+    """Return the picture as a JPEG file for the screen, of quality 1 to 95; transparent parts become white."""
+    pixels, alpha = picture.pixels, picture.alpha
     seen = pixels if alpha is None else pixels * alpha[..., None] + (1 - alpha[..., None])
     buffer = io.BytesIO()
     Image.fromarray(np.rint(seen * 255).astype(np.uint8)).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
-def thumbnail(pixels: NDArray[np.float32]) -> bytes:
-    """Return a small JPEG of a picture, float32 (H, W, 3) in [0, 1]."""
-    height, width = pixels.shape[:2]
-    size = size_for_long_side(height, width, min(_THUMBNAIL_PX, max(height, width)))
-    return preview_jpeg(resized(pixels, *size), quality=80)
+def thumbnail(picture: Picture) -> bytes:
+    """Return a small JPEG of a picture."""
+    long_side_px = min(_THUMBNAIL_PX, max(picture.height, picture.width))
+    small = resized(picture, *size_for_long_side(picture.height, picture.width, long_side_px))
+    return preview_jpeg(small, quality=80)
 
 
 @functools.cache
@@ -275,5 +286,5 @@ def example_pictures(kind: str) -> Mapping[str, tuple[Picture, bytes]]:
             name = file.name.removeprefix(f"{kind}_").removesuffix(".jpg")
             path = f"@{name}" if kind == "style" else file.name
             picture = dataclasses.replace(read_image(file.read_bytes()), path=path)
-            found[name.replace("_", " ").capitalize()] = (picture, thumbnail(picture.pixels))
+            found[name.replace("_", " ").capitalize()] = (picture, thumbnail(picture))
     return found

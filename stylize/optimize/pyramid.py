@@ -28,8 +28,8 @@ def pyramid_levels(
 ) -> tuple[PyramidLevel, ...]:
     """Divide `steps` evenly over sizes from `coarsest_px` to `long_side_px`, each `ratio` times the size before.
 
-    Every level gets at least one step. If the picture is smaller than the coarsest size, or if there are fewer steps
-    than sizes, the coarsest sizes are left out.
+    Every level gets at least two steps: the first only evaluates the level's start. If the picture is smaller than the
+    coarsest size, or if there are too few steps, the coarsest sizes are left out.
 
     Args:
         long_side_px: the output's longer side.
@@ -43,7 +43,7 @@ def pyramid_levels(
         # A tolerance of 1 %, because rounding may push a size just below the coarsest.
         while sizes[0] / config.ratio > config.coarsest_px * 0.99:
             sizes.insert(0, round(sizes[0] / config.ratio))
-    sizes = [size for size in sizes[-steps:] if size > painted_px * config.ratio**0.5] or sizes[-1:]
+    sizes = [size for size in sizes[-max(1, steps // 2) :] if size > painted_px * config.ratio**0.5] or sizes[-1:]
     each, left = divmod(steps, len(sizes))
     # The coarsest level gets the rest of the division: there a step costs least.
     return tuple(PyramidLevel(size, each if index else each + left) for index, size in enumerate(sizes))

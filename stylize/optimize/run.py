@@ -98,29 +98,18 @@ def optimize(
     run = _Run(levels, config, context, resume_from, now_s=lambda: clock() - began, on_message=on_message)
     at_size = functools.partial(at_size_of, photos=photos, keep_detail=config.loss.content_weight > 0)
     margin_px = config.margin_px
-    pixels, first = start, 0
+    pixels, first, checkpoint = start, 0, None
     if resume_from is not None:
         pixels, first = without_margin(resume_from.pixels, margin_px), resume_from.level - 1
     for index in range(first, len(levels)):
         # A new size: enlarge the picture with the detail of the photo, and begin a new optimiser (see pyramid.py).
         canvas = with_margin(at_size(photos[index], pixels), margin_px)
-        optimizer = _make_optimizer(canvas, optimization_at(index, config.optimization))
         resumed = resume_from if index == first else None
-        if resumed is not None:
-            optimizer.restore(resumed.state)
-        loss = loss_at(index, canvas, None if resumed is None else resumed.loss_state)
-        while run.schedule.wants_step(index):
-            if should_stop is not None and should_stop():
-                checkpoint = run.checkpoint(index, optimizer, loss)
-                pixels = without_margin(checkpoint.pixels, margin_px)
-                return at_size(photos[-1], pixels), checkpoint.history, checkpoint
-            iterate = run.take_step(index, optimizer, loss)
-            if on_iterate is not None:
-                on_iterate(iterate)
-        pixels = without_margin(numpy_of(optimizer.result), margin_px)
-        if index >= run.schedule.last:
+        painted, checkpoint = run.paint(index, canvas, loss_at, resumed, on_iterate=on_iterate, should_stop=should_stop)
+        pixels = without_margin(painted, margin_px)
+        if checkpoint is not None or index >= run.schedule.last:
             break
-    return at_size(photos[-1], pixels), tuple(run.history), None
+    return at_size(photos[-1], pixels), tuple(run.history), checkpoint
 
 
 def _make_optimizer(start: NDArray[np.float32], config: OptimizationConfig) -> Optimizer:
@@ -150,19 +139,47 @@ class _Run:
             margin_px=config.margin_px, now_s=now_s, on_message=on_message,
         )  # fmt: skip
         self._levels = levels
+        self._optimization = config.optimization
         self._margin_px = config.margin_px
-        self._steps = None if config.time_budget is not None else self._planned_steps(levels)
+        begun = 1 if resume_from is None else resume_from.level
+        self._steps = None if config.time_budget is not None else self._planned_steps(levels, begun)
         self._context = context
         self._now_s = now_s
         self._on_message = on_message
         self._failures = 0
 
-    def _planned_steps(self, levels: Sequence[PyramidLevel]) -> int:
-        """Return how many steps the run will have taken at its end. No step is added to levels that are done."""
+    def _planned_steps(self, levels: Sequence[PyramidLevel], begun: int) -> int:
+        """Return how many steps the run will have taken at its end. No step is added to levels before `begun`."""
         taken = Counter(entry.level for entry in self.history)
-        begun = max(taken, default=1)
         plan = [level.max_steps for level in levels]
         return sum(taken[n] if n < begun else max(taken[n], steps) for n, steps in enumerate(plan, start=1))
+
+    def paint(
+        self,
+        index: int,
+        canvas: NDArray[np.float32],
+        loss_at: LossAt,
+        resumed: Checkpoint | None,
+        *,
+        on_iterate: Callable[[Iterate], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> tuple[NDArray[np.float32], Checkpoint | None]:
+        """Take the steps of the level `index` from `canvas`, and return the picture, and a checkpoint where it stopped.
+
+        Optimiser and targets of a level take much memory. They are gone when the next level makes its own.
+        """
+        optimizer = _make_optimizer(canvas, optimization_at(index, self._optimization))
+        if resumed is not None:
+            optimizer.restore(resumed.state)
+        loss = loss_at(index, canvas, None if resumed is None else resumed.loss_state)
+        while self.schedule.wants_step(index):
+            if should_stop is not None and should_stop():
+                checkpoint = self.checkpoint(index, optimizer, loss)
+                return checkpoint.pixels, checkpoint
+            iterate = self.take_step(index, optimizer, loss)
+            if on_iterate is not None:
+                on_iterate(iterate)
+        return numpy_of(optimizer.result), None
 
     def take_step(self, index: int, optimizer: Optimizer, loss: LevelLoss) -> Iterate:
         """Evaluate the loss once at the level `index`, pass it to the optimiser, and record the step."""
@@ -174,7 +191,7 @@ class _Run:
             if not is_out_of_memory(error):
                 raise
             raise StylizeError("out of memory for the optimiser: choose a smaller size") from error
-        self._count_failure(finite=finite)
+        self._count_failure(index, finite=finite)
         now_s = self._now_s()
         self.history.append(HistoryEntry(index + 1, len(self.history) + 1, now_s, terms))
         self.schedule.add(self.history[-1], now_s - began_s)
@@ -212,12 +229,15 @@ class _Run:
             history=tuple(self.history),
         )
 
-    def _count_failure(self, *, finite: bool) -> None:
+    def _count_failure(self, index: int, *, finite: bool) -> None:
         self._failures = 0 if finite else self._failures + 1
-        if self._failures == 1 and self._on_message is not None:
+        # No step led to the first picture of a level: another try would be the same.
+        is_first = not self.history or self.history[-1].level <= index
+        if self._failures == 1 and not is_first and self._on_message is not None:
             self._on_message("the loss was not finite: back to the last good picture, with a smaller step")
-        if self._failures >= _MAX_FAILURES:
+        if self._failures >= (1 if is_first else _MAX_FAILURES):
+            tries = f" in {self._failures} tries" if self._failures > 1 else ""
             raise StylizeError(
-                f"expected a finite loss, received none in {self._failures} tries: use precision float32, smaller "
-                "weights, or a smaller learning_rate"
+                f"expected a finite loss, received none{tries}: use precision float32, smaller weights, or a smaller "
+                "learning_rate"
             )

@@ -28,6 +28,11 @@ class Curve:
     values: NDArray[np.float64]
     preview: float | None
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether there is a value to show."""
+        return bool(np.isfinite(self.values).any())
+
 
 @dataclass(frozen=True)
 class Level:
@@ -89,7 +94,8 @@ def charts(
     """Return the charts of a refinement: its losses, and the style and content losses by layer.
 
     A chart shows the losses of the best picture so far at its size: steps that the optimiser rejected do not show. A
-    chart by layer is left out where there is one layer, since its loss is the term itself.
+    chart by layer is left out where there is one layer, since its loss is the term itself. Curves that would show
+    nothing are left out, but for the total: those of a loss that is 0 at all steps.
 
     Args:
         history: all steps; without a step there is no chart.
@@ -127,7 +133,11 @@ def charts(
         ],
     }
     levels = _levels(history, sizes_px)
-    return tuple(Chart(title, seconds, tuple(curves), levels) for title, curves in found.items() if len(curves) > 1)
+    all_charts = [
+        Chart(title, seconds, tuple(each for each in curves if each.name == "total" or each.is_seen), levels)
+        for title, curves in found.items()
+    ]
+    return (all_charts[0], *(chart for chart in all_charts[1:] if len(chart.curves) > 1))
 
 
 def _best_so_far(history: Sequence[HistoryEntry]) -> list[LossTerms]:

@@ -96,7 +96,7 @@ def _output_panel(score: Scored, pixels: NDArray[np.float32]) -> _Panel:
 
 def _style_panel(comparison: Comparison, height: int, width: int) -> _Panel:
     """Return the style pictures in one panel of at most `height` x `width` px."""
-    pictures = [picture.pixels for picture, _ in comparison.styles]
+    pictures = [over_paper(picture.pixels, picture.alpha) for picture, _ in comparison.styles]
     weights = [weight for _, weight in comparison.styles]
     if len(pictures) == 1:
         name = PurePath(comparison.styles[0][0].path or "").name

@@ -15,6 +15,8 @@ __all__ = ["curves_css", "curves_html", "drawing"]
 
 #: A longer curve is drawn with this many of its points; no screen shows more.
 _MAX_POINTS = 400
+#: Layers have hues of their own.
+_HUES = {"total": 0, "style": 45, "content": 255}
 
 
 def curves_html(chart: Chart) -> str:
@@ -30,7 +32,7 @@ def curves_css() -> str:
 def drawing(chart: Chart) -> dict[str, Any]:
     """Return the values of the template curves.html; positions are percentages from the left and from the top."""
     axes = _Axes(chart)
-    hues = [0, 45, 255] if chart.curves[0].name == "total" else np.linspace(25, 300, len(chart.curves))
+    hues = np.linspace(25, 300, len(chart.curves))
     return {
         "title": chart.title,
         "ticks": [{"top": f"{axes.y(tick):.2f}", "text": f"{tick:g}"} for tick in chart.ticks],
@@ -39,11 +41,11 @@ def drawing(chart: Chart) -> dict[str, Any]:
         "curves": [
             {
                 "name": curve.name,
-                "hue": f"{hue:.0f}",
+                "hue": f"{_HUES.get(curve.name, hue):.0f}",
                 "lines": [_points(chart, curve, level.steps, axes) for level in chart.levels],
                 "preview": None if curve.preview is None else f"{axes.y(curve.preview):.2f}",
                 "preview_value": None if curve.preview is None else f"{curve.preview:.3g}",
-                "value": f"{curve.values[-1]:.3g}",
+                "value": f"{curve.values[-1]:.3g}" if math.isfinite(curve.values[-1]) else "–",
             }
             for curve, hue in zip(chart.curves, hues, strict=True)
         ],

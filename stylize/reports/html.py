@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylize._version import __version__
+from stylize.config import RefineConfig
 from stylize.errors import OptionError
 from stylize.images.picture import Picture
 from stylize.images.resizing import resized, size_for_long_side
@@ -40,7 +41,7 @@ _START = {
     "preview+content": "the preview's colours with the photo's detail",
     "content": "the photo",
     "noise": "noise",
-    "content+noise": "the photo, with noise",
+    "content+noise": "the photo with noise",
 }
 
 
@@ -68,7 +69,7 @@ def report(comparison: Comparison, *, film: Film | None = None, commands: Sequen
     Args:
         comparison: of a preview and its refinement, or of finished pictures. Finished pictures have no stages and no
             curves.
-        film: has seen the refinement from the preview to the result; without a film the page has no stages.
+        film: has seen the refinement from its start to the result; without a film the page has no stages.
         commands: the arguments of shell commands.
     """
     content, styles, alpha = comparison.content, comparison.styles, comparison.content.alpha
@@ -77,13 +78,15 @@ def report(comparison: Comparison, *, film: Film | None = None, commands: Sequen
     pictures += [(score.label, Picture(score.image, alpha)) for score in comparison.scores]
     last = len(pictures) - 1
     refined = comparison.results[1] if len(comparison.results) == 2 else None
-    values: dict[str, Any] = {"verdict": None, "start": _START["preview"], "stages": [], "charts": []}
+    values: dict[str, Any] = {"verdict": None, "start": "", "stages": [], "charts": []}
     if refined is not None:
-        start = getattr(refined.config, "init", "preview")
+        config = refined.config
+        assert isinstance(config, RefineConfig)
         sizes_px = [level.long_side_px for level in refined.levels]
         values = {
             "verdict": _verdict(comparison, refined),
-            "start": _START.get(start, PurePath(start).name),
+            "start": _start(config),
+            "from_preview": config.starts_from_preview and config.strength > 0,
             "stages": [] if film is None else [_stage(frame, alpha) for frame in film.stages(_MAX_STAGES)],
             "charts": [drawing(chart) for chart in charts(refined.history, sizes_px, comparison.scores[0].losses)],
         }
@@ -98,6 +101,12 @@ def report(comparison: Comparison, *, film: Film | None = None, commands: Sequen
         commands=[shlex.join(command) for command in commands],
         **values,
     )
+
+
+def _start(config: RefineConfig) -> str:
+    """Return what a refinement started from, in words. With a strength of 0 the photo remains as it is."""
+    init = "content" if config.strength == 0 else config.init
+    return _START.get(init, PurePath(init).name)
 
 
 def _name(picture: Picture, default: str) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+from stylize.text import one_line
 
 __all__ = ["GREY", "INK", "PAPER", "PlacedPicture", "PlacedText", "Sheet", "fitted", "over_paper", "text_width"]
 
@@ -16,7 +20,16 @@ Pixels = NDArray[np.float32]
 
 PAPER: Color = (250, 249, 247)
 INK: Color = (28, 28, 30)
-GREY: Color = (128, 126, 122)
+#: With a contrast of 4.8 to the paper; WCAG asks for 4.5.
+GREY: Color = (112, 110, 106)
+
+# Pillow's own font, which has the letters of English alone; and fonts of Linux, macOS and Windows that have more.
+_FONTS = (
+    "", "DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "arial.ttf",
+    "segoeui.ttf", "msyh.ttc",
+)  # fmt: skip
+
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +90,8 @@ class PlacedText:
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of the ink in px."""
-        left, top, right, bottom = ImageFont.load_default(self.size).getbbox(self.text, anchor=self.anchor)
+        text, font = _drawable(self.text, self.size)
+        left, top, right, bottom = font.getbbox(text, anchor=self.anchor)
         return self.x + left, self.baseline + top, self.x + right, self.baseline + bottom
 
 
@@ -94,9 +108,9 @@ class Sheet:
         """Return the page, float32 (height, width, 3) in [0, 1]."""
         page = Image.new("RGB", (self.width, self.height), PAPER)
         draw = ImageDraw.Draw(page)
-        for text in self.texts:
-            font = ImageFont.load_default(text.size)
-            draw.text((text.x, text.baseline), text.text, fill=text.color, font=font, anchor=text.anchor)
+        for each in self.texts:
+            text, font = _drawable(each.text, each.size)
+            draw.text((each.x, each.baseline), text, fill=each.color, font=font, anchor=each.anchor)
         sheet: Pixels = np.asarray(page, np.float32) / np.float32(255)
         # Copy the floats after the text is drawn: 8 bits would round the pixels that were scored.
         for picture in self.pictures:
@@ -107,7 +121,39 @@ class Sheet:
 
 def text_width(text: str, size: int) -> int:
     """Return the width in px of a line of text in a font of `size` px."""
-    return math.ceil(ImageFont.load_default(size).getlength(text))
+    drawn, font = _drawable(text, size)
+    return math.ceil(font.getlength(drawn))
+
+
+def _drawable(text: str, size: int) -> tuple[str, _Font]:
+    """Return a text as one line that can be drawn, and its font.
+
+    The font is the first that lacks no character. Where there is none, letters lose their accents if that helps.
+    """
+    text, name = unicodedata.normalize("NFC", one_line(text)), _FONTS[0]
+    if any(_lacks(name, each) for each in text):
+        plain = "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+        choices = [*((text, font) for font in _FONTS), (plain, name)]
+        text, name = min(choices, key=lambda choice: sum(_lacks(choice[1], each) for each in choice[0]))
+    font = _font(name, size)
+    assert font is not None
+    return text, font
+
+
+@functools.lru_cache(maxsize=4096)
+def _lacks(name: str, character: str) -> bool:
+    """Return whether a font is missing, or draws a character as it draws one that no font has."""
+    font = _font(name, 20)
+    return font is None or bytes(font.getmask(character)) == bytes(font.getmask("\U0010ffff"))
+
+
+@functools.lru_cache(maxsize=64)
+def _font(name: str, size: int) -> _Font | None:
+    """Return the font of that name, or None if this machine has none; no name is Pillow's own font."""
+    try:
+        return ImageFont.truetype(name, size) if name else ImageFont.load_default(size)
+    except OSError:
+        return None
 
 
 def over_paper(pixels: Pixels, alpha: Pixels | None) -> Pixels:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stylize.config import SMALLEST_PX, PerceptualLossConfig, RefineConfig
-from stylize.images.picture import ImageSource
+from stylize.images.picture import ImageSource, Picture
 from stylize.images.reading import read_image
 from stylize.images.resizing import resized, with_margin
 from stylize.layers import GATYS_STYLE_LAYERS
@@ -21,6 +23,7 @@ from stylize.losses.objective import Objective
 from stylize.networks.store import LocalWeights
 from stylize.optimize.history import LossTerms
 from stylize.optimize.pyramid import level_size
+from stylize.text import one_line
 from stylize.transfer.fast import run_fast
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.levels import level_losses, make_objective, photo_to_paint, picture_pyramid, style_at
@@ -28,6 +31,7 @@ from stylize.transfer.refine import run_refine
 from stylize.transfer.results import Comparison, NetworkUse, Scored, TransferResult
 from stylize.transfer.session import NO_CALLBACKS, Callbacks, Session
 from stylize.transfer.similarity import ssim
+from stylize.transfer.start import tell_of_another_shape
 from stylize.transfer.tiling import Tiling
 
 __all__ = ["run_compare"]
@@ -58,7 +62,7 @@ def run_compare(
         OptionError: as `run_refine`.
         WeightsError: a network cannot be had.
     """
-    candidates = _painted(inputs, config, session, callbacks) if images is None else _finished(images, inputs.size)
+    candidates = _painted(inputs, config, session, callbacks) if images is None else _finished(images, inputs, session)
     features = session.network(config.features, "features")
     scorer = _Scorer(inputs, session, features)
     # With a strength of 0 nothing is optimised.
@@ -90,12 +94,32 @@ def _painted(inputs: Inputs, config: RefineConfig, session: Session, callbacks: 
     return [fast, _Candidate("refined", refined.image, refined, _peak_memory_bytes())]
 
 
-def _finished(images: Sequence[ImageSource], size: tuple[int, int]) -> list[_Candidate]:
+def _finished(images: Sequence[ImageSource], inputs: Inputs, session: Session) -> list[_Candidate]:
     pictures = [read_image(image) for image in images]
-    return [
-        _Candidate(Path(each.path).name if each.path else f"image {number}", resized(each.pixels, *size))
-        for number, each in enumerate(pictures, start=1)
-    ]
+    candidates = []
+    for label, picture in zip(_labels(pictures), pictures, strict=True):
+        for note in picture.notes:
+            session.say(f"{label}: {note}")
+        tell_of_another_shape(label, picture.pixels, inputs.content_pixels, session)
+        candidates.append(_Candidate(label, resized(picture.pixels, *inputs.size)))
+    return candidates
+
+
+def _labels(pictures: Sequence[Picture]) -> list[str]:
+    """Return a name for each picture: of its file, with as many folders as tell it from others, or else a number."""
+    paths = [PurePath(one_line(each.path or f"image {number}")) for number, each in enumerate(pictures, start=1)]
+    labels = [path.name for path in paths]
+    for parts in range(2, max((len(path.parts) for path in paths), default=0) + 1):
+        count = Counter(label for _, label in {*zip(paths, labels, strict=True)})
+        labels = [
+            PurePath(*path.parts[-parts:]).as_posix() if count[label] > 1 else label
+            for path, label in zip(paths, labels, strict=True)
+        ]
+    unique: list[str] = []
+    for label in labels:
+        numbered = (f"{label} ({number})" for number in itertools.count(2))
+        unique.append(next(each for each in itertools.chain([label], numbered) if each not in unique))
+    return unique
 
 
 def _losses(

@@ -9,13 +9,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from stylize.config import RefineConfig
-from stylize.images.resizing import size_for_long_side
 from stylize.losses.objective import Objective
 from stylize.networks.backend import numpy_of
 from stylize.networks.devices import chosen, device_label
 from stylize.networks.store import LocalWeights
 from stylize.optimize.pace import TARGETS_STEPS, step_costs
-from stylize.optimize.pyramid import PyramidLevel
+from stylize.optimize.pyramid import PyramidLevel, level_size
 from stylize.text import rough_duration
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.tiling import Tiling
@@ -88,7 +87,7 @@ def expected_seconds(
     margins_px = 2 * tiling.margin_px
     sizes = [
         (height + margins_px, width + margins_px)
-        for height, width in (size_for_long_side(*inputs.size, level.long_side_px) for level in levels)
+        for height, width in (level_size(inputs.size, level.long_side_px) for level in levels)
     ]
     # Of more than three octaves, larger pictures have more and need graphs of their own.
     octaves = {objective.targets.octaves(np.empty((1, *size))) for size in sizes}

@@ -165,10 +165,11 @@ def _weighted_styles(style: StyleSource, long_side_px: int | None) -> WeightedSt
     items: Sequence[Any] = style if isinstance(style, (list, tuple)) else [style]
     if not items:
         raise OptionError("style: expected at least one picture, received none")
-    pairs = [item if isinstance(item, tuple) else (item, 1.0) for item in items]
-    for pair in pairs:
+    given = [item if isinstance(item, tuple) else (item, 1.0) for item in items]
+    for pair in given:
         if len(pair) != 2 or not isinstance(pair[1], Real):
             raise OptionError(f"style: expected pairs of a picture and a weight, received {shown(pair)}")
+    pairs = [(source, float(weight)) for source, weight in given]
     total = sum(weight for _, weight in pairs)
     if not (all(weight >= 0 for _, weight in pairs) and 0 < total < float("inf")):
         raise OptionError(

@@ -65,7 +65,7 @@ class TransferResult:
         history: the losses of every step.
         stopped: `interrupted` where `should_stop` ended the run.
         checkpoint: where an interrupted run can go on.
-        levels: the sizes that the refinement went through, coarse to fine.
+        levels: the sizes that the refinement planned, coarse to fine; a time budget may end before the last one.
         metadata: what the content's file says beside its pixels.
     """
 
@@ -214,24 +214,25 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """Show the pictures in a notebook."""
-        shown = [_figure("content", self.content.pixels, "")]
+        alpha = self.content.alpha
+        shown = [_figure("content", self.content, "")]
         for score in self.scores:
             seconds = "" if score.seconds is None else f"{duration(score.seconds)}, "
             numbers = f"{seconds}style {score.style_loss:.3f}, content {score.content_loss:.3f}, SSIM {score.ssim:.3f}"
-            shown.append(_figure(score.label, score.image, numbers))
+            shown.append(_figure(score.label, Picture(score.image, alpha), numbers))
         return f'<div style="display: flex; flex-wrap: wrap; gap: 1em">{"".join(shown)}</div>'
 
 
-def _figure(label: str, image: NDArray[np.float32], numbers: str) -> str:
+def _figure(label: str, picture: Picture, numbers: str) -> str:
     import base64
     import html
 
-    height, width = image.shape[:2]
-    size = size_for_long_side(height, width, min(_NOTEBOOK_PX, max(height, width)))
-    data = base64.b64encode(encode(resized(image, *size), "jpg")).decode()
-    caption = f"<b>{html.escape(label)}</b><br>{numbers}"
-    picture = f'<img src="data:image/jpeg;base64,{data}">'
-    return f'<figure style="margin: 0">{picture}<figcaption>{caption}</figcaption></figure>'
+    long_side_px = min(_NOTEBOOK_PX, max(picture.height, picture.width))
+    small = resized(picture, *size_for_long_side(picture.height, picture.width, long_side_px))
+    data = base64.b64encode(encode(small.pixels, "jpg", small.alpha)).decode()
+    name = html.escape(label)
+    image = f'<img alt="{name}" src="data:image/jpeg;base64,{data}">'
+    return f'<figure style="margin: 0">{image}<figcaption><b>{name}</b><br>{numbers}</figcaption></figure>'
 
 
 def _as_json(value: Any) -> Any:

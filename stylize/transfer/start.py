@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,12 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize.config import INITS, RefineConfig
+from stylize.config import INITS, SMALLEST_PX, RefineConfig
 from stylize.earlier import with_earlier_options, without_later_options
 from stylize.errors import ImageError, OptionError, WeightsError
 from stylize.images.reading import read_image
 from stylize.images.recorded import PaintingRecord
-from stylize.images.resizing import resized, size_for_long_side, with_change_of, without_margin
+from stylize.images.resizing import resized, with_change_of, without_margin
 from stylize.networks.devices import Device, chosen
 from stylize.networks.store import LocalWeights
 from stylize.optimize.checkpoint import Checkpoint
@@ -35,6 +36,7 @@ __all__ = [
     "plan_levels",
     "resumed",
     "starting_point",
+    "tell_of_another_shape",
     "with_large_shapes_of",
 ]
 
@@ -54,10 +56,12 @@ class InitPicture:
     Attributes:
         record: path, hash and long side, for the provenance; empty without a picture.
         pixels: (h, w, 3), or None without a picture, and where a run is resumed.
+        notes: what the user should know of the picture, one line each.
     """
 
     record: Mapping[str, Any] = field(default_factory=dict)
     pixels: NDArray[np.float32] | None = None
+    notes: tuple[str, ...] = ()
 
     @staticmethod
     def read(config: RefineConfig, resume_from: Checkpoint | None) -> InitPicture:
@@ -70,7 +74,9 @@ class InitPicture:
         picture = read_image(config.init, name="init")
         long_side_px = max(picture.height, picture.width)
         return InitPicture(
-            {"path": picture.path, "sha256": picture.sha256, "long_side_px": long_side_px}, picture.pixels
+            {"path": picture.path, "sha256": picture.sha256, "long_side_px": long_side_px},
+            picture.pixels,
+            picture.notes,
         )
 
     @property
@@ -100,9 +106,15 @@ class Start:
 
 
 def plan_levels(inputs: Inputs, config: RefineConfig, init: InitPicture) -> tuple[PyramidLevel, ...]:
-    """Return the sizes of the run, coarse to fine; sizes up to that of an init picture are left out."""
+    """Return the sizes of the run, coarse to fine; sizes up to that of an init picture are left out.
+
+    Sizes at which a panorama would be too narrow for the network are left out, too.
+    """
     steps = config.steps if config.time_budget is None else _UNLIMITED_STEPS
-    return pyramid_levels(max(inputs.size), steps, config.pyramid, init.long_side_px)
+    pyramid, narrowest_px = config.pyramid, math.ceil(SMALLEST_PX * max(inputs.size) / min(inputs.size))
+    if pyramid.coarsest_px is not None:
+        pyramid = dataclasses.replace(pyramid, coarsest_px=max(pyramid.coarsest_px, narrowest_px))
+    return pyramid_levels(max(inputs.size), steps, pyramid, init.long_side_px)
 
 
 def starting_point(
@@ -119,7 +131,9 @@ def starting_point(
     networks, content = [NetworkUse.of(features)], inputs.content_pixels
     if init.pixels is not None:
         pixels = init.pixels
-        _tell_of_another_shape(pixels, content, session)
+        for note in init.notes:
+            session.say(f"init: {note}")
+        tell_of_another_shape("init", pixels, content, session)
     elif config.starts_from_preview:
         preview = preview or _preview(inputs, config, session)
         pixels = content if preview is None else preview.image
@@ -133,12 +147,15 @@ def starting_point(
     return Start(pixels, tuple(networks), config.precision)
 
 
-def _tell_of_another_shape(pixels: NDArray[np.float32], content: NDArray[np.float32], session: Session) -> None:
+def tell_of_another_shape(
+    name: str, pixels: NDArray[np.float32], content: NDArray[np.float32], session: Session
+) -> None:
+    """Tell the user where a picture (h, w, 3) of that name is stretched to the shape of the content, (H, W, 3)."""
     (height, width), (content_height, content_width) = pixels.shape[:2], content.shape[:2]
     ratio = width / height / (content_width / content_height)
     if max(ratio, 1 / ratio) > _SAME_SHAPE:
         session.say(
-            f"init: {width} x {height} px, not the content's shape ({content_width} x {content_height} px): "
+            f"{name}: {width} x {height} px, not the content's shape ({content_width} x {content_height} px): "
             "the picture is stretched to this shape"
         )
 
@@ -234,12 +251,14 @@ def _recorded(checkpoint: Checkpoint) -> PaintingRecord:
 
 
 def _noise(inputs: Inputs, config: RefineConfig, levels: Sequence[PyramidLevel]) -> NDArray[np.float32]:
-    random, content = np.random.default_rng(config.seed), inputs.content_pixels
+    # At the size of the coarsest level. Noise of the output's size would average out when it is shrunk.
+    height, width = level_size(inputs.size, levels[0].long_side_px)
+    random = np.random.default_rng(config.seed)
     if config.init == "content+noise":
+        content = resized(inputs.content_pixels, height, width)
         noise = random.uniform(-_CONTENT_NOISE, _CONTENT_NOISE, content.shape)
         return np.clip(content + noise, 0, 1).astype(np.float32)
-    # At the size of the coarsest level. Noise of the output's size would average out to grey when it is shrunk.
-    return random.random((*size_for_long_side(*inputs.size, levels[0].long_side_px), 3), np.float32)
+    return random.random((height, width, 3), np.float32)
 
 
 def _preview(inputs: Inputs, config: RefineConfig, session: Session) -> TransferResult | None:

@@ -134,8 +134,9 @@ class Tiling:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                smaller = min(self.tile_px, math.isqrt(self._pixels), 2 * _LARGEST_TILE_PX) // 2
-                if smaller < SMALLEST_TILE_PX:
+                half = min(self.tile_px, math.isqrt(self._pixels), 2 * _LARGEST_TILE_PX) // 2
+                smaller = max(SMALLEST_TILE_PX, half)
+                if smaller >= self.tile_px:
                     raise StylizeError(
                         "out of memory with the smallest tiles: choose a smaller size, or close other programs"
                     ) from error

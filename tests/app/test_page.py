@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import io
 import json
+import re
 import socket
 import sys
 import threading
@@ -14,18 +17,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import example, given
+from hypothesis import strategies as st
 from PIL import Image
 
 from samples import PACKAGE, painting
 from stylize.app import server
 from stylize.app.queue import QueuedRun
-from stylize.app.studio import MAX_SIZE_PX, Studio, example_pictures
+from stylize.app.studio import MAX_SIZE_PX, Painted, Studio, example_pictures, thumbnail
 from stylize.cli.main import main
 from stylize.config import AppConfig, FastConfig, RefineConfig
 from stylize.errors import ImageError, StylizeError
 from stylize.images import reading
+from stylize.images.picture import Picture
 from stylize.images.provenance import read_provenance
 from stylize.networks.loaded import LoadedNetworks
+from stylize.presets import PRESETS
 
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
@@ -39,6 +46,28 @@ def file_of(height: int = 48, width: int = 64, seed: int = 1, kind: str = "PNG")
     pixels = (painting(height, width, seed) * 255).round().astype(np.uint8)
     Image.fromarray(pixels).save(stream, kind)
     return stream.getvalue()
+
+
+def animation() -> bytes:
+    stream, frames = io.BytesIO(), [Image.open(io.BytesIO(file_of(seed=seed))) for seed in (1, 2)]
+    frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:])
+    return stream.getvalue()
+
+
+def half_transparent() -> bytes:
+    """A picture whose right half is transparent."""
+    stream = io.BytesIO()
+    pixels = np.zeros((48, 64, 4), np.uint8)
+    pixels[:, :32] = 30, 90, 60, 255
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def seen(jpeg: bytes) -> tuple[float, float]:
+    """The mean brightness of the left and of the right half, 0 to 1."""
+    pixels = np.asarray(Image.open(io.BytesIO(jpeg)).convert("L"), np.float32) / 255
+    middle = pixels.shape[1] // 2
+    return float(pixels[:, : middle - 8].mean()), float(pixels[:, middle + 8 :].mean())
 
 
 @pytest.fixture
@@ -116,7 +145,7 @@ def test_a_stopped_refinement_keeps_the_best_so_far(studio):
     content = studio.read(file_of(), "photo.png")
     run = studio.refine("me", content, [(content, 1.0)], RefineConfig(size=64, steps=2000))
     pause = threading.Event()
-    while run.progress is None:
+    while run.progress is None and run.active:
         pause.wait(0.01)
     studio.queue.stop(run)
     painted = wait_for(run).result
@@ -129,6 +158,23 @@ def test_a_refinement_that_cannot_be_tells_why(studio):
     content = studio.read(file_of(), "photo.png")
     config = RefineConfig(size=64, steps=4).replace(content_layers=(("relu5_4", 1.0),))
     assert "that reaches relu5_4" in wait_for(studio.refine("me", content, [(content, 1.0)], config)).error
+
+
+def test_transparent_parts_are_white_wherever_the_picture_is_shown(studio):
+    content, style = studio.read(half_transparent(), "photo.png"), example_pictures("style")["Woodcut"][0]
+    run = studio.refine("me", content, [(style, 1.0)], RefineConfig(size=64, steps=2))
+    shown = wait_for(run).result
+    np.testing.assert_array_equal(run.progress.picture.alpha, content.alpha)
+    for jpeg in (thumbnail(content), shown.thumbnail):
+        left, right = seen(jpeg)
+        assert left < 0.9
+        assert right == pytest.approx(1, abs=0.02)
+
+
+def test_what_a_visitor_should_know_comes_with_the_result(studio):
+    content, style = studio.read(file_of(), "photo.png"), studio.read(animation(), "style.gif")
+    painted = wait_for(studio.refine("me", content, [(style, 1.0)], RefineConfig(size=64, steps=2))).result
+    assert "style: animated: the first of 2 frames is used" in painted.messages
 
 
 def test_nothing_is_left_on_disk(studio, tmp_path):
@@ -244,6 +290,21 @@ def test_a_bad_upload_is_one_line_and_nothing_to_generate(page):
     assert not page.button(key="generate").disabled
 
 
+def test_what_a_visitor_should_know_of_an_upload_stands_below_it(page):
+    page.file_uploader[0].upload("photo.gif", animation(), "image/gif").run()
+    assert "animated: the first of 2 frames is used" in said(page)
+    page.button(key="photo_example_lake").click().run()
+    assert "animated" not in said(page)
+
+
+def test_the_button_of_an_upload_shows_what_is_transparent_as_white(page):
+    page.file_uploader[0].upload("photo.png", half_transparent(), "image/png").run()
+    (style,) = [each.proto.body for each in page.get("html") if ".st-key-photo_own" in each.proto.body]
+    left, right = seen(base64.b64decode(re.search(r"base64,([^)]*)", style)[1]))
+    assert left < 0.5
+    assert right == pytest.approx(1, abs=0.02)
+
+
 @pytest.mark.slow
 def test_generate_shows_the_result_and_keeps_a_history(page):
     set_steps(page, 3)
@@ -324,6 +385,166 @@ def test_a_slider_leads_from_the_scene_to_the_style(page):
     page.selectbox(key="preset").set_value("neighbors").run()
     assert not page.error
     assert page.multiselect(key="neighbors_Style layers").value == []
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_has_its_panel(page, name):
+    if name in ("faithful", "default", "bold"):
+        page.select_slider(key="balance").set_value(name).run()
+    else:
+        page.selectbox(key="preset").set_value(name).run()
+    assert not page.exception
+    assert not page.error
+    assert page.number_input(key=f"{name}_steps").value == PRESETS[name].config.steps
+    assert not page.button(key="generate").disabled
+
+
+def test_the_slider_of_some_presets_rests_for_the_others(page):
+    assert not page.select_slider(key="balance").disabled
+    page.selectbox(key="preset").set_value("gatys").run()
+    assert page.select_slider(key="balance").disabled
+    page.selectbox(key="preset").set_value("default").run()
+    assert not page.select_slider(key="balance").disabled
+
+
+def asked_for(page: AppTest, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> RefineConfig:
+    """The config of the run that the button asks for."""
+    asked = []
+
+    def refuse(visitor, content, styles, config, preset):
+        asked.append(config)
+        raise StylizeError("not now")
+
+    monkeypatch.setattr(studio, "refine", refuse)
+    page.button(key="generate").click().run()
+    return asked[0]
+
+
+@pytest.mark.parametrize(
+    ("preset", "removed", "added", "weights"),
+    [
+        ("ml-art-combine", "relu3_1", ["relu3_1"], {}),
+        ("ml-art-combine", "relu3_1", [], {"relu3_1": None}),
+        ("ml-art-combine", "relu3_1", ["relu2_2"], {"relu3_1": None, "relu2_2": 0.05}),
+        ("neighbors", None, ["relu2_2"], {"relu2_2": 1.0}),
+    ],
+)
+def test_layers_of_the_preset_keep_their_weights(page, studio, monkeypatch, preset, removed, added, weights):
+    page.selectbox(key="preset").set_value(preset).run()
+    field = page.multiselect(key=f"{preset}_Style layers")
+    field.set_value([name for name in field.value if name != removed]).run()
+    field = page.multiselect(key=f"{preset}_Style layers")
+    field.set_value([*field.value, *added]).run()
+    wanted = {**dict(PRESETS[preset].config.loss.style_layers), **weights}
+    loss = asked_for(page, studio, monkeypatch).loss
+    assert dict(loss.style_layers) == pytest.approx({name: each for name, each in wanted.items() if each is not None})
+    if added:
+        further = weights.get(added[0], 0.05)
+        assert f"A further layer weighs {further:g}." in page.multiselect(key=f"{preset}_Style layers").help
+
+
+def finished() -> Painted:
+    picture = Picture(painting(48, 64, 1))
+    return Painted(
+        "photo-woodcut-refine", b"", b"", "{}", "<div></div>", thumbnail(picture), RefineConfig(size=64), "default",
+        (), (64,), 1.0, stopped=False, messages=(),
+    )  # fmt: skip
+
+
+def test_earlier_results_wait_while_a_run_is_shown(page, studio):
+    gate = threading.Event()
+    studio.queue.submit("one", lambda run: gate.wait(PATIENCE_S))
+    first, second = finished(), finished()
+    page.session_state.history = [second, first]
+    page.run()
+    page.button(key="history_1").click().run()
+    assert page.session_state.shown is first
+    page.button(key="generate").click().run()
+    assert [page.button(key=f"history_{index}").disabled for index in (0, 1)] == [True, True]
+    page.button(key="stop").click().run()
+    page.run()
+    assert [page.button(key=f"history_{index}").disabled for index in (0, 1)] == [False, False]
+    gate.set()
+
+
+def test_results_of_the_visit_have_names_of_their_own(page):
+    page.session_state.history = [finished() for _ in range(3)]
+    page.run()
+    names = [page.button(key=f"history_{index}").label.replace("\\", "") for index in range(3)]
+    assert names[0] == "Show 3: photo-woodcut-refine, 64 px, preset default"
+    assert len(set(names)) == 3
+
+
+def interrupt() -> None:
+    """Ask for a rerun, as any change of a visitor does: the page ends at its next access to the session state."""
+    from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
+
+    context = get_script_run_ctx()
+    context.script_requests.request_rerun(RerunData(page_script_hash=context.page_script_hash))
+
+
+def test_a_change_loses_no_run(page, studio, monkeypatch):
+    gate, refine = threading.Event(), studio.refine
+    studio.queue.submit("one", lambda run: gate.wait(PATIENCE_S))
+
+    def interrupted(*arguments):
+        run = refine(*arguments)
+        interrupt()
+        return run
+
+    monkeypatch.setattr(studio, "refine", interrupted)
+    page.button(key="generate").click().run()
+    assert studio.queue.position(page.session_state.run) == 1
+    assert not page.error
+    assert "requested" not in page.session_state
+    page.button(key="stop").click().run()
+    gate.set()
+
+
+class Ended:
+    """A run that has ended; the page is interrupted when it asks for the state or the result for the n-th time."""
+
+    active = False
+
+    def __init__(self, painted: Painted, interrupted_at: int) -> None:
+        self._painted, self._left = painted, interrupted_at
+
+    def _seen(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            interrupt()
+
+    @property
+    def state(self) -> str:
+        self._seen()
+        return "done"
+
+    @property
+    def result(self) -> Painted:
+        self._seen()
+        return self._painted
+
+
+@pytest.mark.parametrize("interrupted_at", range(1, 6))
+def test_a_change_loses_no_picture(page, interrupted_at):
+    earlier, painted = finished(), finished()
+    page.session_state.history = [earlier]
+    page.session_state.run = Ended(painted, interrupted_at)
+    page.run()
+    assert page.session_state.run is None
+    assert page.session_state.shown is painted
+    assert page.session_state.history == [painted, earlier]
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1))
+@example("a&copy;b.png")
+@example("a\\&amp;\\*b*.png")
+def test_markdown_shows_a_name_as_it_is(name):
+    markdown_it = pytest.importorskip("markdown_it", reason="the Markdown parser of rich is not installed")
+    pytest.importorskip("streamlit", reason="Streamlit is not installed")
+    from stylize.app.markup import escaped
+
+    assert html.unescape(markdown_it.MarkdownIt("commonmark").renderInline(escaped(name))) == name
 
 
 def test_the_panel_follows_the_preset(page, studio):

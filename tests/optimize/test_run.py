@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -79,6 +81,19 @@ def test_a_resumed_run_of_more_steps_tells_how_many_it_takes():
     assert {each.steps for each in resumed} == {len(history)} == {10 + 20 + 20}
 
 
+def test_a_run_resumed_where_a_level_ended_goes_on_with_the_level_after():
+    seen = []
+    _, _, checkpoint = optimize_picture(should_stop=lambda: False, on_iterate=seen.append)
+    assert checkpoint is None
+    seen.clear()
+    # Asked before the first step of the second level.
+    _, _, checkpoint = optimize_picture(should_stop=lambda: len(seen) >= 10, on_iterate=seen.append)
+    assert (len(checkpoint.history), checkpoint.level) == (10, 2)
+    longer, resumed = dataclasses.replace(CONFIG, steps=60), []
+    _, history, _ = optimize_picture(longer, resume_from=checkpoint, on_iterate=resumed.append)
+    assert {each.steps for each in resumed} == {len(history)} == {10 + 20 + 20}
+
+
 def test_a_resumed_run_of_fewer_steps_takes_no_more_where_it_has_enough():
     iterates, resumed = [], []
     _, _, checkpoint = optimize_picture(on_iterate=iterates.append, should_stop=lambda: len(iterates) >= 18)
@@ -137,9 +152,45 @@ def test_never_finite_is_an_error_not_a_picture():
     def nan_at(height, width):
         return lambda pixels: (LossTerms(np.nan, 0, 0, 0, {}, {}), np.full((height, width, 3), np.nan))
 
-    with pytest.raises(StylizeError, match="finite loss, received none in 10 tries"):
+    with pytest.raises(StylizeError, match="finite loss, received none: use precision float32"):
         optimize_picture(loss_of_size=nan_at, on_iterate=seen.append)
-    assert len(seen) == 9
+    assert not seen, "the first picture would be as bad at a second try"
+
+
+def test_a_loss_that_stays_infinite_is_an_error_after_ten_smaller_steps():
+    seen, messages = [], []
+
+    def nan_beyond(height, width):
+        loss, calls = distance_at(height, width), []
+
+        def failing(pixels):
+            calls.append(1)
+            terms, gradient = loss(pixels)
+            return (terms if len(calls) <= 3 else dataclasses.replace(terms, total=np.inf)), gradient
+
+        return failing
+
+    config = dataclasses.replace(CONFIG, pyramid=PyramidConfig(coarsest_px=None))
+    with pytest.raises(StylizeError, match="finite loss, received none in 10 tries"):
+        optimize_picture(config, nan_beyond, on_iterate=seen.append, on_message=messages.append)
+    assert len(seen) == 3 + 9
+    assert len(messages) == 1
+
+
+def test_a_level_is_gone_when_the_next_one_begins(monkeypatch):
+    """Optimiser and targets of a level take most of the memory."""
+    kept, alive = [], []
+    plain = LBFGS.__init__
+
+    def noted(self, *arguments, **options):
+        gc.collect()
+        alive.append(sum(each() is not None for each in kept))
+        kept.append(weakref.ref(self))
+        plain(self, *arguments, **options)
+
+    monkeypatch.setattr(LBFGS, "__init__", noted)
+    optimize_picture(on_iterate=lambda iterate: None)
+    assert alive == [0, 0, 0]
 
 
 def test_a_run_broken_off_keeps_its_best_picture():

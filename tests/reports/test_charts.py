@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from stylize.optimize.history import HistoryEntry, LossTerms
 from stylize.reports.charts import charts
+from stylize.reports.curves import curves_html
 
 SIZES = (64, 128)
 
@@ -64,6 +67,28 @@ def test_a_run_that_ended_before_the_full_size_is_not_compared_with_the_preview(
 def test_a_single_layer_gets_no_chart():
     assert len(charts(history(content_layers=["relu4_2"]), SIZES)) == 2
     assert len(charts(history(content_layers=[], style_layers=["relu1_1"]), SIZES)) == 1
+
+
+def test_a_loss_that_is_nothing_all_the_time_has_no_curve():
+    """As the style loss of the preset `neighbors`, which has no layers."""
+    without = [dataclasses.replace(entry, losses=dataclasses.replace(entry.losses, style=0.0)) for entry in history()]
+    (chart, *_) = charts(without, SIZES)
+    assert [curve.name for curve in chart.curves] == ["total", "content"]
+    page = curves_html(chart)
+    assert "nan" not in page
+    assert "style" not in re.findall("curve-(\\w+)", page)
+    assert page.count("--hue: 255") == 2  # the content keeps its colour
+    # There is a chart even so: of the total.
+    (chart,) = charts(history((0.0, 0.0)), SIZES)
+    assert [curve.name for curve in chart.curves] == ["total"]
+
+
+def test_a_loss_without_an_end_ends_in_a_dash():
+    (chart, *_) = charts([*history((3.0,)), *history((math.nan,))], SIZES[:1])
+    without_end = dataclasses.replace(chart.curves[0], values=np.array([3.0, math.nan]))
+    page = curves_html(dataclasses.replace(chart, curves=(without_end, *chart.curves[1:])))
+    assert "nan" not in page
+    assert "total –" in re.search('aria-label="([^"]*)"', page)[1]
 
 
 def test_what_a_logarithm_cannot_show_is_left_out():

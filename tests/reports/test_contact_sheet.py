@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from stylize.images.picture import Picture
 from stylize.reports.contact_sheet import contact_sheet, layout_comparison
+from stylize.reports.sheet import PAPER
 from stylize.transfer.results import Comparison, NetworkUse, Scored
 
 FEATURES = NetworkUse("vgg19-slim", "embedded", {"vgg19_slim.safetensors": "0" * 64})
@@ -142,6 +144,18 @@ def test_transparent_parts_show_the_paper():
     top, left = find(sheet, compared.scores[0].image[:, :150])
     hidden = sheet[top : top + 50, left + 150 : left + 300]
     np.testing.assert_allclose(hidden, np.broadcast_to(sheet[0, 0], hidden.shape))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_transparent_parts_of_a_style_show_the_paper_too(count):
+    compared = comparison(60, 90, styles=[(40, 40)] * count)
+    hidden = dataclasses.replace(compared.styles[0][0], alpha=np.zeros((40, 40), np.float32))
+    compared = dataclasses.replace(compared, styles=((hidden, 1.0), *compared.styles[1:]))
+    sheet = layout_comparison(compared)
+    panel = sheet.pictures[1].pixels
+    paper = np.array(PAPER, np.float32) / 255
+    left = panel[:, : panel.shape[1] // count - 3]
+    np.testing.assert_allclose(left, np.broadcast_to(paper, left.shape), atol=1 / 255)
 
 
 def test_the_sheet_is_the_same_every_time():

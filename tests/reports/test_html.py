@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import io
 import itertools
+import re
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylize.cli.main import main
-from stylize.config import RefineConfig
+from stylize.config import FastConfig, RefineConfig
 from stylize.errors import OptionError
 from stylize.images.picture import Picture
 from stylize.optimize.history import HistoryEntry, LossTerms
@@ -193,9 +195,10 @@ def compared(
         for number, (label, picture) in enumerate(named, start=1)
     )  # fmt: skip
     results = tuple(
-        TransferResult(mode, picture.pixels, None, None, (STYLIZER,), 1.5, {}, history=steps, levels=levels)
-        for mode, picture, steps, levels in (
-            ("fast", fast, (), ()), ("refine", refined, history, (PyramidLevel(150, 19), PyramidLevel(300, 20))),
+        TransferResult(mode, picture.pixels, None, config, (STYLIZER,), 1.5, {}, history=steps, levels=levels)
+        for mode, picture, config, steps, levels in (
+            ("fast", fast, FastConfig(), (), ()),
+            ("refine", refined, RefineConfig(), history, (PyramidLevel(150, 19), PyramidLevel(300, 20))),
         )
     )  # fmt: skip
     return Comparison(
@@ -265,6 +268,28 @@ def test_names_in_the_report_are_text(open_report):
     assert page.get_by_role("heading", level=1).text_content().split() == f"{name} in the style of {name}".split()
     assert page.locator("img[src=x]").count() == 0
     assert shlex.split(page.locator("code").text_content()) == ["stylize", HOSTILE]
+
+
+@pytest.mark.parametrize(
+    ("options", "took", "start"),
+    [
+        ({}, "The preview took 1.5 s, refining it 3.0 s.", "the preview"),
+        ({"init": "noise"}, "The refinement started from noise and took 3.0 s.", "noise"),
+        ({"init": "content"}, "The refinement started from the photo and took 3.0 s.", "the photo"),
+        ({"init": "a/<own>.png"}, "The refinement started from <own>.png and took 3.0 s.", "<own>.png"),
+        ({"strength": 0.0}, "The refinement started from the photo and took 3.0 s.", "the photo"),
+    ],
+)
+def test_the_report_says_where_the_refinement_started(options, took, start):
+    comparison = compared()
+    fast, refined = comparison.results
+    config = RefineConfig().replace(**options)
+    results = (fast, dataclasses.replace(refined, config=config))
+    page = html.unescape(report(dataclasses.replace(comparison, results=results), film=forming()))
+    lead = " ".join(re.search('class="lead">(.*?)</p>', page, re.DOTALL)[1].split())
+    assert took in lead
+    assert ("refining it" in lead) == (start == "the preview")
+    assert re.findall('data-note="(Where it started: [^"]*)"', page) == [f"Where it started: {start}"]
 
 
 def current(page: Page) -> int:

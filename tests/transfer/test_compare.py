@@ -9,13 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from PIL import Image
 
 import stylize
 from samples import painting
+from stylize.images.picture import Picture
 from stylize.images.resizing import resized
 from stylize.optimize.history import HistoryEntry, LossTerms
 from stylize.optimize.pyramid import PyramidLevel
-from stylize.transfer.compare import _Candidate, _reached
+from stylize.transfer.compare import _Candidate, _labels, _reached
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 12}
 
@@ -62,6 +66,54 @@ def test_pictures_are_scored_in_eight_bits_as_files_hold_them(
     assert np.abs(rounded - image).max() > 1e-3
     one, other = (stylize.compare(*pictures, images=[each], size=48).scores[0] for each in (image, rounded))
     assert (one.content_loss, one.style_loss, one.ssim) == (other.content_loss, other.style_loss, other.ssim)
+
+
+def save(path: Path, height: int, width: int, **more: Any) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray((painting(height, width, 1) * 255).round().astype(np.uint8)).save(path, **more)
+    return path
+
+
+def test_finished_pictures_have_names_of_their_own(
+    traced_networks: Path, pictures: tuple[Path, Path], tmp_path: Path
+) -> None:
+    names = ["a/refined.png", "b/refined.png", "b/other.png"]
+    images = [save(tmp_path / name, 32, 48) for name in names]
+    comparison = stylize.compare(*pictures, images=[*images, images[0], painting(32, 48, 3)], size=48)
+    labels = [score.label for score in comparison.scores]
+    assert labels == ["a/refined.png", "b/refined.png", "other.png", "a/refined.png (2)", "image 5"]
+
+
+@given(
+    st.lists(
+        st.none() | st.lists(st.sampled_from(["a", "b", "x.png", "x.png (2)", "image 1"]), min_size=1).map("/".join),
+        min_size=1, max_size=6,
+    )
+)  # fmt: skip
+@example(["/a/x.png", "a/x.png", "b/x.png", "x.png", None])
+def test_labels_are_unique_and_hold_the_names_of_the_files(paths: list[str | None]) -> None:
+    labels = _labels([Picture(np.zeros((1, 1, 3), np.float32), path=path) for path in paths])
+    assert len(set(labels)) == len(paths)
+    names = [f"image {number}" if path is None else path.split("/")[-1] for number, path in enumerate(paths, 1)]
+    for label, name in zip(labels, names, strict=True):
+        assert name in label
+        if names.count(name) == 1:
+            assert label == name
+
+
+def test_what_a_user_should_know_of_finished_pictures_is_said(
+    traced_networks: Path, pictures: tuple[Path, Path], tmp_path: Path
+) -> None:
+    square = save(tmp_path / "square.png", 40, 40)
+    frames = [Image.new("RGB", (96, 64), color) for color in ("red", "blue")]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    said: list[str] = []
+    images = [square, tmp_path / "moving.gif", pictures[0]]
+    stylize.compare(*pictures, images=images, size=48, on_message=said.append)
+    assert [line for line in said if not line.startswith("using")] == [
+        "square.png: 40 x 40 px, not the content's shape (48 x 32 px): the picture is stretched to this shape",
+        "moving.gif: animated: the first of 2 frames is used",
+    ]
 
 
 @pytest.mark.parametrize(

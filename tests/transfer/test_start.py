@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 from numpy.typing import NDArray
+from PIL import Image
 
 import stylize
 from bowls import CONFIG, optimize_picture
@@ -29,7 +30,14 @@ from stylize.optimize.pyramid import pyramid_levels
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.results import TransferResult
 from stylize.transfer.session import Session
-from stylize.transfer.start import InitPicture, fingerprint, resumed, starting_point, with_large_shapes_of
+from stylize.transfer.start import (
+    InitPicture,
+    fingerprint,
+    plan_levels,
+    resumed,
+    starting_point,
+    with_large_shapes_of,
+)
 
 QUICK: dict[str, Any] = {"size": 48, "steps": 12}
 
@@ -74,11 +82,26 @@ def test_noise_has_the_size_of_the_coarsest_level() -> None:
 
 
 def test_noise_on_the_content_reaches_a_quarter_and_stays_in_the_range_of_colours() -> None:
+    """It has the size of the coarsest level, too."""
     content = np.repeat(np.linspace(0, 1, 128, dtype=np.float32)[None, :, None], 96, 0).repeat(3, 2)
     start = _start("content+noise", content)
+    assert start.shape == (48, 64, 3)
     assert start.min() == 0
     assert start.max() == 1
-    assert np.abs(start - content).max() == pytest.approx(0.25, abs=0.01)
+    assert np.abs(start - resized(content, 48, 64)).max() == pytest.approx(0.25, abs=0.01)
+
+
+def test_sizes_at_which_a_panorama_is_too_narrow_are_left_out() -> None:
+    def sizes(height: int, width: int, **options: Any) -> list[int]:
+        content = np.zeros((height, width, 3), np.float32)
+        inputs = Inputs(Picture(content), (), (height, width), content, None, None)
+        levels = plan_levels(inputs, RefineConfig().replace(**options), InitPicture())
+        return [level.long_side_px for level in levels]
+
+    assert sizes(384, 512) == [64, 91, 128, 181, 256, 362, 512]
+    assert sizes(51, 512) == sizes(512, 51) == [181, 256, 362, 512]
+    assert sizes(8, 512) == [512], "a picture that is too narrow at every size is painted at its own"
+    assert sizes(51, 512, coarsest_px=None) == [512]
 
 
 def test_large_shapes_are_larger_than_16_px() -> None:
@@ -126,6 +149,15 @@ def test_an_init_picture_of_another_shape_is_told_of(size: tuple[int, int], told
     assert [f"init: {size[1]} x {size[0]} px, not the content's shape (128 x 96 px)" in line for line in said] == [
         True
     ] * told
+
+
+def test_what_a_user_should_know_of_an_init_picture_is_said(
+    traced_networks: Path, pictures: tuple[Path, Path], tmp_path: Path
+) -> None:
+    frames, said = [Image.new("RGB", (96, 64), color) for color in ("red", "blue")], []
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    stylize.refine(*pictures, size=48, steps=1, init=str(tmp_path / "moving.gif"), on_message=said.append)
+    assert "init: animated: the first of 2 frames is used" in said
 
 
 def test_seed_decides_the_noise(traced_networks: Path, pictures: tuple[Path, Path]) -> None:

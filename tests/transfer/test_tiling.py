@@ -128,6 +128,19 @@ def test_a_refused_allocation_makes_smaller_tiles_and_says_so(loss: Objective, r
     assert tried[-1] == 250, "tiles stay small"
 
 
+def test_a_style_that_is_too_large_is_cut_beside_a_small_output(loss: Objective) -> None:
+    tried: list[int] = []
+
+    def compute(tile_px: int) -> str:
+        tried.append(tile_px)
+        if tile_px > SMALLEST_TILE_PX:
+            raise MemoryError
+        return "done"
+
+    assert Tiling(loss, (200, 200), None, lambda message: None).within(compute) == "done"
+    assert tried[1:] == [SMALLEST_TILE_PX]
+
+
 @pytest.mark.parametrize("memory_gb", [float("nan"), float("inf"), -1.0])
 def test_memory_is_a_finite_number(loss: Objective, memory_gb: float) -> None:
     with pytest.raises(OptionError, match="memory_gb: expected a finite number of GB"):

@@ -26,7 +26,8 @@ __all__ = ["app"]
 def app(run: Run, no_browser: bool, **options: Any) -> None:
     """Open the web page: drop a photo, choose a style, see the preview, refine it.
 
-    Pictures stay in memory, each visitor's apart, and are gone with the visit. Ctrl-C ends the server.
+    Pictures stay in memory, each visitor's apart, and never go to disk. What networks computed from the last ones may
+    stay in memory until Ctrl-C ends the server.
     """
     config = AppConfig(**given(options))
     if importlib.util.find_spec("streamlit") is None:

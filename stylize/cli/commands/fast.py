@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,8 +43,7 @@ from stylize.output import OutputConfig
 from stylize.styles import StyleName
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from stylize.images.picture import Picture
 
 __all__ = ["fast"]
 
@@ -161,9 +161,9 @@ def _outputs(contents: Sequence[Source], styles: SourceStyles, output: Path | No
             f"output {output}: expected an existing folder, as there are {len(contents)} contents, each with a picture "
             "of its own"
         )
-    keys = [output_key(path) for path in outputs.values()]
-    for path, key in zip(outputs.values(), keys, strict=True):
-        if keys.count(key) > 1:
+    counts = Counter(map(output_key, outputs.values()))
+    for path in outputs.values():
+        if counts[output_key(path)] > 1:
             raise OptionError(f"output {path}: two contents have this name, paint them one by one with -o")
     return outputs
 
@@ -190,9 +190,12 @@ def _paint_all(run: Run, works: Sequence[Work], *, overwrite: bool, show: bool, 
     seen = [[file_state(path) for path in work.inputs] for work in checked]
     as_list = run.as_json and not alone and not watch
     listed: list[dict[str, Any]] = []
+    painted = False
 
     def paint(work: Work, *, overwrite: bool) -> None:
+        nonlocal painted
         data, pictures = work.paint(run, networks, overwrite=overwrite)
+        painted = True
         if show:
             _show(run, pictures, clear=watch)
         if as_list:
@@ -201,7 +204,8 @@ def _paint_all(run: Run, works: Sequence[Work], *, overwrite: bool, show: bool, 
             run.result(data, str(work.output))
 
     for work in checked:
-        with _errors_collected(failures, alone=alone):
+        # Options that one file was painted with fail with another for what this other one is, such as an animation.
+        with _errors_collected(failures, alone=alone, for_all=(WeightsError,) if painted else _FOR_ALL):
             paint(work, overwrite=overwrite)
     if as_list:
         run.result(listed, "")
@@ -215,26 +219,31 @@ def _paint_all(run: Run, works: Sequence[Work], *, overwrite: bool, show: bool, 
         click.get_current_context().exit(1)
 
 
+# Errors that the next file would have, too.
+_FOR_ALL = (OptionError, WeightsError)
+
+
 @contextlib.contextmanager
-def _errors_collected(failures: list[StylizeError], *, alone: bool) -> Iterator[None]:
+def _errors_collected(
+    failures: list[StylizeError], *, alone: bool, for_all: tuple[type[StylizeError], ...] = _FOR_ALL
+) -> Iterator[None]:
     """Append a file's error to `failures`, unless the file is alone or the next file would fail in the same way."""
     try:
         yield
-    except (OptionError, WeightsError):
-        raise
     except StylizeError as error:
-        if alone:
+        if alone or isinstance(error, for_all):
             raise
         failures.append(error)
 
 
-def _show(run: Run, pictures: Sequence[NDArray[np.float32]], *, clear: bool) -> None:
+def _show(run: Run, pictures: Sequence[Picture], *, clear: bool) -> None:
     # On standard error: standard output may be a pipe for the path, JSON or the picture itself.
     from stylize.reports import terminal
+    from stylize.reports.sheet import over_paper
 
     if sys.stderr is None or not terminal.can_draw(sys.stderr):
         run.say("--show: standard error is no terminal, nothing is drawn")
         return
     if clear:
         sys.stderr.write("\x1b[H\x1b[2J")
-    terminal.draw(pictures, sys.stderr)
+    terminal.draw([over_paper(picture.pixels, picture.alpha) for picture in pictures], sys.stderr)

@@ -19,7 +19,7 @@ from stylize.errors import StylizeError
 from stylize.output import DEFAULT_OUTPUT, OutputConfig
 
 if TYPE_CHECKING:
-    from stylize.images.metadata import Metadata
+    from stylize.images.picture import Picture
     from stylize.optimize.iterate import Iterate
     from stylize.reports.film import Film
     from stylize.transfer.results import TransferResult
@@ -85,15 +85,13 @@ class Painting:
 
     def _refine(self, run: Run, config: RefineConfig) -> TransferResult:
         from stylize.api import refine
-        from stylize.images.metadata import NO_METADATA
-        from stylize.images.picture import Picture
         from stylize.images.reading import read_image
         from stylize.optimize.checkpoint import read_checkpoint, write_checkpoint
         from stylize.reports.film import Film
         from stylize.transfer.results import with_sources
 
-        # Pictures in between need the metadata of the content, which may be a pipe: read it once.
-        content = read_image(self.content, name="content") if self.save_every else self.content
+        # Pictures in between need the content, too, which may be a pipe: read it once.
+        content = read_image(self.content, name="content") if self.save_every else None
         film = None if self.animation is None else Film()
         with Interrupt(run) as interrupt:
 
@@ -102,11 +100,11 @@ class Painting:
                 run.on_iterate(iterate)
                 if film is not None:
                     film.add(iterate.pixels, step=iterate.step, elapsed_s=iterate.elapsed_s)
-                if self.save_every and iterate.step % self.save_every == 0:
-                    self._save(run, iterate, content.metadata if isinstance(content, Picture) else NO_METADATA)
+                if content is not None and self.save_every and iterate.step % self.save_every == 0:
+                    self._save(run, iterate, content)
 
             result = refine(
-                content, self.styles, mask=self.masks, config=config,
+                content or self.content, self.styles, mask=self.masks, config=config,
                 resume_from=read_checkpoint(self.checkpoint) if self.resume else None,
                 on_start=None if film is None else film.add, on_iterate=on_iterate, should_stop=interrupt.asked,
                 memory_gb=self.memory_gb, **run.optimization_arguments,
@@ -136,7 +134,7 @@ class Painting:
 
             write_plot(self.plot, result.history, result.levels, overwrite=self.overwrite)
 
-    def _save(self, run: Run, iterate: Iterate, metadata: Metadata) -> None:
+    def _save(self, run: Run, iterate: Iterate, content: Picture) -> None:
         from stylize.images.resizing import resized
         from stylize.images.writing import write_image
         from stylize.optimize.checkpoint import write_checkpoint
@@ -145,10 +143,12 @@ class Painting:
         provenance = {**checkpoint.context.provenance, "steps_taken": iterate.step, "sources": dict(run.sources)}
         picture = self.output.with_name(f"{self.step_stem}{iterate.step:04d}{self.output.suffix}")
         try:
-            pixels = resized(iterate.pixels, *checkpoint.context.size)
+            size = checkpoint.context.size
+            alpha = None if content.alpha is None else resized(content.alpha, *size)
             write_image(
-                picture, pixels, provenance=provenance, metadata=metadata, output=self.output_config, overwrite=True
-            )
+                picture, resized(iterate.pixels, *size), alpha,
+                provenance=provenance, metadata=content.metadata, output=self.output_config, overwrite=True,
+            )  # fmt: skip
             write_checkpoint(self.checkpoint, checkpoint)
         except StylizeError as error:
             # The run goes on: a disk that is full now may not be full at the end.

@@ -48,7 +48,7 @@ class Sources:
 
     def __init__(self) -> None:
         self._standard: bytes | None = None
-        self._styles: dict[tuple[Source | StyleName, FileState], Picture] = {}
+        self._styles: dict[Source | StyleName, tuple[FileState, Picture]] = {}
 
     def content(self, path: Source, config: FastConfig) -> FirstFrame:
         """Return a content, decoded as large as `config` needs it."""
@@ -60,10 +60,11 @@ class Sources:
 
         largest_px, pictures = enough_px(config), []
         for path, weight in styles:
-            key = path, file_state(Path(path))
-            if key not in self._styles:
-                self._styles[key] = self._read(path, "style", None if largest_px is None else max(largest_px, STYLE_PX))
-            pictures.append((self._styles[key], weight))
+            state = file_state(Path(path))
+            if path not in self._styles or self._styles[path][0] != state:
+                picture = self._read(path, "style", None if largest_px is None else max(largest_px, STYLE_PX))
+                self._styles[path] = state, picture
+            pictures.append((self._styles[path][1], weight))
         return tuple(pictures)
 
     def masks(self, masks: Sequence[Source], config: FastConfig) -> list[Picture]:
@@ -124,9 +125,7 @@ class Work:
                 overwrite=overwrite, animated=self.may_be_animated, long_side_px=size,
             )  # fmt: skip
 
-    def paint(
-        self, run: Run, networks: LoadedNetworks, *, overwrite: bool
-    ) -> tuple[dict[str, Any], list[NDArray[np.float32]]]:
+    def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[Picture]]:
         """Make the file; return what `--json` prints of it, and the pictures that `--show` draws."""
         raise NotImplementedError
 
@@ -136,10 +135,10 @@ class Preview(Work):
 
     may_be_animated = True
 
-    def paint(
-        self, run: Run, networks: LoadedNetworks, *, overwrite: bool
-    ) -> tuple[dict[str, Any], list[NDArray[np.float32]]]:
+    def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[Picture]]:
         """Paint and write the preview."""
+        from stylize.images.picture import Picture
+
         to_stream = self.output == STANDARD_STREAM
         content = self.sources.content(self.contents[0], self.config)
         styles = self.sources.styles(self.styles, self.config)
@@ -149,7 +148,7 @@ class Preview(Work):
         print_details(run, result)
         if to_stream:
             _to_standard_output(data)
-        return result_data(result, self.output), [content.picture.pixels, result.image]
+        return result_data(result, self.output), [content.picture, Picture(result.image, result.alpha)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,10 +157,9 @@ class Sheet(Work):
 
     strengths: Sequence[float] | None
 
-    def paint(
-        self, run: Run, networks: LoadedNetworks, *, overwrite: bool
-    ) -> tuple[dict[str, Any], list[NDArray[np.float32]]]:
+    def paint(self, run: Run, networks: LoadedNetworks, *, overwrite: bool) -> tuple[dict[str, Any], list[Picture]]:
         """Paint all pictures and write the sheet."""
+        from stylize.images.picture import Picture
         from stylize.images.writing import encode, write_image
         from stylize.reports.preview_sheet import preview_sheet
 
@@ -188,17 +186,20 @@ class Sheet(Work):
             "columns": list(self.strengths) if self.strengths else [path for path, _ in self.styles],
             "networks": [dataclasses.asdict(network) for network in results[0].networks],
         }
-        return data, [sheet]
+        return data, [Picture(sheet)]
 
     def _columns(self) -> tuple[list[tuple[str, NDArray[np.float32] | None]], list[tuple[Any, FastConfig]]]:
         """Return the heads of all columns, and the styles and the config of each column but the first."""
+        from stylize.reports.sheet import over_paper
+
         styles = self.sources.styles(self.styles, self.config)
         heads: list[tuple[str, NDArray[np.float32] | None]]
         if self.strengths:
             heads = [("content", None), *((f"strength {strength:g}", None) for strength in self.strengths)]
             return heads, [(styles, dataclasses.replace(self.config, strength=each)) for each in self.strengths]
         names = [shown_name(path).stem for path, _ in self.styles]
-        heads = [("", None), *((name, style.pixels) for name, (style, _) in zip(names, styles, strict=True))]
+        shown = [over_paper(style.pixels, style.alpha) for style, _ in styles]
+        heads = [("", None), *zip(names, shown, strict=True)]
         return heads, [([style], self.config) for style in styles]
 
     def _results(

@@ -84,6 +84,16 @@ def test_all_frames_have_the_styles_in_the_colours_of_the_first(
         np.testing.assert_array_equal(style, encoded[0])
 
 
+def test_an_option_that_fits_no_animation_stops_no_other_file(moving: Path, styles: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    contents = [item for path in (styles[1], moving, styles[0]) for item in ("-c", path)]
+    options = "-s", styles[0], "-o", tmp_path / "out", "--bit-depth", "16"
+    told = run(*contents, *options, "--json", exit_code=1)
+    names = [Path(each["output"]).name for each in json.loads(told.stdout)]
+    assert names == ["night-waves-fast.png", "waves-waves-fast.png"]
+    assert "--bit-depth: expected 8 for an animation" in told.stderr
+
+
 def test_an_animation_goes_through_a_pipe(moving: Path, styles: list[Path]) -> None:
     told = run("-c", "-", "-s", styles[0], "-o", "-", stdin=moving.read_bytes())
     with open_animation(told.stdout_bytes) as painted:

@@ -18,6 +18,7 @@ from stylize.cli.commands import checks
 from stylize.errors import StylizeError
 from stylize.images.provenance import read_provenance
 from stylize.images.reading import read_image
+from stylize.images.resizing import resized
 from stylize.optimize.checkpoint import read_checkpoint, write_checkpoint
 
 
@@ -49,6 +50,15 @@ def test_pictures_on_the_way_keep_the_author_as_the_last_one_does(pictures, fake
         run("refine", *arguments, *options, "--overwrite")
         assert read_image(tmp_path / "out-step-0002.png").metadata.main == kept
         assert read_provenance(tmp_path / "out-step-0002.png")["steps_taken"] == 2
+
+
+def test_pictures_on_the_way_are_as_transparent_as_the_last_one(pictures, fake, tmp_path):
+    with Image.open(pictures[0]) as image:
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
+        image.save(tmp_path / "content.png")
+    run("refine", "-c", tmp_path / "content.png", "-s", pictures[1], "-o", tmp_path / "out.png", "--save-every", "2")
+    alpha = read_image(tmp_path / "out-step-0002.png").alpha
+    np.testing.assert_allclose(alpha, resized(read_image(tmp_path / "content.png").alpha, 4, 6), atol=1 / 255)
 
 
 def test_pictures_of_an_earlier_run_are_not_replaced_unasked(inputs, fake, tmp_path):

@@ -27,6 +27,7 @@ from stylize import read_image
 from stylize.cli.main import main
 from stylize.images.provenance import read_provenance
 from stylize.networks.mini import MiniStylizer
+from stylize.reports.sheet import PAPER
 
 
 def run(*arguments: object, exit_code: int = 0, stdin: bytes | None = None) -> Result:
@@ -237,6 +238,34 @@ def test_a_grid_holds_every_content_in_every_style(files, tmp_path):
         for style in (waves, night):
             run("-c", content, "-s", style, "-o", tmp_path / "cell.png", "--overwrite")
             assert contains(sheet, samples(tmp_path / "cell.png"))
+
+
+def half_transparent(path: Path, height: int, width: int) -> Path:
+    pixels = np.zeros((height, width, 4), np.uint8)
+    pixels[:, : width // 2] = 200, 60, 30, 255
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_transparent_parts_of_a_style_show_the_paper_of_the_sheet(files, tmp_path):
+    style = half_transparent(tmp_path / "style.png", 48, 64)
+    run("-c", files[0], "-s", style, "--grid", "-o", tmp_path / "sheet.png")
+    sheet = samples(tmp_path / "sheet.png")
+    coloured = np.ptp(sheet.astype(int), axis=-1) > 60
+    top = np.flatnonzero(coloured.any(axis=1))[0]  # the style, above its column
+    head = np.flatnonzero(coloured[top + 5])
+    assert len(head) == pytest.approx(32 / 2, abs=2)
+
+
+def test_what_show_draws_has_paper_behind_it(files, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("stylize.reports.terminal.can_draw", lambda stream: True)
+    monkeypatch.setattr("stylize.reports.terminal.draw", lambda pictures, stream: drawn.extend(pictures))
+    run("-c", half_transparent(tmp_path / "photo.png", 48, 64), "-s", files[2], "--show")
+    assert len(drawn) == 2
+    for pixels in drawn:
+        hidden = pixels[:, pixels.shape[1] // 2 + 2 :]
+        np.testing.assert_allclose(hidden, np.broadcast_to(np.array(PAPER) / 255, hidden.shape), atol=0.02)
 
 
 @pytest.mark.parametrize("sheet", [["--grid"], ["--strengths", "0.5"]])
