@@ -31,7 +31,7 @@ TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
             "statistics": "gram",
             "octaves": 1,
             "enough_positions": 0,
-            "full_style_px": 0,
+            "content_range_px": (0, 65535),
             "palette_weight": 0.0,
             "light_weight": 0.0,
             "saliency": 0.0,
@@ -41,7 +41,7 @@ TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("moments", {"statistics": DEFAULT.statistics}),
     ("octaves", {"octaves": DEFAULT.octaves}),
     ("positions", {"enough_positions": DEFAULT.enough_positions}),
-    ("levels", {"full_style_px": DEFAULT.full_style_px}),
+    ("levels", {"content_range_px": DEFAULT.content_range_px}),
     ("palette", {"palette_weight": DEFAULT.palette_weight}),
     ("light", {"light_weight": DEFAULT.light_weight}),
     ("saliency", {"saliency": DEFAULT.saliency}),
@@ -51,7 +51,7 @@ TERMS: tuple[tuple[str, dict[str, Any]], ...] = (
 def main() -> None:
     """Paint what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--features", default="vgg19-slim")
+    parser.add_argument("--features", default="vgg19")
     parser.add_argument("--network", default="mini")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--steps", type=int, default=500, help="at most, of presets without a pyramid")

@@ -120,7 +120,7 @@ def refine(
     contrast_limit: float | None = None,
     octaves: int | None = None,
     enough_positions: int | None = None,
-    full_style_px: int | None = None,
+    content_range_px: tuple[int, int] | None = None,
     init: str | None = None,
     coarsest_px: int | Literal["none"] | None = None,
     ratio: float | None = None,
@@ -182,7 +182,7 @@ def refine(
         contrast_limit: most contrast of the content relative to the style's; 0 is no limit.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
         enough_positions: style layers with fewer positions, in a region and octave, count less.
-        full_style_px: levels smaller than this, before the last, hold the content more.
+        content_range_px: levels below hold the content more; levels above, the picture that they begin with.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
         ratio: of each size to the size before.
@@ -255,7 +255,7 @@ def compare(
     contrast_limit: float | None = None,
     octaves: int | None = None,
     enough_positions: int | None = None,
-    full_style_px: int | None = None,
+    content_range_px: tuple[int, int] | None = None,
     init: str | None = None,
     coarsest_px: int | Literal["none"] | None = None,
     ratio: float | None = None,
@@ -318,7 +318,7 @@ def compare(
         contrast_limit: most contrast of the content relative to the style's; 0 is no limit.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
         enough_positions: style layers with fewer positions, in a region and octave, count less.
-        full_style_px: levels smaller than this, before the last, hold the content more.
+        content_range_px: levels below hold the content more; levels above, the picture that they begin with.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
         ratio: of each size to the size before.

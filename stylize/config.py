@@ -64,9 +64,8 @@ def _checked_colors(keep_colors: KeepColors) -> KeepColors:
 
 def _check_whole(name: str, value: Any, least: int, most: int | None, what: str = "a whole number of {}") -> None:
     """Raise OptionError unless `value` is a whole number from `least` to `most`; None is no limit."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
     limits = f"{least} or more" if most is None else f"{least} to {most}"
-    fits = whole and least <= value and (most is None or value <= most)
+    fits = type(value) is int and least <= value <= (most or math.inf)  # True is no number
     _check(fits, f"{name}: expected {what.format(limits)}, received {shown(value)}")
 
 
@@ -127,8 +126,9 @@ class PerceptualLossConfig:
             compared as if it had this much. 0: no limit.
         octaves: sizes (full, half, quarter, ...) of the style loss, 1 to 16; each weighs half of the larger one.
         enough_positions: style layers with fewer count less, region by region and octave by octave. 0: all in full.
-        full_style_px: pyramid levels with a shorter long side multiply the content loss by `full_style_px` / long side,
-            except for the last planned level; light stays as it is. 0 to 65535; 0: the same content loss at all levels.
+        content_range_px: two long sides, 0 to 65535. Levels below the first, but the last one, multiply the content
+            loss by the first / long side; light stays as it is. Levels above the second compare with the picture that
+            they begin with, which has strokes, not with the photo. (0, 65535): all levels are alike.
     """
 
     # relu4_2 alone, as in the paper, loses eyes and mouths at 256 px. relu3_1 keeps them, and the content's colours.
@@ -161,8 +161,9 @@ class PerceptualLossConfig:
     octaves: int = 3
     # The covariance of few positions describes objects of the style, and the optimisation lays them out.
     enough_positions: int = 100
-    # At 64 px, objects of the style are as small as strokes. With less content, they replace mountains and faces.
-    full_style_px: int = 512
+    # At 64 px, objects of the style are as small as strokes. With less content, they replace mountains and faces. At
+    # 1024 px, the layers see single strokes. Beside the photo, which has none, strokes would break up into fine cells.
+    content_range_px: tuple[int, int] = (512, 896)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -176,14 +177,12 @@ class PerceptualLossConfig:
             _check(len({name for name, _ in layers}) == len(layers), f"{field}: a layer is named twice")
             for name, weight in layers:
                 _check(name == canonical_layer(name), f"{field}: expected {canonical_layer(name)}, received {name}")
-                fits = math.isfinite(weight) and weight >= 0
-                _check(fits, f"{field}: expected a weight of 0 or more for {name}, received {weight}")
+                _check(0 <= weight < math.inf, f"{field}: expected a weight of 0 or more for {name}, received {weight}")
         for field in [each.name for each in dataclasses.fields(self) if each.name.endswith("_weight")]:
-            weight = getattr(self, field)
-            finite = math.isfinite(weight) and weight >= 0
-            _check(finite, f"{field}: expected a finite number of 0 or more, received {weight}")
-        weights = self.content_weight + self.style_weight
-        _check(weights > 0, "content_weight: expected more than 0 where style_weight is 0")
+            fits = 0 <= (weight := getattr(self, field)) < math.inf
+            _check(fits, f"{field}: expected a finite number of 0 or more, received {weight}")
+        has_weight = self.content_weight + self.style_weight > 0
+        _check(has_weight, "content_weight: expected more than 0 where style_weight is 0")
         _check(bool(self.content_layers) or self.content_weight == 0, "content_layers: expected at least one layer")
         has_style = bool(self.style_layers) or self.places_weight > 0
         _check(has_style or self.style_weight == 0, "style_layers: expected at least one layer")
@@ -191,11 +190,13 @@ class PerceptualLossConfig:
         _check_choice("statistics", self.statistics, ("moments", "gram"))
         for field in ("light_detail", "saliency"):
             _check(0 <= (amount := getattr(self, field)) <= 100, f"{field}: expected 0 to 100, received {amount}")
-        limit = self.contrast_limit
-        _check(limit == 0 or 1 <= limit <= 1000, f"contrast_limit: expected 1 to 1000, or 0, received {limit}")
+        fits = 1 <= (limit := self.contrast_limit) <= 1000 or limit == 0
+        _check(fits, f"contrast_limit: expected 1 to 1000, or 0, received {limit}")
         _check_whole("octaves", self.octaves, 1, 16)
         _check_whole("enough_positions", self.enough_positions, 0, None)
-        _check_whole("full_style_px", self.full_style_px, 0, 65535, "{} px")
+        object.__setattr__(self, "content_range_px", px := tuple(self.content_range_px))
+        fits = len(px) == 2 and 0 <= px[0] <= px[1] <= 65535
+        _check(fits, f"content_range_px: expected two sizes of 0 to 65535 px, the smaller first; received {px}")
 
 
 @dataclass(frozen=True)
@@ -221,8 +222,7 @@ class OptimizationConfig:
 
     def __post_init__(self) -> None:
         _check_choice("optimizer", self.optimizer, ("lbfgs", "adam"))
-        rate = self.learning_rate
-        _check(0 < rate <= 1, f"learning_rate: expected over 0 and up to 1, received {rate}")
+        _check(0 < (rate := self.learning_rate) <= 1, f"learning_rate: expected over 0 and up to 1, received {rate}")
         for name in ("beta_1", "beta_2"):
             _check(0 <= getattr(self, name) < 1, f"{name}: expected 0 up to below 1, received {getattr(self, name)}")
         _check(self.epsilon > 0, f"epsilon: expected more than 0, received {self.epsilon}")

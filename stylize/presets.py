@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from stylize.config import FastConfig, OptimizationConfig, PerceptualLossConfig, PyramidConfig, RefineConfig
@@ -43,7 +44,7 @@ _PLAIN_LOSS = PerceptualLossConfig(
     octaves=1,
     enough_positions=0,
     contrast_limit=0.0,
-    full_style_px=0,
+    content_range_px=(0, 65535),
     statistics="gram",
     relative_to_content=False,
 )
@@ -222,7 +223,7 @@ def chosen(defaults: FastConfig | RefineConfig, arguments: Mapping[str, Any]) ->
     """
     parts = [value for value in vars(defaults).values() if dataclasses.is_dataclass(value)]
     kinds = {field.name: str(field.type) for part in (defaults, *parts) for field in dataclasses.fields(part)}
-    options = {name: value for name, value in arguments.items() if name in kinds and value is not None}
+    options = {name: _plain(value) for name, value in arguments.items() if name in kinds and value is not None}
     for name, value in options.items():
         if kinds[name].startswith("float"):
             check_number(name, value)
@@ -230,6 +231,17 @@ def chosen(defaults: FastConfig | RefineConfig, arguments: Mapping[str, Any]) ->
         elif kinds[name].startswith("int") and isinstance(value, bool):
             raise _no_number(name, value)
     return options
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of NumPy or a path as a number or a text of Python, as the provenance records them."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def check_number(name: str, value: Any) -> None:
@@ -271,7 +283,9 @@ def _layer_weights(field: str, layers: Sequence[tuple[str, float | None]], prese
         check_number(field, weight)
     if not weighted:
         share = sum(weight for _, weight in preset) / len(layers)
+        if not share:
+            raise OptionError(f"{field}: expected a weight for every layer, because the preset has no layers to share")
         return tuple((name, share) for name, _ in layers)
     if len(weighted) < len(layers):
         raise OptionError(f"{field}: expected a weight for every layer or for none")
-    return tuple(weighted)
+    return tuple((name, _plain(weight)) for name, weight in weighted)

@@ -101,7 +101,7 @@ def refused_allocation() -> Exception:
 # What the default was before places: rounding makes no difference that grows.
 EARLIER_RECIPE: dict[str, Any] = {
     "places_weight": 0.0, "light_weight": 0.0, "light_detail": 0.0, "saliency": 0.0, "enough_positions": 0,
-    "contrast_limit": 0.0, "full_style_px": 0, "padding": "first",
+    "contrast_limit": 0.0, "content_range_px": (0, 65535), "padding": "first",
 }  # fmt: skip
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stylize.config import (
@@ -19,7 +21,7 @@ from stylize.config import (
 from stylize.earlier import with_earlier_options, without_later_options
 from stylize.errors import OptionError
 from stylize.layers import VGG19_LAYERS, canonical_layer
-from stylize.presets import PRESETS
+from stylize.presets import PRESETS, config_of
 
 CONFIGS = {
     **{name: preset.config for name, preset in PRESETS.items()},
@@ -69,10 +71,33 @@ def test_recorded_options_of_earlier_versions_mean_what_they_meant(normalization
     loss = config.loss
     assert (config.steps, config.padding) == (3, padding)
     assert (loss.places_weight, loss.light_weight, loss.light_detail, loss.contrast_limit) == (0.0, 0.0, 0.0, 0.0)
-    assert (loss.saliency, loss.enough_positions, loss.full_style_px) == (0.0, 0, 0)
+    assert (loss.saliency, loss.enough_positions, loss.content_range_px) == (0.0, 0, (0, 65535))
     recorded = dataclasses.asdict(RefineConfig(padding="edge"))
     assert with_earlier_options(recorded) == recorded
     assert with_earlier_options({"loss": "none"}) == {"loss": "none"}
+
+
+def test_small_levels_of_earlier_versions_are_the_first_of_the_range():
+    before, now = {"loss": {"full_style_px": 512}}, {"loss": {"content_range_px": [512, 65535]}}
+    assert with_earlier_options(before)["loss"] == with_earlier_options(now)["loss"]
+    config = config_from_dict(RefineConfig, with_earlier_options(before))
+    assert config.loss.content_range_px == (512, 65535)
+    as_before = without_later_options(dataclasses.asdict(config))["loss"]
+    assert (as_before["full_style_px"], "content_range_px" in as_before) == (512, False)
+    assert "full_style_px" not in without_later_options(dataclasses.asdict(RefineConfig()))["loss"]
+
+
+def test_numbers_of_numpy_and_paths_are_recorded_as_those_of_python():
+    arguments = {"strength": np.float32(0.5), "steps": np.int64(10), "init": Path("x.png"), "content_weight": 2}
+    config = config_of("default", None, {**arguments, "style_layers": [("relu1_1", np.float32(1))], "seed": None})
+    assert (config.strength, config.steps, config.init) == (0.5, 10, "x.png")
+    assert {type(each) for each in (config.steps, config.loss.content_weight)} == {int}, "a whole number stays one"
+    json.dumps(dataclasses.asdict(config))
+
+
+def test_layers_cannot_share_the_weight_of_no_layers():
+    with pytest.raises(OptionError, match="style_layers: expected a weight for every layer, because the preset has no"):
+        config_of("neighbors", None, {"style_layers": [("relu1_1", None)]})
 
 
 def test_replace_reaches_every_part():
@@ -98,8 +123,10 @@ NONSENSE = {
     "a subject that counts less": lambda: RefineConfig().replace(saliency=-0.1),
     "a subject that counts too much": lambda: RefineConfig().replace(saliency=101.0),
     "light that is not a number": lambda: RefineConfig().replace(light_detail=math.nan),
-    "the full style below no size": lambda: RefineConfig().replace(full_style_px=-1),
-    "the full style beyond any size": lambda: RefineConfig().replace(full_style_px=65536),
+    "a content range below no size": lambda: RefineConfig().replace(content_range_px=(-1, 896)),
+    "a content range beyond any size": lambda: RefineConfig().replace(content_range_px=(512, 65536)),
+    "a content range from large to small": lambda: RefineConfig().replace(content_range_px=(896, 512)),
+    "a content range of one size": lambda: RefineConfig().replace(content_range_px=(512,)),
     "less contrast than the style": lambda: RefineConfig().replace(contrast_limit=0.5),
     "contrast that is not a number": lambda: RefineConfig().replace(contrast_limit=math.nan),
     "contrast without bounds": lambda: RefineConfig().replace(contrast_limit=math.inf),

@@ -20,7 +20,7 @@ For a picture x, with the names of the code:
     s      how much position p counts, more where a viewer looks first: `stylize.losses.saliency`
     k      `Targets.content_scale`: 1 / |F*|^2 for relative losses; with `relative_to_content` divided by the root of
            (spread of the style / spread of the content): a style that varies a lot lowers the weight of the content;
-           at small levels times `full_style_px` / long side
+           at small levels more (`content_range_px`)
     G, D   Gram matrices or second moments over the positions of a region, and their squared distance: `gram_loss` or
            `moment_loss`; G* is the weighted mean of the styles
     q      `shares`: the area of region r times 2^-o, normalised over octaves; with `relative_to_content` divided by
@@ -77,7 +77,6 @@ class Objective:
         targets: makes the targets of contents and styles.
         precision: float32 or bfloat16, of the convolutions.
         reach_px: how far an activation sees, the halo of a tile.
-        has_statistics: whether the style loss looks at any layer, or places alone stand for the style.
     """
 
     def __init__(self, encoder: FeatureEncoder, config: PerceptualLossConfig) -> None:
@@ -89,7 +88,11 @@ class Objective:
         self.targets = TargetEncoder(self._statistics, config)
         self.precision = encoder.precision
         self.reach_px = encoder.reach_px
-        self.has_statistics = bool(config.style_layers)
+
+    @property
+    def has_statistics(self) -> bool:
+        """Whether the style loss looks at any layer; otherwise places alone stand for the style."""
+        return any(weight > 0 for _, weight in self._config.style_layers)
 
     def with_weights(self, config: PerceptualLossConfig) -> Objective:
         """Return the objective of a config of the same `structure_of`: both share all that is compiled."""

@@ -13,8 +13,8 @@ class LossTerms:
     """One evaluation of the loss.
 
     `total` is the weighted sum of all terms, light, places, palette and frame included. `content` and `style` are sums
-    over layers, with the weights of the layers alone; at small levels, `content` is multiplied as `full_style_px` says.
-    The other fields are terms without weights.
+    over layers, with the weights of the layers alone; what `content` compares with depends on the level
+    (`content_range_px`). The other fields are terms without weights.
     """
 
     total: float

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from stylize.images.resizing import resized, size_for_long_side, with_margin
 from stylize.losses.objective import Objective, structure_of
 from stylize.losses.saliency import at_size
 from stylize.losses.targets import StyleTargets, Targets
-from stylize.networks.backend import Array, array_of, ops
+from stylize.networks.backend import Array, array_of, numpy_of, ops
 from stylize.networks.loaded import SizedCache
 from stylize.networks.store import LocalWeights
 from stylize.networks.vgg import content_layers_under
@@ -43,6 +42,8 @@ __all__ = [
 # At smaller sizes, places that look like the style's lay out the style's own objects: a river became a cypress, a
 # parrot's breast a flower bed. Places alone must begin earlier.
 _PLACES_FROM_PX = 512
+# In the state of a level: what its content loss compares with, where this is not the photo.
+_CONTENT = "content"
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +193,7 @@ def level_losses(
     Args:
         pyramid: the pictures of each level.
         config: its strength, if below 1, blends the targets with the style that the content itself has, region by
-            region; its `full_style_px` holds the content at small levels; losses are of pictures with its margin.
+            region; its `content_range_px` tells how levels compare the content; losses are of pictures with its margin.
         objective: the total loss.
         tiling: the tiles in which a step fits into the memory.
         cache: keeps the targets of styles.
@@ -208,7 +209,7 @@ def level_losses(
     ) -> LevelLoss:
         pictures = pyramid[index].with_margin(config.margin_px)
         here = with_margin(at_size(saliency(), *pyramid[index].photo.shape[:2]), config.margin_px)
-        targets = tiling.within(lambda tile_px: _targets(pictures, here, config.strength, objective, cache, tile_px))
+        long_side_px, kept = max(pyramid[index].photo.shape[:2]), {}
         # Without masks the photo is not kept: with a margin, the photo is a copy.
         free, photo = None, None
         if pictures.masks is not None:
@@ -218,23 +219,32 @@ def level_losses(
             # Outside the masks stays the photo: the painted part is to fit to it at the border.
             return array_of(pixels) if free is None else ops.where(free > 0, pixels, photo)
 
+        smallest_px, largest_px = config.loss.content_range_px
+        # The first level may begin with noise.
+        if index and long_side_px > largest_px:
+            # A copy of its own: on the CPU, the array may lie in the memory of the picture that is painted.
+            kept[_CONTENT] = np.array(numpy_of(seen(first))) if state is None else _kept_content(state, first.shape)
+            pictures = dataclasses.replace(pictures, content=kept[_CONTENT])
+        targets = tiling.within(lambda tile_px: _targets(pictures, here, config.strength, objective, cache, tile_px))
         # The last level is in full at any size.
-        long_side_px = math.inf if index == len(pyramid) - 1 else max(pyramid[index].photo.shape[:2])
-        if long_side_px < config.loss.full_style_px:
-            targets = targets.with_content_times(config.loss.full_style_px / long_side_px)
-        if long_side_px < _PLACES_FROM_PX and objective.has_statistics:
-            targets, state = targets.without_places(), {}
+        is_last = index == len(pyramid) - 1
+        if long_side_px < smallest_px and not is_last:
+            targets = targets.with_content_times(smallest_px / long_side_px)
+        if long_side_px < _PLACES_FROM_PX and not is_last and objective.has_statistics:
+            targets = targets.without_places()
         else:
             if state is None:
-                state = tiling.within(lambda tile_px: objective.targets.prices(targets, seen(first)[None], tile_px))
-            targets = _with_prices(targets, state)
+                prices = tiling.within(lambda tile_px: objective.targets.prices(targets, seen(first)[None], tile_px))
+            else:
+                prices = {name: each for name, each in state.items() if name != _CONTENT}
+            targets, kept = _with_prices(targets, prices), {**kept, **prices}
 
         def value_and_gradient(pixels: Array) -> tuple[LossTerms, Array]:
             picture = seen(pixels)[None]
             terms, gradient = tiling.within(lambda tile_px: objective.value_and_gradient(picture, targets, tile_px))
             return LossTerms(**terms), gradient[0] if free is None else gradient[0] * free
 
-        return LevelLoss(value_and_gradient, state)
+        return LevelLoss(value_and_gradient, kept)
 
     return loss_at
 
@@ -263,8 +273,20 @@ def _targets(
     return encoder.join(content, targets, regions, saliency, tile_px)
 
 
+def _kept_content(state: Mapping[str, NDArray[np.float32]], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the content that an interrupted level compared with."""
+    content = state.get(_CONTENT)
+    if content is None or content.shape != shape:
+        raise _contradiction(f"content: expected {shape}, received {None if content is None else content.shape}")
+    return content
+
+
 def _with_prices(targets: Targets, prices: Mapping[str, NDArray[np.float32]]) -> Targets:
     try:
         return targets.with_prices(prices)
     except ValueError as error:
-        raise ImageError(f"resume_from: the checkpoint contradicts itself ({error}): start a new run") from error
+        raise _contradiction(error) from error
+
+
+def _contradiction(what: object) -> ImageError:
+    return ImageError(f"resume_from: the checkpoint contradicts itself ({what}): start a new run")

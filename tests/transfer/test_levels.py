@@ -230,7 +230,7 @@ def test_all_levels_have_one_map_of_saliency(
 
     monkeypatch.setattr(TargetEncoder, "saliency", saliency)
     monkeypatch.setattr(TargetEncoder, "join", join)
-    result = stylize.refine(*pictures, size=140, steps=4, coarsest_px=70, precision="float32", padding="mirror")
+    result = stylize.refine(*pictures, size=140, steps=6, coarsest_px=70, precision="float32", padding="mirror")
     margin_px = result.config.margin_px
     assert asked == [result.image.shape[:2]]
     assert len(targets) == len(result.levels) == 3
@@ -252,14 +252,15 @@ def test_places_count_from_512_px_and_at_the_last_level(
     plain = Targets.without_places
     monkeypatch.setattr(Targets, "without_places", lambda self: dropped.append(0) or plain(self))
     # Not by a trial, which may choose another precision for each run.
-    options: dict[str, Any] = {"steps": 4, "coarsest_px": 24, "size": 48, "precision": "float32"}
+    options: dict[str, Any] = {"steps": 6, "coarsest_px": 24, "size": 48, "precision": "float32"}
     small = stylize.refine(*pictures, **options)
     assert (len(small.levels), len(dropped)) == (3, 2)
     dropped.clear()
-    large = stylize.refine(*pictures, size=880, steps=3, coarsest_px=300, ratio=1.7)
+    large = stylize.refine(*pictures, size=880, steps=6, coarsest_px=300, ratio=1.7)
     assert ([level.long_side_px for level in large.levels], len(dropped)) == ([305, 518, 880], 1)
     dropped.clear()
     stylize.refine(*pictures, **options, style_layers=())
+    stylize.refine(*pictures, **options, style_layers=(("relu1_1", 0.0),))
     assert not dropped, "places alone count at every level"
     without = stylize.refine(*pictures, **options, places_weight=0.0)
     # Two graphs may add in another order. With places, losses are larger by parts of a whole.
@@ -281,6 +282,44 @@ def test_prices_of_another_level_are_refused(traced_networks: Path, pictures: tu
         stylize.refine(*pictures, size=48, steps=4, resume_from=bad)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_levels_above_the_range_compare_with_the_picture_that_they_begin_with(
+    traced_networks: Path, pictures: tuple[Path, Path], masks: tuple[Path, ...], masked: bool
+) -> None:
+    options: dict[str, Any] = {"size": 64, "coarsest_px": 32, "steps": 9, "precision": "float32"}
+    options |= {"mask": masks[0]} if masked else {}
+
+    def at_the_start(**more: Any) -> list[float]:
+        """Return the content loss with which each level begins."""
+        result = stylize.refine(*pictures, **options, **more)
+        return [entry.losses.content for entry in result.history if entry.step in (1, 4, 7)]
+
+    plain, ours = at_the_start(content_range_px=(0, 65535)), at_the_start(content_range_px=(0, 45))
+    assert ours[:2] == pytest.approx(plain[:2], rel=1e-6), "levels of 32 and 45 px compare with the photo"
+    assert ours[2] < 1e-6 < plain[2]
+    ours = at_the_start(content_range_px=(0, 20))
+    assert ours[0] == pytest.approx(plain[0], rel=1e-6), "the first level may begin with noise"
+    assert max(ours[1:]) < 1e-6
+
+
+def test_a_level_that_compares_with_its_start_goes_on_as_it_began(
+    traced_networks: Path, pictures: tuple[Path, Path]
+) -> None:
+    options: dict[str, Any] = {"size": 64, "coarsest_px": 45, "steps": 12, "precision": "float32"}
+    options["content_range_px"] = (0, 50)
+    whole = stylize.refine(*pictures, **options)
+    seen: list[Any] = []
+    stopped = stylize.refine(*pictures, **options, on_iterate=seen.append, should_stop=lambda: len(seen) >= 9)
+    checkpoint = stopped.checkpoint
+    assert checkpoint is not None
+    resumed = stylize.refine(*pictures, **options, resume_from=checkpoint)
+    np.testing.assert_array_equal(resumed.image, whole.image)
+    prices = {name: each for name, each in checkpoint.loss_state.items() if name != "content"}
+    for state in (prices, {**prices, "content": np.zeros((4, 4, 3), np.float32)}):
+        with pytest.raises(ImageError, match=r"the checkpoint contradicts itself \(content: expected .*: start a new"):
+            stylize.refine(*pictures, **options, resume_from=dataclasses.replace(checkpoint, loss_state=state))
+
+
 def test_kept_targets_have_a_bound(traced_networks: Path, pictures: tuple[Path, Path]) -> None:
     networks = stylize.LoadedNetworks(style_targets_bytes=1)
     stylize.refine(*pictures, size=48, steps=6, coarsest_px=32, loaded=networks)
@@ -290,19 +329,19 @@ def test_kept_targets_have_a_bound(traced_networks: Path, pictures: tuple[Path, 
 def test_small_levels_before_the_last_hold_the_content_more(
     traced_networks: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options: dict[str, Any] = {"size": 32, "steps": 4, "precision": "float32"}
+    options: dict[str, Any] = {"size": 64, "steps": 6, "precision": "float32"}
 
     def first(**more: Any) -> Any:
         return stylize.refine(*pictures, **options, **more).history[0].losses
 
-    more, plain = first(coarsest_px=16, full_style_px=64), first(coarsest_px=16, full_style_px=0)
-    assert more.content == pytest.approx(64 / 16 * plain.content, rel=1e-5)
+    more, plain = first(coarsest_px=32, content_range_px=(128, 896)), first(coarsest_px=32, content_range_px=(0, 896))
+    assert more.content == pytest.approx(128 / 32 * plain.content, rel=1e-5)
     assert more.style == pytest.approx(plain.style, rel=1e-5)
-    assert first(coarsest_px=16, full_style_px=16).total == pytest.approx(plain.total, rel=1e-6)
-    alone, without = (first(coarsest_px="none", full_style_px=px) for px in (64, 0))
+    assert first(coarsest_px=32, content_range_px=(32, 896)).total == pytest.approx(plain.total, rel=1e-6)
+    alone, without = (first(coarsest_px="none", content_range_px=(px, 896)) for px in (128, 0))
     assert alone.total == pytest.approx(without.total, rel=1e-6)
     factors: list[float] = []
     times = Targets.with_content_times
     monkeypatch.setattr(Targets, "with_content_times", lambda self, by: factors.append(by) or times(self, by))
-    stylize.refine(*pictures, **options, coarsest_px=16)
-    assert factors == [512 / 16, 512 / 23], "the last of three levels, 32 px, has no factor"
+    stylize.refine(*pictures, **options, coarsest_px=32)
+    assert factors == [512 / 32, 512 / 45], "the last of three levels, 64 px, has no factor"
