@@ -247,7 +247,7 @@ def _jobs(count: int, folder: str) -> Iterator[Job]:
 
 def _run(found: Iterable[Job], folder: str, engine: engines.Engine) -> run.BatchOutcome:
     config = FastConfig(network="mini")
-    return run.run_batch(found, folder, lambda cells: config, lambda memory: engine, work=record_without_painting)
+    return run.run_batch(found, folder, lambda cells: config, lambda plan: engine, work=record_without_painting)
 
 
 def record_without_painting(tasks: Any) -> list[Row]:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from stylize.errors import OptionError
 from stylize.images.reading import read_image
-from stylize.images.resizing import resized, size_for_long_side
 from stylize.networks import store
 from stylize.networks.backend import keras
 from stylize.networks.devices import tensorflow
@@ -121,10 +120,7 @@ class _Styles:
         """Return `content`, (H, W, 3) in [0, 1], painted in the style of that index."""
         key = index, max(content.shape[:2])
         if key not in self._vectors:
-            style = self._pictures[index]
-            height, width = style.shape[:2]
-            height, width = size_for_long_side(height, width, min(key[1], max(height, width)))
-            self._vectors[key] = self._stylizer.encode_style(resized(style, height, width))
+            self._vectors[key] = self._stylizer.encode_style_for(content, self._pictures[index])
         return self._stylizer.transfer(content, self._vectors[key])
 
 

@@ -1,20 +1,23 @@
-"""Files: local paths, and URLs (s3://, gs://, https://, file:// ...) by fsspec; names, reading, writing."""
+"""Files: local paths and URLs; names, reading, writing."""
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
 import hashlib
+import io
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import PurePath, PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 
+from stylize import urls
 from stylize.errors import ImageError, StylizeError
 from stylize.text import one_line, split_weight
+from stylize.urls import system_of
 
 __all__ = [
     "FORBIDDEN",
@@ -23,6 +26,7 @@ __all__ = [
     "check_name",
     "check_place",
     "exists",
+    "identity",
     "is_remote",
     "is_url",
     "joined",
@@ -35,6 +39,7 @@ __all__ = [
     "stamp",
     "stem",
     "stream_sha256",
+    "suffix",
     "system_of",
     "weighted",
     "whole_file",
@@ -89,7 +94,16 @@ def joined(folder: str, name: str) -> str:
 
 def stem(place: str) -> str:
     """The name of a file without folder and suffix."""
-    return PurePosixPath(place.split("?")[0] if is_url(place) else place.replace(os.sep, "/")).stem
+    return _path(place).stem
+
+
+def suffix(place: str) -> str:
+    """What follows the last dot of the name of a file; empty if there is none."""
+    return _path(place).suffix.removeprefix(".")
+
+
+def _path(place: str) -> PurePosixPath:
+    return PurePosixPath(place.split("?")[0] if is_url(place) else place.replace(os.sep, "/"))
 
 
 def shortened(name: str, ending: str = "", *, max_bytes: int = MAX_NAME_BYTES) -> str:
@@ -158,20 +172,26 @@ def within(place: str, folder: str) -> bool:
 
 def same_file(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
     """Whether two paths lead to one file or folder. Disks of macOS and Windows take `A` and `a` for one name."""
+    first = identity(path)
+    return first is not None and first == identity(other)
+
+
+def identity(path: str | os.PathLike[str]) -> tuple[int, int] | str | None:
+    """What is equal for all paths that lead to one file or folder; None if there is none."""
     try:
-        first, second = os.stat(path), os.stat(other)
+        status = os.stat(path)
     except OSError:
-        return False
-    if not first.st_ino:  # some drives of Windows give no numbers
-        return os.path.normcase(os.path.realpath(path)) == os.path.normcase(os.path.realpath(other))
-    return os.path.samestat(first, second)
+        return None
+    if not status.st_ino:  # some drives of Windows give no numbers
+        return os.path.normcase(os.path.realpath(path))
+    return status.st_dev, status.st_ino
 
 
 # --------------------------------------------------------------------------------------------------------------------
 # Reading
 
 
-def opened(place: str) -> BinaryIO:
+def opened(place: str) -> io.BufferedReader:
     """Open a file for reading bytes.
 
     Args:
@@ -181,14 +201,11 @@ def opened(place: str) -> BinaryIO:
         OSError: As the built-in `open`.
         StylizeError: The URL is of an unknown kind.
     """
-    if not is_url(place):
-        return open(place, "rb")
-    system, path = system_of(place)
-    return cast(BinaryIO, system.open(path, "rb"))
+    return urls.opened(place) if is_url(place) else open(place, "rb")
 
 
 def stamp(place: str) -> str:
-    """A text that changes when the file changes, without reading the file.
+    """A text that changes when the file changes, without reading the file; empty if nothing tells of a change.
 
     The text is the size and the time of a local file, and what the store reports for a URL.
 
@@ -196,8 +213,7 @@ def stamp(place: str) -> str:
         OSError: The file is missing or unreachable.
     """
     if is_url(place):
-        system, path = system_of(place)
-        return f"{system.size(path)}-{system.ukey(path)[:16]}"
+        return urls.stamp(place)
     status = os.stat(place)
     return f"{status.st_size}-{status.st_mtime_ns}"
 
@@ -213,8 +229,9 @@ def exists(place: str) -> bool:
     """
     if not is_url(place):
         return os.path.lexists(place)
-    system, path = system_of(place)
-    return bool(system.exists(path))
+    with urls.client_errors(place):
+        system, path = system_of(place)
+        return bool(system.exists(path))
 
 
 def sha256(place: str) -> str:
@@ -233,27 +250,6 @@ def stream_sha256(stream: BinaryIO) -> str:
     while block := stream.read(_HASH_BLOCK_BYTES):
         digest.update(block)
     return digest.hexdigest()
-
-
-def system_of(url: str) -> tuple[Any, str]:
-    """Return the fsspec file system of a URL, and the path in that file system.
-
-    Raises:
-        StylizeError: fsspec or the package for this kind of URL is not installed, or the kind is unknown.
-    """
-    # As other programs do, ask the environment's proxies.
-    options = {"client_kwargs": {"trust_env": True}} if url.startswith(("http://", "https://")) else {}
-    try:
-        from fsspec.core import url_to_fs
-
-        return cast("tuple[Any, str]", url_to_fs(url, **options))
-    except ImportError as error:
-        needed = f"{url}: reading URLs needs more packages"
-        if options or str(error.name).startswith("fsspec"):
-            raise StylizeError(f'{needed}: pip install "stylize-art[batch]"') from error
-        raise StylizeError(f"{needed}: {one_line(error)}") from error  # names the package for an object store
-    except ValueError as error:  # an unknown protocol
-        raise StylizeError(f"{url}: {one_line(error)}") from error
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -297,12 +293,13 @@ def write(url: str, data: bytes) -> None:
         OSError: The store refuses.
         ImageError: The local disk refuses.
     """
-    system, path = system_of(url)
-    with contextlib.suppress(NotImplementedError):  # object stores have no folders
-        system.makedirs(path.rpartition("/")[0], exist_ok=True)
-    if "file" not in system.protocol:
-        system.pipe_file(path, data)
-        return
+    with urls.client_errors(url):
+        system, path = system_of(url)
+        with contextlib.suppress(NotImplementedError):  # object stores have no folders
+            system.makedirs(path.rpartition("/")[0], exist_ok=True)
+        if "file" not in system.protocol:
+            system.pipe_file(path, data)
+            return
     with whole_file(path, "file", overwrite=True) as temporary, open(temporary, "xb") as file:
         file.write(data)
 

@@ -29,16 +29,21 @@ def png(depth: int, color: int, size: tuple[int, int], rows: bytes, *chunks: tup
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in body)
 
 
-def psd(pixels: np.ndarray, *, layers: int | None = None, resources: dict[int, bytes] | None = None) -> bytes:
-    """A PSD of 8-bit RGB, flattened, uint8 (H, W, 3 or 4).
+def psd(
+    pixels: np.ndarray, *, mode: int = 3, layers: int | None = None, resources: dict[int, bytes] | None = None,
+    packed: bool = False,
+) -> bytes:  # fmt: skip
+    """A PSD of 8 bits, flattened.
 
     Args:
-        pixels: The fourth channel is transparency, or a saved selection.
-        layers: How many empty layers there are, negative where the fourth channel is transparency.
+        pixels: uint8 (H, W, channels). After the colours come transparency and saved selections.
+        mode: 1 for gray, 3 for RGB, 4 for CMYK, whose samples are stored inverted.
+        layers: How many empty layers there are, negative where the channel after the colours is transparency.
         resources: Image resources by number.
+        packed: Whether each row is compressed, by PackBits.
     """
     height, width, channels = pixels.shape
-    head = b"8BPS\0\1" + struct.pack(">6xHIIHH", channels, height, width, 8, 3)
+    head = b"8BPS\0\1" + struct.pack(">6xHIIHH", channels, height, width, 8, mode)
 
     def block(data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + data
@@ -49,8 +54,12 @@ def psd(pixels: np.ndarray, *, layers: int | None = None, resources: dict[int, b
     )
     layer = struct.pack(">4iH4s4sII", 0, 0, 0, 0, 0, b"8BIM", b"norm", 0, 0)
     of_layers = b"" if layers is None else block(struct.pack(">h", layers) + layer * abs(layers))
-    planes = np.moveaxis(pixels, 2, 0).tobytes()
-    return head + block(b"") + block(of_resources) + block(of_layers) + b"\0\0" + planes
+    rows = [row.tobytes() for row in np.moveaxis(pixels, 2, 0).reshape(-1, width)]
+    if packed:  # a row of up to 128 bytes as it is, after their number
+        rows = [bytes([width - 1]) + row for row in rows]
+    sizes = struct.pack(f">{len(rows)}H", *map(len, rows)) if packed else b""
+    planes = struct.pack(">H", packed) + sizes + b"".join(rows)
+    return head + block(b"") + block(of_resources) + block(of_layers) + planes
 
 
 def wide_gamut_profile(kind: bytes = b"RGB ", curve: float = 2.2) -> bytes:

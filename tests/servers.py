@@ -20,6 +20,9 @@ class Server(ThreadingHTTPServer):
     Attributes:
         bodies: The body of each path; any other path is answered with 404.
         missing_bytes: By path, how many bytes more the server announces than it sends.
+        headers: By path, more headers of the answer.
+        statuses: By path, the status of an answer that refuses to send.
+        is_read_only: Whether the server refuses to take files.
         redirects: By path, where the server redirects to.
         stalled: Paths whose second half is sent only after `release` is set.
         requests: The paths that were requested.
@@ -31,6 +34,9 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.bodies: dict[str, bytes] = {}
         self.missing_bytes: dict[str, int] = {}
+        self.headers: dict[str, dict[str, str]] = {}
+        self.statuses: dict[str, int] = {}
+        self.is_read_only = False
         self.redirects: dict[str, str] = {}
         self.stalled: set[str] = set()
         self.requests: list[str] = []
@@ -47,6 +53,15 @@ class Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Server
 
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.server.is_read_only:
+            self.send_error(405)
+            return
+        self.server.bodies[self.path] = body
+        self.send_response(201)
+        self.end_headers()
+
     def do_GET(self) -> None:
         self.server.requests.append(self.path)
         if self.path in self.server.redirects:
@@ -54,12 +69,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Location", self.server.redirects[self.path])
             self.end_headers()
             return
-        if self.path not in self.server.bodies:
-            self.send_error(404)
+        if self.path in self.server.statuses or self.path not in self.server.bodies:
+            self.send_error(self.server.statuses.get(self.path, 404))
             return
         body = self.server.bodies[self.path]
         self.send_response(200)
         self.send_header("Content-Length", str(len(body) + self.server.missing_bytes.get(self.path, 0)))
+        for name, value in self.server.headers.get(self.path, {}).items():
+            self.send_header(name, value)
         self.end_headers()
         half = len(body) // 2
         self.wfile.write(body[:half])

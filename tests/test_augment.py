@@ -7,7 +7,9 @@ import importlib.util
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+import stylize
 from samples import painting
 from stylize.errors import ImageError, OptionError
 from stylize.networks.devices import tensorflow
@@ -65,6 +67,14 @@ def test_probability_and_strength(photos):
 def test_other_styles(photos, pictures):
     own = random_style(photos, [0, 0], styles=[str(pictures[1])], **SURELY).numpy()
     assert not np.array_equal(own, random_style(photos, [0, 0], **SURELY).numpy())
+
+
+@pytest.mark.parametrize("style_px", [20, 256])
+def test_a_picture_is_painted_as_by_fast(photos, tmp_path, style_px):
+    Image.fromarray((painting(style_px, style_px, 1) * 255).astype(np.uint8)).save(tmp_path / "style.png")
+    own = random_style(photos[0], [0, 0], styles=[str(tmp_path / "style.png")], **SURELY).numpy()
+    expected = stylize.fast(photos[0] / 255, tmp_path / "style.png", size=32, network="mini", strength=1.0).image
+    np.testing.assert_allclose(own / 255, expected, atol=0.51 / 255)
 
 
 def test_in_a_pipeline(photos):

@@ -76,4 +76,4 @@ def run_without_painting(output: str, count: int) -> BatchOutcome:
         Job(f"photos/{number // 10}.png", ((f"s/{number % 10}.png", 1.0),), f"{number}.png") for number in range(count)
     )
     config = FastConfig(network="mini")
-    return run_batch(found, output, lambda cells: config, lambda memory: LocalEngine(2), work=painted_at_once)
+    return run_batch(found, output, lambda cells: config, lambda plan: LocalEngine(2), work=painted_at_once)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -12,8 +14,13 @@ from stylize import files
 from stylize.batch.left_out import HIDDEN, NO_PICTURE, LeftOut
 from stylize.errors import OptionError, StylizeError
 from stylize.images.formats import extra_for, picture_suffixes
+from stylize.urls import client_errors, system_of
 
 __all__ = ["Seen", "in_output", "pictures"]
+
+# A glob with a `**`: what stands before the first, and what follows.
+_SEPARATORS = re.escape(os.sep + (os.altsep or ""))
+_ANY_FOLDERS = re.compile(rf"((?:.*?[{_SEPARATORS}])?)\*\*(?:[{_SEPARATORS}](.*))?", re.DOTALL)
 
 
 class Seen:
@@ -66,7 +73,7 @@ def pictures(place: str, role: str, left_out: LeftOut, *, output: str) -> Iterat
         return
     if search.met_output:
         raise in_output(f"{role} {place}", output)
-    reasons = ["expected files such as .jpg, .png, .webp or .tif", *left_out.lines()]
+    reasons = ["expected files such as .jpg, .png, .webp or .tif", *left_out.lines(), *left_out.errors()]
     raise StylizeError(f"{role} {place}: no pictures there; {'; '.join(reasons)}")
 
 
@@ -99,18 +106,19 @@ class _Search:
 
     def urls(self) -> Iterator[tuple[str, str]]:
         """Yield the pictures of a URL."""
-        system, path = files.system_of(self._place)
-        root = path
-        while glob.has_magic(root):
-            root = root.rpartition("/")[0]
         try:
-            # A `?` may also begin the query of a web address.
-            if not set("*[") & set(path) and system.isfile(path):
-                yield self._place, PurePosixPath(path).name
-                return
-            listed = system.glob(path) if root != path else system.find(path)
+            system, path = system_of(self._place)
+            root = path
+            while glob.has_magic(root):
+                root = root.rpartition("/")[0]
+            with client_errors(self._place):
+                # A `?` may also begin the query of a web address.
+                is_file = not set("*[") & set(path) and system.isfile(path)
+                listed = [] if is_file else system.glob(path) if root != path else system.find(path)
         except OSError as error:
             raise self._not_listed(error) from error
+        if is_file:
+            yield self._place, PurePosixPath(path).name
         for each in sorted(listed):
             below = each[len(root) :].lstrip("/")
             url = system.unstrip_protocol(each)
@@ -122,17 +130,45 @@ class _Search:
                 yield url, below
 
     def _globbed(self) -> Iterator[tuple[str, str]]:
-        for path in sorted(glob.iglob(self._place, recursive=True)):
+        # Only a `**` meets the pictures of a folder again in a link to it.
+        has_any_folders = _ANY_FOLDERS.fullmatch(self._place) is not None
+        seen, real_folder = Seen(), functools.lru_cache(maxsize=1024)(os.path.realpath)
+        for path in sorted(self._matches(self._place)):
             below = os.path.relpath(path, self._root or ".").replace(os.sep, "/")
             if os.path.isdir(path):
-                # The glob itself finds the content of this folder if it has a `**`.
-                if "**" not in self._place:
+                if not has_any_folders:  # otherwise, the glob itself finds the content of this folder
                     self._top = path
                     yield from self._walked(path, f"{below}/")
             elif files.within(path, self._output):
                 self.met_output = True
             elif self._is_picture(path, path):
-                yield path, below
+                folder, name = os.path.split(path)
+                if not has_any_folders or seen.is_new(os.path.join(real_folder(folder), name)):
+                    yield path, below
+
+    def _matches(self, pattern: str) -> Iterator[str]:
+        """Yield what a glob matches. Here `**` meets no folder twice: for `glob`, a loop of links would not end."""
+        found = _ANY_FOLDERS.fullmatch(pattern)
+        if found is None:
+            yield from glob.iglob(pattern)
+            return
+        beginning, rest = found.groups()
+        for top in glob.iglob(beginning) if beginning else [""]:
+            self._top = top
+            for folder in list(self._folders(top, set())):
+                yield from self._matches(os.path.join(glob.escape(folder), rest or "*"))
+
+    def _folders(self, folder: str, met: set[str]) -> Iterator[str]:
+        """Yield a folder and those in it, but for hidden folders and for links that are not followed."""
+        real = os.path.realpath(folder)
+        if real in met:
+            return
+        met.add(real)
+        yield folder
+        for inner in sorted(glob.iglob(os.path.join(glob.escape(folder), "*", ""))):
+            inner = inner[:-1]
+            if not os.path.islink(inner) or self._is_followed(inner):
+                yield from self._folders(inner, met)
 
     def _walked(self, folder: str, below: str) -> Iterator[tuple[str, str]]:
         if files.within(folder, self._output):

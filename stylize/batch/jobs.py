@@ -18,7 +18,7 @@ from typing import Any
 from stylize import files
 from stylize.batch.finding import Seen, in_output, pictures
 from stylize.batch.left_out import LeftOut
-from stylize.config import FastConfig, RefineConfig, check_mask_count
+from stylize.config import INITS, FastConfig, RefineConfig, check_mask_count
 from stylize.errors import OptionError, StylizeError
 from stylize.output import DEFAULT_OUTPUT, OutputConfig
 from stylize.styles import StyleName, is_name, names, style_stem
@@ -33,6 +33,7 @@ __all__ = [
     "Subject",
     "Task",
     "WeightedStyles",
+    "init_of",
     "jobs",
     "styles_of_places",
     "subjects_of_places",
@@ -48,6 +49,11 @@ Config = FastConfig | RefineConfig
 
 #: Makes the config of a row: the options of the run, replaced by those of the row. Raises OptionError.
 ConfigOf = Callable[[Cells], Config]
+
+
+def init_of(config: Config) -> str | None:
+    """Return the picture that a refinement starts from; None if that is no picture of the user's."""
+    return config.init if isinstance(config, RefineConfig) and config.init not in INITS else None
 
 
 @dataclass(frozen=True)
@@ -110,23 +116,26 @@ class Task:
     """How the picture is written."""
 
 
-def subjects_of_places(places: Sequence[str], left_out: LeftOut, *, output: str) -> Iterator[Subject]:
-    """Yield the pictures of folders, globs, files and URLs in their order, each picture once.
+def subjects_of_places(
+    places: Sequence[str], left_out: LeftOut, *, output: str, repeated: bool = False
+) -> Iterator[Subject]:
+    """Yield the pictures of folders, globs, files and URLs in their order.
 
     Args:
         places: where to look.
         left_out: counts what is no picture.
         output: the output folder, whose pictures are skipped.
+        repeated: whether a picture that several places name comes once for each, as `Pairing.repeats` says.
     """
     seen = Seen()
     for place in places:
         for path, below in pictures(place, "content", left_out, output=output):
-            if len(places) == 1 or seen.is_new(path):
+            if repeated or len(places) == 1 or seen.is_new(path):
                 yield Subject(path, folder=below.rpartition("/")[0])
 
 
-def styles_of_places(places: Iterable[str], left_out: LeftOut, *, output: str) -> list[str]:
-    """Return the styles of folders, globs, files, URLs and names in their order, each picture once."""
+def styles_of_places(places: Iterable[str], left_out: LeftOut, *, output: str, repeated: bool = False) -> list[str]:
+    """Return the styles of folders, globs, files, URLs and names in their order; `repeated` as for contents."""
 
     def found(place: str) -> Iterator[str]:
         if is_name(place):
@@ -136,7 +145,7 @@ def styles_of_places(places: Iterable[str], left_out: LeftOut, *, output: str) -
             yield os.path.join(os.curdir, path) if is_name(path) else path
 
     seen = Seen()
-    return [path for place in places for path in found(place) if seen.is_new(path)]
+    return [path for place in places for path in found(place) if repeated or seen.is_new(path)]
 
 
 @dataclass(frozen=True)
@@ -148,6 +157,11 @@ class Pairing:
     content draws `count` styles."""
     count: int = 0
     seed: int = 0
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a picture that is named twice counts twice."""
+        return self.kind == "zip"
 
     @staticmethod
     def parse(text: str, seed: int) -> Pairing:
@@ -216,7 +230,7 @@ class Naming:
             "content": files.stem(subject.content),
             "style": "+".join(style_stem(path) for path, _ in styles),
             "mode": "fast" if isinstance(config, FastConfig) else "refine",
-            "suffix": subject.content.rpartition(".")[2],
+            "suffix": files.suffix(subject.content),
             "number": number,
         }
         for label in fields.keys() & subject.labels.keys():

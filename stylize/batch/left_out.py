@@ -49,19 +49,23 @@ class LeftOut:
         return {reason: (count, os.fsdecode(first)) for reason, count, first in rows}
 
     def lines(self) -> list[str]:
-        """Return what to tell of it, such as `3 files left out: 2 not pictures (a.txt, ...), 1 hidden (.b.png)`."""
+        """Return what to tell of the files: `3 files left out: 2 not pictures (a.txt, ...), 1 hidden (.b.png)`."""
         files = self.files
         total = sum(count for count, _ in files.values())
         reasons = []
         for reason, (count, first) in files.items():
             text = reason if count == 1 else reason.replace("needs", "need").replace(NO_PICTURE, "not pictures")
             reasons.append(f"{count} {text} ({first}{', ...' * (count > 1)})")
-        lines = [f"{total} {'file' if total == 1 else 'files'} left out: {', '.join(reasons)}"] if total else []
-        for folder, why in itertools.islice(self.folders.items(), 1):
-            count = len(self.folders)
-            folders = "1 folder" if count == 1 else f"{count} folders"
-            lines.append(f"{folders} could not be listed: {folder} ({why}){', ...' * (count > 1)}")
-        return lines
+        return [f"{total} {'file' if total == 1 else 'files'} left out: {', '.join(reasons)}"] if total else []
+
+    def errors(self) -> list[str]:
+        """Return what to tell of the folders that could not be listed."""
+        count = len(self.folders)
+        folders = "1 folder" if count == 1 else f"{count} folders"
+        return [
+            f"{folders} could not be listed: {folder} ({why}){', ...' * (count > 1)}"
+            for folder, why in itertools.islice(self.folders.items(), 1)
+        ]
 
     def records(self) -> Iterator[dict[str, Any]]:
         """Yield a line of the manifest for each file, sorted by name, and for each folder that could not be listed."""

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stylize.batch.jobs import Config, Task
+from stylize.batch.jobs import Config, Task, init_of
 from stylize.batch.left_out import STATUSES
-from stylize.config import INITS, FastConfig, RefineConfig
+from stylize.config import FastConfig
 from stylize.errors import StylizeError
 from stylize.files import whole_file, write_errors
 from stylize.output import DEFAULT_OUTPUT
@@ -53,8 +53,8 @@ def record_of(task: Task) -> Record:
         record["output_options"] = dataclasses.asdict(task.output_config)
     if job.masks:
         record["masks"] = [{"path": path, "sha256": None, "stamp": None} for path in job.masks]
-    if isinstance(config, RefineConfig) and config.init not in INITS:
-        record["init"] = {"path": config.init, "sha256": None, "stamp": None}
+    if (init := init_of(config)) is not None:
+        record["init"] = {"path": init, "sha256": None, "stamp": None}
     return record
 
 

@@ -16,6 +16,8 @@ from stylize.files import write_errors
 __all__ = ["OutputFolder", "part_mark"]
 
 _LOCK = ".stylize-batch.lock"
+_FETCHED = "fetched.jsonl"
+_BLOCK_BYTES = 1 << 20
 
 
 def part_mark(output: str) -> str:
@@ -72,8 +74,14 @@ class OutputFolder:
         try:
             yield
         finally:
+            with contextlib.suppress(OSError):
+                (self.home / _FETCHED).unlink()
+            # No other run may begin in a folder that vanishes. Windows removes no lock that is held.
+            if os.name != "nt":
+                self._remove_unused()
             lock.release()
-            self._remove_unused()
+            if os.name == "nt":
+                self._remove_unused()
 
     def remove_unfinished(self) -> None:
         """Remove the unfinished files of workers that were killed."""
@@ -86,17 +94,42 @@ class OutputFolder:
                         with contextlib.suppress(FileNotFoundError, PermissionError):
                             Path(folder, name).unlink()
 
-    def fetch_manifest(self) -> None:
-        """Copy the manifest from the URL, if another machine made it."""
-        if self._is_url and not self.manifest.exists():
-            with contextlib.suppress(FileNotFoundError), files.opened(self._manifest_url) as file:
-                self.manifest.write_bytes(file.read())
+    def fetched(self) -> list[Path]:
+        """Copy the manifest from the URL to a file of its own, and return its path; nothing if there is none.
+
+        The local manifest has the lines of a run that was killed. Other machines may have written to the URL since.
+
+        Raises:
+            StylizeError: the manifest at the URL cannot be read, or there is none and it cannot be written.
+        """
+        if not self._is_url:
+            return []
+        path = self.home / _FETCHED
+        with _read_errors(self._manifest_url):
+            try:
+                there = files.opened(self._manifest_url)
+            except FileNotFoundError:
+                there = None
+        if there is None:
+            self._upload(b"")  # tells before any painting whether the URL can be written
+            return []
+        with there, write_errors(path), open(path, "wb") as here:
+            block = b"any"
+            while block:
+                with _read_errors(self._manifest_url):
+                    block = there.read(_BLOCK_BYTES)
+                here.write(block)
+        return [path]
 
     def upload_manifest(self) -> None:
-        """Copy the manifest to the URL."""
+        """Move the manifest to the URL."""
         if self._is_url:
-            with write_errors(self._manifest_url):
-                files.write(self._manifest_url, self.manifest.read_bytes())
+            self._upload(self.manifest.read_bytes())
+            self.manifest.unlink()
+
+    def _upload(self, manifest: bytes) -> None:
+        with write_errors(self._manifest_url):
+            files.write(self._manifest_url, manifest)
 
     def _make(self) -> list[Path]:
         """Make the folder. Return which folders were missing, the innermost first."""
@@ -120,6 +153,14 @@ class OutputFolder:
     @property
     def _manifest_url(self) -> str:
         return files.joined(self._output, MANIFEST)
+
+
+@contextlib.contextmanager
+def _read_errors(url: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StylizeError(f"{url}: could not be read: {error.strerror or error}") from error
 
 
 def _home(output: str) -> Path:

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 
 from stylize import files
-from stylize.batch.jobs import Cells, Config, ConfigOf, Job
+from stylize.batch.jobs import Cells, Config, ConfigOf, Job, init_of
 from stylize.batch.manifest import Record
 from stylize.config import FastConfig, RefineConfig
 from stylize.errors import ImageError, OptionError
@@ -59,6 +59,8 @@ class Plan:
         self._long_side_px = functools.lru_cache(maxsize=1)(long_side_px_of)  # the jobs of a content follow each other
         self.memory_bytes = 0
         """What a worker needs for any job so far."""
+        self.refines = False
+        """Whether any job so far is one of `refine`."""
         self._has_local_inputs = False
 
     def consider(self, job: Job) -> None:
@@ -68,16 +70,19 @@ class Plan:
             OptionError: an input is a URL, and nothing may be downloaded.
             WeightsError: a network is not available.
         """
-        remote = [place for place in job.inputs if files.is_remote(place)]
+        config = self.config(job)
+        init = init_of(config)
+        inputs = job.inputs if init is None else (*job.inputs, init)
+        remote = [place for place in inputs if files.is_remote(place)]
         if self._offline and remote:
             raise OptionError(f"offline: expected files, received {remote[0]}; download the pictures first")
-        self.memory_bytes = max(self.memory_bytes, self._memory_bytes(job))
-        self._has_local_inputs |= not all(map(files.is_url, job.inputs))
+        self.memory_bytes = max(self.memory_bytes, self._memory_bytes(config, job.content))
+        self.refines |= isinstance(config, RefineConfig)
+        self._has_local_inputs |= not all(map(files.is_url, inputs))
 
-    def _memory_bytes(self, job: Job) -> int:
-        config = self.config(job)
+    def _memory_bytes(self, config: Config, content: str) -> int:
         try:
-            return memory_bytes(config, 1 if isinstance(config.size, int) else self._long_side_px(job.content))
+            return memory_bytes(config, 1 if isinstance(config.size, int) else self._long_side_px(content))
         except ImageError:  # the worker reports a content that is unreadable or too large
             return memory_bytes(config, 1)
 

@@ -52,7 +52,7 @@ class ResumeCheck:
                 return None
             seen = [self._entry(was, entry["path"], self._stamp, self._sha256) for was, entry in pairs]
             place = files.joined(self._output, task.job.output)
-            picture = self._entry(before["picture"], place, files.stamp, files.sha256)
+            picture = self._entry({**before["picture"], "path": place}, place, files.stamp, files.sha256)
         except (KeyError, TypeError, AttributeError, ValueError, OSError):
             return None  # the line is from another version, or a file is missing
         if picture is None or None in seen:
@@ -66,6 +66,8 @@ class ResumeCheck:
     def _entry(was: Record, path: str, stamp: Callable[[str], str], sha256: Callable[[str], str]) -> Record | None:
         """Return hash and stamp of a file that is the same as before, else None."""
         seen = stamp(path)
-        if seen != was["stamp"] and sha256(path) != was["sha256"]:
+        # Another file may have the same stamp.
+        has_same_stamp = path == was["path"] and seen and seen == was["stamp"]
+        if not has_same_stamp and sha256(path) != was["sha256"]:
             return None
         return {"sha256": was["sha256"], "stamp": seen}

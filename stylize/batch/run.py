@@ -55,10 +55,6 @@ class BatchOutcome:
     animated: int = 0
     """Pictures painted of the first frames of animations."""
 
-    def progress(self, record: Record) -> BatchProgress:
-        """Return the state of the run after the job of that record."""
-        return BatchProgress(record, self.done, self.failed, self.skipped, self.jobs, self.seconds)
-
     def count(self, record: Record) -> None:
         """Count a job that a worker finished."""
         self.animated += any(note.startswith("animated: ") for note in record["notes"])
@@ -87,6 +83,7 @@ class BatchProgress:
     skipped: int
     jobs: int
     elapsed_s: float
+    """Since the first job went to a worker: without planning, and without looking for what an earlier run did."""
 
     @property
     def remaining_s(self) -> float:
@@ -99,7 +96,7 @@ def run_batch(
     jobs: Iterable[Job],
     output: str,
     config_of: ConfigOf,
-    engine_for: Callable[[int], Engine],
+    engine_for: Callable[[Plan], Engine],
     *,
     resume: bool = True,
     offline: bool = False,
@@ -119,7 +116,7 @@ def run_batch(
         jobs: what to paint.
         output: the folder or URL of the pictures and the manifest.
         config_of: makes the config of a table's row.
-        engine_for: makes the engine for workers that need so many bytes of memory.
+        engine_for: makes the engine, given the plan of all jobs.
         resume: skip a job whose picture is there and whose inputs, options and networks have not changed.
         offline: never use the internet.
         backend: what refinements compute with, as of `stylize.refine`.
@@ -144,15 +141,15 @@ def run_batch(
         ledger = stack.enter_context(contextlib.closing(Ledger(ignore_case=folder.ignores_case)))
         plan = Plan(config_of, offline=offline, on_message=on_message, on_download=on_download)
         outcome = BatchOutcome(jobs=_plan_all(jobs, ledger, plan, on_message))
-        folder.fetch_manifest()
-        manifest = stack.enter_context(contextlib.closing(Manifest(folder.manifest)))
-        for record, line in manifest.read(on_message):
-            ledger.keep(record, line)
+        for path in (*folder.fetched(), folder.manifest):
+            manifest = stack.enter_context(contextlib.closing(Manifest(path)))
+            for record, line in manifest.read(on_message):
+                ledger.keep(*_with_picture(record, line, ledger))
         folder.remove_unfinished()
         stack.callback(folder.remove_unfinished)
         records = _Records(ledger, manifest, outcome)
         tasks = _tasks(plan, records, ResumeCheck(output) if resume else None, output_config, on_message)
-        engine = stack.enter_context(engine_for(plan.memory_bytes))
+        engine = stack.enter_context(engine_for(plan))
         if engine.nodes > 1:
             plan.warn_of_local_paths(output, on_message)
         # Absolute paths, because a cluster's processes start in other folders.
@@ -160,9 +157,7 @@ def run_batch(
             files.joined(os.getcwd(), output), os.getcwd(), offline, backend, device, dict(sources or {})
         )
         for result in engine.map(work, _batched(tasks)):
-            record = records.add(result)
-            outcome.seconds = time.perf_counter() - began
-            on_progress(outcome.progress(record))
+            on_progress(records.progress(records.add(result)))
         not_painted = () if left_out is None else map(json.dumps, left_out.records())
         with files.part_marked(part_mark(output)):
             manifest.rewrite(itertools.chain(ledger.lines(), not_painted))
@@ -185,13 +180,31 @@ def _plan_all(jobs: Iterable[Job], ledger: Ledger, plan: Plan, on_message: Calla
     return count
 
 
-@dataclass(frozen=True)
+def _with_picture(record: Record, line: str, ledger: Ledger) -> tuple[Record, str]:
+    """Return a line of a manifest with the picture of an earlier line if it has none, as a failed one has none.
+
+    The lines may be of two machines: one failed to paint what the other has painted since.
+    """
+    if record.get("picture") or not (picture := ledger.picture(record["output"])):
+        return record, line
+    record = {**record, "picture": picture}
+    return record, json.dumps(record)
+
+
+@dataclass
 class _Records:
     """The records of a run: each goes to the manifest, to the ledger, and into the outcome's counts."""
 
     ledger: Ledger
     manifest: Manifest
     outcome: BatchOutcome
+    painting_since: float = 0.0
+    """When the first job went to a worker, by `time.perf_counter`; 0 before that."""
+
+    def progress(self, record: Record) -> BatchProgress:
+        """Return the state of the run after the job of that record."""
+        counts, elapsed_s = self.outcome, time.perf_counter() - self.painting_since
+        return BatchProgress(record, counts.done, counts.failed, counts.skipped, counts.jobs, elapsed_s)
 
     def keep(self, record: Record) -> None:
         """Store a record."""
@@ -226,6 +239,7 @@ def _tasks(
         before = records.ledger.record(job.output)
         now = check.unchanged(task, before, plan.networks(job)) if check and before else None
         if now is None:
+            records.painting_since = records.painting_since or time.perf_counter()
             yield dataclasses.replace(task, replace=records.ledger.picture(job.output) is not None)
             continue
         outcome.skipped += 1

@@ -12,7 +12,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 from stylize import files
 from stylize.batch.jobs import Subject, WeightedStyles
@@ -172,7 +172,7 @@ def _text(value: Any) -> str:
 def _rows(manifest: str) -> Iterator[tuple[int, _Row]]:
     """Yield rows and their numbers: the line of a text file; the row of a Parquet file, from 1."""
     readers = {"csv": _csv_rows, "tsv": _csv_rows, "jsonl": _jsonl_rows, "parquet": _parquet_rows}
-    suffix = manifest.rpartition(".")[2].lower()
+    suffix = files.suffix(manifest).lower()
     if suffix not in readers:
         raise OptionError(f"manifest: expected a suffix of {', '.join(readers)}, received {manifest}")
     try:
@@ -186,15 +186,14 @@ def _rows(manifest: str) -> Iterator[tuple[int, _Row]]:
         ) from error
 
 
-def _text_lines(file: BinaryIO) -> io.TextIOWrapper:
+def _text_lines(file: io.BufferedReader) -> io.TextIOWrapper:
     """Return the file as text: UTF-8, or UTF-16 with its mark, which spreadsheets and PowerShell write."""
-    buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(file)  # type: ignore[type-var]
-    mark = buffered.peek(2)[:2]
+    mark = file.peek(2)[:2]
     encoding = "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-    return io.TextIOWrapper(buffered, encoding, newline="")
+    return io.TextIOWrapper(file, encoding, newline="")
 
 
-def _csv_rows(manifest: str, file: BinaryIO) -> Iterator[tuple[int, _Row]]:
+def _csv_rows(manifest: str, file: io.BufferedReader) -> Iterator[tuple[int, _Row]]:
     with _text_lines(file) as text:
         lines = enumerate(text)
         above, first = _header(lines)
@@ -242,7 +241,7 @@ def _separator(header: str) -> str:
     return _SEPARATORS[0]
 
 
-def _jsonl_rows(manifest: str, file: BinaryIO) -> Iterator[tuple[int, _Row]]:
+def _jsonl_rows(manifest: str, file: io.BufferedReader) -> Iterator[tuple[int, _Row]]:
     with _text_lines(file) as text:
         for number, line in enumerate(text, start=1):
             if not line.strip():
@@ -263,7 +262,7 @@ def _check_keys(line: str, where: str) -> None:
     json.loads(line, object_pairs_hook=lambda pairs: _check_columns((name for name, _ in pairs), where))
 
 
-def _parquet_rows(manifest: str, file: BinaryIO) -> Iterator[tuple[int, _Row]]:
+def _parquet_rows(manifest: str, file: io.BufferedReader) -> Iterator[tuple[int, _Row]]:
     try:
         import pyarrow
         from pyarrow import parquet

@@ -20,7 +20,8 @@ def connected(script: str) -> sqlite3.Connection:
     """
     # The empty name makes a temporary file that SQLite removes. After a crash nobody reads this file again, so that
     # a journal would only cost time.
-    database = sqlite3.connect("", isolation_level=None)
+    # One thread uses it. The garbage collector may close it in any other, such as that of fsspec.
+    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000; {script}")
     return database
 

@@ -9,6 +9,7 @@ import errno
 import functools
 import json
 import os
+import secrets
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -95,6 +96,8 @@ class Painter:
     device: str = "auto"
     sources: Mapping[str, str] = field(default_factory=dict)
     """Where the options come from, for the provenance."""
+    run: str = field(default_factory=lambda: secrets.token_hex(8))
+    """What stands for the stamp of a picture that has none: within a run, such a picture is read once."""
 
     def __call__(self, tasks: Sequence[Task]) -> list[Record]:
         """Return a line of the manifest for each task.
@@ -195,11 +198,11 @@ class Painter:
         own = StyleName(path) if role == "style" and is_name(path) else None
         place = files.joined(self.cwd, path) if own is None else str(own.file)
         try:
-            stamp = files.stamp(place)
+            stamp: str | None = files.stamp(place)
         except OSError:
-            stamp = ""  # reading the picture raises an error with the reason
-        key = (place, stamp, long_side_px)
-        picture = kept.get(key) if stamp else None
+            stamp = None  # reading the picture raises an error with the reason
+        key = (place, stamp or self.run, long_side_px)
+        picture = None if stamp is None else kept.get(key)
         if picture is None:
             from stylize.images.reading import read_image
 
@@ -208,7 +211,7 @@ class Painter:
             except ImageError as error:
                 raise ImageError(str(error).replace(place, path)) from error
             kept.keep(key, picture)
-        return picture, {"path": path, "sha256": picture.sha256, "stamp": stamp}
+        return picture, {"path": path, "sha256": picture.sha256, "stamp": stamp or ""}
 
     def _init_entry(self, path: str) -> Record:
         """Return path, hash and stamp of the picture that `refine` starts from."""

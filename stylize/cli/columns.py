@@ -73,7 +73,7 @@ def batch_config(mode: str, options: Mapping[str, Any], defaults: Set[str] = fro
     Args:
         mode: fast or refine.
         options: the values of the options of fast and refine; None or () for an option that is not given.
-        defaults: the options that are the user's defaults: with fast, those of refine do not count.
+        defaults: the options that do not count with fast if they are of refine, such as the user's defaults.
 
     Raises:
         OptionError: an option belongs to refine and the mode is fast, or a value is out of range.
@@ -81,7 +81,6 @@ def batch_config(mode: str, options: Mapping[str, Any], defaults: Set[str] = fro
     explicit = given(options)
     if mode == "refine":
         return refine_config_of(explicit.pop("preset", "default"), explicit)
-    explicit.pop("seed", None)  # fast has no seed, but --pairs random has
     fields = {field.name for field in dataclasses.fields(FastConfig)}
     for name in [name for name in explicit if name not in fields]:
         if name in defaults:
@@ -108,7 +107,8 @@ def config_of_cells(mode: str, options: Mapping[str, Any], defaults: Set[str] = 
         if own_mode not in ("fast", "refine"):
             raise OptionError(f"mode: expected fast or refine, received {own_mode!r}")
         values = {**options, **{name: _value(name, text) for name, text in row.items()}}
-        passed_over = defaults if own_mode == mode else options.keys()
+        # The run's seed is also that of --pairs random.
+        passed_over = defaults | {"seed"} if own_mode == mode else options.keys()
         return batch_config(own_mode, values, passed_over - row.keys())
 
     return config_of

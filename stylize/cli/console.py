@@ -87,9 +87,9 @@ class Run:
             else:
                 _console().print(lines)
 
-    def say(self, message: str) -> None:
-        """Tell the user one line on stderr, unless --quiet."""
-        if self._quiet:
+    def say(self, message: str, *, is_error: bool = False) -> None:
+        """Tell the user one line on stderr; with --quiet only an error."""
+        if self._quiet and not is_error:
             return
         if self._bar is not None:
             with contextlib.suppress(OSError):

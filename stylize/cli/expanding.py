@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import click
 from click.shell_completion import CompletionItem
@@ -29,19 +29,9 @@ def expanded(word: str) -> list[str]:
     return sorted(glob.glob(word, recursive=True)) or [word]
 
 
-def _with_files(args: Sequence[str], flags: Mapping[str, click.Option]) -> list[str]:
-    """Expand the globs after options that take files to read."""
-    words: list[str] = []
-    option: click.Option | None = None
-    for word in args:
-        if word.startswith("-") and word != "-":
-            option = flags.get(_flag(word))
-            words.append(word)
-        elif option is not None and isinstance(option.type, (File, StyleFile)) and _takes_more(option):
-            words += expanded(word)
-        else:
-            words.append(word)
-    return words
+def _files(word: str, option: click.Option) -> list[str]:
+    """Expand the word of an option that takes files to read."""
+    return expanded(word) if isinstance(option.type, (File, StyleFile)) else [word]
 
 
 def _flag(word: str) -> str:
@@ -61,32 +51,39 @@ class Expanding(Command):
         """Repeat the option before each further word. Raises UsageError where the option takes one file only."""
         flags = {flag: option for option in self.params if isinstance(option, click.Option) for flag in option.opts}
         words: list[str] = []
-        rest = iter(_with_files(args, flags))
+        rest = iter(args)
         flag: str | None = None
         contents = 0
         for word in rest:
             if word == "--":
                 words += [word, *rest]
             elif word.startswith("-") and word != "-":
-                flag = None
                 words.append(word)
                 name = _flag(word)
-                if name in flags and _takes_more(flags[name]):
-                    flag = name
-                    contents += not flags[name].multiple
-                    if contents > 1:
-                        self._refuse_more(ctx, flag)
-                    if word == name:
-                        words += itertools.islice(rest, 1)  # the option's own value
-            elif flag is not None and flags[flag].multiple:
-                words += [flag, word]
+                flag = name if name in flags and _takes_more(flags[name]) else None
+                if flag is None:
+                    continue
+                contents += not flags[flag].multiple
+                if contents > 1:
+                    self._refuse_more(ctx, flag)
+                if word == flag:  # the option's own value follows
+                    found = [file for own in itertools.islice(rest, 1) for file in _files(own, flags[flag])]
+                    words += [*found[:1], *self._repeated(ctx, flag, flags[flag], found[1:])]
             elif flag is not None:
-                self._refuse_more(ctx, flag)
+                words += self._repeated(ctx, flag, flags[flag], _files(word, flags[flag]))
             else:
                 words.append(word)
         if flag is not None and flags[flag].multiple:
             ctx.meta[_LAST_OPTION] = flags[flag]
         return super().parse_args(ctx, words)
+
+    def _repeated(self, ctx: click.Context, flag: str, option: click.Option, files: Sequence[str]) -> list[str]:
+        """Return the flag before each of an option's further files. Raises UsageError if the option takes one only."""
+        if option.multiple:
+            return [word for file in files for word in (flag, file)]
+        if files:
+            self._refuse_more(ctx, flag)
+        return []
 
     @staticmethod
     def _refuse_more(ctx: click.Context, flag: str) -> None:

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 from stylize.errors import ImageError, OptionError
 from stylize.files import stream_sha256, whole_file
 from stylize.images.apng import save_apng
-from stylize.images.decoding import load_frame, upright_samples
+from stylize.images.decoding import first_frame, load_frame, of_all_frames, upright_samples
 from stylize.images.encoders import beside_pixels
 from stylize.images.gif import save_gif
 from stylize.images.metadata import NO_METADATA, Metadata, decoded_text
@@ -47,11 +47,8 @@ ANIMATED_SUFFIXES = tuple(_FORMATS)
 # Those with a quality.
 _LOSSY = ("webp", "avif")
 
-# How long browsers show a frame whose time is 0, ms.
-_DEFAULT_MS = 100
-
-# What stands for all frames in the `info` of Pillow's image: how colours are meant, and notes for the user.
-_COLOR_ENTRIES = ("icc_profile", "cicp", "srgb", "gamma", "chromaticity", "notes")
+# Browsers show a frame of up to 10 ms for 100 ms, in all formats.
+_TOO_SHORT_MS, _DEFAULT_MS = 10, 100
 
 # A common palette of a GIF comes from so many frames.
 _PALETTE_FRAMES = 6
@@ -82,11 +79,8 @@ class Animation:
             ImageError: a frame is damaged.
         """
         self._image, self._label, self._path, self._sha256 = image, label, path, sha256
-        # An APNG may begin with a picture for programs that know no animations. This picture is no frame.
-        self._first = 1 if getattr(image, "default_image", False) else 0
+        self._first, self._of_all_frames = first_frame(image), of_all_frames(image)
         self.plays = _plays(image)
-        # Pillow forgets these entries when another frame is chosen.
-        self._colors = {key: image.info[key] for key in _COLOR_ENTRIES if key in image.info}
         durations, transparent = [], False
         with pillow_errors(label):
             count = getattr(image, "n_frames", 1)
@@ -94,7 +88,8 @@ class Animation:
             with pillow_errors(f"{label}, frame {number + 1 - self._first}"):
                 image.seek(number)
                 image.load()
-                durations.append(round(image.info.get("duration", 0)) or _DEFAULT_MS)
+                duration = round(image.info.get("duration", 0))
+                durations.append(duration if duration > _TOO_SHORT_MS else _DEFAULT_MS)
                 transparent = transparent or _has_transparent_pixels(image)
         self.durations_ms = tuple(durations)
         self.transparent = transparent
@@ -103,7 +98,7 @@ class Animation:
         """Return a frame, from 0. Raises ImageError for damaged data."""
         with pillow_errors(self._label):
             self._image.seek(self._first + index)
-            self._image.info.update(self._colors)
+            self._image.info.update(self._of_all_frames)
             frame = load_frame(self._image)
             picture = as_picture(*upright_samples(frame))
         return replace(picture, path=self._path, sha256=self._sha256, metadata=frame.metadata)

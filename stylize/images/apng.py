@@ -1,4 +1,4 @@
-"""APNG, written frame by frame. Pillow keeps all frames until the end."""
+"""APNG: what Pillow reads, with an empty ground of the first frame; and animations, written frame by frame."""
 
 from __future__ import annotations
 
@@ -12,16 +12,32 @@ from PIL import Image, ImageChops, PngImagePlugin
 
 from stylize.images.png import SIGNATURE, chunks
 
-__all__ = ["changed_box", "save_apng"]
+__all__ = ["PngFile", "changed_box", "save_apng"]
 
 # The place of one pixel: each frame needs pixels, also a frame that changes nothing.
 _ONE_PIXEL = (0, 0, 1, 1)
 
 
+class PngFile(PngImagePlugin.PngImageFile):
+    """A PNG. If it holds a picture for programs without animations, this is not the ground of the first frame.
+
+    Where the first frame leaves the ground empty, a PNG without transparency is black.
+    """
+
+    def _seek(self, frame: int, rewind: bool = False) -> None:
+        super()._seek(frame, rewind)
+        if frame == 1 and self.default_image:
+            empty = self.info.get("transparency", 0)  # of a palette: an entry, or the alpha of the entries
+            if isinstance(empty, bytes):
+                empty = max(0, empty.find(0))
+            self.im.paste(empty, (0, 0, *self.size))
+            self._prev_im = self.im.copy()
+
+
 def save_apng(
     stream: BinaryIO, images: Iterable[Image.Image], durations_ms: Sequence[int], plays: int, **options: Any
 ) -> None:
-    """Write an APNG. Programs that know no animations show the first frame.
+    """Write an APNG. Programs that know no animations show the first frame. Pillow would keep all frames to the end.
 
     Args:
         stream: where the bytes go.

@@ -15,7 +15,10 @@ from stylize.images.metadata import NO_METADATA, Metadata, read_metadata
 from stylize.images.profiles import to_srgb, transfer_curve
 from stylize.images.samples import finite, white_of_floats, white_of_integers
 
-__all__ = ["Frame", "load_frame", "upright_samples"]
+__all__ = ["Frame", "first_frame", "load_frame", "of_all_frames", "upright_samples"]
+
+# What stands for all frames in the `info` of Pillow's image: how colours are meant, and notes for the user.
+_OF_ALL_FRAMES = ("icc_profile", "cicp", "srgb", "gamma", "chromaticity", "notes")
 
 # float32 (H, W, 3) pixels in sRGB, [0, 1]; float32 (H, W) alpha, [0, 1], or None; notes for the user.
 Samples = tuple[NDArray[np.float32], "NDArray[np.float32] | None", list[str]]
@@ -42,6 +45,16 @@ class Frame:
     frames: int = 1
 
 
+def first_frame(image: Image.Image) -> int:
+    """Return Pillow's number of the first frame. An APNG may begin with a picture for programs without animations."""
+    return 1 if getattr(image, "default_image", False) else 0
+
+
+def of_all_frames(image: Image.Image) -> dict[str | tuple[int, int], Any]:
+    """Return the entries of `info` that stand for all frames. Pillow forgets them when another frame is chosen."""
+    return {key: image.info[key] for key in _OF_ALL_FRAMES if key in image.info}
+
+
 def load_frame(image: Image.Image) -> Frame:
     """Decode the current frame of a picture. Pillow raises many types of errors for damaged data."""
     notes: list[str] = []
@@ -54,28 +67,43 @@ def load_frame(image: Image.Image) -> Frame:
     frame = image.copy()  # counting the frames seeks in the file
     if rawmode == "RGB;16B" and "transparency" in frame.info:
         notes += _take_transparent_color(frame, low_bytes)
-    orientation, adobe_rgb, metadata = 1, False, NO_METADATA
-    try:
-        # After load(): a PNG may store EXIF behind the pixels, and load() itself turns a TIFF upright.
-        exif = image.getexif()
-        metadata = read_metadata(image, exif)
-        adobe_rgb = says_adobe_rgb(exif)
-        orientation = int(exif.get(ExifTags.Base.Orientation, 1))
-    except Exception:  # damaged EXIF is no reason to refuse good pixels
-        notes.append("EXIF orientation unreadable: taken as upright")
+    orientation, adobe_rgb, metadata, exif_notes = _read_exif(image)
+    notes += exif_notes
     notes += _take_named_profile(frame, image.format, adobe_rgb=adobe_rgb)
+    first = first_frame(image)
     try:
-        # The picture of an APNG for programs that know no animations is no frame.
-        frames = int(getattr(image, "n_frames", 1)) - bool(getattr(image, "default_image", False))
+        frames = int(getattr(image, "n_frames", 1)) - first
     except Exception:  # a later frame is damaged, the first frame is whole
         frames = 1
     # MPO (the gain map of a phone) and PSD (layers) count frames too; their first frame is the whole picture.
-    animated = frames > 1 and image.tell() == 0 and image.format in ("GIF", "PNG", "WEBP", "AVIF")
+    animated = frames > 1 and image.tell() == first and image.format in ("GIF", "PNG", "WEBP", "AVIF")
     if frames > 1 and image.tell() == 0 and image.format == "TIFF":
         notes.append(f"{frames} pages: the first is used")
     elif frames > 1 and image.format == "HEIF":
         notes.append(f"{frames} pictures: the main picture is used")
     return Frame(frame, rawmode, orientation, tuple(notes), metadata, frames if animated else 1)
+
+
+def _read_exif(image: Image.Image) -> tuple[int, bool, Metadata, list[str]]:
+    """Read the EXIF of a loaded picture. Damaged EXIF is no reason to refuse good pixels.
+
+    Returns:
+        The orientation, 1 to 8; whether the colour space is Adobe RGB; the metadata; and notes for the user.
+    """
+    orientation, adobe_rgb, metadata, notes = 1, False, NO_METADATA, []
+    exif = Image.Exif()
+    try:
+        # After load(): a PNG may store EXIF behind the pixels, and load() itself turns a TIFF upright.
+        exif = image.getexif()
+        orientation = int(exif.get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        notes.append("EXIF orientation unreadable: taken as upright")
+    try:
+        metadata = read_metadata(image, exif)
+        adobe_rgb = says_adobe_rgb(exif)
+    except Exception:
+        notes.append("EXIF unreadable in part: author, dates and colour space may be missing")
+    return orientation if 1 <= orientation <= 8 else 1, adobe_rgb, metadata, notes
 
 
 def _take_named_profile(frame: Image.Image, form: str | None, *, adobe_rgb: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""Animated GIF, written frame by frame. Pillow keeps all frames until the end."""
+"""GIF: what Pillow reads, with the parts that no frame covers; and animations, written frame by frame."""
 
 from __future__ import annotations
 
@@ -7,17 +7,50 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import GifImagePlugin, Image
 
 from stylize.images.apng import changed_box
 
-__all__ = ["save_gif"]
+__all__ = ["GifFile", "save_gif"]
 
 # Entries of a palette.
 _COLORS = 256
 
 # A frame's way to leave: it stays, or its place becomes transparent.
 _STAYS, _CLEARED = 1, 2
+
+
+class GifFile(GifImagePlugin.GifImageFile):
+    """A GIF that is transparent where its first frame does not reach and where a frame is cleared, as in browsers.
+
+    Pillow fills these parts with the transparent colour, and with the first or the background colour if there is none.
+    """
+
+    def load_end(self) -> None:
+        """Make transparent where the first frame does not reach, and what clears this frame before the next."""
+        self._extend()
+        super().load_end()
+        box = self.dispose_extent or (0, 0, *self.size)
+        uncovered = self.tell() == 0 and box != (0, 0, *self.size) and self._frame_transparency is None
+        cleared = self.dispose is not None and self.disposal_method == _CLEARED
+        if not uncovered and not cleared:
+            return
+        image = self.convert("RGBA")
+        if uncovered:
+            cover = Image.new("L", self.size)
+            cover.paste(255, box)
+            image.putalpha(cover)
+        if cleared:
+            self.dispose = Image.new("RGBA", (box[2] - box[0], box[3] - box[1])).im
+        self.im, self._mode = image.im, image.mode
+        self.info.pop("transparency", None)
+
+    def _extend(self) -> None:
+        """Extend what is transparent to a frame beyond the edge. Pillow extends only what is opaque."""
+        before = self._prev_im if self.tell() > 0 else None
+        if before is not None and before.mode == "RGBA" and before.size != self.size:
+            self._prev_im = Image.new("RGBA", self.size).im
+            self._prev_im.paste(before, (0, 0, *before.size))
 
 
 def save_gif(
@@ -29,7 +62,7 @@ def save_gif(
     transparent: int | None = None,
     comment: bytes = b"",
 ) -> None:
-    """Write a GIF with one palette.
+    """Write a GIF with one palette. Pillow would keep all frames until the end.
 
     Args:
         stream: where the bytes go.

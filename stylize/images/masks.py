@@ -66,7 +66,7 @@ class Masks:
             The masks, or None for an empty sequence.
 
         Raises:
-            ImageError: A mask is unreadable, black (also at the output's size), or of another shape.
+            ImageError: A mask is unreadable, black or transparent (also at the output's size), or of another shape.
             OptionError: The number of masks fits neither one nor the number of styles, or a style with its own mask
                 has the weight 0.
         """
@@ -151,7 +151,7 @@ def _label(mask: Picture) -> str:
 
 
 def _check(mask: Picture, content_size: tuple[int, int]) -> None:
-    """Refuse a mask that has another shape than the content, or that is black."""
+    """Refuse a mask that has another shape than the content, or that is black or transparent."""
     label = _label(mask)
     height, width = mask.full_size or (mask.height, mask.width)
     long_side = max(height, width)
@@ -162,4 +162,5 @@ def _check(mask: Picture, content_size: tuple[int, int]) -> None:
             f"received {width} x {height} px; draw it over the content"
         )
     if not _plane(mask).any():
-        raise ImageError(f"{label}: expected white where to paint, received a picture that is black throughout")
+        nothing = "black" if mask.alpha is None else "transparent"
+        raise ImageError(f"{label}: expected white where to paint, received a picture that is {nothing} throughout")

@@ -7,15 +7,18 @@ import io
 import os
 import threading
 import warnings
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, cast
 
 from PIL import Image, UnidentifiedImageError
 
+from stylize import urls
 from stylize.errors import ImageError
-from stylize.files import opened
+from stylize.files import is_remote, opened
 from stylize.images import png
+from stylize.images.apng import PngFile
 from stylize.images.formats import FORMATS, RAW_SUFFIXES, is_heif, is_raw, is_tiff
+from stylize.images.gif import GifFile
 from stylize.images.jpeg import JpegFile
 from stylize.images.overlooked import overlooked_colors
 from stylize.images.psd import PsdFile
@@ -32,6 +35,22 @@ _EXPECTED = "a picture (JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF, BMP, JPEG 2000, 
 # What tells the format of a file.
 _HEAD_BYTES = 64
 
+# Kinds of files that are not read and that begin as text, by their beginnings.
+_REFUSED = {
+    b"P7\n": "a PAM", b"P7 ": "a thumbnail of XV", b"%PDF": "a PDF", b"%!PS": "a PostScript file",
+    b"#?RADIANCE": "a Radiance HDR", b"SIMPLE  =": "a FITS", b"<svg": "an SVG",
+}  # fmt: skip
+
+# What reads more from a format than Pillow does.
+_OWN_TYPES: dict[bytes, Callable[[BinaryIO], Image.Image]] = {
+    b"8BPS": PsdFile,
+    b"GIF8": GifFile,
+    png.SIGNATURE: PngFile,
+}
+
+# Many a web server does not allow to seek.
+_WEB = ("http://", "https://")
+
 # How much of a pipe is read at once, and the most bytes that a pixel takes in a file: four samples of 64 bits.
 _BLOCK_BYTES = 1 << 20
 _MAX_PIXEL_BYTES = 32
@@ -44,6 +63,8 @@ _PILLOW_LOCK = threading.RLock()
 def open_picture_file(path: str, label: str) -> Iterator[BinaryIO]:
     """Open a file or a URL as a seekable stream.
 
+    A connection that breaks off is not taken for a damaged picture.
+
     Args:
         path: A path or a URL.
         label: What error messages call the file, such as "content photo.jpg".
@@ -54,29 +75,55 @@ def open_picture_file(path: str, label: str) -> Iterator[BinaryIO]:
     try:
         if os.path.isdir(path):
             raise ImageError(f"{label}: expected {_EXPECTED}, received a folder; name a file in it")
-        file = opened(path)
-    except FileNotFoundError as error:
-        raise ImageError(f"{label}: {_absence(error)}") from None
+        # In one answer: not every web server sends parts of a file, or tells the size.
+        file = urls.opened(path, block_size=0) if path.startswith(_WEB) else opened(path)
+    except FileNotFoundError:
+        raise ImageError(f"{label}: no such file; expected {_EXPECTED}; check the path") from None
     except PermissionError:
         raise ImageError(f"{label}: no permission to read it; expected a readable file") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        raise ImageError(f"{label}: expected a readable file, received: {one_line(error)}") from None
+        raise _unreadable(path, label, error) from None
     with file:
-        # Pillow has to seek, which a pipe (`<(curl ...)`) does not allow: read the pipe to its end.
-        yield file if file.seekable() else _whole(file, label)
+        # Pillow has to seek, which a pipe (`<(curl ...)`) does not allow, nor many a web server.
+        if path.startswith(_WEB) or not file.seekable():
+            yield _whole(file, path, label)
+        else:
+            yield cast(BinaryIO, _OfStore(file, path, label)) if is_remote(path) else file
 
 
-def _absence(error: FileNotFoundError) -> str:
-    """Say why there is no file. fsspec gives every failure of a web server this type, and keeps its cause."""
-    cause = error.__cause__
-    status = getattr(cause, "status", None)  # of aiohttp's ClientResponseError, whose text repeats the address
-    if cause is None or isinstance(cause, FileNotFoundError) or status in (404, 410):
-        return f"no such file; expected {_EXPECTED}; check the path"
-    received = f"HTTP status {status}" if status is not None else one_line(cause) or type(cause).__name__
-    return f"expected {_EXPECTED}, received no file: {received}; check the address and the connection"
+class _OfStore(io.RawIOBase):
+    """A file of a store. It says by itself that the store failed: after an OSError, the picture counts as damaged."""
+
+    def __init__(self, file: BinaryIO, path: str, label: str) -> None:
+        self._file, self._path, self._label = file, path, label
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._file.read(len(buffer))
+        except OSError as error:
+            raise _unreadable(self._path, self._label, error) from None
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
 
 
-def _whole(file: BinaryIO, label: str) -> BinaryIO:
+def _unreadable(path: str, label: str, error: Exception) -> ImageError:
+    advice = "; check the address and the connection" if is_remote(path) else ""
+    return ImageError(f"{label}: expected a readable file, received: {one_line(error) or type(error).__name__}{advice}")
+
+
+def _whole(file: BinaryIO, path: str, label: str) -> BinaryIO:
     """Read a stream to its end, or no further than its head if it begins as no picture."""
     whole = io.BytesIO()
     try:
@@ -92,7 +139,7 @@ def _whole(file: BinaryIO, label: str) -> BinaryIO:
     except MemoryError:
         raise ImageError(f"{label}: too large for this machine's memory; make it smaller first") from None
     except OSError as error:
-        raise ImageError(f"{label}: expected a readable file, received: {one_line(error)}") from None
+        raise _unreadable(path, label, error) from None
     whole.seek(0)
     return whole
 
@@ -179,7 +226,8 @@ def long_side_px_of(path: str) -> int:
 def _opened(file: BinaryIO, head: bytes, label: str, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     file.seek(0)
     try:
-        return PsdFile(file) if head.startswith(b"8BPS") else Image.open(file, formats=formats)
+        own = next((file_type for signature, file_type in _OWN_TYPES.items() if head.startswith(signature)), None)
+        return Image.open(file, formats=formats) if own is None else own(file)
     except (UnidentifiedImageError, SyntaxError):
         if head.startswith(b"\xff\xd8\xff"):
             file.seek(0)
@@ -193,7 +241,10 @@ def _other_than_picture(head: bytes) -> str:
     if not head:
         return "an empty file; export or download it again"
     received = "an unknown or damaged format"
-    if head.isascii() and b"\0" not in head:
+    refused = next((kind for beginning, kind in _REFUSED.items() if head.startswith(beginning)), None)
+    if refused is not None:
+        received = f"{refused}, which is not supported"
+    elif head.isascii() and b"\0" not in head:
         received = "text, such as a web page"
     elif head.startswith(b"8BPS") and head[23:24] not in (b"", b"\x01", b"\x08"):
         received = f"a PSD of {head[23]} bits per sample, which is not supported"

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -15,7 +16,7 @@ from PIL import Image
 
 from stylize.errors import ImageError
 from stylize.files import stream_sha256
-from stylize.images.decoding import Frame, load_frame, upright_samples
+from stylize.images.decoding import Frame, first_frame, load_frame, of_all_frames, upright_samples
 from stylize.images.jpeg import with_end_marker
 from stylize.images.opening import check_size, identify, open_picture_file, pillow_errors
 from stylize.images.picture import ImageSource, Picture, checked_samples
@@ -78,7 +79,10 @@ def _read_file(
         # Twice the hint: Lanczos does the last halving, with better quality than the JPEG decoder.
         at_least = None if long_side_px is None else size_for_long_side(height, width, 2 * long_side_px)
         jpeg = image.format in ("JPEG", "MPO")
-        frame = _jpeg_frame(image, file, at_least) if jpeg else load_frame(image)
+        if first_frame(image):
+            frame = _apng_frame(image, lambda: identify(file, label, max_pixels, path=path))
+        else:
+            frame = _jpeg_frame(image, file, at_least) if jpeg else load_frame(image)
         reduced = jpeg and frame.image.size != (width, height)
         file.seek(0)
         digest = stream_sha256(file)
@@ -88,6 +92,19 @@ def _read_file(
         return picture
     turned = frame.orientation >= 5
     return replace(picture, full_size=(width, height) if turned else (height, width))
+
+
+def _apng_frame(image: Image.Image, opened_again: Callable[[], Image.Image]) -> Frame:
+    """Decode the first frame of an APNG that begins with a picture for programs without animations."""
+    stated = of_all_frames(image)
+    try:
+        image.seek(first_frame(image))
+        image.info.update(stated)
+        return load_frame(image)
+    except Exception:
+        frame = load_frame(opened_again())
+    note = "the frames of the APNG are missing or damaged: its picture for programs without animations is used"
+    return replace(frame, notes=(*frame.notes, note))
 
 
 def _jpeg_frame(image: Image.Image, file: BinaryIO, at_least: tuple[int, int] | None) -> Frame:

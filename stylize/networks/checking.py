@@ -14,12 +14,40 @@ from stylize import files
 from stylize.errors import WeightsError
 from stylize.networks.registry import WeightsFile, WeightsSpec
 
-__all__ = ["check", "copy_saved_model", "is_published", "recognise"]
+__all__ = ["check", "check_readable", "copy_saved_model", "is_published", "recognise"]
 
 #: What is copied from a SavedModel's folder. The folder may hold other files, such as the user's other downloads.
 _SAVED_MODEL_PARTS = ("saved_model.pb", "variables", "assets", "fingerprint.pb", "tfhub_module.pb")
 
 _SAVED_MODEL_FILES = ("saved_model.pb", "variables/variables.index", "variables/variables.data-*")
+
+
+def check_readable(spec: WeightsSpec, given: Sequence[Path]) -> None:
+    """Read the files that may be copied. So a later error is one of the folder to which they are copied.
+
+    Raises:
+        WeightsError: A file or a folder can't be read.
+    """
+    path = Path()
+    try:
+        for path in _candidates(spec, given):
+            files.sha256(str(path))
+    except OSError as error:
+        raise WeightsError(f"{error.filename or path} can't be read: {error.strerror or error}") from error
+
+
+def _candidates(spec: WeightsSpec, given: Sequence[Path]) -> list[Path]:
+    """Return the given files, and those in the given folders that may belong to a network. Raises OSError."""
+    suffixes = {Path(file.filename).suffix for file in spec.files}
+    found = [path for path in given if not path.is_dir()]
+    for folder in (path for path in given if path.is_dir()):
+        if spec.archive:
+            parts = [folder / part for part in _SAVED_MODEL_PARTS]
+            inside = [path for part in parts for path in (part, *sorted(part.rglob("*")))]
+        else:
+            inside = [path for path in sorted(folder.iterdir()) if path.suffix in suffixes]
+        found += [path for path in inside if path.is_file()]
+    return found
 
 
 def recognise(spec: WeightsSpec, given: Sequence[Path]) -> dict[WeightsFile, Path]:
@@ -31,10 +59,7 @@ def recognise(spec: WeightsSpec, given: Sequence[Path]) -> dict[WeightsFile, Pat
     Raises:
         WeightsError: A file is missing, several different files could be meant, or a given file belongs to nothing.
     """
-    suffixes = {Path(file.filename).suffix for file in spec.files}
-    inside = [path for folder in given if folder.is_dir() for path in sorted(folder.iterdir())]
-    named = [path for path in given if not path.is_dir()]
-    candidates = named + [path for path in inside if path.suffix in suffixes and path.is_file()]
+    candidates = _candidates(spec, given)
     chosen: dict[WeightsFile, Path] = {}
     for file in spec.files:
         matches = _matches(file, candidates) or (candidates if len(spec.files) == 1 else [])
@@ -43,8 +68,8 @@ def recognise(spec: WeightsSpec, given: Sequence[Path]) -> dict[WeightsFile, Pat
         if len({files.sha256(str(path)) for path in matches}) > 1:
             raise WeightsError(f"{', '.join(map(str, matches))} could each be {file.filename}; name one of them")
         chosen[file] = matches[0]
-    for path in named:
-        if path not in chosen.values():
+    for path in given:
+        if not path.is_dir() and path not in chosen.values():
             raise WeightsError(f"{path} is none of {', '.join(file.filename for file in spec.files)}")
     return chosen
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import ctypes.util
 import functools
 import importlib.util
@@ -73,16 +74,18 @@ class Device:
         return int(self.name.partition(":")[2] or 0)
 
 
-_chosen: Device | None = None
+# Several threads may compute at once, each on its own device. A thread that has chosen none takes the last choice.
+_chosen: contextvars.ContextVar[Device | None] = contextvars.ContextVar("chosen", default=None)
+_last_chosen: Device | None = None
 
 
 def chosen() -> Device:
-    """Return the device of the last `choose`, or choose one by default."""
-    return _chosen or choose()
+    """Return the device of the last `choose` in this thread, else in any thread, or choose one by default."""
+    return _chosen.get() or _last_chosen or choose()
 
 
 def choose(backend: str = "auto", device: str = "auto") -> Device:
-    """Choose backend and device for what this process computes from now on.
+    """Choose backend and device for what this thread computes from now on, and threads that choose nothing.
 
     `auto` takes a GPU if an installed backend sees one, TensorFlow first, and the CPU otherwise. The environment
     variable KERAS_BACKEND stands for the backend where `backend` is `auto`. Keras keeps its backend: a second call may
@@ -95,16 +98,18 @@ def choose(backend: str = "auto", device: str = "auto") -> Device:
     Raises:
         OptionError: the backend is not installed, another one is in use, or there is no such device.
     """
-    global _chosen
+    global _last_chosen
     candidates, device = _candidates(backend), device.lower()
     name = candidates[0]
     if device in ("cpu", "cpu:0"):
-        _chosen = Device(name, "cpu:0")
-        return _chosen
-    if len(candidates) > 1 and has_gpu_hardware():
-        name = next((each for each in candidates if _gpu_index(device) in range(len(gpus(each)))), name)
-    _chosen = Device(name, _device_name(name, device))
-    return _chosen
+        choice = Device(name, "cpu:0")
+    else:
+        if len(candidates) > 1 and has_gpu_hardware():
+            name = next((each for each in candidates if _gpu_index(device) in range(len(gpus(each)))), name)
+        choice = Device(name, _device_name(name, device))
+    _chosen.set(choice)
+    _last_chosen = choice
+    return choice
 
 
 @contextlib.contextmanager
@@ -127,11 +132,15 @@ def keras_backend_set() -> Iterator[None]:
 
 
 def _candidates(backend: str) -> Sequence[Backend]:
+    known = ", ".join(BACKENDS)
     if backend not in ("auto", *BACKENDS):
-        raise OptionError(f"backend: expected one of auto, {', '.join(BACKENDS)}, received {backend!r}")
-    installed = installed_backends()
-    in_use = _in_use()
+        raise OptionError(f"backend: expected one of auto, {known}, received {backend!r}")
+    installed, in_use = installed_backends(), _in_use()
+    if in_use not in (None, *BACKENDS):
+        raise OptionError(f"backend: expected one of {known}; this process uses {in_use} already: start a new process")
     wanted = backend if backend != "auto" else in_use or os.environ.get("KERAS_BACKEND", "")
+    if wanted not in ("", *BACKENDS):
+        raise OptionError(f"KERAS_BACKEND: expected one of {known}, received {wanted!r}: change it or leave it out")
     if in_use is not None and wanted != in_use:
         raise OptionError(
             f"backend: expected {in_use}, which this process uses already, received {backend}: start a new process"
@@ -142,8 +151,8 @@ def _candidates(backend: str) -> Sequence[Backend]:
         return installed
     found = [each for each in installed if each == wanted]
     if not found:
-        known = ", ".join(installed)
-        raise OptionError(f'backend: {wanted} is not installed, found {known}: `pip install "stylize-art[{wanted}]"`')
+        others = ", ".join(installed)
+        raise OptionError(f'backend: {wanted} is not installed, found {others}: `pip install "stylize-art[{wanted}]"`')
     return found
 
 
@@ -157,12 +166,12 @@ def runs_saved_models() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("tensorflow", "tensorflow_hub"))
 
 
-def _in_use() -> Backend | None:
-    """Return the backend that Keras was imported with."""
+def _in_use() -> str | None:
+    """Return the backend that Keras was imported with, which may be one that is not among `BACKENDS`."""
     keras = sys.modules.get("keras")
     if keras is None or not hasattr(keras, "backend"):
         return None
-    name: Backend = keras.backend.backend()
+    name: str = keras.backend.backend()
     return name
 
 

@@ -10,6 +10,7 @@ import http.client
 import shutil
 import socket
 import tarfile
+import time
 import urllib.request
 import zlib
 from collections.abc import Callable
@@ -168,8 +169,7 @@ def _check_url(url: str) -> None:
 class _Connection(http.client.HTTPConnection):
     """A connection with two time-outs: one to connect, another for each wait for data.
 
-    A thread makes the connection, because resolving a name has no time-out, and for a name with several addresses the
-    time-out would count for each address.
+    A thread makes the connection, because resolving a name has no time-out.
     """
 
     _given_up = False
@@ -177,6 +177,7 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         base_connect = super().connect
         self.timeout = CONNECT_TIMEOUT_S
+        self._create_connection = _connected
         failure: list[Exception] = []
 
         def work() -> None:
@@ -190,12 +191,34 @@ class _Connection(http.client.HTTPConnection):
         thread = Thread(target=work, daemon=True)
         thread.start()
         thread.join(CONNECT_TIMEOUT_S)
-        if thread.is_alive():
-            self._given_up = True
+        self._given_up = thread.is_alive()
+        if self._given_up or any(isinstance(error, TimeoutError) for error in failure):
             raise TimeoutError(f"no connection within {CONNECT_TIMEOUT_S:g} s")
         if failure:
             raise failure[0]
         self.sock.settimeout(READ_TIMEOUT_S)
+
+
+def _connected(address: tuple[str, int], timeout: float, source_address: Any = None) -> socket.socket:
+    """As `socket.create_connection`, but IPv6 and IPv4 leave time for each other: a broken IPv6 is silent."""
+    found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    families = [family for family, *_ in found]
+    # IPv6 and IPv4 in turn, because all addresses of one of them may be silent.
+    turns = sorted(range(len(found)), key=lambda index: families[:index].count(families[index]))
+    end, failure = time.monotonic() + timeout, OSError("no address")
+    for turn, index in enumerate(turns):
+        place: Any = found[index][4][:2]
+        left = max(0.1, end - time.monotonic())
+        if any(families[later] != families[index] for later in turns[turn + 1 :]):
+            left /= 2
+        try:
+            connected = socket.create_connection(place, left, source_address)
+        except OSError as error:
+            failure = error
+        else:
+            connected.settimeout(timeout)
+            return connected
+    raise failure
 
 
 class _SecureConnection(_Connection, http.client.HTTPSConnection):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -189,18 +188,22 @@ def load_magenta(found: LocalWeights, on_message: OnMessage | None = None) -> St
     """Return TF-Hub's network. The first use converts the network to LiteRT, which starts sooner."""
     from stylize.networks.magenta import ConvertedStylizer, MagentaStylizer, convert
 
-    kept = conversion.find(found)
-    saved_model = None
+    say = on_message or (lambda message: None)
+    kept, saved_model = conversion.find(found), None
     if kept is None:
-        saved_model = MagentaStylizer(found.folder)
-        if on_message is not None:
-            on_message(f"converting {found.name} to LiteRT, once, so that it starts quicker from now on")
-        # Where the folder cannot be written to, use the SavedModel.
-        with contextlib.suppress(WeightsError):
-            kept = conversion.keep(found, functools.partial(convert, saved_model))
-        if on_message is not None and kept is not None and kept.path is None:
-            on_message(f"{found.name} goes on as a SavedModel: {kept.detail}")
-    if kept is not None and kept.path is not None:
+        network = saved_model = MagentaStylizer(found.folder)
+
+        def converted() -> tuple[bytes | None, str]:
+            say(f"converting {found.name} to LiteRT, once, so that it starts quicker from now on")
+            return convert(network)
+
+        try:
+            kept = conversion.keep(found, converted)
+        except WeightsError as error:  # the folder cannot be written to
+            kept = conversion.Conversion(None, str(error))
+        if kept.path is None:
+            say(f"{found.name} goes on as a SavedModel: {kept.detail}")
+    if kept.path is not None:
         # Where the conversion was damaged since, use the SavedModel.
         with contextlib.suppress(ValueError):
             return ConvertedStylizer(kept.path)

@@ -38,7 +38,8 @@ _MAX_DIFFERENCE = 0.02
 _PROBE_SIZES = (((192, 256), (256, 320)), ((130, 90), (300, 256)))
 #: Side, in pixels, of the picture that the int8 network paints.
 _INT8_CONTENT_PX = 384
-#: The greatest number of squares that cover a long style.
+#: The greatest number of squares that cover a long style. Of a longer style the middle is read: the whole, with a short
+#: side of 256 px, might fill the memory.
 _MAX_SQUARES = 4
 
 
@@ -64,12 +65,9 @@ class _EndToEndStylizer:
         return np.clip(result, 0, 1).astype(np.float32)
 
     def _paint(self, content: NDArray[np.float32], style: NDArray[np.float32]) -> NDArray[np.float32]:
-        height, width = style.shape[:2]
-        scale = _STYLE_PX / min(height, width)
-        style = resized(style, max(_STYLE_PX, round(height * scale)), max(_STYLE_PX, round(width * scale)))
         height, width = content.shape[:2]
         small = resized(content, *size_for_long_side(height, width, min(MAX_CONTENT_PX, max(height, width))))
-        painted = self.run(small[None], style[None])[0]
+        painted = self.run(small[None], _style_input(style)[None])[0]
         if painted.shape != small.shape:  # The network's strides round its output up to a multiple of four.
             painted = resized(painted, *small.shape[:2])
         return with_change_of(content, small, painted)
@@ -226,17 +224,15 @@ class Int8Stylizer:
     def encode_style(self, style: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the style vector (100,) of a picture (H, W, 3) in [0, 1].
 
-        The network reads squares of 256 px. Several squares cover a longer picture, and their vectors are averaged,
-        so that the picture is neither distorted nor cropped.
+        The network reads squares of 256 px. Up to four squares cover a longer picture, and their vectors are averaged,
+        so that the picture is not distorted.
         """
         return self._vector(style, self._recall)
 
     def _vector(self, style: NDArray[np.float32], recall: Recall) -> NDArray[np.float32]:
-        height, width = style.shape[:2]
-        scale = _STYLE_PX / min(height, width)
-        height, width = (max(_STYLE_PX, round(side * scale)) for side in (height, width))
-        small = resized(style, height, width)
-        count = min(_MAX_SQUARES, math.ceil(max(height, width) / _STYLE_PX))
+        small = _style_input(style)
+        height, width = small.shape[:2]
+        count = math.ceil(max(height, width) / _STYLE_PX)
         vectors = []
         for top, left in zip(
             np.linspace(0, height - _STYLE_PX, count).round().astype(int),
@@ -299,6 +295,16 @@ class Int8Stylizer:
         # mixed in.
         content_share = max(0.0, 1 - 2 * strength)
         return np.clip(content_share * content + (1 - content_share) * painted, 0, 1).astype(np.float32)
+
+
+def _style_input(style: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a style (H, W, 3) with a short side of 256 px; of a style that is too long, its middle."""
+    longest = _MAX_SQUARES * min(style.shape[:2])
+    top, left = (max(0, side - longest) // 2 for side in style.shape[:2])
+    style = style[top : top + longest, left : left + longest]
+    height, width = style.shape[:2]
+    scale = _STYLE_PX / min(height, width)
+    return resized(style, max(_STYLE_PX, round(height * scale)), max(_STYLE_PX, round(width * scale)))
 
 
 def _predict_always(

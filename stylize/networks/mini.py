@@ -70,6 +70,18 @@ class MiniStylizer:
         """
         return self._recall(_encoder_input(style), self._encode)
 
+    def encode_style_for(self, content: NDArray[np.float32], style: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Describe a style at the scale at which a content is painted, as far as the style has the pixels for that.
+
+        Args:
+            content: (H, W, 3).
+            style: (H, W, 3) sRGB in [0, 1].
+
+        Returns:
+            The style's vector, (D,).
+        """
+        return self.encode_style(_at_scale_of(style, content))
+
     def _encode(self, style: NDArray[np.float32]) -> NDArray[np.float32]:
         vector: NDArray[np.float32] = self._encoder.run(style[None])[0]
         return vector
@@ -117,8 +129,7 @@ class MiniStylizer:
     ) -> NDArray[np.float32]:
         weights = np.array([weight for _, weight in styles], np.float32)
         # Strokes are measured in pixels, so each style is encoded at the scale of the painted picture.
-        scaled = [_at_scale_of(style, content) for style, _ in styles]
-        vector = weights @ np.stack([self.encode_style(style) for style in scaled])
+        vector = weights @ np.stack([self.encode_style_for(content, style) for style, _ in styles])
         if strength == 1.0:
             return self.transfer(content, vector)
         own, remainder = self._own_vector(content)
@@ -136,8 +147,9 @@ class MiniStylizer:
         The values of the last content are kept, because a user often tries several strengths in a row.
         """
         digest = hashlib.sha256(np.ascontiguousarray(content).data).digest() + bytes(str(content.shape), "ascii")
-        if self._last_own is not None and self._last_own[0] == digest:
-            return self._last_own[1:]
+        last = self._last_own  # read once: another thread may replace it
+        if last is not None and last[0] == digest:
+            return last[1:]
         own = self._encode(_encoder_input(content))
         remainder = content - self.transfer(content, own)
         self._last_own = digest, own, remainder

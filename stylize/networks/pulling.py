@@ -33,7 +33,7 @@ def pull(spec: WeightsSpec, *, offline: bool, on_progress: OnProgress | None) ->
     Raises:
         WeightsError: The download or its check failed, or the files can't be stored.
     """
-    _refuse_offline(offline)
+    _refuse_offline(spec, offline)
     with staging_folder(spec, on_progress) as staging:
         return local.find(spec) or _download(spec, staging, on_progress)
 
@@ -49,7 +49,7 @@ def pull_automatically(spec: WeightsSpec, *, offline: bool, on_progress: OnProgr
     Raises:
         WeightsError: As `pull`; also if a download failed in the last hour.
     """
-    _refuse_offline(offline)
+    _refuse_offline(spec, offline)
     recent_failure = None
     try:
         with staging_folder(spec, on_progress) as staging:
@@ -75,9 +75,10 @@ def is_offline(offline: bool) -> bool:
     return offline or os.environ.get("STYLIZE_OFFLINE", "").lower() not in ("", "0", "false", "no")
 
 
-def _refuse_offline(offline: bool) -> None:
+def _refuse_offline(spec: WeightsSpec, offline: bool) -> None:
     if is_offline(offline):
-        raise WeightsError("not on this machine, and downloads are off (offline)")
+        here = "the copy here is damaged" if local.folder(spec).exists() else "not on this machine"
+        raise WeightsError(f"{here}, and downloads are off (offline)")
 
 
 def _download(spec: WeightsSpec, staging: Path, on_progress: OnProgress | None) -> LocalWeights:

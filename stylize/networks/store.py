@@ -195,7 +195,7 @@ def add(name: str, paths: str | os.PathLike[str] | Sequence[str | os.PathLike[st
         paths: A file, a folder that holds the files, or several files; for a SavedModel, its folder or its tar.gz.
 
     Raises:
-        WeightsError: A file is missing, ambiguous or wrong, or can't be copied.
+        WeightsError: A file is missing, unreadable, ambiguous or wrong, or can't be copied.
     """
     spec = _spec(name)
     _refuse_embedded(spec)
@@ -203,6 +203,7 @@ def add(name: str, paths: str | os.PathLike[str] | Sequence[str | os.PathLike[st
     try:
         if missing := [path for path in given if not path.exists()]:
             raise WeightsError(f"{missing[0]} does not exist")
+        checking.check_readable(spec, given)
         with staging_folder(spec) as staging:
             content = staging / "content"
             if spec.archive:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from batches import InlineEngine, picture
+from servers import Server, clear_proxies, serving
 from stylize.batch import local_engine, worker
 from stylize.images import formats
 
@@ -40,3 +41,13 @@ def folders(tmp_path: Path, traced_networks: Path, monkeypatch: pytest.MonkeyPat
         picture(name, number)
     yield tmp_path
     worker.loaded.cache_clear()
+
+
+@pytest.fixture
+def server(folders: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A web server on this machine, which the batch may use."""
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    clear_proxies(monkeypatch)
+    monkeypatch.delenv("STYLIZE_OFFLINE")
+    with serving() as server:
+        yield server

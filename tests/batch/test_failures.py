@@ -155,6 +155,16 @@ def test_what_is_left_out_and_what_cannot_be_listed_is_told(folders, no_heif, mo
     assert data["not_listed"] == [{"folder": "photos/cats", "error": "No such file or directory"}]
 
 
+def test_failures_are_told_with_quiet_too(folders, monkeypatch):
+    Path("photos/notes.txt").touch()
+    Path("photos/bad.png").write_bytes(b"")
+    monkeypatch.setattr(os, "scandir", _refusing("photos/cats", os.scandir))
+    told = run("-q", exit_code=1).stderr.splitlines()
+    assert len(told) == 2
+    assert told[0].startswith("failed, 2 of this kind: content photos/bad.png: expected a picture")
+    assert told[1] == "1 folder could not be listed: photos/cats (Permission denied)"
+
+
 def test_the_manifest_ends_with_what_is_left_out(folders, no_heif, monkeypatch):
     for name in ("photos/phone.heic", "photos/notes.txt", "styles/.hidden"):
         Path(name).touch()

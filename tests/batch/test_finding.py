@@ -70,7 +70,8 @@ def test_a_folder_that_cannot_be_listed_stops_no_other(tmp_path, monkeypatch):
     left_out = LeftOut()
     try:
         assert found(tmp_path, left_out=left_out) == ["a.png", "z/c.png"]
-        assert left_out.lines() == [f"1 folder could not be listed: {tmp_path}/secret (Permission denied)"]
+        assert left_out.lines() == []
+        assert left_out.errors() == [f"1 folder could not be listed: {tmp_path}/secret (Permission denied)"]
         with pytest.raises(StylizeError, match=r"content .*secret: could not be listed: Permission denied"):
             found(tmp_path / "secret")
     finally:
@@ -132,7 +133,7 @@ def test_what_is_no_picture_is_counted_and_named(tmp_path, no_heif):
         f"6 files left out: 2 hidden ({tmp_path}/.d.png, ...), "
         f'1 needs pip install "stylize-art[heif]" ({tmp_path}/c.HEIC), 3 not pictures ({tmp_path}/b/jpg, ...)'
     ]
-    assert LeftOut().lines() == []
+    assert LeftOut().lines() == LeftOut().errors() == []
 
 
 def test_a_folder_without_pictures_tells_what_is_there(tmp_path, no_heif):
@@ -187,3 +188,21 @@ def test_a_place_in_the_output_is_told_as_such(tmp_path, monkeypatch):
     for place, output in (("photos", "."), ("photos", "photos"), ("photos/*.png", "photos"), ("p*/*.png", "photos")):
         with pytest.raises(OptionError, match="expected no picture in the output folder"):
             found(place, output)
+
+
+def test_a_glob_follows_links_as_a_folder_does(tmp_path, monkeypatch):
+    touch(tmp_path, "in/x/1.jpg", "in/x/deep/2.jpg", "in/3.jpg", "in/x/.h/4.jpg", "elsewhere/5.jpg")
+    links = (("in/y", "x"), ("in/a", "x"), ("in/x/up", ".."), ("in/x/self", "."), ("elsewhere/back", "../in"),
+             ("in/other", "../elsewhere"), ("in/again", "../elsewhere"))  # fmt: skip
+    for link, target in links:
+        (tmp_path / link).symlink_to(target)
+    expected = ["3.jpg", "again/5.jpg", "x/1.jpg", "x/deep/2.jpg"]
+    for pattern in ("in/**/*.jpg", "in/**", "i?/**/*.jpg"):
+        below = [name.removeprefix("in/") for name in found(tmp_path / pattern)]
+        assert below == expected, pattern
+    assert found(tmp_path / "in" / "**" / "x" / "*.jpg") == ["x/1.jpg"]
+    named = ["a/1.jpg", "again/5.jpg", "other/5.jpg", "x/1.jpg", "y/1.jpg"]  # links that the glob itself names
+    assert found(tmp_path / "in" / "*" / "*.jpg") == named
+    assert len(found(tmp_path / "in" / "**" / "**" / "*.jpg")) == 4
+    monkeypatch.chdir(tmp_path / "in")
+    assert [path for path, _ in pictures("**/*.jpg", "content", LeftOut(), output="out")] == expected

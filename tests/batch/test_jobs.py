@@ -116,6 +116,19 @@ def test_names():
             outputs([subject], naming=Naming(template, "png"))
 
 
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("photos.d/img", "img-.png"),
+        ("img", "img-.png"),
+        ("a.b.JPG", "a.b-JPG.png"),
+        ("https://host/a.jpg?width=1.5", "a-jpg.png"),
+    ],
+)
+def test_the_suffix_is_that_of_the_name_alone(content, name):
+    assert outputs([Subject(content)], naming=Naming("{content}-{suffix}", "png")) == [name]
+
+
 @pytest.mark.parametrize("template", ["{content}-{number}", "{number:03}"])
 def test_a_column_that_a_field_hides_is_refused(template):
     subject = Subject("photos/a.jpg", labels={"number": 7})

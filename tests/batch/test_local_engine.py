@@ -15,7 +15,13 @@ import pytest
 import workers
 from stylize.batch import local_engine
 from stylize.batch.engines import RETRIES, Lost
+from stylize.batch.jobs import Config, Job
 from stylize.batch.local_engine import LocalEngine, _Process
+from stylize.batch.plan import Plan
+from stylize.batch.ray_engine import RayEngine
+from stylize.cli.commands.batch import _engine_maker
+from stylize.cli.console import Run
+from stylize.config import FastConfig, RefineConfig
 from stylize.errors import StylizeError
 
 
@@ -98,13 +104,34 @@ def test_a_worker_that_windows_ends_for_an_error_was_killed():
     assert process.was_killed
 
 
-def test_windows_waits_for_no_more_workers_than_it_can(monkeypatch):
-    from stylize.cli.commands.batch import _engine_maker
-    from stylize.cli.console import Run
+SAID = Run(as_json=False, progress="none", quiet=True, verbose=False, offline=True)
 
+
+def planned(*configs: Config) -> Plan:
+    """Return the plan of a job for each config."""
+    plan = Plan(lambda cells: configs[int(cells[0][1])], offline=True, on_message=print, on_download=None)
+    for number in range(len(configs)):
+        plan.consider(Job("a.png", (("s.png", 1.0),), f"{number}.png", (("number", str(number)),)))
+    return plan
+
+
+def test_where_one_row_is_refined_a_gpu_gets_one_worker(tiny_networks, monkeypatch):
+    monkeypatch.setattr("stylize.networks.devices.choose", lambda backend, device: SimpleNamespace(is_gpu=True))
+    monkeypatch.setattr("stylize.machine.available_cores", lambda: 4)
+    monkeypatch.setattr("stylize.machine.available_memory_bytes", lambda: 10**12)
+    monkeypatch.setattr("stylize.batch.ray_engine.check_installed", lambda: None)
+    fast, refine = FastConfig(network="mini"), RefineConfig(features="vgg19-slim", init="content")
+    for plan, workers_, gpus in ((planned(fast, fast), 4, False), (planned(fast, refine), 1, True)):
+        local, ray = (_engine_maker(SAID, name, None, None)(plan) for name in ("local", "ray"))
+        assert isinstance(local, LocalEngine)
+        assert local.workers == workers_
+        assert isinstance(ray, RayEngine)
+        assert ray._gpus == gpus
+
+
+def test_windows_waits_for_no_more_workers_than_it_can(tiny_networks, monkeypatch):
     monkeypatch.setattr(local_engine, "MOST_WORKERS", 60)
-    said = Run(as_json=False, progress="none", quiet=True, verbose=False, offline=True)
-    engine = _engine_maker(said, "fast", "local", None, 100)(1_000_000)
+    engine = _engine_maker(SAID, "local", None, 100)(planned(FastConfig(network="mini")))
     assert isinstance(engine, LocalEngine)
     assert engine.workers == 60
 

@@ -114,7 +114,7 @@ def test_a_batch_on_ray_with_one_of_two_nodes_killed(cluster, tmp_path, tiny_net
 
     outcome = run_batch(
         found, str(tmp_path / "out"), lambda cells: FastConfig(network="mini", size=32),
-        lambda memory: RayEngine(cluster.address), on_progress=on_progress, on_message=said.append,
+        lambda plan: RayEngine(cluster.address), on_progress=on_progress, on_message=said.append,
     )  # fmt: skip
     assert (outcome.done, outcome.failed) == (24, 0)
     assert said == [

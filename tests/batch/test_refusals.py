@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -48,16 +49,65 @@ def test_the_beginning_of_a_line_is_that_of_a_batch_that_was_killed(folders):
 
 def test_offline_reads_and_writes_no_url(folders):
     Path("table.csv").write_text("content\nhttps://127.0.0.1/a.png\n")
+    Path("init.csv").write_text("content,init,mode\nphotos/a.png,https://127.0.0.1/i.png,refine\n")
+    refine = ("--mode", "refine", "--features", "vgg19-slim", "--init")
     told = [
         run("--offline", inputs=("-c", "s3://bucket/photos", "-s", "styles"), exit_code=2),
         run("--offline", output="s3://bucket/out", exit_code=2),
         run("--offline", inputs=("--manifest", "table.csv", "-s", "styles"), exit_code=2),
+        run("--offline", *refine, "s3://bucket/i.png", exit_code=2),
+        run("--offline", *refine, "content", inputs=("--manifest", "init.csv", "-s", "styles"), exit_code=2),
     ]
     assert [each.stderr.splitlines()[-1] for each in told] == [
         "Error: --offline: expected files and folders, received s3://bucket/photos",
         "Error: --offline: expected files and folders, received s3://bucket/out",
         "Error: --offline: expected files, received https://127.0.0.1/a.png; download the pictures first",
+        "Error: --offline: expected files, received s3://bucket/i.png; download the pictures first",
+        "Error: --offline: expected files, received https://127.0.0.1/i.png; download the pictures first",
     ]
+
+
+def test_a_missing_start_of_all_is_told_before_painting(folders):
+    refine = ("--mode", "refine", "--features", "vgg19-slim", "--init", "absent.png")
+    assert run(*refine, exit_code=1).stderr == "stylize: init absent.png: no such file\n"
+    assert not Path("out").exists()
+
+
+@pytest.mark.slow
+def test_a_missing_start_that_no_row_of_a_table_uses_is_no_error(folders):
+    Path("jobs.csv").write_text("content,init\nphotos/a.png,content\n")
+    refine = ("--mode", "refine", "--features", "vgg19-slim", "--init", "absent.png", "--steps", 1, "--size", 32)
+    assert counts(run(*refine, inputs=("--manifest", "jobs.csv", "-s", "styles/s.png"))) == (1, 1, 0, 0)
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_an_output_that_can_not_be_read_is_told_before_painting(folders, server, status):
+    server.statuses[f"/{MANIFEST}"] = status
+    told = run(output=server.base, exit_code=1)
+    assert told.stderr == f"stylize: {server.base}/{MANIFEST}: could not be read: HTTP status {status}\n"
+    assert server.bodies == {}
+
+
+def test_an_output_that_can_not_be_written_is_told_before_painting(folders, server):
+    server.is_read_only = True
+    told = run(output=server.base, exit_code=1)
+    assert told.stderr == f"stylize: {server.base}/{MANIFEST}: could not be written: HTTP status 405\n"
+    assert not any(path.endswith(".png") for path in server.requests)
+
+
+def test_an_address_that_no_server_answers_is_one_line(folders, server):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    for arguments in ({"output": address}, {"inputs": ("-c", f"{address}/photos", "-s", "styles")}):
+        told = run(**arguments, exit_code=1).stderr
+        assert told.startswith(f"stylize: {'content ' * ('inputs' in arguments)}{address}/")
+        assert told.count("\n") == 1
+
+
+def test_a_web_server_that_lists_nothing_is_one_line(folders, server):
+    server.statuses["/photos"] = 403
+    told = run(inputs=("-c", f"{server.base}/photos", "-s", "styles"), exit_code=1).stderr
+    assert told == f"stylize: content {server.base}/photos: could not be listed: HTTP status 403\n"
 
 
 def test_an_output_without_a_name(folders):

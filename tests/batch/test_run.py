@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import filelock
@@ -15,10 +16,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import workers
 from batches import InlineEngine, counts, picture, pictures, records, run
 from samples import EXAMPLES, TESTS
 from stylize import files
+from stylize.batch.jobs import Job
 from stylize.batch.manifest import MANIFEST
+from stylize.batch.resume import ResumeCheck
 from stylize.batch.run import run_batch
 from stylize.cli.main import main
 from stylize.config import FastConfig
@@ -127,6 +131,37 @@ def test_a_table_names_masks(mode, folders):
     assert "expected no picture in the output folder" in run(*options, inputs=inputs, exit_code=1).stderr
 
 
+def test_zip_drops_nothing(folders):
+    inputs = ("-c", "photos/a.png", "-c", "photos/b.png", "-c", "photos/a.png")
+    inputs += ("-s", "styles/s.png", "-s", "@swirls", "-s", "@swirls")
+    run("--pairs", "zip", inputs=inputs)
+    assert list(records()) == ["a-s-fast.png", "b-swirls-fast.png", "a-swirls-fast.png"]
+    assert counts(run("--name", "{content}-{style}", inputs=inputs)) == (4, 4, 0, 0)  # all: each picture once
+
+
+def test_the_time_left_counts_from_the_first_job_that_is_painted(tmp_path, tiny_networks, monkeypatch):
+    def found():
+        for number in range(4):
+            time.sleep(0.1)  # as planning does
+            yield Job(f"{number}.png", (("s.png", 1.0),), f"{number}.png")
+
+    def unchanged(check, task, before, networks):
+        time.sleep(0.1)
+        return before if task.job.output != "3.png" else None
+
+    elapsed, work = [], workers.painted_at_once
+    for _ in range(2):
+        outcome = run_batch(
+            found(), str(tmp_path / "out"), lambda cells: FastConfig(network="mini"), InlineEngine, work=work,
+            on_progress=lambda progress: elapsed.append(progress.elapsed_s),
+        )  # fmt: skip
+        monkeypatch.setattr(ResumeCheck, "unchanged", unchanged)
+    assert outcome.skipped == 3
+    assert outcome.seconds > 0.7
+    assert len(elapsed) == 5
+    assert all(0 < each < 0.3 for each in elapsed)
+
+
 def test_a_label_of_an_options_name_is_told_of(folders):
     Path("jobs.csv").write_text("content,style,format,animate\nphotos/a.png,styles/s.png,jpg,x")
     result = run(inputs=("--manifest", "jobs.csv"))
@@ -216,7 +251,7 @@ def test_a_format(folders):
     assert Path("out/a-s-fast.jpg").read_bytes()[:3] == b"\xff\xd8\xff"
 
 
-def test_from_and_to_urls(folders):
+def test_from_and_to_urls(folders, monkeypatch):
     pytest.importorskip("fsspec")
     output = f"file://{folders}/far"
     run(inputs=("-c", f"file://{folders}/photos", "-s", "styles"), output=output)
@@ -225,7 +260,7 @@ def test_from_and_to_urls(folders):
     again = run(inputs=("-c", f"file://{folders}/photos", "-s", "styles"), output=output)
     assert counts(again) == (6, 0, 6, 0)
     # Another machine, which knows of it only what lies there.
-    shutil.rmtree(Path(os.environ["STYLIZE_HOME"]) / "batch")
+    monkeypatch.setenv("STYLIZE_HOME", str(folders / "another"))
     again = run(inputs=("-c", f"file://{folders}/photos", "-s", "styles"), output=output)
     assert counts(again) == (6, 0, 6, 0)
 
@@ -245,6 +280,7 @@ def test_from_and_to_urls(folders):
         (("--address", "auto"), None, "--address: an option of --engine ray"),
         (("--name", "{content}"), None, "photos/a.png in the style of styles/s.png and for photos/a.png in the style"),
         (("--size", 0), None, "size: expected a long side"),
+        (("--seed", 1), None, "--seed: an option of --mode refine and of --pairs random:N"),
     ],
 )
 def test_misuse(folders, arguments, inputs, words):

@@ -80,5 +80,12 @@ def test_a_column_is_named_after_the_flag_or_the_field():
 
 
 def test_a_seed_of_the_draw_is_no_mistake_of_fast():
-    assert batch_config("fast", {"seed": 3}) == FastConfig()
+    assert config_of_cells("fast", {"seed": 3})(()) == FastConfig()
+    assert config_of_cells("fast", {"seed": 3})((("mode", "refine"),)) == RefineConfig(seed=3)
     assert batch_config("refine", {"seed": 3}) == RefineConfig(seed=3)
+
+
+@pytest.mark.parametrize("mode", ["fast", "refine"])
+def test_a_seed_of_a_row_of_fast_is_refused(mode):
+    with pytest.raises(OptionError, match="--seed: an option of --mode refine, received --mode fast"):
+        config_of_cells(mode, {})((("mode", "fast"), ("seed", "3")))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -97,15 +99,63 @@ def program(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def _has_bash() -> bool:
+    """Whether there is a bash that knows completion as click needs it; macOS has an older one."""
+    test = "(( BASH_VERSINFO[0] > 4 || BASH_VERSINFO[0] == 4 && BASH_VERSINFO[1] > 3 ))"
+    return shutil.which("bash") is not None and subprocess.run(["bash", "-c", test]).returncode == 0
+
+
+@pytest.mark.skipif(not _has_bash(), reason="no bash of 4.4 or later")
 def test_bash_completes(program, tmp_path):
     script = (
         'eval "$(stylize completion bash)"\n'
-        "COMP_WORDS=(stylize refine --preset fai) COMP_CWORD=3\n_stylize_completion stylize\n"
+        'COMP_WORDS=(stylize refine --preset fai) COMP_CWORD=3 COMP_LINE="stylize refine --preset fai"\n'
+        "_stylize_completion stylize\n"
         'printf "%s\\n" "${COMPREPLY[@]}"\ncomplete -p stylize'
     )
     told = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
     assert told.stdout == "faithful\ncomplete -o nosort -F _stylize_completion stylize\n", told.stderr
+
+
+TYPED = {
+    "stylize refine -s @sw": "irls ",
+    "stylize refine --style=@sw": "irls ",
+    "stylize refine -c a\\ b.jpg --preset=fai": "thful ",
+    "X=1 stylize  refine --preset fai": "thful ",
+    'stylize refine -s "@sw': 'irls" ',
+    "stylize refine -s é.jpg @sw": "irls ",
+    "true; stylize fast -c host:photo.jpg -s a:2 @sw": "irls ",
+}
+
+
+@pytest.mark.skipif(not _has_bash(), reason="no bash of 4.4 or later")
+def test_bash_completes_words_that_it_breaks(program, monkeypatch):
+    """In a terminal, because only there bash breaks words at `@`, `=` and `:`."""
+    pty = pytest.importorskip("pty", reason="no terminals")
+    for name, value in (("TERM", "dumb"), ("PS1", "$ "), ("LC_ALL", "C.UTF-8")):
+        monkeypatch.setenv(name, value)
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
+
+    def wait_for(end: str) -> None:
+        text = ""
+        while not text.endswith(end):
+            assert select.select([terminal], [], [], 60)[0], text
+            text += os.read(terminal, 1 << 16).decode()
+
+    try:
+        os.write(terminal, b'COLUMNS=500; eval "$(stylize completion bash)"; echo REA""DY\n')
+        wait_for("READY\r\n$ ")
+        for typed, completion in TYPED.items():
+            os.write(terminal, f"\x15{typed}".encode())  # Ctrl-U empties the line
+            wait_for(typed)
+            os.write(terminal, b"\t")
+            wait_for(completion)
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        os.close(terminal)
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="no fish")

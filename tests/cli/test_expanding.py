@@ -14,6 +14,7 @@ import pytest
 from api_stand_in import one_line, run
 from stylize.cli import expanding
 from stylize.cli import main as program
+from stylize.cli.commands import fast
 
 
 @pytest.fixture
@@ -93,6 +94,19 @@ def test_globs_are_expanded_where_the_shell_leaves_them(windows, photos, fake):
     assert [str(call[1]) for call in fake.calls] == ["a.png", "b.png", "c.png"]
     windows("fast", "--content=a.png", "[bc].png", "-s", "painting.png", "--overwrite")
     assert [str(call[1]) for call in fake.calls[3:]] == ["a.png", "b.png", "c.png"]
+
+
+def test_nothing_is_expanded_after_two_dashes(windows, photos):
+    with click.Context(fast.fast, resilient_parsing=True) as ctx:
+        assert fast.fast.parse_args(ctx, ["-c", "a.png", "--", "-c", "[ab].png"]) == ["-c", "[ab].png"]
+
+
+def test_a_command_for_one_photograph_refuses_a_glob_of_two(windows, photos, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["stylize", "refine", "-c", "[ab].png", "-s", "painting.png"])
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 2
+    assert "-c: expected one file, received more" in capsys.readouterr().err
 
 
 def test_a_name_with_brackets_is_no_glob(windows, photos, fake, tmp_path):

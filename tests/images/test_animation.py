@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ def test_a_frame_replaces_the_part_that_changes(tmp_path: Path) -> None:
     [
         ((33, 33, 33, 33), (30, 40, 30, 30)),
         ((16, 16, 16, 16), (20, 20, 20, 20)),  # browsers would show 10 ms for 100 ms
-        ((700_000, 4, 250, 100), (655_350, 44_650, 250, 100)),  # the longest time of a frame
+        ((700_000, 14, 250, 100), (655_350, 44_660, 250, 100)),  # the longest time of a frame
     ],
 )
 def test_a_gif_keeps_the_sum_of_times(tmp_path: Path, given: tuple[int, ...], written: tuple[int, ...]) -> None:
@@ -175,6 +176,36 @@ def test_the_picture_for_other_programs_is_no_frame(tmp_path: Path) -> None:
     with open_animation(tmp_path / "in.png") as read:
         assert (read.durations_ms, read.plays) == ((70, 90), 2)
         np.testing.assert_array_equal(read.frame(0).pixels[0, 0], [0, 1, 0])
+        np.testing.assert_array_equal(read.frame(0).pixels, read_image(tmp_path / "in.png").pixels)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_the_picture_for_other_programs_is_not_the_ground_of_the_first_frame(mode: str) -> None:
+    other = Image.new("RGB", (8, 8), "red").convert(mode)
+    frames = [Image.new("RGBA", (8, 8)) for _ in range(2)]
+    frames[0].paste((0, 255, 0, 255), (4, 4, 8, 8))
+    frames[1].paste((0, 0, 255, 255), (0, 0, 4, 4))
+    images = [frame.convert(mode) for frame in frames]
+    if mode == "P":
+        palette = [9, 9, 9, 255, 0, 0, 0, 255, 0, 0, 0, 255]
+        other, *images = (Image.new("P", (8, 8), color) for color in (1, 0, 0))
+        images[0].paste(2, (4, 4, 8, 8))
+        images[1].paste(3, (0, 0, 4, 4))
+        for image in (other, *images):
+            image.putpalette(palette)
+            image.info["transparency"] = 0
+    for blend in (0, 1):
+        buffer = io.BytesIO()
+        other.save(buffer, "PNG", save_all=True, append_images=images, default_image=True, duration=90, blend=blend)
+        data = buffer.getvalue()
+        cover = np.zeros((8, 8))
+        cover[4:, 4:] = 1
+        with open_animation(data) as read:
+            for picture in (read_image(data), read.frame(0), read.frame(1), read.frame(0)):
+                assert picture.alpha is not None
+                np.testing.assert_array_equal(picture.alpha[4:], cover[4:] * picture.alpha[7, 7])
+                assert picture.alpha[0, 7] == 0
+            np.testing.assert_array_equal(read.frame(0).alpha, cover)
 
 
 def test_all_frames_have_the_colours_that_the_file_states() -> None:
@@ -198,12 +229,75 @@ def test_a_picture_is_an_animation_of_one_frame(tmp_path: Path) -> None:
         assert read.frame(0).path is None
 
 
-def test_frames_without_a_time_get_that_of_browsers(tmp_path: Path) -> None:
-    images = [Image.new("RGB", (8, 8), color) for color in ("red", "lime")]
-    images[0].save(tmp_path / "in.gif", save_all=True, append_images=images[1:], duration=0)
-    with open_animation(tmp_path / "in.gif") as read:
-        assert read.durations_ms == (100, 100)
-        assert read.plays == 1
+@pytest.mark.parametrize("suffix", ANIMATED_SUFFIXES)
+def test_frames_of_nearly_no_time_get_that_of_browsers(tmp_path: Path, suffix: str) -> None:
+    images = [Image.new("RGB", (8, 8), color) for color in ("red", "lime", "blue")]
+    images[0].save(tmp_path / f"in.{suffix}", save_all=True, append_images=images[1:], duration=[0, 10, 20])
+    with open_animation(tmp_path / f"in.{suffix}") as read:
+        assert read.durations_ms == (100, 100, 20)
+        assert read.plays == (1 if suffix == "gif" else 0)
+
+
+def _gif(*frames: tuple[tuple[int, int, int, int], int, int]) -> bytes:
+    """A GIF of 8 x 8 px in red, lime and blue, without a transparent colour; of each frame box, colour and disposal."""
+    data = b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0x81, 0, 0) + bytes([255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0])
+    for (left, top, right, bottom), color, disposal in frames:
+        buffer = io.BytesIO()
+        image = Image.new("P", (right - left, bottom - top), color)
+        image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0])
+        image.save(buffer, "GIF", optimize=False)
+        pixels = buffer.getvalue().partition(b",")[2][9:-1]
+        data += b"!\xf9\x04" + struct.pack("<BHBB", disposal << 2, 10, 0, 0)
+        data += b"," + struct.pack("<4HB", left, top, right - left, bottom - top, 0) + pixels
+    return data + b";"
+
+
+def test_a_gif_is_transparent_where_no_frame_reaches() -> None:
+    data = _gif(((2, 2, 6, 6), 1, 0), ((4, 4, 8, 8), 2, 0))
+    picture = read_image(_gif(((2, 2, 6, 6), 1, 0)))
+    with open_animation(data) as read:
+        assert read.transparent
+        pictures = [picture, read_image(data), read.frame(0), read.frame(1), read.frame(0)]
+    covers = [np.zeros((8, 8)) for _ in range(2)]
+    covers[0][2:6, 2:6] = covers[1][2:6, 2:6] = covers[1][4:, 4:] = 1
+    for each, cover in zip(pictures, (covers[0], covers[0], covers[0], covers[1], covers[0]), strict=True):
+        np.testing.assert_array_equal(each.alpha, cover)
+        np.testing.assert_array_equal(each.pixels[2, 2], [0, 1, 0])
+    np.testing.assert_array_equal(pictures[3].pixels[4, 4], [0, 0, 1])
+
+
+def test_a_first_frame_of_a_gif_that_is_cleared_leaves_nothing() -> None:
+    with open_animation(_gif(((2, 2, 6, 6), 1, 2), ((4, 4, 8, 8), 2, 0))) as read:
+        alpha = read.frame(1).alpha
+    assert alpha is not None
+    assert (alpha.sum(), alpha[4:, 4:].min()) == (16, 1)
+
+
+def test_frames_of_a_gif_that_are_cleared_become_transparent() -> None:
+    everywhere, left, middle = (0, 0, 8, 8), (0, 0, 4, 8), (2, 2, 6, 6)
+    with open_animation(_gif((everywhere, 1, 1), (left, 2, 2), (middle, 0, 2), ((7, 7, 8, 8), 2, 1))) as read:
+        alphas = [read.frame(index).alpha for index in range(4)]
+        colors = read.frame(2).pixels
+    assert alphas[0] is alphas[1] is None
+    cover = np.ones((8, 8))
+    cover[:, :4] = 0
+    cover[2:6, 2:6] = 1
+    np.testing.assert_array_equal(alphas[2], cover)
+    np.testing.assert_array_equal(colors[4, 3:7], [[1, 0, 0]] * 3 + [[0, 1, 0]])
+    cover[2:6, 2:6] = 0
+    np.testing.assert_array_equal(alphas[3], cover)
+
+
+def test_a_frame_of_a_gif_may_reach_beyond_the_edge_after_a_cleared_one() -> None:
+    with open_animation(_gif(((0, 0, 8, 8), 1, 2), ((4, 4, 12, 12), 2, 1))) as read:
+        alpha = read.frame(1).alpha
+    assert alpha is not None
+    assert (alpha.shape, alpha.sum(), alpha[4:, 4:].min()) == ((12, 12), 64, 1)
+
+
+def test_a_gif_with_a_frame_that_reaches_everywhere_is_opaque() -> None:
+    for color in (0, 1):
+        assert read_image(_gif(((0, 0, 8, 8), color, 2))).alpha is None
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "png", "avif"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
-from picture_files import png, psd, scene
+from picture_files import png, psd, scene, wide_gamut_profile
 from stylize.images.reading import read_image
 
 rng = np.random.default_rng(7)
@@ -169,16 +169,45 @@ def test_pages_of_tiff(tmp_path: Path) -> None:
     assert picture.pixels[0, 0].tolist() == [1, 0, 0]
 
 
-@pytest.mark.parametrize("layers", [None, 1])
-def test_a_saved_selection_of_a_psd_is_no_transparency(layers: int | None) -> None:
-    selection = np.zeros((24, 36, 1), np.uint8)
-    selection[:6] = 255
-    picture = read_image(psd(np.dstack([scene(), selection]), layers=layers))
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("selections", [0, 1, 2])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_the_transparency_of_a_psd_is_told_from_saved_selections(mode: str, selections: int, packed: bool) -> None:
+    alpha = np.tile(np.arange(36, dtype=np.uint8) * 7 + 10, (24, 1))
+    alpha[:6] = 255
+    selection = np.zeros((24, 36, selections), np.uint8)
+    colors = np.asarray(Image.fromarray(scene()).convert(mode)).reshape(24, 36, -1)
+    number = {"L": 1, "RGB": 3}[mode]
+    for layers in (None, 1):
+        picture = read_image(psd(np.dstack([colors, selection]), mode=number, layers=layers, packed=packed))
+        assert (picture.alpha, picture.notes) == (None, ())
+        np.testing.assert_array_equal(picture.pixels, np.broadcast_to(colors, scene().shape) / np.float32(255))
+    # Photoshop blends the flattened picture with white.
+    cover = alpha[..., None] / 255
+    blended = np.rint(cover * colors + (1 - cover) * 255).astype(np.uint8)
+    picture = read_image(psd(np.dstack([blended, alpha, selection]), mode=number, layers=-1, packed=packed))
+    assert picture.alpha is not None
+    np.testing.assert_array_equal(np.rint(picture.alpha * 255), alpha)
+    error = np.abs(picture.pixels * 255 - colors) * cover  # alpha magnifies the rounding of the file
+    assert error[alpha > 255 // 16].max() <= 1
+    np.testing.assert_array_equal(picture.pixels[:6] * 255, np.broadcast_to(colors, scene().shape)[:6])
+
+
+def test_colours_of_a_psd_that_are_not_blended_with_white_stay() -> None:
+    samples = np.dstack([scene(), np.tile(np.arange(36, dtype=np.uint8) * 7, (24, 1))])
+    samples[:, 0] = 0  # as ImageMagick writes transparent pixels
+    picture = read_image(psd(samples, layers=-1))
+    np.testing.assert_allclose(picture.pixels[:, 5:], scene()[:, 5:] / 255, atol=1e-6)
+    np.testing.assert_array_equal(np.rint(picture.alpha * 255), samples[..., 3])
+
+
+def test_transparency_of_a_psd_that_is_not_read_is_a_note() -> None:
+    samples = np.zeros((8, 8, 5), np.uint8)
+    note = "a PSD of CMYK: its transparency is not used"
+    assert note not in read_image(psd(samples, mode=4, layers=1)).notes
+    picture = read_image(psd(samples, mode=4, layers=-1))
     assert picture.alpha is None
-    np.testing.assert_array_equal(picture.pixels, scene().astype(np.float32) / 255)
-    transparent = read_image(psd(np.dstack([scene(), selection]), layers=-1))
-    assert transparent.alpha is not None
-    np.testing.assert_array_equal(transparent.alpha, selection[..., 0] / 255)
+    assert note in picture.notes
 
 
 def test_a_dark_16_bit_png_with_a_transparent_color_is_not_wholly_transparent() -> None:
@@ -203,8 +232,65 @@ def test_an_orientation_of_a_wrong_type_costs_the_orientation_alone() -> None:
     assert picture.metadata.dpi == (300, 300)
 
 
-def test_the_picture_for_other_programs_is_not_counted_as_a_frame() -> None:
-    first, *others = (Image.new("RGB", (8, 8), color) for color in ("red", "lime", "blue"))
+def test_the_first_frame_is_used_and_not_the_picture_for_other_programs() -> None:
+    first, *others = (Image.new("RGB", (8, 8), color) for color in ("red", (100, 150, 200), "blue"))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "Ann Author"
+    buffers = [io.BytesIO(), io.BytesIO()]
+    options = {"icc_profile": wide_gamut_profile(), "exif": exif}
+    first.save(buffers[0], "PNG", save_all=True, append_images=others, default_image=True, **options)
+    others[0].save(buffers[1], "PNG", **options)
+    picture, expected = (read_image(buffer.getvalue()) for buffer in buffers)
+    assert (picture.frames, picture.notes) == (2, ("animated: the first of 2 frames is used",))
+    np.testing.assert_array_equal(picture.pixels, expected.pixels)
+    assert np.abs(picture.pixels[0, 0] - np.float32([100, 150, 200]) / 255).max() > 0.02, "the profile counts"
+    assert picture.metadata == expected.metadata
+    # Of an image of Pillow, the user chose the frame.
+    picture = read_image(Image.open(buffers[0]))
+    assert (picture.frames, picture.notes) == (1, ())
+    assert picture.pixels[0, 0, 0] > 0.9
+
+
+@pytest.mark.parametrize("cut", ["removed", "cut off"])
+def test_an_apng_without_its_frames_is_the_picture_for_other_programs(cut: str) -> None:
+    first, *others = (Image.fromarray(np.roll(scene(), by, 0)) for by in (0, 3, 5))
     buffer = io.BytesIO()
     first.save(buffer, "PNG", save_all=True, append_images=others, default_image=True)
-    assert read_image(buffer.getvalue()).frames == 2
+    data = buffer.getvalue()
+    at = data.index(b"fcTL") - 4 if cut == "removed" else data.index(b"fdAT") + 60
+    picture = read_image(data[:at] + (data[-12:] if cut == "removed" else b""))
+    np.testing.assert_array_equal(picture.pixels, scene() / np.float32(255))
+    assert picture.frames == 1
+    assert picture.notes == (
+        "the frames of the APNG are missing or damaged: its picture for programs without animations is used",
+    )
+
+
+def _jpeg_with(*tags: bytes, camera: bytes = b"") -> bytes:
+    """A lying JPEG whose EXIF has these entries of the first directory, and another directory behind."""
+    first = struct.pack("<H", len(tags)) + b"".join(tags) + bytes(4)
+    buffer = io.BytesIO()
+    Image.fromarray(scene()).save(buffer, "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0" + first + camera)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("part", ["camera", "interoperability"])
+def test_damage_in_the_part_of_the_camera_costs_that_part_alone(part: str) -> None:
+    nowhere = struct.pack("<HIi", 9, 1, -1)
+    camera = struct.pack("<HHIi", 0x8769, 4, 1, 38)
+    data = _jpeg_with(
+        struct.pack("<HHIHH", 274, 3, 1, 6, 0),
+        b"\x69\x87" + nowhere if part == "camera" else camera,
+        camera=struct.pack("<HH", 1, 0xA005) + nowhere + bytes(4),
+    )
+    picture = read_image(data)
+    assert picture.pixels.shape == (36, 24, 3)
+    assert picture.notes == ("EXIF unreadable in part: author, dates and colour space may be missing",)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 60000])
+def test_an_orientation_that_does_not_exist_is_upright(orientation: int) -> None:
+    data = _jpeg_with(struct.pack("<HHIHH", 274, 3, 1, orientation, 0))
+    picture = read_image(data, long_side_px=9)
+    assert picture.pixels.shape == (12, 18, 3)
+    assert picture.full_size == (24, 36)

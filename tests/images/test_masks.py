@@ -83,7 +83,7 @@ def test_the_count_of_masks_must_fit(masks, styles):
     ("mask", "message"),
     [
         (np.zeros((64, 96), np.float32), "black throughout"),
-        (np.dstack([painting(64, 96, 0), np.zeros((64, 96), np.float32)]), "black throughout"),
+        (np.dstack([painting(64, 96, 0), np.zeros((64, 96), np.float32)]), "transparent throughout"),
         (
             one_pixel(640, 960),
             "nothing of its white is left at 96 x 64 px: choose a larger size",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 import pytest
 
 from made_up_weights import PREDICT, SAVED_MODEL, TRANSFER, assert_clean, message, put, sha256, tar_gz, write_vgg19
+from stylize import files
 from stylize.networks import store
 
 
@@ -54,6 +56,26 @@ def test_add_refuses(served, tmp_path):
     three = [good / "predict.tflite", good / "transfer.tflite", mine / "1_predict.tflite"]
     assert "1_predict.tflite is none of" in message(store.add, "pair", three)
     assert_clean("pair")
+
+
+@pytest.mark.parametrize("name", ["pair", "hub"])
+def test_a_file_that_can_not_be_read_is_named(served, tmp_path, monkeypatch, name):
+    pair = {"predict.tflite": PREDICT, "transfer.tflite": TRANSFER}
+    mine = put(tmp_path / "mine", {"pair": pair, "hub": SAVED_MODEL}[name])
+    archive = put(tmp_path, {"hub.tar.gz": tar_gz(SAVED_MODEL)}) / "hub.tar.gz"
+    last = sorted(path for path in mine.rglob("*") if path.is_file())[-1]
+    real = files.stream_sha256
+
+    def stream_sha256(stream):
+        if getattr(stream, "name", None) in (str(last), str(archive)):
+            raise OSError(errno.EIO, "Input/output error")
+        return real(stream)
+
+    monkeypatch.setattr(files, "stream_sha256", stream_sha256)
+    given = {"pair": [(mine, last)], "hub": [(mine, last), (archive, archive)]}[name]
+    for path, unreadable in given:
+        assert message(store.add, name, path) == f"{name}: {unreadable} can't be read: Input/output error"
+    assert_clean(name)
 
 
 def test_failed_add_keeps_what_was_there(served, tmp_path):

@@ -144,4 +144,7 @@ def test_a_home_that_can_not_be_written_to_leaves_the_saved_model(hub_network, h
     lock = home / "models" / ".magenta.lock"
     lock.unlink(missing_ok=True)
     lock.mkdir()  # A folder where the lock's file belongs: nobody can hold the lock, not even root.
-    assert isinstance(load_magenta(found), MagentaStylizer)
+    messages: list[str] = []
+    assert isinstance(load_magenta(found, messages.append), MagentaStylizer)
+    assert len(messages) == 1, "nothing is converted"
+    assert messages[0].startswith(f"magenta goes on as a SavedModel: can't store magenta in {home / 'models'}: ")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextvars
 import importlib.util
 import os
 import platform
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +22,8 @@ from stylize.networks.devices import Backend, Device
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that has not imported Keras, without a GPU, in which nothing is chosen yet."""
-    monkeypatch.setattr(devices, "_chosen", None)
+    monkeypatch.setattr(devices, "_chosen", contextvars.ContextVar("chosen", default=None))
+    monkeypatch.setattr(devices, "_last_chosen", None)
     monkeypatch.setattr(devices, "has_gpu_hardware", lambda: False)
     monkeypatch.delitem(sys.modules, "keras", raising=False)
     monkeypatch.setenv("KERAS_BACKEND", "")
@@ -49,6 +52,7 @@ def _refused(*choice: str) -> str:
 
 
 def test_without_a_wish_the_preferred_backend_computes_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_STARTED_BY", {})  # TensorFlow imports Keras
     assert devices.choose() == devices.chosen() == Device("tensorflow", "cpu:0")
     with devices.keras_backend_set():
         assert os.environ["KERAS_BACKEND"] == "tensorflow", "for Keras, which is imported then"
@@ -82,6 +86,20 @@ def test_a_backend_that_is_unknown_or_not_installed_is_one_line(monkeypatch: pyt
     assert _refused() == 'backend: jax is not installed, found torch: `pip install "stylize-art[jax]"`'
 
 
+def test_a_backend_of_keras_that_is_not_ours_is_named_by_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "openvino")
+    assert _refused() == (
+        "KERAS_BACKEND: expected one of tensorflow, torch, jax, received 'openvino': change it or leave it out"
+    )
+    assert devices.choose("torch").backend == "torch"
+    keras = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "numpy"))
+    monkeypatch.setitem(sys.modules, "keras", keras)  # type: ignore[arg-type]
+    for choice in ("auto", "torch"):
+        assert _refused(choice) == (
+            "backend: expected one of tensorflow, torch, jax; this process uses numpy already: start a new process"
+        )
+
+
 def test_no_backend_at_all_is_one_line_that_says_how_to_install_one(monkeypatch: pytest.MonkeyPatch) -> None:
     _install(monkeypatch)
     for choice in ("auto", "torch"):
@@ -111,6 +129,29 @@ def test_a_gpu_is_taken_where_a_backend_sees_one(monkeypatch: pytest.MonkeyPatch
     assert devices.device_label(Device("jax", "cpu:0")) == "the CPU by jax"
     assert "(it sees gpu:0, gpu:1)" in _refused("torch", "gpu:2")
     assert second.record == {"backend": "torch", "device": "gpu:1"}
+
+
+def test_threads_compute_each_on_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    _give_gpus(monkeypatch, torch=("NVIDIA H100", "NVIDIA L4"))
+    both_chose, seen = threading.Barrier(2), {}
+
+    def compute(device: str) -> None:
+        devices.choose("torch", device)
+        both_chose.wait(10)
+        seen[device] = devices.chosen().name
+
+    threads = [threading.Thread(target=compute, args=(device,)) for device in ("cpu:0", "gpu:1")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == {"cpu:0": "cpu:0", "gpu:1": "gpu:1"}
+    assert devices.chosen().name in seen, "where nothing is chosen, the last choice counts"
+    devices.choose("torch", "gpu:0")
+    helper = threading.Thread(target=lambda: seen.update(helper=devices.chosen().name))
+    helper.start()
+    helper.join()
+    assert seen["helper"] == "gpu:0"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for nvidia-smi is a shell script")

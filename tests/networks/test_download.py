@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import socket
 import tarfile
 import threading
 import time
@@ -88,6 +89,61 @@ def test_connection_that_never_comes(server, path, monkeypatch):
     assert "no connection within 0.2 s" in message(fetch, f"{server.base}/file", path)
     assert time.monotonic() - began < 5
     release.set()
+
+
+SILENT = ("192.0.2.1", 80)
+
+
+@pytest.fixture
+def resolve_to(monkeypatch):
+    """Give localhost these addresses, each with its family. Nothing ever comes from the address SILENT."""
+    resolve, connect = socket.getaddrinfo, socket.create_connection
+
+    def create_connection(address, timeout, *args, **kwargs):
+        if address == SILENT:
+            time.sleep(timeout)
+            raise TimeoutError("timed out")
+        return connect(address, timeout, *args, **kwargs)
+
+    def set_addresses(*found):
+        def getaddrinfo(host, port, *args, **kwargs):
+            if host != "localhost":
+                return resolve(host, port, *args, **kwargs)
+            return [(family, socket.SOCK_STREAM, 6, "", address) for family, address in found]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    monkeypatch.setattr(socket, "create_connection", create_connection)
+    return set_addresses
+
+
+def test_a_silent_address_leaves_time_for_the_next(server, resolve_to, path, monkeypatch):
+    monkeypatch.setattr(download, "CONNECT_TIMEOUT_S", 1.0)
+    resolve_to((socket.AF_INET6, SILENT), (socket.AF_INET6, SILENT), (socket.AF_INET, server.server_address))
+    assert fetch(f"http://localhost:{server.server_address[1]}/file", path) == hashlib.sha256(BODY).hexdigest()
+
+
+def test_silent_addresses_are_named_as_such(server, resolve_to, path, monkeypatch):
+    monkeypatch.setattr(download, "CONNECT_TIMEOUT_S", 0.3)
+    resolve_to((socket.AF_INET, SILENT), (socket.AF_INET, SILENT))
+    assert "no connection within 0.3 s" in message(fetch, "http://localhost:80/file", path)
+
+
+def test_where_all_addresses_are_of_one_family_the_first_has_all_the_time(monkeypatch):
+    given = []
+
+    def create_connection(address, timeout, source_address):
+        given.append(timeout)
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(socket, "create_connection", create_connection)
+    for others, expected in ((socket.AF_INET, [1, 1]), (socket.AF_INET6, [0.5, 1])):
+        found = [(family, socket.SOCK_STREAM, 6, "", SILENT) for family in (socket.AF_INET, others)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, found=found, **kwargs: found)
+        given.clear()
+        with pytest.raises(TimeoutError):
+            download._connected(("localhost", 80), 1.0)
+        assert given == pytest.approx(expected, abs=0.1)
 
 
 def test_refused(server, path):

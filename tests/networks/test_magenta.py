@@ -10,7 +10,7 @@ import pytest
 
 from samples import painting
 from stylize.errors import WeightsError
-from stylize.networks.magenta import Int8Stylizer, MagentaStylizer
+from stylize.networks.magenta import Int8Stylizer, MagentaStylizer, _EndToEndStylizer
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,23 @@ def test_saved_model_keeps_the_size_and_blends_on_pixels(saved_model):
     np.testing.assert_array_equal(stylizer.stylize(content, [(red, 1.0)], 0.0), content)
     odd = painting(61, 33, 1)
     assert stylizer.stylize(odd, [(red, 1.0)], 1.0).shape == odd.shape
+
+
+@pytest.mark.parametrize("size", [(1024, 4), (4, 1024)])
+def test_of_a_very_long_style_the_middle_is_read(size):
+    class Seen(_EndToEndStylizer):
+        def run(self, content, style):
+            self.style = style
+            return content
+
+    style = np.zeros((*size, 3), np.float32)
+    middle = tuple(slice(side // 2 - 2, side // 2 + 2) for side in size)
+    style[middle] = 1
+    stylizer = Seen()
+    stylizer.stylize(painting(32, 32, 0), [(style, 1.0)], 1.0)
+    assert sorted(stylizer.style.shape) == [1, 3, 256, 1024]
+    assert stylizer.style.mean() == pytest.approx(0.25, abs=0.01), "a fourth of the middle is white"
+    np.testing.assert_allclose(stylizer.style, stylizer.style[:, ::-1, ::-1], atol=1e-5)
 
 
 def test_damaged_saved_models_are_one_line(saved_model, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -126,6 +127,29 @@ def test_a_row_of_strengths_paints_the_content_with_its_own_vector_once(stylizer
     for strength, expected in zip(strengths, alone, strict=True):
         np.testing.assert_array_equal(stylizer.stylize(content, [(style, 1.0)], strength), expected)
     assert len(transfers) == len(strengths) + 1
+
+
+def test_another_thread_may_paint_another_content_between():
+    class Raced(MiniStylizer):
+        """Between two looks at what is kept, another thread keeps something else."""
+
+        kept: ClassVar[list[Any]] = []
+
+        @property
+        def _last_own(self):
+            return self.kept.pop(0) if len(self.kept) > 1 else self.kept[0]
+
+        @_last_own.setter
+        def _last_own(self, value):
+            self.kept[:] = [value]
+
+    stylizer = Raced(MODELS / "mini_style.tflite", MODELS / "mini_transfer.tflite")
+    content, style = scene(40, 56), stripes(64, 64)
+    first = stylizer.stylize(content, [(style, 1.0)], 0.5)
+    of_content = stylizer.kept[0]
+    stylizer.stylize(scene(24, 24), [(style, 1.0)], 0.5)
+    stylizer.kept[:] = [of_content, of_content, *stylizer.kept]
+    np.testing.assert_array_equal(stylizer.stylize(content, [(style, 1.0)], 0.5), first)
 
 
 def test_the_memory_of_a_large_painting_is_given_back(opened, monkeypatch):

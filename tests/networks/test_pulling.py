@@ -85,10 +85,15 @@ def test_offline(served, monkeypatch):
     assert "`stylize models pull pair`" in text
     assert "`stylize models add pair PATH`" in text
     monkeypatch.setenv("STYLIZE_OFFLINE", "1")
-    assert "offline" in message(store.pull, "pair")
+    assert "not on this machine, and downloads are off (offline)" in message(store.pull, "pair")
     assert served.requests == []
     monkeypatch.setenv("STYLIZE_OFFLINE", "0")
-    assert store.pull("pair").published
+    found = store.pull("pair")
+    assert found.published
+    found.files[0].write_bytes(b"damaged")
+    assert "pair: the copy here is damaged, and downloads are off (offline)" in message(
+        store.pull, "pair", offline=True
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from stylize.batch.engines import Engine
     from stylize.batch.jobs import Subject
     from stylize.batch.left_out import LeftOut
+    from stylize.batch.plan import Plan
     from stylize.batch.run import BatchOutcome
     from stylize.output import OutputConfig
 
@@ -97,32 +99,41 @@ def batch(
 ) -> None:  # fmt: skip
     """Paint many pictures: folders, globs, URLs, or the rows of a table.
 
-    OUTPUT/manifest.jsonl tells of every picture. A picture that cannot be painted stops no other; the command names it
-    at the end, with exit code 1. The same command continues a run that was interrupted, even by SIGKILL.
+    OUTPUT/manifest.jsonl tells of every picture. A picture that cannot be painted stops no other; the command ends with
+    exit code 1, and names the first picture of each kind of failure. The same command continues a run that was
+    interrupted, even by SIGKILL.
     """
     output_config = fitting_output(output_config_of(options), suffix.lower().removeprefix("."))
     defaults = frozenset(name for name in options if is_user_default(name))
     _check_usage(contents=contents, styles=styles, manifest=manifest, output=output)
     _check_offline(run, [*contents, *styles, *([] if manifest is None else [manifest]), output])
-    _check_unused(run, mode=mode, pairs=pairs, styles=styles, manifest=manifest, engine=engine, address=address)
-    batch_config(mode, options, defaults)
+    _check_unused(
+        run, options["seed"], mode=mode, pairs=pairs, styles=styles, manifest=manifest, engine=engine, address=address
+    )
+    config = batch_config(mode, options, defaults | {"seed"})
 
     from stylize.batch import jobs
     from stylize.batch.left_out import LeftOut
     from stylize.batch.run import run_batch
 
+    if manifest is None:  # the rows of a table may all name a start of their own
+        _check_init(jobs.init_of(config))
     pairing = jobs.Pairing.parse(pairs, options["seed"] or 0)
     naming = jobs.Naming(template, _checked_suffix(suffix, output_config))
     config_of = config_of_cells(mode, given(options), defaults)
     left_out = LeftOut()
-    found = jobs.styles_of_places(styles, left_out, output=output)
+    found = jobs.styles_of_places(styles, left_out, output=output, repeated=pairing.repeats)
     if found:
         pairing.check(found)
-    subjects = _subjects(run, contents, manifest, left_out, output)
+    subjects = (
+        jobs.subjects_of_places(contents, left_out, output=output, repeated=pairing.repeats)
+        if manifest is None
+        else _rows(run, manifest, output)
+    )
     try:
         outcome = run_batch(
             jobs.jobs(subjects, found, pairing, naming, config_of, output=output),
-            output, config_of, _engine_maker(run, mode, engine, address, workers), resume=resume, offline=run.offline,
+            output, config_of, _engine_maker(run, engine, address, workers), resume=resume, offline=run.offline,
             backend=run.backend, device=run.device, sources=run.sources, output_config=output_config, left_out=left_out,
             on_progress=run.on_job, on_message=run.say, on_download=run.on_download,
         )  # fmt: skip
@@ -154,14 +165,29 @@ def _check_offline(run: Run, places: Sequence[str]) -> None:
         raise OptionError(f"offline: expected files and folders, received {remote[0]}")
 
 
+def _check_init(init: str | None) -> None:
+    """Raise StylizeError if the picture that all refinements are to start from is missing."""
+    from stylize.cli.commands.checks import check_files
+    from stylize.files import is_url
+
+    if init is not None and not is_url(init):
+        check_files([("init", Path(init))])
+
+
 def _check_unused(
-    run: Run, *, mode: str, pairs: str, styles: tuple[str, ...], manifest: str | None, engine: str, address: str | None
-) -> None:
+    run: Run, seed: int | None, *, mode: str, pairs: str, styles: tuple[str, ...], manifest: str | None, engine: str,
+    address: str | None,
+) -> None:  # fmt: skip
     """Raise UsageError for an option that the user gives and that changes nothing."""
     refines = mode == "refine" or manifest is not None  # a table may have rows to refine
     for name, is_unused, why in (
         ("backend", run.backend != "auto" and not refines, "an option of --mode refine, received --mode fast"),
         ("device", run.device != "auto" and not refines, "an option of --mode refine, received --mode fast"),
+        (
+            "seed",
+            seed is not None and not refines and not pairs.startswith("random:"),
+            "an option of --mode refine and of --pairs random:N",
+        ),
         ("pairs", pairs != "all" and not styles, "expected styles (-s) to pair, received none"),
         ("address", address is not None and engine != "ray", "an option of --engine ray"),
     ):
@@ -178,14 +204,8 @@ def _checked_suffix(suffix: str, output_config: OutputConfig) -> str:
     return suffix
 
 
-def _subjects(
-    run: Run, contents: tuple[str, ...], manifest: str | None, left_out: LeftOut, output: str
-) -> Iterator[Subject]:
-    """Return the photographs to paint. Raises OptionError for a table that the batch would write over."""
-    if manifest is None:
-        from stylize.batch.jobs import subjects_of_places
-
-        return subjects_of_places(contents, left_out, output=output)
+def _rows(run: Run, manifest: str, output: str) -> Iterator[Subject]:
+    """Return the photographs of a table. Raises OptionError for a table that the batch would write over."""
     from stylize import files
     from stylize.batch.manifest import MANIFEST
     from stylize.batch.tables import subjects_of_manifest
@@ -201,29 +221,29 @@ def _subjects(
     return subjects_of_manifest(manifest, COLUMNS, other_options=flags, on_message=run.say)
 
 
-def _engine_maker(run: Run, mode: str, name: str, address: str | None, workers: int | None) -> Callable[[int], Engine]:
-    """Return a function that makes the engine, given the memory in bytes that a worker needs."""
+def _engine_maker(run: Run, name: str, address: str | None, workers: int | None) -> Callable[[Plan], Engine]:
+    """Return a function that makes the engine for the jobs of a plan."""
     if name == "ray":
         from stylize.batch.ray_engine import check_installed
 
         check_installed()
 
-    def engine_for(memory_bytes: int) -> Engine:
+    def engine_for(plan: Plan) -> Engine:
         if name == "ray":
             from stylize.batch.ray_engine import RayEngine
 
-            may_use_gpu = mode == "refine" and not run.device.startswith("cpu")
-            return RayEngine(address, max_tasks=workers, memory_bytes=memory_bytes, gpus=may_use_gpu)
+            may_use_gpu = plan.refines and not run.device.startswith("cpu")
+            return RayEngine(address, max_tasks=workers, memory_bytes=plan.memory_bytes, gpus=may_use_gpu)
         from stylize.batch.local_engine import MOST_WORKERS, LocalEngine
         from stylize.machine import available_cores, available_memory_bytes
         from stylize.networks.devices import choose
 
         cores, room = available_cores(), available_memory_bytes()
-        count = min(workers or max(1, min(cores, room // memory_bytes)), MOST_WORKERS)
-        if workers is None and mode == "refine" and choose(run.backend, run.device).is_gpu:
+        count = min(workers or max(1, min(cores, room // plan.memory_bytes)), MOST_WORKERS)
+        if workers is None and plan.refines and choose(run.backend, run.device).is_gpu:
             count = 1  # Refinements at the same time would share the GPU's memory, and none would be quicker.
         threads = max(1, cores // count)
-        run.detail(f"{count} workers of {threads} threads, each with up to {memory_bytes / 1e9:.1f} GB")
+        run.detail(f"{count} workers of {threads} threads, each with up to {plan.memory_bytes / 1e9:.1f} GB")
         return LocalEngine(count, threads)
 
     return engine_for
@@ -237,9 +257,11 @@ def _report(run: Run, outcome: BatchOutcome, left_out: LeftOut, output: str) -> 
     reasons = sorted(outcome.reasons.values(), reverse=True)
     run.close()
     for count, first in reasons:
-        run.say(f"failed, {count} of this kind: {first}" if count > 1 else f"failed: {first}")
+        run.say(f"failed, {count} of this kind: {first}" if count > 1 else f"failed: {first}", is_error=True)
     for line in left_out.lines():
         run.say(line)
+    for line in left_out.errors():
+        run.say(line, is_error=True)
     if outcome.animated:
         are = "picture is" if outcome.animated == 1 else "pictures are"
         run.say(f"{outcome.animated} {are} of animated inputs: the first frame is used")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import unicodedata
@@ -124,10 +125,17 @@ def check_free(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None
     files.check_name(output.name, f"output {output}")
     if not os.path.exists(output):
         return
-    if any(files.same_file(output, path) for path in inputs):
+    if files.identity(output) in _identities(tuple(inputs)):
         raise OptionError(f"output {output}: expected another file than the input")
     if not overwrite:
         raise StylizeError(f"output {output}: is there already; choose another with -o, or use --overwrite")
+
+
+# Kept, because one call after the other has the same inputs, and a glob may name thousands.
+@functools.lru_cache(maxsize=1)
+def _identities(paths: tuple[Path, ...]) -> frozenset[object]:
+    """Return the identities of files that are there."""
+    return frozenset(map(files.identity, paths)) - {None}
 
 
 def output_key(output: Path) -> str:

@@ -9,6 +9,36 @@ from stylize.cli.console import to_standard_output
 
 __all__ = ["completion"]
 
+# As click's script, but bash breaks words at the characters of COMP_WORDBREAKS, such as `@`, `=` and `:`, too. What no
+# space separates is joined again.
+_BASH = """\
+%(complete_func)s() {
+    local IFS=$'\\n'
+    local line=$COMP_LINE words=() word completion type value
+
+    for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+        if [[ ${#words[@]} -eq 0 || $line == [[:space:]]* ]]; then
+            words+=("")
+            line=${line#"${line%%%%[![:space:]]*}"}
+        fi
+        words[-1]+=$word
+        line=${line#"$word"}
+    done
+
+    for completion in $(env COMP_WORDS="${words[*]}" COMP_CWORD=$((${#words[@]} - 1)) \
+%(complete_var)s=bash_complete $1); do
+        IFS=',' read type value <<< "$completion"
+        case $type in
+            dir) COMPREPLY=(); compopt -o dirnames ;;
+            file) COMPREPLY=(); compopt -o default ;;
+            plain) COMPREPLY+=("$value") ;;
+        esac
+    done
+}
+
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
 
 @click.command(
     cls=Command,
@@ -27,5 +57,8 @@ def completion(ctx: click.Context, shell: str) -> None:
 
     kind = get_completion_class(shell)
     assert kind is not None
+    script = kind(ctx.find_root().command, {}, "stylize", "_STYLIZE_COMPLETE")
+    if shell == "bash":
+        script.source_template = _BASH  # type: ignore[misc]  # of the class
     with to_standard_output():
-        click.echo(kind(ctx.find_root().command, {}, "stylize", "_STYLIZE_COMPLETE").source())
+        click.echo(script.source())

@@ -7,6 +7,9 @@ import os
 import pytest
 
 from api_stand_in import one_line, run
+from stylize import files
+from stylize.cli.commands.checks import check_free
+from stylize.errors import OptionError
 from stylize.images.reading import read_image
 
 
@@ -54,6 +57,21 @@ def test_an_input_is_never_the_output(which, inputs, pictures, fake):
     assert "expected another file than the input" in one_line(result.stderr)
     assert pictures[which].read_bytes() == before
     assert fake.calls == []
+
+
+def test_every_input_is_looked_at_once_however_many_outputs_there_are(tmp_path, monkeypatch):
+    inputs = [tmp_path / f"{number}.png" for number in range(30)]
+    outputs = [tmp_path / f"{number}-fast.png" for number in range(30)]
+    for path in (*inputs, *outputs):
+        path.touch()
+    (tmp_path / "link.png").symlink_to("7.png")
+    asked, identity = [], files.identity
+    monkeypatch.setattr(files, "identity", lambda path: (asked.append(path), identity(path))[1])
+    for path in outputs:
+        check_free(path, inputs, overwrite=True)
+    assert len(asked) == 60
+    with pytest.raises(OptionError, match="expected another file than the input"):
+        check_free(tmp_path / "link.png", inputs, overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["out.xyz", "out"])
