@@ -268,6 +268,15 @@ class TargetEncoder:
         per_layer = {name: block_means(plane, strides[name]) for name in features}
         return Targets(features, per_layer, scale, style, regions, palettes, lights, places, areas)
 
+    def with_content(self, targets: Targets, picture: Any, tile_px: int | None = None) -> Targets:
+        """Return targets whose content loss compares with another picture, (1, H, W, 3); all else is as before."""
+        features, norm = self._statistics.content_features(picture, tile_px), self._config.normalization
+        scale = {
+            name: k * content_scale(features[name], norm) / content_scale(targets.content[name], norm)
+            for name, k in targets.content_scale.items()
+        }
+        return dataclasses.replace(targets, content=features, content_scale=scale)
+
     def saliency(self, content: Any) -> NDArray[np.float32]:
         """Return s of `losses.saliency` for a content (1, H, W, 3): (n, m), or (1, 1) without saliency."""
         if not (self._config.saliency and self._statistics.content_layers):

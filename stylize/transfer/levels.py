@@ -209,7 +209,7 @@ def level_losses(
     ) -> LevelLoss:
         pictures = pyramid[index].with_margin(config.margin_px)
         here = with_margin(at_size(saliency(), *pyramid[index].photo.shape[:2]), config.margin_px)
-        long_side_px, kept = max(pyramid[index].photo.shape[:2]), {}
+        long_side_px, kept = max(pyramid[index].photo.shape[:2]), dict[str, NDArray[np.float32]]()
         # Without masks the photo is not kept: with a margin, the photo is a copy.
         free, photo = None, None
         if pictures.masks is not None:
@@ -219,13 +219,13 @@ def level_losses(
             # Outside the masks stays the photo: the painted part is to fit to it at the border.
             return array_of(pixels) if free is None else ops.where(free > 0, pixels, photo)
 
+        targets = tiling.within(lambda tile_px: _targets(pictures, here, config.strength, objective, cache, tile_px))
         smallest_px, largest_px = config.loss.content_range_px
         # The first level may begin with noise.
         if index and long_side_px > largest_px:
             # A copy of its own: on the CPU, the array may lie in the memory of the picture that is painted.
-            kept[_CONTENT] = np.array(numpy_of(seen(first))) if state is None else _kept_content(state, first.shape)
-            pictures = dataclasses.replace(pictures, content=kept[_CONTENT])
-        targets = tiling.within(lambda tile_px: _targets(pictures, here, config.strength, objective, cache, tile_px))
+            start = np.array(numpy_of(seen(first))) if state is None else _kept_content(state, first.shape)
+            targets, kept = _compared_with(start, targets, objective, tiling), {_CONTENT: start}
         # The last level is in full at any size.
         is_last = index == len(pyramid) - 1
         if long_side_px < smallest_px and not is_last:
@@ -271,6 +271,11 @@ def _targets(
         own = encoder.of_regions(pictures.photo[None], regions, tile_px)
         targets = [[*styles, (mine, 1 - strength)] for styles, mine in zip(targets, own, strict=True)]
     return encoder.join(content, targets, regions, saliency, tile_px)
+
+
+def _compared_with(start: NDArray[np.float32], targets: Targets, objective: Objective, tiling: Tiling) -> Targets:
+    """Return targets whose content loss compares with the picture (h, w, 3) that a level begins with."""
+    return tiling.within(lambda tile_px: objective.targets.with_content(targets, start[None], tile_px))
 
 
 def _kept_content(state: Mapping[str, NDArray[np.float32]], shape: tuple[int, ...]) -> NDArray[np.float32]:
