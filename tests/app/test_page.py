@@ -104,7 +104,7 @@ def test_an_upload_keeps_its_name_and_hash_and_no_more_pixels_than_are_painted(s
     [
         (file_of(1000, 1001), r"photo\.png: expected 1 pixel to 1 megapixels, received 1001 x 1000 px"),
         (b"", "received an empty file"),
-        (b"<svg onload=alert(1)>", "received text, such as a web page"),
+        (b"<svg onload=alert(1)>", "received an SVG, which is not supported"),
         (file_of()[:200], "received damaged or cut-off data"),
     ],
 )
