@@ -45,7 +45,7 @@ def check_mask_count(masks: int, styles: int) -> None:
     _check(masks in (0, 1, styles), f"mask: expected one mask{one_each}; received {masks}")
 
 
-def _check(condition: bool, message: str) -> None:
+def _check(condition: object, message: str) -> None:
     if not condition:
         raise OptionError(message)
 
@@ -126,9 +126,9 @@ class PerceptualLossConfig:
             compared as if it had this much. 0: no limit.
         octaves: sizes (full, half, quarter, ...) of the style loss, 1 to 16; each weighs half of the larger one.
         enough_positions: style layers with fewer count less, region by region and octave by octave. 0: all in full.
-        content_range_px: two long sides, 0 to 65535. Levels below the first, but the last one, multiply the content
-            loss by the first / long side; light stays as it is. Levels above the second compare with the picture that
-            they begin with, which has strokes, not with the photo. (0, 65535): all levels are alike.
+        content_range_px: two long sides, 0 to 65535. Levels below the first multiply the content loss by the first /
+            long side, except for the last level; light stays as it is. Levels above the second, except for the first
+            level, compare the content with their start, which has strokes. (0, 65535): the same loss at all levels.
     """
 
     # relu4_2 alone, as in the paper, loses eyes and mouths at 256 px. relu3_1 keeps them, and the content's colours.
@@ -181,8 +181,7 @@ class PerceptualLossConfig:
         for field in [each.name for each in dataclasses.fields(self) if each.name.endswith("_weight")]:
             fits = 0 <= (weight := getattr(self, field)) < math.inf
             _check(fits, f"{field}: expected a finite number of 0 or more, received {weight}")
-        has_weight = self.content_weight + self.style_weight > 0
-        _check(has_weight, "content_weight: expected more than 0 where style_weight is 0")
+        _check(self.content_weight or self.style_weight, "content_weight: expected more than 0 where style_weight is 0")
         _check(bool(self.content_layers) or self.content_weight == 0, "content_layers: expected at least one layer")
         has_style = bool(self.style_layers) or self.places_weight > 0
         _check(has_style or self.style_weight == 0, "style_layers: expected at least one layer")
@@ -194,9 +193,11 @@ class PerceptualLossConfig:
         _check(fits, f"contrast_limit: expected 1 to 1000, or 0, received {limit}")
         _check_whole("octaves", self.octaves, 1, 16)
         _check_whole("enough_positions", self.enough_positions, 0, None)
-        object.__setattr__(self, "content_range_px", px := tuple(self.content_range_px))
-        fits = len(px) == 2 and 0 <= px[0] <= px[1] <= 65535
-        _check(fits, f"content_range_px: expected two sizes of 0 to 65535 px, the smaller first; received {px}")
+        px = self.content_range_px
+        pair = isinstance(px, (list, tuple)) and [type(each) for each in px] == [int, int]
+        fits = pair and 0 <= px[0] <= px[1] <= 65535
+        _check(fits, f"content_range_px: expected two sizes of 0 to 65535 px, the smaller first; received {shown(px)}")
+        object.__setattr__(self, "content_range_px", tuple(px))
 
 
 @dataclass(frozen=True)
@@ -332,8 +333,7 @@ class RefineConfig:
         """
         parts: dict[str, Any] = {"loss": self.loss, "optimization": self.optimization, "pyramid": self.pyramid}
         own_fields = {field.name for field in dataclasses.fields(self)}
-        changed: dict[str, Any] = {}
-        in_parts: dict[str, dict[str, Any]] = {name: {} for name in parts}
+        changed, in_parts = dict[str, Any](), {name: dict[str, Any]() for name in parts}
         for key, value in options.items():
             if key in own_fields:
                 changed[key] = value

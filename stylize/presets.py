@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 from stylize.config import FastConfig, OptimizationConfig, PerceptualLossConfig, PyramidConfig, RefineConfig
@@ -234,13 +234,11 @@ def chosen(defaults: FastConfig | RefineConfig, arguments: Mapping[str, Any]) ->
 
 
 def _plain(value: Any) -> Any:
-    """Return a number of NumPy or a path as a number or a text of Python, as the provenance records them."""
-    if isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        return float(value)
+    """Return numbers and arrays of NumPy, and paths, as the values of Python that the provenance records."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_plain, value))
+    if hasattr(value, "tolist"):
+        return value.tolist()
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
@@ -288,4 +286,4 @@ def _layer_weights(field: str, layers: Sequence[tuple[str, float | None]], prese
         return tuple((name, share) for name, _ in layers)
     if len(weighted) < len(layers):
         raise OptionError(f"{field}: expected a weight for every layer or for none")
-    return tuple((name, _plain(weight)) for name, weight in weighted)
+    return tuple(weighted)

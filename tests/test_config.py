@@ -89,8 +89,10 @@ def test_small_levels_of_earlier_versions_are_the_first_of_the_range():
 
 def test_numbers_of_numpy_and_paths_are_recorded_as_those_of_python():
     arguments = {"strength": np.float32(0.5), "steps": np.int64(10), "init": Path("x.png"), "content_weight": 2}
+    arguments["content_range_px"] = np.array([256, 512])
     config = config_of("default", None, {**arguments, "style_layers": [("relu1_1", np.float32(1))], "seed": None})
     assert (config.strength, config.steps, config.init) == (0.5, 10, "x.png")
+    assert config.loss.content_range_px == (256, 512)
     assert {type(each) for each in (config.steps, config.loss.content_weight)} == {int}, "a whole number stays one"
     json.dumps(dataclasses.asdict(config))
 
@@ -127,6 +129,10 @@ NONSENSE = {
     "a content range beyond any size": lambda: RefineConfig().replace(content_range_px=(512, 65536)),
     "a content range from large to small": lambda: RefineConfig().replace(content_range_px=(896, 512)),
     "a content range of one size": lambda: RefineConfig().replace(content_range_px=(512,)),
+    "a content range of a number": lambda: RefineConfig().replace(content_range_px=896),
+    "a content range of parts": lambda: RefineConfig().replace(content_range_px=(0.5, 700.5)),
+    "a content range of truths": lambda: RefineConfig().replace(content_range_px=(True, True)),
+    "a content range of a text": lambda: RefineConfig().replace(content_range_px="59"),
     "less contrast than the style": lambda: RefineConfig().replace(contrast_limit=0.5),
     "contrast that is not a number": lambda: RefineConfig().replace(contrast_limit=math.nan),
     "contrast without bounds": lambda: RefineConfig().replace(contrast_limit=math.inf),

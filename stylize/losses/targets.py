@@ -230,12 +230,15 @@ class TargetEncoder:
         regions: Regions,
         saliency: NDArray[np.float32],
         tile_px: int | None = None,
+        *,
+        compared: Any = None,
     ) -> Targets:
         """Join a content (1, H, W, 3), the targets of each region's styles with their weights, and s of each pixel.
 
-        Where a style has fewer octaves than the content, its last one stands for the others, which count nothing.
+        The content loss is that from `compared`, (1, H, W, 3), or from the content, if None. Where a style has fewer
+        octaves than the content, its last one stands for the others, which count nothing.
         """
-        features = self._statistics.content_features(content, tile_px)
+        features = self._statistics.content_features(content if compared is None else compared, tile_px)
         style = [
             {
                 name: ops.stack([sum(w * t.octave(octave)[name] for t, w in styles) for styles in per_region])
@@ -267,15 +270,6 @@ class TargetEncoder:
         strides, plane = self._statistics.encoder.strides, array_of(saliency[None, ..., None])
         per_layer = {name: block_means(plane, strides[name]) for name in features}
         return Targets(features, per_layer, scale, style, regions, palettes, lights, places, areas)
-
-    def with_content(self, targets: Targets, picture: Any, tile_px: int | None = None) -> Targets:
-        """Return targets whose content loss compares with another picture, (1, H, W, 3); all else is as before."""
-        features, norm = self._statistics.content_features(picture, tile_px), self._config.normalization
-        scale = {
-            name: k * content_scale(features[name], norm) / content_scale(targets.content[name], norm)
-            for name, k in targets.content_scale.items()
-        }
-        return dataclasses.replace(targets, content=features, content_scale=scale)
 
     def saliency(self, content: Any) -> NDArray[np.float32]:
         """Return s of `losses.saliency` for a content (1, H, W, 3): (n, m), or (1, 1) without saliency."""

@@ -24,10 +24,13 @@ from stylize.output import LARGEST_PX
 from stylize.schema import checked, parsed, shown
 from stylize.text import one_line
 
-__all__ = ["Checkpoint", "RunContext", "read_checkpoint", "write_checkpoint"]
+__all__ = ["LEVEL_START", "Checkpoint", "RunContext", "read_checkpoint", "write_checkpoint"]
 
 #: An array of an optimiser's state (`stylize.optimize.optimizer.State`). This module needs no backend.
 StateArray = NDArray[np.floating[Any]]
+
+#: In the state of a loss, the picture that its level began with; all else there are vectors.
+LEVEL_START = "start"
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             pixels = checked_samples(_picture(file, "pixels"), "pixels")
             state = _StateOnDisk(Path(path), file.namelist())
             _check_state(file, list(state), pixels.shape)
-            loss_state = _loss_state(file)
+            loss_state = _loss_state(file, pixels.shape)
         _check_history(stored)
     except FileNotFoundError as error:
         raise ImageError(
@@ -184,14 +187,15 @@ def _check_state(file: zipfile.ZipFile, names: Collection[str], shape: tuple[int
         raise ValueError(f"state: expected {count} finite scalars of 0 or more, received {shown(scalars.tolist())}")
 
 
-def _loss_state(file: zipfile.ZipFile) -> dict[str, NDArray[np.float32]]:
-    """Read the state of the loss, and raise ValueError unless it is made of finite vectors."""
+def _loss_state(file: zipfile.ZipFile, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
+    """Read the state of the loss, and raise ValueError unless it is made of finite vectors and a start of a shape."""
     names = [name.removesuffix(".npy") for name in file.namelist() if name.startswith(_LOSS_STATE)]
     state = {name.removeprefix(_LOSS_STATE): _array(file, name) for name in names}
     for name, array in state.items():
-        if array.ndim != 1 or array.dtype != np.float32 or not np.isfinite(array).all():
+        wanted = shape if name == LEVEL_START else (array.size,)
+        if array.shape != wanted or array.dtype != np.float32 or not np.isfinite(array).all():
             raise ValueError(
-                f"loss: expected finite float32 (n) in {shown(name)}, received {array.dtype} {array.shape}"
+                f"loss: expected finite float32 {wanted} in {shown(name)}, received {array.dtype} {array.shape}"
             )
     return state
 

@@ -91,7 +91,8 @@ def optimize(
         The pixels at the output's size, the history, and a checkpoint if `should_stop` ended the run.
 
     Raises:
-        StylizeError: the loss was not finite in ten steps in a row, or the memory does not suffice for the optimiser.
+        StylizeError: the loss was not finite at the first picture of a level, or in ten steps in a row; or the memory
+            does not suffice for the optimiser.
     """
     began = (clock() if started_at is None else started_at) - (resume_from.elapsed_s if resume_from else 0.0)
     context = context or RunContext("", (photos[-1].shape[0], photos[-1].shape[1]), {})

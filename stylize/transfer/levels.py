@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize.config import SMALLEST_PX, RefineConfig
+from stylize.config import INITS, SMALLEST_PX, RefineConfig
 from stylize.errors import ImageError
 from stylize.images.color import with_contrast_of, with_palette_of
 from stylize.images.picture import Picture
@@ -22,6 +22,7 @@ from stylize.networks.backend import Array, array_of, numpy_of, ops
 from stylize.networks.loaded import SizedCache
 from stylize.networks.store import LocalWeights
 from stylize.networks.vgg import content_layers_under
+from stylize.optimize.checkpoint import LEVEL_START
 from stylize.optimize.history import LossTerms
 from stylize.optimize.run import LevelLoss, LossAt
 from stylize.transfer.inputs import Inputs
@@ -42,8 +43,6 @@ __all__ = [
 # At smaller sizes, places that look like the style's lay out the style's own objects: a river became a cypress, a
 # parrot's breast a flower bed. Places alone must begin earlier.
 _PLACES_FROM_PX = 512
-# In the state of a level: what its content loss compares with, where this is not the photo.
-_CONTENT = "content"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +69,14 @@ class LevelPictures:
         content: what the content loss compares with: the photo, or the photo in the colours of the styles.
         masks: each region's mask, (R, h, w), or None.
         styles: the styles of each region.
+        start: what the content loss compares with in place of `content`, (1, h, w, 3).
     """
 
     photo: NDArray[np.float32]
     content: NDArray[np.float32]
     masks: NDArray[np.float32] | None
     styles: Sequence[Sequence[LevelStyle]]
+    start: NDArray[np.float32] | None = None
 
     def with_margin(self, margin_px: int) -> LevelPictures:
         """Return the pictures with photo, content and masks continued beyond the border."""
@@ -219,13 +220,13 @@ def level_losses(
             # Outside the masks stays the photo: the painted part is to fit to it at the border.
             return array_of(pixels) if free is None else ops.where(free > 0, pixels, photo)
 
-        targets = tiling.within(lambda tile_px: _targets(pictures, here, config.strength, objective, cache, tile_px))
         smallest_px, largest_px = config.loss.content_range_px
-        # The first level may begin with noise.
-        if index and long_side_px > largest_px:
+        # The first level may begin with noise, or with a preview.
+        if (index or config.init not in INITS) and long_side_px > largest_px:
             # A copy of its own: on the CPU, the array may lie in the memory of the picture that is painted.
-            start = np.array(numpy_of(seen(first))) if state is None else _kept_content(state, first.shape)
-            targets, kept = _compared_with(start, targets, objective, tiling), {_CONTENT: start}
+            kept[LEVEL_START] = np.array(numpy_of(seen(first))) if state is None else _kept_start(state, first.shape)
+            pictures = dataclasses.replace(pictures, start=kept[LEVEL_START][None])
+        targets = tiling.within(lambda tile_px: _targets(pictures, here, config.strength, objective, cache, tile_px))
         # The last level is in full at any size.
         is_last = index == len(pyramid) - 1
         if long_side_px < smallest_px and not is_last:
@@ -236,7 +237,7 @@ def level_losses(
             if state is None:
                 prices = tiling.within(lambda tile_px: objective.targets.prices(targets, seen(first)[None], tile_px))
             else:
-                prices = {name: each for name, each in state.items() if name != _CONTENT}
+                prices = {name: each for name, each in state.items() if name != LEVEL_START}
             targets, kept = _with_prices(targets, prices), {**kept, **prices}
 
         def value_and_gradient(pixels: Array) -> tuple[LossTerms, Array]:
@@ -270,20 +271,15 @@ def _targets(
     if strength < 1:
         own = encoder.of_regions(pictures.photo[None], regions, tile_px)
         targets = [[*styles, (mine, 1 - strength)] for styles, mine in zip(targets, own, strict=True)]
-    return encoder.join(content, targets, regions, saliency, tile_px)
+    return encoder.join(content, targets, regions, saliency, tile_px, compared=pictures.start)
 
 
-def _compared_with(start: NDArray[np.float32], targets: Targets, objective: Objective, tiling: Tiling) -> Targets:
-    """Return targets whose content loss compares with the picture (h, w, 3) that a level begins with."""
-    return tiling.within(lambda tile_px: objective.targets.with_content(targets, start[None], tile_px))
-
-
-def _kept_content(state: Mapping[str, NDArray[np.float32]], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return the content that an interrupted level compared with."""
-    content = state.get(_CONTENT)
-    if content is None or content.shape != shape:
-        raise _contradiction(f"content: expected {shape}, received {None if content is None else content.shape}")
-    return content
+def _kept_start(state: Mapping[str, NDArray[np.float32]], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the picture that an interrupted level began with."""
+    start = state.get(LEVEL_START)
+    if start is None or start.shape != shape:
+        raise _contradiction(f"start: expected {shape}, received {None if start is None else start.shape}")
+    return start
 
 
 def _with_prices(targets: Targets, prices: Mapping[str, NDArray[np.float32]]) -> Targets:

@@ -18,6 +18,7 @@ from stylize.images.color import with_palette_of
 from stylize.losses.targets import TargetEncoder, Targets
 from stylize.networks.backend import array_of, numpy_of
 from stylize.networks.vgg import content_layers_under
+from stylize.optimize.checkpoint import read_checkpoint, write_checkpoint
 from stylize.optimize.pyramid import level_size
 from stylize.optimize.run import LevelLoss
 from stylize.transfer.inputs import Inputs
@@ -143,7 +144,12 @@ def joined(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What `TargetEncoder.join` is asked for: the encoder, and the arguments."""
     joined: list[Any] = []
     join = TargetEncoder.join
-    monkeypatch.setattr(TargetEncoder, "join", lambda self, *asked: joined.append((self, asked)) or join(self, *asked))
+
+    def noted(self: TargetEncoder, *asked: Any, **options: Any) -> Targets:
+        joined.append((self, asked))
+        return join(self, *asked, **options)
+
+    monkeypatch.setattr(TargetEncoder, "join", noted)
     return joined
 
 
@@ -224,8 +230,8 @@ def test_all_levels_have_one_map_of_saliency(
         asked.append(content.shape[1:3])
         return cells
 
-    def join(self: TargetEncoder, *arguments: Any) -> Targets:
-        targets.append(plain(self, *arguments))
+    def join(self: TargetEncoder, *arguments: Any, **options: Any) -> Targets:
+        targets.append(plain(self, *arguments, **options))
         return targets[-1]
 
     monkeypatch.setattr(TargetEncoder, "saliency", saliency)
@@ -284,7 +290,7 @@ def test_prices_of_another_level_are_refused(traced_networks: Path, pictures: tu
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_levels_above_the_range_compare_with_the_picture_that_they_begin_with(
-    traced_networks: Path, pictures: tuple[Path, Path], masks: tuple[Path, ...], masked: bool
+    traced_networks: Path, pictures: tuple[Path, Path], masks: tuple[Path, ...], tmp_path: Path, masked: bool
 ) -> None:
     options: dict[str, Any] = {"size": 64, "coarsest_px": 32, "steps": 9, "precision": "float32"}
     options |= {"mask": masks[0]} if masked else {}
@@ -300,23 +306,28 @@ def test_levels_above_the_range_compare_with_the_picture_that_they_begin_with(
     ours = at_the_start(content_range_px=(0, 20))
     assert ours[0] == pytest.approx(plain[0], rel=1e-6), "the first level may begin with noise"
     assert max(ours[1:]) < 1e-6
+    painted = tmp_path / "painted.png"
+    stylize.refine(*pictures, **options).save(painted)
+    grown = stylize.refine(*pictures, **options, init=str(painted), content_range_px=(0, 20))
+    assert grown.history[0].losses.content < 1e-6, "a painted picture has strokes, too"
 
 
 def test_a_level_that_compares_with_its_start_goes_on_as_it_began(
-    traced_networks: Path, pictures: tuple[Path, Path]
+    traced_networks: Path, pictures: tuple[Path, Path], tmp_path: Path
 ) -> None:
     options: dict[str, Any] = {"size": 64, "coarsest_px": 45, "steps": 12, "precision": "float32"}
     options["content_range_px"] = (0, 50)
     whole = stylize.refine(*pictures, **options)
     seen: list[Any] = []
     stopped = stylize.refine(*pictures, **options, on_iterate=seen.append, should_stop=lambda: len(seen) >= 9)
-    checkpoint = stopped.checkpoint
-    assert checkpoint is not None
+    assert stopped.checkpoint is not None
+    write_checkpoint(tmp_path / "run.ckpt", stopped.checkpoint)
+    checkpoint = read_checkpoint(tmp_path / "run.ckpt")
     resumed = stylize.refine(*pictures, **options, resume_from=checkpoint)
     np.testing.assert_array_equal(resumed.image, whole.image)
-    prices = {name: each for name, each in checkpoint.loss_state.items() if name != "content"}
-    for state in (prices, {**prices, "content": np.zeros((4, 4, 3), np.float32)}):
-        with pytest.raises(ImageError, match=r"the checkpoint contradicts itself \(content: expected .*: start a new"):
+    prices = {name: each for name, each in checkpoint.loss_state.items() if name != "start"}
+    for state in (prices, {**prices, "start": np.zeros((4, 4, 3), np.float32)}):
+        with pytest.raises(ImageError, match=r"the checkpoint contradicts itself \(start: expected .*: start a new"):
             stylize.refine(*pictures, **options, resume_from=dataclasses.replace(checkpoint, loss_state=state))
 
 
