@@ -17,7 +17,6 @@ from typing import BinaryIO
 from stylize import urls
 from stylize.errors import ImageError, StylizeError
 from stylize.text import one_line, split_weight
-from stylize.urls import system_of
 
 __all__ = [
     "FORBIDDEN",
@@ -40,7 +39,6 @@ __all__ = [
     "stem",
     "stream_sha256",
     "suffix",
-    "system_of",
     "weighted",
     "whole_file",
     "within",
@@ -230,7 +228,7 @@ def exists(place: str) -> bool:
     if not is_url(place):
         return os.path.lexists(place)
     with urls.client_errors(place):
-        system, path = system_of(place)
+        system, path = urls.system_of(place)
         return bool(system.exists(path))
 
 
@@ -294,7 +292,7 @@ def write(url: str, data: bytes) -> None:
         ImageError: The local disk refuses.
     """
     with urls.client_errors(url):
-        system, path = system_of(url)
+        system, path = urls.system_of(url)
         with contextlib.suppress(NotImplementedError):  # object stores have no folders
             system.makedirs(path.rpartition("/")[0], exist_ok=True)
         if "file" not in system.protocol:

@@ -204,7 +204,7 @@ def _paint_all(run: Run, works: Sequence[Work], *, overwrite: bool, show: bool, 
             run.result(data, str(work.output))
 
     for work in checked:
-        # Options that one file was painted with fail with another for what this other one is, such as an animation.
+        # Once a picture is painted, the options are right: one that fails does not fit this file, such as an animation.
         with _errors_collected(failures, alone=alone, for_all=(WeightsError,) if painted else _FOR_ALL):
             paint(work, overwrite=overwrite)
     if as_list:
