@@ -28,8 +28,10 @@ os.environ["STYLIZE_CONFIG"] = str(REPOSITORY / "tests" / "absent.toml")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# A busy machine makes no example wrong.
-hypothesis.settings.register_profile("stylize", deadline=None)
+# A busy machine makes no example wrong. The examples are the same at every run: whether a change passes is not a matter
+# of chance. `pytest --hypothesis-profile=explore` tries others, and more of them.
+hypothesis.settings.register_profile("stylize", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("stylize")
 
 # Beside the installed package alone, with a copy of tests/ and docs/, there is no repository to look at.

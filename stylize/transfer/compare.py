@@ -118,7 +118,8 @@ def _labels(pictures: Sequence[Picture]) -> list[str]:
     unique: list[str] = []
     for label in labels:
         numbered = (f"{label} ({number})" for number in itertools.count(2))
-        unique.append(next(each for each in itertools.chain([label], numbered) if each not in unique))
+        new = (each for each in numbered if each not in labels and each not in unique)
+        unique.append(next(new) if label in unique else label)
     return unique
 
 

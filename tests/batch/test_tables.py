@@ -247,7 +247,7 @@ ROWS_OF_ANYTHING = st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=5),
 LINES = st.lists(ROWS_OF_ANYTHING.map(lambda row: {"content": "gone.png", **row}) | CELLS, max_size=3)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(lines=r'{"content": "nul\u0000.png"}', number=-1)
 @example(lines=r'{"content": "photos/a.png", "style": "nul\u0000"}', number=-2)
 @example(lines=r'{"content": "photos/a.png", "mask": "nul\u0000"}', number=-3)

@@ -52,7 +52,7 @@ def test_reduced_without_end_marker() -> None:
     assert picture.height == 300
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(st.booleans(), st.booleans(), st.floats(0, 1))
 def test_really_cut_off(progressive: bool, restarts: bool, share: float) -> None:
     whole = jpeg(progressive, **({"restart_marker_rows": 1} if restarts else {}))

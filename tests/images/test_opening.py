@@ -79,7 +79,7 @@ def test_size_limit_is_ours_and_pillows_is_restored(tmp_path: Path, monkeypatch:
         read_image(tmp_path / "in.png")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=200), st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP"]), st.data())
 def test_damaged_files_decode_or_say_so(tmp_path_factory: pytest.TempPathFactory, junk: bytes, kind: str, data) -> None:
     buffer = io.BytesIO()

@@ -54,7 +54,7 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.dictionaries(st.text(max_size=8), json_values, min_size=1, max_size=4), st.sampled_from(["png", "jpg", "tif"])
 )

@@ -23,7 +23,7 @@ rng = np.random.default_rng(7)
 sides = st.integers(1, 40)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(sides, sides, sides, sides, st.floats(0, 1, width=32))
 def test_resized_keeps_constants(h: int, w: int, height: int, width: int, value: float) -> None:
     out = resized(np.full((h, w, 3), value, np.float32), height, width)

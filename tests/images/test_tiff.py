@@ -133,7 +133,7 @@ def test_every_kind_is_read_right_or_refused_as_the_document_says(sample: str, c
     assert outcome(sample, color) == cells[color]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.sampled_from(
         [(bits, UNSIGNED) for bits in range(1, 33)] + [(16, FLOAT), (32, FLOAT), (64, FLOAT), (16, SIGNED)]

@@ -85,7 +85,7 @@ def test_opaque_alpha_is_none(tmp_path: Path) -> None:
     assert read_image(tmp_path / "in.png").alpha is None
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     hnp.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20), st.just(4))),
 )

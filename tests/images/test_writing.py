@@ -26,7 +26,7 @@ from stylize.output import OutputConfig
 LOSSLESS = ("png", "tif", "tiff")
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3))))
 def test_png_and_tiff_round_trip(tmp_path_factory: pytest.TempPathFactory, samples: np.ndarray) -> None:
     folder = tmp_path_factory.mktemp("trip")

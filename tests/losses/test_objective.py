@@ -110,7 +110,7 @@ def test_the_total_is_the_equation_of_the_docstring(
 _Image = NDArray[np.float32]
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 1000), octaves=st.sampled_from([1, 2]), edge=st.booleans())
 def test_gradient_agrees_with_finite_differences(seed: int, octaves: int, edge: bool) -> None:
     # Where the nearest place changes, the places loss has kinks, too.

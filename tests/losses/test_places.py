@@ -56,7 +56,7 @@ def test_an_activation_equal_to_the_mean_has_a_finite_gradient() -> None:
     assert np.isfinite(gradient).all()
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(height=st.integers(1, 700), width=st.integers(1, 700), most=st.sampled_from([1, 64, 1024]))
 def test_places_are_spread_evenly_and_bounded(height: int, width: int, most: int) -> None:
     rows, columns = (

@@ -61,7 +61,7 @@ def test_a_picture_of_as_many_pixels_as_a_tile_fits() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=6)
 @given(
     height=st.integers(130, 220), width=st.integers(130, 220), tile_px=st.sampled_from([48, 100]),
     normalization=st.sampled_from(["relative", "mean", "sum"]), pooling=st.sampled_from(["max", "avg"]),

@@ -197,7 +197,7 @@ def test_a_checkpoint_cannot_fill_the_memory(whole, tmp_path):
             read_checkpoint(tmp_path / f"{name}.npz")
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_any_bytes_are_a_checkpoint_or_refused(whole, tmp_path_factory, data):
     file = bytearray(whole.read_bytes())

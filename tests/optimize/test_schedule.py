@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -95,7 +95,6 @@ MACHINES = {
 }  # fmt: skip
 
 
-@settings(deadline=None)
 @given(
     fixed=st.floats(0.02, 0.4),
     per_pixel=st.floats(1e-8, 5e-5),

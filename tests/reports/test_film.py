@@ -62,7 +62,7 @@ def test_pictures_are_kept_by_change_and_not_by_step():
     assert max(steps) < 4 * 255 / 12
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(levels=st.lists(st.floats(0, 1, width=32), min_size=1, max_size=60), frames=st.integers(2, 9))
 def test_frames_are_a_subsequence_with_both_ends(levels, frames):
     kept = fading(levels, max_frames=frames).frames

@@ -91,6 +91,7 @@ def test_finished_pictures_have_names_of_their_own(
     )
 )  # fmt: skip
 @example(["/a/x.png", "a/x.png", "b/x.png", "x.png", None])
+@example(["a/x.png", "a/x.png", "x.png (2)"])
 def test_labels_are_unique_and_hold_the_names_of_the_files(paths: list[str | None]) -> None:
     labels = _labels([Picture(np.zeros((1, 1, 3), np.float32), path=path) for path in paths])
     assert len(set(labels)) == len(paths)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 from numpy.typing import NDArray
@@ -252,7 +252,6 @@ ARRAYS = hypothesis_numpy.arrays(
 
 # Made-up gradients may be too large for float32.
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@settings(deadline=None)
 @given(data=st.data())
 def test_any_checkpoint_is_resumed_or_refused(
     interrupted: Checkpoint, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

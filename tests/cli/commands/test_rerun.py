@@ -246,7 +246,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), command=st.sampled_from(["fast", "refine"]))
 def test_any_provenance_is_followed_or_refused_in_one_line(data, command, inputs, fake, tmp_path):
     """Replace any value of a whole provenance by any other, or the whole provenance."""
