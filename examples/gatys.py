@@ -2,9 +2,11 @@
 
     python examples/gatys.py CONTENT STYLE OUTPUT [--steps N]
 
-`refine` adds what docs/how-it-works.md explains: sizes from coarse to fine, a better optimiser, and more losses. Here
-the pixels start from the photo, and all steps are at one size. Unlike in the paper, losses are divided by the size of
-their targets, so that weights are near 1, and the optimiser is Adam.
+`refine` adds what docs/how-it-works.md explains: sizes from coarse to fine, a better optimiser, and more losses.
+
+Here all steps are at one size. Four things differ from the paper: the pixels start from the photo; losses are divided
+by the size of their targets, so that one pair of weights does for all pictures; the optimiser is Adam; and the picture
+of the lowest loss is saved.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from stylize.optimize.adam import Adam
 
 LONG_SIDE_PX = 256
 CONTENT_LAYER = "relu4_2"
-STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-CONTENT_WEIGHT, STYLE_WEIGHT = 0.03, 1.0
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+CONTENT_WEIGHT, STYLE_WEIGHT = 0.05, 1.0
 
 
 def gram(activation):
@@ -34,8 +36,10 @@ def gram(activation):
 def main(content: str, style: str, output: str, steps: int) -> None:
     """Paint `content` in the style of `style`, and save the picture."""
     networks = stylize.LoadedNetworks()
-    weights = networks.find("auto", "features")  # VGG-19, or vgg19-slim, which comes with the project
-    network = networks.encoder(weights, [*STYLE_LAYERS, CONTENT_LAYER], precision="float32")
+    # VGG-19, which is downloaded (80 MB) if it is not there, or else vgg19-slim, which comes with the project.
+    weights = networks.find("auto", "features", on_message=print)
+    print(f"feature network: {weights.name}")
+    network = networks.encoder(weights, [*STYLE_LAYERS, CONTENT_LAYER], pooling="avg", precision="float32")
 
     photo, painting = (at_size(stylize.read_image(path).pixels) for path in (content, style))
     target = network(array_of(photo[None]))[CONTENT_LAYER]

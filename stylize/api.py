@@ -182,7 +182,7 @@ def refine(
         contrast_limit: most contrast of the content relative to the style's; 0 is no limit.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
         enough_positions: style layers with fewer positions, in a region and octave, count less.
-        content_range_px: levels below, but the last, hold the content more; above, but the first, their own start.
+        content_range_px: long sides; below, the content counts more; above, it is the level's start: see the config.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
         ratio: of each size to the size before.
@@ -218,7 +218,7 @@ def refine(
     Raises:
         ImageError: a picture cannot be read or does not fit.
         OptionError: an option has no meaning, or the memory does not suffice.
-        StylizeError: the loss was not finite in ten steps in a row, or the memory ran out on the way.
+        StylizeError: the loss was not finite at a level's start or in ten steps in a row, or the memory ran out.
         WeightsError: a network cannot be had.
     """
     return _refine((content, style, mask), _run_of(preset, config, locals()), resume_from, (backend, device))
@@ -318,7 +318,7 @@ def compare(
         contrast_limit: most contrast of the content relative to the style's; 0 is no limit.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
         enough_positions: style layers with fewer positions, in a region and octave, count less.
-        content_range_px: levels below, but the last, hold the content more; above, but the first, their own start.
+        content_range_px: long sides; below, the content counts more; above, it is the level's start: see the config.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
         ratio: of each size to the size before.

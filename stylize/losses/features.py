@@ -48,7 +48,7 @@ def squared_distance(activation: Any, target: Any, saliency: Any) -> Any:
     Args:
         activation: F, (1, h, w, C).
         target: F*, the same shape.
-        saliency: s, (1, h, w, 1).
+        saliency: s, (1, h, w, 1), or 1.0 where all positions count alike.
     """
     squares = ops.square(ops.cast(activation, "float32") - target)
     return ops.sum(ops.sum(squares, axis=-1, keepdims=True) * saliency)
@@ -189,7 +189,7 @@ def moment_loss(moments: Any, target: Any, normalization: str) -> Any:
     Args:
         moments: second moments (..., C + 1, C + 1): sums of `moment_sum` over N.
         target: second moments of the same shape.
-        normalization: `relative` as above; anything else divides by the number of entries instead.
+        normalization: `relative`: the formula above; anything else divides by the number of entries instead.
 
     Returns:
         (...), float32.

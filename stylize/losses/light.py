@@ -1,15 +1,14 @@
 """The light loss: light and dark of the picture lie where they lie in the content.
 
-Layers of a network say what is where, not how bright it is. Statistics of the style then put their light and dark
-anywhere: a wave's foam where a forest was, a dark spot on a nose. This loss looks at the luma in cells. It compares two
-numbers of each large cell, of which there are a dozen along the long side. Of each small cell, two dozen along the long
-side, it compares the detail alone.
+Layers say what is where, not how bright it is. This loss looks at the luma in cells. It compares two numbers of each
+large cell, of which there are a dozen along the long side. Of each small cell, two dozen along the long side, it
+compares the detail alone.
 
     mean      of the luma of the picture x, less the mean of all cells:  A(x) - mean A(x)
-    detail    how far the luma of x follows that of the content c:  d (A(x c) - A(x) A(c)) / s
+    detail    how far the luma of x follows that of the content c:  d (A(x c) - A(x) A(c)) / tau
 
     A         weighted mean around the middle of the cell; the weights fall linearly to 0 at the next middles
-    s         standard deviation of the content in the cell, so that the detail of the content itself is d s
+    tau       standard deviation of the content in the cell, so that the detail of the content itself is d tau
     d         `light_detail`
 
     light(x) = sum over both sizes of cells of 1 - cosine of these numbers of x and of c
@@ -53,7 +52,7 @@ class Light(NamedTuple):
         rows: weights of the picture's rows for each row of cells, (n, H).
         columns: weights of the picture's columns for each column of cells, (W, m).
         means: A(c), (n, m).
-        scales: d / s, (n, m).
+        scales: d / tau, (n, m).
         means_weight: a scalar, 1 or 0.
         wanted: what `light_loss` compares with, at unit length, (2, n, m); near 0 where the content is flat.
     """

@@ -67,12 +67,18 @@ class Objective:
     """The total loss of a picture under one feature network, and its gradient.
 
     Example:
-        >>> objective = Objective(FeatureEncoder(weights, layers), PerceptualLossConfig())
+        >>> config = PerceptualLossConfig()
+        >>> weights = load_encoder_weights(LoadedNetworks().find("vgg19-slim", "features"))
+        >>> objective = Objective(FeatureEncoder(weights, config.layers), config)
         >>> targets = objective.targets.encode(content, [(style, 1.0)])
         >>> terms, gradient = objective.value_and_gradient(picture, targets)
 
     With `tile_px`, pictures of more than tile_px^2 pixels are encoded tile by tile (`TiledStatistics`); losses and
     gradients are those of the whole picture.
+
+    Args:
+        encoder: returns at least `config.layers`.
+        config: weights and forms of the losses.
 
     Attributes:
         targets: makes the targets of contents and styles.

@@ -1,14 +1,13 @@
 """The places loss: every place of the picture is to look like some place of the style.
 
-A photograph with texture laid over it can have the style's statistics. Its places still look like no place of the
-style: lines are not drawn, walls not painted. This loss is made of distances between places: the relaxed earth mover's
-distance of Kolkin et al. 2019 (arXiv 1904.12785), as in the last pass of Kolkin et al. 2022 (arXiv 2203.13215).
+This loss is made of distances between places: the relaxed earth mover's distance of Kolkin et al. 2019 (arXiv
+1904.12785), as in the last pass of Kolkin et al. 2022 (arXiv 2203.13215).
 
 Symbols, for one layer:
 
-    f_p   activation of the picture at position p, less m
-    s_j   J activations of the style, evenly spread, less m, at unit length
-    m     mean of the style's activations
+    f_p   activation of the picture at position p, less mu
+    s_j   J activations of the style, evenly spread, less mu, at unit length
+    mu    mean of the style's activations
     c_j   price of s_j
     g_p   weight of position p, with a sum of 1
 
@@ -47,7 +46,7 @@ class StylePlaces(NamedTuple):
 
     Attributes:
         directions: s, (J, C).
-        mean: m, (C,).
+        mean: mu, (C,).
         prices: c, (J,), with a mean of 0.
     """
 

@@ -1,7 +1,7 @@
 """The same losses, tile by tile: exact statistics and gradients in memory that does not grow with the picture.
 
 Statistics are sums over positions. A first pass over overlapping tiles computes the sums. A second pass computes each
-tile's gradient from the finished sums. The halo of a tile is as wide as the network's receptive field, so that the
+tile's gradient from the finished sums. The halo of a tile is as wide as an activation sees to one side, so that the
 activations of its core are those of the whole picture.
 """
 

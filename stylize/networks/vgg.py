@@ -121,7 +121,9 @@ def _read_slim(path: Path) -> EncoderWeights:
 
 
 class FeatureEncoder:
-    """Maps RGB pixels to the activations of chosen layers, each after the ReLU.
+    """Maps RGB pixels to the activations of chosen layers: after the ReLU, times the layer's lift where there is one.
+
+    Activations are 0 or more; with a lift, as in `vgg19-slim`, they may be negative.
 
     Args:
         weights: The encoder's weights.

@@ -54,7 +54,7 @@ class Energies(NamedTuple):
 # --------------------------------------------------------------------------------------------------------------------
 # Bands
 
-# Two thirds of an octave each: the finest band is at the Nyquist frequency, the coarsest has all below 1/22 of it.
+# Two thirds of an octave each: the finest band is at the Nyquist frequency, the coarsest has all below 1/20 of it.
 # A cosine transform, which sees no jump at the picture's border, was no better (benchmarks/notes/035).
 #: The number of bands.
 BANDS = 8

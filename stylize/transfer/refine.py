@@ -51,7 +51,8 @@ def run_refine(
     Raises:
         ImageError: the init picture cannot be read.
         OptionError: options do not fit each other, the checkpoint, or the memory.
-        StylizeError: the loss was never finite, or the memory does not suffice for the smallest tiles.
+        StylizeError: the loss was not finite at the first picture of a level, or in ten steps in a row; or the memory
+            does not suffice for the smallest tiles.
         WeightsError: a network cannot be had.
     """
     began = time.perf_counter() if began is None else began
