@@ -128,7 +128,7 @@ class PerceptualLossConfig:
         enough_positions: style layers with fewer count less, region by region and octave by octave. 0: all in full.
         content_range_px: two long sides, 0 to 65535. Levels below the first multiply the content loss by the first /
             long side, except for the last level; light stays as it is. Levels above the second, but for a first level
-            that starts from no file, compare with their start, not with the photo. (0, 65535): the same at all levels.
+            that starts from no file, compare with the start of the first of them. (0, 65535): the same at all levels.
     """
 
     # relu4_2 alone, as in the paper, loses eyes and mouths at 256 px. relu3_1 keeps them, and the content's colours.

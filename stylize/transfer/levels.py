@@ -14,7 +14,7 @@ from stylize.config import INITS, SMALLEST_PX, RefineConfig
 from stylize.errors import ImageError
 from stylize.images.color import with_contrast_of, with_palette_of
 from stylize.images.picture import Picture
-from stylize.images.resizing import resized, size_for_long_side, with_margin
+from stylize.images.resizing import resized, size_for_long_side, with_change_of, with_margin
 from stylize.losses.objective import Objective, structure_of
 from stylize.losses.saliency import at_size
 from stylize.losses.targets import StyleTargets, Targets
@@ -205,9 +205,13 @@ def level_losses(
     def saliency() -> NDArray[np.float32]:
         return objective.targets.saliency(pyramid[-1].content[None])
 
+    # Of the last level that compared with a start: its photo and this start, with the margin.
+    before: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+
     def loss_at(
         index: int, first: NDArray[np.float32], state: Mapping[str, NDArray[np.float32]] | None = None
     ) -> LevelLoss:
+        nonlocal before
         pictures = pyramid[index].with_margin(config.margin_px)
         here = with_margin(at_size(saliency(), *pyramid[index].photo.shape[:2]), config.margin_px)
         long_side_px, kept = max(pyramid[index].photo.shape[:2]), dict[str, NDArray[np.float32]]()
@@ -223,9 +227,16 @@ def level_losses(
         smallest_px, largest_px = config.loss.content_range_px
         # The first level may begin with noise, or with a preview.
         if (index or config.init not in INITS) and long_side_px > largest_px:
-            # A copy of its own: on the CPU, the array may lie in the memory of the picture that is painted.
-            kept[LEVEL_START] = np.array(numpy_of(seen(first))) if state is None else _kept_start(state, first.shape)
-            pictures = dataclasses.replace(pictures, start=kept[LEVEL_START][None])
+            if state is not None:
+                start = _kept_start(state, first.shape)
+            elif before is not None:
+                # Not what these levels painted since: from level to level, the scene would drift away.
+                start = with_change_of(pictures.photo, *before)
+            else:
+                # A copy of its own: on the CPU, the array may lie in the memory of the picture that is painted.
+                start = np.array(numpy_of(seen(first)))
+            before, kept[LEVEL_START] = (pictures.photo, start), start
+            pictures = dataclasses.replace(pictures, start=start[None])
         targets = tiling.within(lambda tile_px: _targets(pictures, here, config.strength, objective, cache, tile_px))
         # The last level is in full at any size.
         is_last = index == len(pyramid) - 1

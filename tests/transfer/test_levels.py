@@ -15,6 +15,7 @@ from samples import left_half, painting
 from stylize.config import RefineConfig
 from stylize.errors import ImageError
 from stylize.images.color import with_palette_of
+from stylize.images.resizing import resized, with_change_of, with_margin
 from stylize.losses.targets import TargetEncoder, Targets
 from stylize.networks.backend import array_of, numpy_of
 from stylize.networks.vgg import content_layers_under
@@ -305,11 +306,32 @@ def test_levels_above_the_range_compare_with_the_picture_that_they_begin_with(
     assert ours[2] < 1e-6 < plain[2]
     ours = at_the_start(content_range_px=(0, 20))
     assert ours[0] == pytest.approx(plain[0], rel=1e-6), "the first level may begin with noise"
-    assert max(ours[1:]) < 1e-6
+    assert ours[1] < 1e-6 < ours[2], "the last level compares with the start of the level before, enlarged"
     painted = tmp_path / "painted.png"
     stylize.refine(*pictures, **options).save(painted)
     grown = stylize.refine(*pictures, **options, init=str(painted), content_range_px=(0, 20))
     assert grown.history[0].losses.content < 1e-6, "a painted picture has strokes, too"
+
+
+def test_later_levels_compare_with_the_start_of_the_first_level_above_the_range(
+    traced_networks: Path, pictures: tuple[Path, Path]
+) -> None:
+    options: dict[str, Any] = {"size": 64, "coarsest_px": 32, "steps": 9, "content_range_px": (0, 40)}
+
+    def start_of(level: int, **more: Any) -> Any:
+        seen: list[Any] = []
+        ends = {"on_iterate": seen.append, "should_stop": lambda: bool(seen) and seen[-1].level == level}
+        stopped = stylize.refine(*pictures, **options, **more, **ends)
+        assert stopped.checkpoint is not None
+        return stopped.checkpoint
+
+    middle, last = start_of(2), start_of(3)
+    photo = resized(stylize.read_image(pictures[0]).pixels, 43, 64)
+    small, large = (with_margin(resized(photo, *level_size((43, 64), px)), 8) for px in (45, 64))
+    enlarged = with_change_of(large, small, middle.loss_state["start"])
+    np.testing.assert_allclose(last.loss_state["start"], enlarged, atol=1e-6)
+    resumed = start_of(3, resume_from=middle)
+    np.testing.assert_array_equal(resumed.loss_state["start"], last.loss_state["start"])
 
 
 def test_a_level_that_compares_with_its_start_goes_on_as_it_began(
