@@ -115,6 +115,10 @@ class _Program(click.Group):
         except StylizeError as error:
             print_line(f"stylize: {self._text(ctx, error)}", error=True)
             ctx.exit(1)
+        except MemoryError as error:  # NumPy's tells how much was asked for.
+            refused = f" ({printable(str(error))})" if str(error) else ""
+            print_line(f"stylize: out of memory{refused}: choose a smaller --size", error=True)
+            ctx.exit(1)
         except KeyboardInterrupt:
             print_line("stylize: interrupted", error=True)
             ctx.exit(_INTERRUPTED)

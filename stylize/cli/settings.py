@@ -294,7 +294,7 @@ def default_map(ctx: click.Context, options: Iterable[click.Parameter]) -> dict[
             values[option.name or ""] = default_value(option, max(mine, key=lambda each: each.command is not None))
     # Any text but these means offline, as in the library.
     if os.environ.get("STYLIZE_OFFLINE"):
-        values["offline"] = os.environ["STYLIZE_OFFLINE"].lower() not in ("0", "false", "no")
+        values["offline"] = os.environ["STYLIZE_OFFLINE"].lower() not in ("0", "false", "no", "off")
     return values
 
 

@@ -84,9 +84,9 @@ def open_picture_file(path: str, label: str) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise _unreadable(path, label, error) from None
     with file:
-        # Pillow has to seek, which a pipe (`<(curl ...)`) does not allow, nor many a web server.
-        if path.startswith(_WEB) or not file.seekable():
-            yield _whole(file, path, label)
+        # Pillow has to seek, which a pipe (`<(curl ...)`) and many a web server do not allow. A device may have no end.
+        if path.startswith(_WEB) or not file.seekable() or not (is_remote(path) or os.path.isfile(path)):
+            yield whole(file, path, label)
         else:
             yield cast(BinaryIO, _OfStore(file, path, label)) if is_remote(path) else file
 
@@ -123,25 +123,34 @@ def _unreadable(path: str, label: str, error: Exception) -> ImageError:
     return ImageError(f"{label}: expected a readable file, received: {one_line(error) or type(error).__name__}{advice}")
 
 
-def _whole(file: BinaryIO, path: str, label: str) -> BinaryIO:
-    """Read a stream to its end, or no further than its head if it begins as no picture."""
-    whole = io.BytesIO()
+def whole(file: BinaryIO, path: str, label: str) -> io.BytesIO:
+    """Read a stream to its end, or no further than its head if it begins as no picture.
+
+    Args:
+        file: The stream.
+        path: Its address, from which advice is taken.
+        label: What error messages call the picture.
+
+    Raises:
+        ImageError: The stream breaks off, or is larger than any picture or than the memory.
+    """
+    read = io.BytesIO()
     try:
-        while block := file.read(_HEAD_BYTES if whole.tell() < _HEAD_BYTES else _BLOCK_BYTES):
-            whole.write(block)
-            if whole.tell() > MAX_PIXELS * _MAX_PIXEL_BYTES:
+        while block := file.read(_HEAD_BYTES if read.tell() < _HEAD_BYTES else _BLOCK_BYTES):
+            read.write(block)
+            if read.tell() > MAX_PIXELS * _MAX_PIXEL_BYTES:
                 raise ImageError(
                     f"{label}: expected at most {MAX_PIXELS // 10**6} megapixels, received more bytes than these take; "
                     "make the picture smaller first"
                 )
-            if _HEAD_BYTES <= whole.tell() < 2 * _HEAD_BYTES and not _begins_as_picture(whole.getvalue()):
+            if _HEAD_BYTES <= read.tell() < 2 * _HEAD_BYTES and not _begins_as_picture(read.getvalue()):
                 break
     except MemoryError:
         raise ImageError(f"{label}: too large for this machine's memory; make it smaller first") from None
     except OSError as error:
         raise _unreadable(path, label, error) from None
-    whole.seek(0)
-    return whole
+    read.seek(0)
+    return read
 
 
 def _begins_as_picture(head: bytes) -> bool:

@@ -72,7 +72,7 @@ def forget_failure(spec: WeightsSpec) -> None:
 
 def is_offline(offline: bool) -> bool:
     """Return whether downloads are refused, by the argument or by STYLIZE_OFFLINE."""
-    return offline or os.environ.get("STYLIZE_OFFLINE", "").lower() not in ("", "0", "false", "no")
+    return offline or os.environ.get("STYLIZE_OFFLINE", "").lower() not in ("", "0", "false", "no", "off")
 
 
 def _refuse_offline(spec: WeightsSpec, offline: bool) -> None:

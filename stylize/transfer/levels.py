@@ -205,13 +205,11 @@ def level_losses(
     def saliency() -> NDArray[np.float32]:
         return objective.targets.saliency(pyramid[-1].content[None])
 
-    # Of the last level that compared with a start: its photo and this start, with the margin.
-    before: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+    starts = _Starts()
 
     def loss_at(
         index: int, first: NDArray[np.float32], state: Mapping[str, NDArray[np.float32]] | None = None
     ) -> LevelLoss:
-        nonlocal before
         pictures = pyramid[index].with_margin(config.margin_px)
         here = with_margin(at_size(saliency(), *pyramid[index].photo.shape[:2]), config.margin_px)
         long_side_px, kept = max(pyramid[index].photo.shape[:2]), dict[str, NDArray[np.float32]]()
@@ -227,16 +225,8 @@ def level_losses(
         smallest_px, largest_px = config.loss.content_range_px
         # The first level may begin with noise, or with a preview.
         if (index or config.init not in INITS) and long_side_px > largest_px:
-            if state is not None:
-                start = _kept_start(state, first.shape)
-            elif before is not None:
-                # Not what these levels painted since: from level to level, the scene would drift away.
-                start = with_change_of(pictures.photo, *before)
-            else:
-                # A copy of its own: on the CPU, the array may lie in the memory of the picture that is painted.
-                start = np.array(numpy_of(seen(first)))
-            before, kept[LEVEL_START] = (pictures.photo, start), start
-            pictures = dataclasses.replace(pictures, start=start[None])
+            kept[LEVEL_START] = starts.at(pictures.photo, seen(first), state)
+            pictures = dataclasses.replace(pictures, start=kept[LEVEL_START][None])
         targets = tiling.within(lambda tile_px: _targets(pictures, here, config.strength, objective, cache, tile_px))
         # The last level is in full at any size.
         is_last = index == len(pyramid) - 1
@@ -283,6 +273,29 @@ def _targets(
         own = encoder.of_regions(pictures.photo[None], regions, tile_px)
         targets = [[*styles, (mine, 1 - strength)] for styles, mine in zip(targets, own, strict=True)]
     return encoder.join(content, targets, regions, saliency, tile_px, compared=pictures.start)
+
+
+class _Starts:
+    """What the large levels compare with: the picture that the first of them begins with, at the size of each."""
+
+    def __init__(self) -> None:
+        # Of the level before: the photo, and what this level compared with, both with the margin.
+        self._before: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+
+    def at(
+        self, photo: NDArray[np.float32], first: Array, state: Mapping[str, NDArray[np.float32]] | None
+    ) -> NDArray[np.float32]:
+        """Return what a level of `photo` compares with, if the level begins with `first`, or goes on from `state`."""
+        if state is not None:
+            start = _kept_start(state, photo.shape)
+        elif self._before is not None:
+            # Not what these levels have painted since: from level to level, the scene would drift away.
+            start = with_change_of(photo, *self._before)
+        else:
+            # A copy of its own: on the CPU, the array may lie in the memory of the picture that is painted.
+            start = np.array(numpy_of(first))
+        self._before = photo, start
+        return start
 
 
 def _kept_start(state: Mapping[str, NDArray[np.float32]], shape: tuple[int, ...]) -> NDArray[np.float32]:

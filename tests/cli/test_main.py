@@ -9,6 +9,7 @@ import shlex
 import click
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from api_stand_in import one_line, run
 from command_tree import commands
@@ -205,3 +206,17 @@ def test_a_failure_that_the_user_can_mend_is_one_line_and_leaves_nothing(inputs,
     result = run("fast", *inputs, exit_code=1)
     assert one_line(result.stderr) == "stylize: expected more, received less"
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_memory_that_is_refused_is_one_line(monkeypatch, tmp_path):
+    def refused(*arguments: object, **options: object) -> None:
+        raise MemoryError("Unable to allocate 32.0 GiB for an array")
+
+    monkeypatch.setattr("stylize.cli.commands.previews.Sources.content", refused)
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (8, 8)).save(photo)
+    result = run("fast", "-c", photo, "-s", "@ink", "-o", tmp_path / "out.png", exit_code=1)
+    expected = "stylize: out of memory (Unable to allocate 32.0 GiB for an array): choose a smaller --size\n"
+    assert result.stderr.endswith(expected)
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out.png").exists()

@@ -85,7 +85,13 @@ def test_variables_set_flags_and_lists(fake, inputs, monkeypatch):
 
 @pytest.mark.parametrize(
     ("file_says", "variable", "offline"),
-    [("true", "", True), ("true", "0", False), ("false", "anything", True), ("false", "", False)],
+    [
+        ("true", "", True),
+        ("true", "0", False),
+        ("true", "off", False),
+        ("false", "anything", True),
+        ("false", "", False),
+    ],
 )
 def test_offline_means_what_it_meant(file_says, variable, offline, file, fake, inputs, monkeypatch):
     file.write_text(f"offline = {file_says}")

@@ -272,6 +272,13 @@ def test_a_pipe_without_an_end_is_not_read_on(monkeypatch: pytest.MonkeyPatch) -
     assert endless.taken < 3_000_000
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="there are no devices")
+def test_a_device_without_an_end_is_not_read_on() -> None:
+    with pytest.raises(ImageError, match=r"^picture /dev/zero: expected a picture") as error:
+        read_image("/dev/zero", name="picture")
+    single_line(error)
+
+
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "PSD", "QOI"])
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 def test_pictures_come_out_of_pipes(form: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from stylize.cli.console import Run, megabytes, table
 from stylize.cli.expanding import expanded
 from stylize.cli.run import with_run
 from stylize.cli.types import FILE
-from stylize.errors import StylizeError
+from stylize.errors import StylizeError, WeightsError
 from stylize.networks import conversion, registry, store
 
 __all__ = ["models"]
@@ -77,7 +77,14 @@ def add(run: Run, name: str, paths: Sequence[Path]) -> None:
 def verify(run: Run, name: str | None) -> None:
     """Hash the files of one network, or of all that are here, anew."""
     names = [name] if name else [entry.name for entry in store.status() if entry.state != "absent"]
-    checks = [(name, *check) for name in names for check in store.verify(name)]
+    checks: list[tuple[str, str, bool, str]] = []
+    for each in names:
+        try:
+            checks += [(each, *check) for check in store.verify(each)]
+        except WeightsError as error:
+            if name:
+                raise
+            checks.append((each, "record.json", False, str(error)))
     run.result(
         [dict(zip(("name", "file", "ok", "detail"), check, strict=True)) for check in checks],
         [f"{name}/{file}: {'ok' if ok else 'damaged'} ({note})" for name, file, ok, note in checks],

@@ -16,7 +16,6 @@ from stylize.cli.commands.watch import FileState, file_state
 from stylize.cli.console import Run, to_standard_output
 from stylize.cli.types import Source, SourceStyles, Url
 from stylize.config import FastConfig
-from stylize.errors import StylizeError
 from stylize.output import OutputConfig
 from stylize.styles import StyleName
 
@@ -73,13 +72,12 @@ class Sources:
 
     def _file(self, path: Source | StyleName) -> Source | StyleName | bytes:
         """Return the file, or the bytes of standard input."""
+        from stylize.images.opening import whole
+
         if path != STANDARD_STREAM:
             return path
         if self._standard is None:
-            try:
-                self._standard = sys.stdin.buffer.read()
-            except OSError as error:
-                raise StylizeError(f"standard input: could not be read: {error.strerror or error}") from error
+            self._standard = whole(sys.stdin.buffer, str(STANDARD_STREAM), "standard input").getvalue()
         return self._standard
 
     def _read(self, path: Source | StyleName, name: str, long_side_px: int | None) -> Picture:

@@ -24,7 +24,10 @@ from PIL import Image
 from samples import painting
 from servers import clear_proxies, serving
 from stylize import read_image
+from stylize.cli.commands.previews import Sources
 from stylize.cli.main import main
+from stylize.config import FastConfig
+from stylize.errors import ImageError
 from stylize.images.provenance import read_provenance
 from stylize.networks.mini import MiniStylizer
 from stylize.reports.sheet import PAPER
@@ -163,6 +166,24 @@ def test_what_is_no_picture_on_standard_input_is_one_line(files):
     result = run("-c", "-", "-s", files[2], "-o", "-", stdin=b"hello", exit_code=1)
     assert result.stderr.startswith("stylize: content -: expected a picture")
     assert result.stdout_bytes == b""
+
+
+def test_standard_input_without_an_end_is_not_read_on(files, monkeypatch):
+    class Endless(io.RawIOBase):
+        taken = 0
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            Endless.taken += len(buffer)
+            assert Endless.taken < 10**6
+            buffer[:] = b"a" * len(buffer)
+            return len(buffer)
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(Endless())))
+    with pytest.raises(ImageError, match="content -: expected a picture"):
+        Sources().content(Path("-"), FastConfig())
 
 
 def test_standard_output_is_no_folder_of_that_name(files, tmp_path, monkeypatch):
