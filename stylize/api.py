@@ -182,7 +182,7 @@ def refine(
         contrast_limit: most contrast of the content relative to the style's; 0 is no limit.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
         enough_positions: style layers with fewer positions, in a region and octave, count less.
-        content_range_px: long sides; below, the content counts more; above, it is the level's start: see the config.
+        content_range_px: long sides; below, the content counts more; above, a painting is the content: see the config.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
         ratio: of each size to the size before.
@@ -318,7 +318,7 @@ def compare(
         contrast_limit: most contrast of the content relative to the style's; 0 is no limit.
         octaves: sizes (full, half, a quarter, ...) at which style is compared.
         enough_positions: style layers with fewer positions, in a region and octave, count less.
-        content_range_px: long sides; below, the content counts more; above, it is the level's start: see the config.
+        content_range_px: long sides; below, the content counts more; above, a painting is the content: see the config.
         init: preview, preview+content, content, noise, content+noise, or the path of a picture.
         coarsest_px: long side of the coarsest size in px; `none` for one size only.
         ratio: of each size to the size before.

@@ -126,9 +126,9 @@ class PerceptualLossConfig:
             compared as if it had this much. 0: no limit.
         octaves: sizes (full, half, quarter, ...) of the style loss, 1 to 16; each weighs half of the larger one.
         enough_positions: style layers with fewer count less, region by region and octave by octave. 0: all in full.
-        content_range_px: two long sides, 0 to 65535. Levels below the first multiply the content loss by the first /
-            long side, except for the last level; light stays as it is. Levels above the second, but for a first level
-            that starts from no file, compare with the start of the first of them. (0, 65535): the same at all levels.
+        content_range_px: two long sides in px, 0 to 65535. Levels below the first, but for the last level, hold the
+            content more (first / long side). Levels above the second compare with the picture that the first of them
+            begins with; a run's first level only under `init=FILE`. (0, 65535): the same loss at all levels.
     """
 
     # relu4_2 alone, as in the paper, loses eyes and mouths at 256 px. relu3_1 keeps them, and the content's colours.

@@ -29,7 +29,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # A busy machine makes no example wrong. The examples are the same at every run: whether a change passes is not a matter
-# of chance. `pytest --hypothesis-profile=explore` tries others, and more of them.
+# of chance. `pytest --hypothesis-profile=explore` tries others, and more where a test does not set their number.
 hypothesis.settings.register_profile("stylize", deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("stylize")

@@ -117,7 +117,7 @@ class _Program(click.Group):
             ctx.exit(1)
         except MemoryError as error:  # NumPy's tells how much was asked for.
             refused = f" ({printable(str(error))})" if str(error) else ""
-            print_line(f"stylize: out of memory{refused}: choose a smaller --size", error=True)
+            print_line(f"stylize: out of memory{refused}; make the picture smaller", error=True)
             ctx.exit(1)
         except KeyboardInterrupt:
             print_line("stylize: interrupted", error=True)

@@ -16,8 +16,8 @@ For a picture x, with the names of the code:
     l      layers: of content with weights v (`content_layers`), of style with weights w (`style_layers`)
     o      octaves: the picture at full size, half, a quarter, ... (`octaves`)
     r      regions, one for each mask, or the whole picture
-    F      activations of the feature network; F* those of the content picture, or of the picture that a large level
-           begins with (`content_range_px`)
+    F      activations of the feature network; F* those of the content picture, or, at large levels, of the picture
+           that the first of them begins with, enlarged (`content_range_px`)
     s      how much position p counts, more where a viewer looks first: `stylize.losses.saliency`
     k      `Targets.content_scale`: 1 / |F*|^2 for relative losses; with `relative_to_content` divided by the root of
            (spread of the style / spread of the content): a style that varies a lot lowers the weight of the content;

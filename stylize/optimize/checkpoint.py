@@ -29,7 +29,7 @@ __all__ = ["LEVEL_START", "Checkpoint", "RunContext", "read_checkpoint", "write_
 #: An array of an optimiser's state (`stylize.optimize.optimizer.State`). This module needs no backend.
 StateArray = NDArray[np.floating[Any]]
 
-#: In the state of a loss, the picture that its level began with; all else there are vectors.
+#: In the state of a loss, the picture that its level compares with; all else there are vectors.
 LEVEL_START = "start"
 
 

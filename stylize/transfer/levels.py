@@ -14,7 +14,7 @@ from stylize.config import INITS, SMALLEST_PX, RefineConfig
 from stylize.errors import ImageError
 from stylize.images.color import with_contrast_of, with_palette_of
 from stylize.images.picture import Picture
-from stylize.images.resizing import resized, size_for_long_side, with_change_of, with_margin
+from stylize.images.resizing import resized, size_for_long_side, with_change_of, with_margin, without_margin
 from stylize.losses.objective import Objective, structure_of
 from stylize.losses.saliency import at_size
 from stylize.losses.targets import StyleTargets, Targets
@@ -205,7 +205,7 @@ def level_losses(
     def saliency() -> NDArray[np.float32]:
         return objective.targets.saliency(pyramid[-1].content[None])
 
-    starts = _Starts()
+    starts = _Starts(config.margin_px)
 
     def loss_at(
         index: int, first: NDArray[np.float32], state: Mapping[str, NDArray[np.float32]] | None = None
@@ -225,8 +225,11 @@ def level_losses(
         smallest_px, largest_px = config.loss.content_range_px
         # The first level may begin with noise, or with a preview.
         if (index or config.init not in INITS) and long_side_px > largest_px:
-            kept[LEVEL_START] = starts.at(pictures.photo, seen(first), state)
-            pictures = dataclasses.replace(pictures, start=kept[LEVEL_START][None])
+            if state is None:
+                start = starts.at(pyramid[index].photo, first, seen)
+            else:
+                start = starts.keep(pyramid[index].photo, _kept_start(state, pictures.photo.shape))
+            kept[LEVEL_START], pictures = start, dataclasses.replace(pictures, start=start[None])
         targets = tiling.within(lambda tile_px: _targets(pictures, here, config.strength, objective, cache, tile_px))
         # The last level is in full at any size.
         is_last = index == len(pyramid) - 1
@@ -278,28 +281,35 @@ def _targets(
 class _Starts:
     """What the large levels compare with: the picture that the first of them begins with, at the size of each."""
 
-    def __init__(self) -> None:
-        # Of the level before: the photo, and what this level compared with, both with the margin.
+    def __init__(self, margin_px: int) -> None:
+        self._margin_px = margin_px
+        # Of the large level before, without the margin: the photo, and what this level compared with.
         self._before: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
     def at(
-        self, photo: NDArray[np.float32], first: Array, state: Mapping[str, NDArray[np.float32]] | None
+        self, photo: NDArray[np.float32], first: NDArray[np.float32], seen: Callable[[NDArray[np.float32]], Array]
     ) -> NDArray[np.float32]:
-        """Return what a level of `photo` compares with, if the level begins with `first`, or goes on from `state`."""
-        if state is not None:
-            start = _kept_start(state, photo.shape)
-        elif self._before is not None:
+        """Return what a level of `photo` compares with, with the margin, if the level begins with `first`.
+
+        Args:
+            photo: (h, w, 3).
+            first: with the margin.
+            seen: puts the photo in place of what lies outside the masks.
+        """
+        if self._before is not None:
             # Not what these levels have painted since: from level to level, the scene would drift away.
-            start = with_change_of(photo, *self._before)
-        else:
-            # A copy of its own: on the CPU, the array may lie in the memory of the picture that is painted.
-            start = np.array(numpy_of(first))
-        self._before = photo, start
+            first = with_margin(with_change_of(photo, *self._before), self._margin_px)
+        # A copy of its own: on the CPU, the array may lie in the memory of the picture that is painted.
+        return self.keep(photo, np.array(numpy_of(seen(first))))
+
+    def keep(self, photo: NDArray[np.float32], start: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return `start`, and keep it for later levels."""
+        self._before = photo, without_margin(start, self._margin_px)
         return start
 
 
 def _kept_start(state: Mapping[str, NDArray[np.float32]], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return the picture that an interrupted level began with."""
+    """Return the picture that an interrupted level compares with."""
     start = state.get(LEVEL_START)
     if start is None or start.shape != shape:
         raise _contradiction(f"start: expected {shape}, received {None if start is None else start.shape}")

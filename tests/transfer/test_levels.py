@@ -15,7 +15,7 @@ from samples import left_half, painting
 from stylize.config import RefineConfig
 from stylize.errors import ImageError
 from stylize.images.color import with_palette_of
-from stylize.images.resizing import resized, with_change_of, with_margin
+from stylize.images.resizing import resized, with_change_of, with_margin, without_margin
 from stylize.losses.targets import TargetEncoder, Targets
 from stylize.networks.backend import array_of, numpy_of
 from stylize.networks.vgg import content_layers_under
@@ -290,7 +290,7 @@ def test_prices_of_another_level_are_refused(traced_networks: Path, pictures: tu
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_levels_above_the_range_compare_with_the_picture_that_they_begin_with(
+def test_levels_above_the_range_compare_with_a_painting(
     traced_networks: Path, pictures: tuple[Path, Path], masks: tuple[Path, ...], tmp_path: Path, masked: bool
 ) -> None:
     options: dict[str, Any] = {"size": 64, "coarsest_px": 32, "steps": 9, "precision": "float32"}
@@ -327,8 +327,8 @@ def test_later_levels_compare_with_the_start_of_the_first_level_above_the_range(
 
     middle, last = start_of(2), start_of(3)
     photo = resized(stylize.read_image(pictures[0]).pixels, 43, 64)
-    small, large = (with_margin(resized(photo, *level_size((43, 64), px)), 8) for px in (45, 64))
-    enlarged = with_change_of(large, small, middle.loss_state["start"])
+    small, large = (resized(photo, *level_size((43, 64), px)) for px in (45, 64))
+    enlarged = with_margin(with_change_of(large, small, without_margin(middle.loss_state["start"], 8)), 8)
     np.testing.assert_allclose(last.loss_state["start"], enlarged, atol=1e-6)
     resumed = start_of(3, resume_from=middle)
     np.testing.assert_array_equal(resumed.loss_state["start"], last.loss_state["start"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -54,10 +55,10 @@ def test_models_add_verify_path_remove(bare, tmp_path):
     assert [check["ok"] for check in json.loads(result.stdout)] == [False, True]
     assert one_line(result.stderr).startswith("stylize: damaged: magenta-int8")
     (tmp_path / "home/models/magenta-int8/record.json").write_bytes(b"")
+    shutil.copytree(tmp_path / "home/models/magenta-int8", tmp_path / "home/models/vgg19")
     result = run("models", "verify", "--json", exit_code=1)
-    assert [(check["name"], check["ok"]) for check in json.loads(result.stdout)] == [("magenta-int8", False)], (
-        "not the end"
-    )
+    checks = [(check["name"], check["ok"]) for check in json.loads(result.stdout)]
+    assert checks == [("magenta-int8", False), ("vgg19", False)]
     assert one_line(result.stderr).startswith("stylize: damaged: magenta-int8")
     assert run("models", "remove", "magenta-int8").stdout == "removed magenta-int8\n"
     run("models", "path", "magenta-int8", exit_code=1)
