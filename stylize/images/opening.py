@@ -24,7 +24,7 @@ from stylize.images.overlooked import overlooked_colors
 from stylize.images.psd import PsdFile
 from stylize.text import one_line
 
-__all__ = ["MAX_PIXELS", "check_size", "identify", "long_side_px_of", "open_picture_file", "pillow_errors"]
+__all__ = ["MAX_PIXELS", "check_size", "identify", "long_side_px_of", "open_picture_file", "pillow_errors", "whole"]
 
 #: The largest picture that is decoded, in px (width times height). Larger pictures are refused: a small file may
 #: hold a picture that fills the memory (a decompression bomb).
