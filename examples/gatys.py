@@ -38,7 +38,6 @@ def main(content: str, style: str, output: str, steps: int) -> None:
     networks = stylize.LoadedNetworks()
     # VGG-19, which is downloaded (80 MB) if it is not there, or else vgg19-slim, which comes with the project.
     weights = networks.find("auto", "features", on_message=print)
-    print(f"feature network: {weights.name}")
     network = networks.encoder(weights, [*STYLE_LAYERS, CONTENT_LAYER], pooling="avg", precision="float32")
 
     photo, painting = (at_size(stylize.read_image(path).pixels) for path in (content, style))

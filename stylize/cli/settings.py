@@ -227,7 +227,7 @@ def variables(command: str, name: str) -> list[str]:
         return []
     word = name.upper().replace("-", "_")
     own = f"{_PREFIX}{command.upper()}_{word}"
-    # Of STYLIZE_OFFLINE, any text means yes, see `default_map`.
+    # STYLIZE_OFFLINE takes any text, see `networks.pulling.is_offline`.
     return [own] if name == "offline" else [own, f"{_PREFIX}{word}"]
 
 
@@ -292,9 +292,10 @@ def default_map(ctx: click.Context, options: Iterable[click.Parameter]) -> dict[
         mine = [each for each in settings if each.name == setting_name(option) and each.command in (None, command)]
         if mine and isinstance(option, click.Option) and is_setting(command, mine[0].name):
             values[option.name or ""] = default_value(option, max(mine, key=lambda each: each.command is not None))
-    # Any text but these means offline, as in the library.
     if os.environ.get("STYLIZE_OFFLINE"):
-        values["offline"] = os.environ["STYLIZE_OFFLINE"].lower() not in ("0", "false", "no", "off")
+        from stylize.networks.pulling import is_offline
+
+        values["offline"] = is_offline(False)
     return values
 
 

@@ -24,7 +24,15 @@ from stylize.images.overlooked import overlooked_colors
 from stylize.images.psd import PsdFile
 from stylize.text import one_line
 
-__all__ = ["MAX_PIXELS", "check_size", "identify", "long_side_px_of", "open_picture_file", "pillow_errors", "whole"]
+__all__ = [
+    "MAX_PIXELS",
+    "check_size",
+    "identify",
+    "long_side_px_of",
+    "open_picture_file",
+    "pillow_errors",
+    "read_stream",
+]
 
 #: The largest picture that is decoded, in px (width times height). Larger pictures are refused: a small file may
 #: hold a picture that fills the memory (a decompression bomb).
@@ -86,7 +94,7 @@ def open_picture_file(path: str, label: str) -> Iterator[BinaryIO]:
     with file:
         # Pillow has to seek, which a pipe (`<(curl ...)`) and many a web server do not allow. A device may have no end.
         if path.startswith(_WEB) or not file.seekable() or not (is_remote(path) or os.path.isfile(path)):
-            yield whole(file, path, label)
+            yield read_stream(file, path, label)
         else:
             yield cast(BinaryIO, _OfStore(file, path, label)) if is_remote(path) else file
 
@@ -123,7 +131,7 @@ def _unreadable(path: str, label: str, error: Exception) -> ImageError:
     return ImageError(f"{label}: expected a readable file, received: {one_line(error) or type(error).__name__}{advice}")
 
 
-def whole(file: BinaryIO, path: str, label: str) -> io.BytesIO:
+def read_stream(file: BinaryIO, path: str, label: str) -> io.BytesIO:
     """Read a stream to its end, or no further than its head if it begins as no picture.
 
     Args:

@@ -71,7 +71,7 @@ def forget_failure(spec: WeightsSpec) -> None:
 
 
 def is_offline(offline: bool) -> bool:
-    """Return whether downloads are refused, by the argument or by STYLIZE_OFFLINE."""
+    """Return whether downloads are refused, by the argument or by STYLIZE_OFFLINE: any text but a no."""
     return offline or os.environ.get("STYLIZE_OFFLINE", "").lower() not in ("", "0", "false", "no", "off")
 
 

@@ -229,7 +229,8 @@ def level_losses(
                 start = starts.at(pyramid[index].photo, first, seen)
             else:
                 start = starts.keep(pyramid[index].photo, _kept_start(state, pictures.photo.shape))
-            kept[LEVEL_START], pictures = start, dataclasses.replace(pictures, start=start[None])
+            kept[LEVEL_START] = start
+            pictures = dataclasses.replace(pictures, start=start[None])
         targets = tiling.within(lambda tile_px: _targets(pictures, here, config.strength, objective, cache, tile_px))
         # The last level is in full at any size.
         is_last = index == len(pyramid) - 1

@@ -87,7 +87,7 @@ def test_offline(served, monkeypatch):
     monkeypatch.setenv("STYLIZE_OFFLINE", "1")
     assert "not on this machine, and downloads are off (offline)" in message(store.pull, "pair")
     assert served.requests == []
-    monkeypatch.setenv("STYLIZE_OFFLINE", "off")
+    monkeypatch.setenv("STYLIZE_OFFLINE", "0")
     found = store.pull("pair")
     assert found.published
     found.files[0].write_bytes(b"damaged")

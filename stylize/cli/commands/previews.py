@@ -72,12 +72,12 @@ class Sources:
 
     def _file(self, path: Source | StyleName) -> Source | StyleName | bytes:
         """Return the file, or the bytes of standard input."""
-        from stylize.images.opening import whole
-
         if path != STANDARD_STREAM:
             return path
         if self._standard is None:
-            self._standard = whole(sys.stdin.buffer, str(STANDARD_STREAM), "standard input").getvalue()
+            from stylize.images.opening import read_stream
+
+            self._standard = read_stream(sys.stdin.buffer, str(STANDARD_STREAM), "standard input").getvalue()
         return self._standard
 
     def _read(self, path: Source | StyleName, name: str, long_side_px: int | None) -> Picture:

@@ -168,7 +168,7 @@ def test_what_is_no_picture_on_standard_input_is_one_line(files):
     assert result.stdout_bytes == b""
 
 
-def test_standard_input_without_an_end_is_not_read_on(files, monkeypatch):
+def test_standard_input_without_an_end_is_not_read_on(monkeypatch):
     class Endless(io.RawIOBase):
         taken = 0
 
