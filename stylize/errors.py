@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from stylize.text import without_users
+
 __all__ = ["ImageError", "OptionError", "StylizeError", "WeightsError"]
 
 
 class StylizeError(Exception):
     """Any failure that the user can fix; the command line prints the one line and exits with 1."""
+
+    def __init__(self, message: object = "") -> None:
+        # A message may be logged: no user and password of a URL stand in it.
+        super().__init__(without_users(str(message)))
 
 
 class ImageError(StylizeError):

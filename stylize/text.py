@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from os.path import splitdrive
 
-__all__ = ["duration", "one_line", "rough_duration", "split_weight"]
+__all__ = ["duration", "one_line", "rough_duration", "split_weight", "without_users"]
 
 
 def duration(seconds: float) -> str:
@@ -28,6 +29,11 @@ def rough_duration(seconds: float) -> str:
 def one_line(text: object) -> str:
     """Return the text with its line breaks replaced by spaces."""
     return " ".join(str(text).splitlines())
+
+
+def without_users(text: str) -> str:
+    """Return the text, where no URL names its user and password."""
+    return re.sub(r"(?<=://)[^/?#\s]*@", "", text)
 
 
 def split_weight(text: str) -> tuple[str, float | None]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
 from stylize.errors import StylizeError
-from stylize.text import one_line
+from stylize.text import one_line, without_users
 
-__all__ = ["client_errors", "opened", "stamp", "system_of"]
+__all__ = ["client_errors", "opened", "stamp", "system_of", "without_secrets"]
 
 _WEB = ("http://", "https://")
 
@@ -19,6 +20,18 @@ _MISSING = (404, 410)
 
 # How long to wait for a connection, and for the next data. A large file may take any time as long as something comes.
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 30.0, 60.0
+
+
+def without_secrets(place: str) -> str:
+    """Return a URL, or a chain of URLs, without what may be a password or a token; a path as given.
+
+    Of each URL the user is left out; of those on the web query and fragment, too. In object stores `?` and `#` are
+    letters of a name.
+    """
+    return "::".join(
+        re.sub(r"[?#].*", "", link, flags=re.DOTALL) if link.startswith(_WEB) else link
+        for link in without_users(place).split("::")
+    )
 
 
 def system_of(url: str) -> tuple[Any, str]:

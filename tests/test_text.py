@@ -6,7 +6,8 @@ import ntpath
 
 import pytest
 
-from stylize.text import duration, one_line, rough_duration, split_weight
+from stylize.errors import ImageError
+from stylize.text import duration, one_line, rough_duration, split_weight, without_users
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,19 @@ def test_estimated_times(seconds: float, text: str) -> None:
 
 def test_a_message_stays_on_one_line() -> None:
     assert one_line(OSError("no\nroom\r\nleft")) == "no room left"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("s3://key:p@ss@bucket/a@b.png: no", "s3://bucket/a@b.png: no"),
+        ("zip://a.png::https://ann@host/a.zip", "zip://a.png::https://host/a.zip"),
+        ("https://host/a.png, ask ann@host", "https://host/a.png, ask ann@host"),
+    ],
+)
+def test_a_message_names_no_users_of_urls(text: str, shown: str) -> None:
+    assert without_users(text) == shown
+    assert str(ImageError(f"content {text}")) == f"content {shown}"
 
 
 @pytest.mark.parametrize(

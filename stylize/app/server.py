@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 
 from stylize.app.studio import Studio
@@ -20,6 +22,7 @@ _SETTINGS = {
     "browser.gatherUsageStats": "false",
     "server.showEmailPrompt": "false",
     "logger.hideWelcomeMessage": "true",
+    "logger.level": "warning",
     "logger.enableRich": "false",
     "server.enableXsrfProtection": "true",
     "server.enableCORS": "true",
@@ -84,7 +87,8 @@ def serve(config: AppConfig, networks: LoadedNetworks, *, browser: bool = True) 
         flags += [part for host in (*_LOOPBACK, "[::1]") for part in ("--server.allowedHosts", host)]
     studio = Studio(config, networks, is_connected)
     try:
-        cli.main(["run", str(Path(__file__).with_name("page.py")), *flags], "streamlit", standalone_mode=False)
+        with contextlib.redirect_stdout(sys.stderr):  # "Stopping..." is no result
+            cli.main(["run", str(Path(__file__).with_name("page.py")), *flags], "streamlit", standalone_mode=False)
     finally:
         studio.queue.close()
         studio = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import functools
+import hashlib
 import json
 import math
 import os
@@ -18,6 +19,7 @@ from stylize.config import FastConfig
 from stylize.errors import StylizeError
 from stylize.files import whole_file, write_errors
 from stylize.output import DEFAULT_OUTPUT
+from stylize.urls import without_secrets
 
 __all__ = ["MANIFEST", "Manifest", "Record", "record_of", "without_nan"]
 
@@ -38,8 +40,8 @@ def record_of(task: Task) -> Record:
         "output": job.output,
         "status": "failed",
         "mode": "fast" if isinstance(config, FastConfig) else "refine",
-        "content": {"path": job.content, "sha256": None, "stamp": None},
-        "styles": [{"path": path, "sha256": None, "stamp": None, "weight": weight} for path, weight in job.styles],
+        "content": _input(job.content),
+        "styles": [{**_input(path), "weight": weight} for path, weight in job.styles],
         "options": _options(config),
         "networks": {},
         "labels": without_nan(job.labels),
@@ -52,16 +54,26 @@ def record_of(task: Task) -> Record:
     if task.output_config != DEFAULT_OUTPUT:
         record["output_options"] = dataclasses.asdict(task.output_config)
     if job.masks:
-        record["masks"] = [{"path": path, "sha256": None, "stamp": None} for path in job.masks]
+        record["masks"] = [_input(path) for path in job.masks]
     if (init := init_of(config)) is not None:
-        record["init"] = {"path": init, "sha256": None, "stamp": None}
+        record["init"] = _input(init)
     return record
+
+
+def _input(path: str) -> Record:
+    """Return the entry of an input. Manifests are shared: a URL stands there without secrets, and as a whole hashed."""
+    shown = without_secrets(path)
+    url = {} if shown == path else {"url_sha256": hashlib.sha256(os.fsencode(path)).hexdigest()}
+    return {"path": shown, **url, "sha256": None, "stamp": None}
 
 
 @functools.lru_cache(maxsize=1024)
 def _options(config: Config) -> dict[str, Any]:
+    options = dataclasses.asdict(config)
+    if (init := init_of(config)) is not None:
+        options["init"] = without_secrets(init)
     # Through JSON, because the options are compared with those of a line that was read back.
-    return dict(json.loads(json.dumps(dataclasses.asdict(config))))
+    return dict(json.loads(json.dumps(options)))
 
 
 def without_nan(value: Any) -> Any:

@@ -43,6 +43,7 @@ class OutputFolder:
         """The folder of the manifest while the run works: the output, or a local folder if the output is a URL, because
         object stores cannot append to a file."""
         self._made = self._make()
+        self._had_lock = (self.home / _LOCK).exists()
 
     @property
     def manifest(self) -> Path:
@@ -56,7 +57,7 @@ class OutputFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other runs out of the folder; in the end, remove a new folder in which nothing was written.
+        """Keep other runs out of the folder; in the end, remove a new lock and folder if nothing was written.
 
         Raises:
             StylizeError: another run works there.
@@ -143,10 +144,11 @@ class OutputFolder:
         return missing
 
     def _remove_unused(self) -> None:
-        """Remove the folders that this run made if they hold nothing but the lock, as after a mistyped option."""
+        """Remove lock and folders that this run made if it wrote nothing, as after a mistyped option."""
         with contextlib.suppress(OSError):
-            if self._made and set(os.listdir(self.home)) <= {_LOCK}:
+            if not self._had_lock and not self.manifest.exists():
                 (self.home / _LOCK).unlink(missing_ok=True)
+            if not os.listdir(self.home):
                 for folder in self._made:
                     folder.rmdir()
 

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 
 from stylize import files
-from stylize.batch.jobs import Task
+from stylize.batch.jobs import Task, init_of
 from stylize.batch.manifest import Record, record_of
 from stylize.earlier import with_earlier_options
 from stylize.styles import file_of
@@ -50,9 +50,15 @@ class ResumeCheck:
             pairs += [(before["init"], now["init"])] if "init" in now else []
             if any(was.get("weight") != entry.get("weight") for was, entry in pairs):
                 return None
-            seen = [self._entry(was, entry["path"], self._stamp, self._sha256) for was, entry in pairs]
+            init = init_of(task.config)
+            places = [task.job.content, *(path for path, _ in task.job.styles), *task.job.masks]
+            places += [] if init is None else [init]
+            seen = [
+                self._seen(was, place, self._stamp, self._sha256, is_same_place=_place(was) == _place(entry))
+                for (was, entry), place in zip(pairs, places, strict=True)
+            ]
             place = files.joined(self._output, task.job.output)
-            picture = self._entry({**before["picture"], "path": place}, place, files.stamp, files.sha256)
+            picture = self._seen(before["picture"], place, files.stamp, files.sha256, is_same_place=True)
         except (KeyError, TypeError, AttributeError, ValueError, OSError):
             return None  # the line is from another version, or a file is missing
         if picture is None or None in seen:
@@ -63,11 +69,18 @@ class ResumeCheck:
         return {**before, **current, "options": now["options"], "picture": picture}
 
     @staticmethod
-    def _entry(was: Record, path: str, stamp: Callable[[str], str], sha256: Callable[[str], str]) -> Record | None:
+    def _seen(
+        was: Record, place: str, stamp: Callable[[str], str], sha256: Callable[[str], str], *, is_same_place: bool
+    ) -> Record | None:
         """Return hash and stamp of a file that is the same as before, else None."""
-        seen = stamp(path)
+        seen = stamp(place)
         # Another file may have the same stamp.
-        has_same_stamp = path == was["path"] and seen and seen == was["stamp"]
-        if not has_same_stamp and sha256(path) != was["sha256"]:
+        has_same_stamp = is_same_place and seen and seen == was["stamp"]
+        if not has_same_stamp and sha256(place) != was["sha256"]:
             return None
         return {"sha256": was["sha256"], "stamp": seen}
+
+
+def _place(entry: Record) -> tuple[str, str | None]:
+    """Return what tells where the file of an entry lies."""
+    return entry["path"], entry.get("url_sha256")

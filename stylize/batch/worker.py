@@ -17,13 +17,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stylize import files
-from stylize.batch.jobs import Config, Task
+from stylize.batch.jobs import Config, Task, init_of
 from stylize.batch.manifest import Record, record_of, without_nan
 from stylize.batch.output import part_mark
 from stylize.config import FastConfig
 from stylize.errors import ImageError, StylizeError
 from stylize.files import write_errors
 from stylize.styles import StyleName, is_name
+from stylize.text import one_line, without_users
+from stylize.urls import without_secrets
 
 if TYPE_CHECKING:
     from stylize.images.picture import Picture
@@ -114,11 +116,13 @@ class Painter:
         except StylizeError as error:
             cause = error.__cause__
             record["full"] = isinstance(cause, OSError) and cause.errno in _DISK_FULL
-            record["error"] = str(error)
-        # No failure of one picture (memory, a bug in a decoder) may stop the others.
+            record["error"] = _without_secrets(str(error), task)
+        except MemoryError as error:  # NumPy's tells how much was asked for.
+            record["error"] = one_line(f"out of memory{f' ({error})' if str(error) else ''}; make the picture smaller")
+        # No failure of one picture (a bug in a decoder) may stop the others.
         except Exception as error:
-            record["error"] = f"{type(error).__name__}: {error}".splitlines()[0]
-            record["traceback"] = traceback.format_exc()
+            record["error"] = _without_secrets(f"{type(error).__name__}: {error}".splitlines()[0], task)
+            record["traceback"] = _without_secrets(traceback.format_exc(), task)
         record["status"] = "failed" if record["error"] else "done"
         record["seconds"] = round(time.perf_counter() - began, 4)
         return record
@@ -147,17 +151,13 @@ class Painter:
     def _read_inputs(self, task: Task, record: Record) -> tuple[Picture, list[tuple[Picture, float]], list[Picture]]:
         job, kept = task.job, loaded()
         content_px, style_px = _useful_px(task.config)
-        content, record["content"] = self._read(kept.contents, job.content, "content", content_px)
+        content = self._read(kept.contents, job.content, "content", record["content"], content_px)
         styles = []
         for (path, weight), entry in zip(job.styles, record["styles"], strict=True):
-            picture, seen = self._read(kept.styles, path, "style", style_px)
-            entry.update(seen)
-            styles.append((picture, weight))
+            styles.append((self._read(kept.styles, path, "style", entry, style_px), weight))
         masks = []
         for path, entry in zip(job.masks, record.get("masks", ()), strict=True):
-            picture, seen = self._read(kept.styles, path, "mask", content_px)
-            entry.update(seen)
-            masks.append(picture)
+            masks.append(self._read(kept.styles, path, "mask", entry, content_px))
         record["notes"] = [note for each in (content, *(style for style, _ in styles), *masks) for note in each.notes]
         return content, styles, masks
 
@@ -177,7 +177,7 @@ class Painter:
         from stylize.api import refine
 
         if "init" in record:
-            record["init"] = self._init_entry(config.init)
+            record["init"].update(self._seen_init(config.init))
             config = dataclasses.replace(config, init=files.joined(self.cwd, config.init))
         result = refine(
             content,
@@ -193,8 +193,8 @@ class Painter:
             record["losses"] = without_nan(dataclasses.asdict(result.history[-1].losses))
         return result
 
-    def _read(self, kept: PictureCache, path: str, role: str, long_side_px: int | None) -> tuple[Picture, Record]:
-        """Return a picture, and its path, hash and stamp."""
+    def _read(self, kept: PictureCache, path: str, role: str, entry: Record, long_side_px: int | None) -> Picture:
+        """Return a picture; add its hash and stamp to its entry of the record."""
         own = StyleName(path) if role == "style" and is_name(path) else None
         place = files.joined(self.cwd, path) if own is None else str(own.file)
         try:
@@ -211,13 +211,14 @@ class Painter:
             except ImageError as error:
                 raise ImageError(str(error).replace(place, path)) from error
             kept.keep(key, picture)
-        return picture, {"path": path, "sha256": picture.sha256, "stamp": stamp or ""}
+        entry.update(sha256=picture.sha256, stamp=stamp or "")
+        return picture
 
-    def _init_entry(self, path: str) -> Record:
-        """Return path, hash and stamp of the picture that `refine` starts from."""
+    def _seen_init(self, path: str) -> Record:
+        """Return hash and stamp of the picture that `refine` starts from."""
         place = files.joined(self.cwd, path)
         try:
-            return {"path": path, "sha256": files.sha256(place), "stamp": files.stamp(place)}
+            return {"sha256": files.sha256(place), "stamp": files.stamp(place)}
         except OSError as error:
             raise ImageError(f"init {path}: could not be read: {error.strerror or error}") from error
 
@@ -234,6 +235,15 @@ class Painter:
                 with files.part_marked(part_mark(self.output)):
                     result.save(place, overwrite=overwrite, **dataclasses.asdict(task.output_config))
             return {"sha256": files.sha256(place), "stamp": files.stamp(place)}
+
+
+def _without_secrets(text: str, task: Task) -> str:
+    """Return a message without the secrets of the inputs' URLs: the manifest is shared."""
+    init = init_of(task.config)
+    for place in task.job.inputs if init is None else (*task.job.inputs, init):
+        for form in (place, without_users(place)):
+            text = text.replace(form, without_secrets(place))
+    return text
 
 
 def _is_there_already(place: str, result: TransferResult, output: OutputConfig) -> bool:

@@ -1,8 +1,8 @@
 """The command line: the group of all commands, and exit codes.
 
 Exit codes: 0 for success; 1 with one line for an error that the user can mend (StylizeError); 2 for misuse, before any
-work; 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Any other exception keeps its traceback. Results go to
-stdout, everything else to stderr.
+work; 130 after Ctrl-C (0 for `app` and `fast --watch`, which end so), 143 after SIGTERM, 129 after SIGHUP. Any other
+exception keeps its traceback. Results go to stdout, everything else to stderr.
 """
 
 from __future__ import annotations

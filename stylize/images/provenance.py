@@ -18,6 +18,7 @@ from stylize.images.opening import identify, open_picture_file, pillow_errors
 from stylize.schema import parsed, shown
 from stylize.styles import is_name
 from stylize.text import one_line
+from stylize.urls import without_secrets
 
 __all__ = ["found_path", "is_provenance", "places", "provenance_text", "read_provenance", "with_paths"]
 
@@ -130,9 +131,8 @@ def _portable(path: str, folder: str | None) -> str:
     path = local_path(path)
     if is_url(path):
         # A chain such as zip://a.png::file:///home/ann/a.zip may name the home folder, too.
-        links = "::".join(_without_secrets(link) for link in path.split("::"))
         home = re.escape(os.path.expanduser("~").replace(os.sep, "/"))
-        return re.sub(f"(?<=::|//)/?{home}/", _HOME, links)
+        return re.sub(f"(?<=::|//)/?{home}/", _HOME, without_secrets(path))
     if is_name(path):
         return path
     if folder is None and not os.path.isabs(path):
@@ -149,13 +149,6 @@ def _portable(path: str, folder: str | None) -> str:
             relative = os.path.relpath(absolute, base).replace(os.sep, "/")
             return f"./{relative}" if is_name(relative) else relative
     return _HOME + os.path.relpath(absolute, home).replace(os.sep, "/") if at_home else absolute
-
-
-def _without_secrets(url: str) -> str:
-    """Return a URL without its user, and on the web without query and fragment, which may be passwords and tokens."""
-    url = re.sub(r"(?<=://)[^/?#]*@", "", url)
-    # In object stores `?` and `#` are letters of a name.
-    return re.sub(r"[?#].*", "", url, flags=re.DOTALL) if url.startswith(("http://", "https://")) else url
 
 
 def _inside(path: str, folder: str) -> bool:

@@ -77,7 +77,7 @@ def is_offline(offline: bool) -> bool:
 
 def _refuse_offline(spec: WeightsSpec, offline: bool) -> None:
     if is_offline(offline):
-        here = "the copy here is damaged" if local.folder(spec).exists() else "not on this machine"
+        here = "the copy here can't be used" if local.folder(spec).exists() else "not on this machine"
         raise WeightsError(f"{here}, and downloads are off (offline)")
 
 

@@ -114,7 +114,7 @@ def resolve(name: str, *, offline: bool = False, on_progress: OnProgress | None 
     try:
         found = local.inspect(spec)
     except WeightsError as error:
-        raise _error(spec, f"the copy here is damaged: {error}; {_advice(spec)}") from error
+        raise _error(spec, f"the copy here can't be used: {error}; {_advice(spec)}") from error
     return found or pull(name, offline=offline, on_progress=on_progress)
 
 
@@ -180,7 +180,7 @@ def _first_intact(specs: Sequence[WeightsSpec], trouble: list[str]) -> LocalWeig
             if (found := local.inspect(spec)) is not None:
                 return found
         except WeightsError as error:
-            trouble.append(f"the copy of {spec.name} here is damaged: {error}")
+            trouble.append(f"the copy of {spec.name} here can't be used: {error}")
     return None
 
 

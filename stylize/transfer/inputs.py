@@ -17,11 +17,13 @@ from stylize.errors import OptionError
 from stylize.images.color import with_colors_of, with_palette_of
 from stylize.images.masks import Masks, MaskSource
 from stylize.images.picture import ImageSource, Picture
+from stylize.images.provenance import with_paths
 from stylize.images.reading import read_image
 from stylize.images.resizing import long_side_of, resized, size_for_long_side
 from stylize.schema import shown
 from stylize.styles import named
 from stylize.transfer.results import NetworkUse
+from stylize.urls import without_secrets
 
 __all__ = ["STYLE_PX", "Inputs", "StyleSource", "WeightedStyles"]
 
@@ -149,7 +151,7 @@ class Inputs:
         masks = () if self.masks is None else self.masks.pictures
         if masks:
             more = {"masks": [{"path": mask.path, "sha256": mask.sha256} for mask in masks], **more}
-        return {
+        provenance = {
             "command": mode,
             "version": __version__,
             "content": {"path": self.content.path, "sha256": self.content.sha256},
@@ -159,6 +161,7 @@ class Inputs:
             "networks": [dataclasses.asdict(network) for network in networks],
             **more,
         }
+        return dict(with_paths(provenance, without_secrets))
 
 
 def _weighted_styles(style: StyleSource, long_side_px: int | None) -> WeightedStyles:

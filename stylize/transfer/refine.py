@@ -64,7 +64,7 @@ def run_refine(
 
     # What to start from: the preview, a picture, noise, or the checkpoint of an interrupted run.
     if resume_from is not None:
-        start = resumed(resume_from, identity, config, inputs.size, levels, say=session.say)
+        start = resumed(resume_from, identity, config, inputs, levels, say=session.say)
     else:
         start = starting_point(inputs, config, session, features, init=init, levels=levels, preview=preview)
     if config.strength == 0:

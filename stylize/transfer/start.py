@@ -183,7 +183,7 @@ def resumed(
     checkpoint: Checkpoint,
     identity: str,
     config: RefineConfig,
-    size: tuple[int, int],
+    inputs: Inputs,
     levels: Sequence[PyramidLevel],
     *,
     say: Callable[[str], None] = lambda message: None,
@@ -194,7 +194,7 @@ def resumed(
         checkpoint: of the interrupted run.
         identity: the `fingerprint` of this run.
         config: the options of this run.
-        size: (height, width) of the output in px.
+        inputs: the pictures of this run.
         levels: of this run, coarse to fine.
         say: told where the run goes on, and of another backend or device.
 
@@ -204,10 +204,10 @@ def resumed(
     """
     recorded = _recorded(checkpoint)
     if checkpoint.context.fingerprint != identity:
-        changed = _changed_options(recorded.options, config)
+        changed = [*_changed_inputs(recorded, inputs), *_changed_options(recorded.options, config)] or ["networks"]
         raise OptionError(
-            "resume_from: expected the inputs, options and networks of the interrupted run, received different ones"
-            f"{f' ({changed})' if changed else ''}: repeat its options, or start a new run"
+            "resume_from: expected the inputs, options and networks of the interrupted run, received different ones "
+            f"({', '.join(changed)}): repeat its command, or start a new run"
         )
     if checkpoint.optimizer != config.optimization.optimizer:
         raise ImageError(
@@ -217,7 +217,7 @@ def resumed(
     pixels = without_margin(checkpoint.pixels, config.margin_px)
     height, width = pixels.shape[:2]
     if [(height, width)] != [
-        level_size(size, at.long_side_px) for at in levels[checkpoint.level - 1 : checkpoint.level]
+        level_size(inputs.size, at.long_side_px) for at in levels[checkpoint.level - 1 : checkpoint.level]
     ]:
         raise ImageError(
             f"resume_from: expected a picture of the size of its level, received {width} x {height} px at level "
@@ -225,7 +225,7 @@ def resumed(
         )
     if change := _device_change(recorded, chosen()):
         say(change)
-    say(f"going on after step {len(checkpoint.history)}, at {max(height, width)} of {max(size)} px")
+    say(f"going on after step {len(checkpoint.history)}, at {max(height, width)} of {max(inputs.size)} px")
     networks = tuple(NetworkUse(network.name, network.origin, network.sha256) for network in recorded.networks)
     return Start(pixels, networks, recorded.precision_used or config.precision)
 
@@ -294,12 +294,24 @@ def fingerprint(inputs: Inputs, config: RefineConfig, features: LocalWeights, le
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
-def _changed_options(before: Mapping[str, Any], config: RefineConfig) -> str:
-    """Return the names of the options that differ from those of an earlier run, separated by commas."""
+def _changed_inputs(before: PaintingRecord, inputs: Inputs) -> list[str]:
+    """Return which pictures differ from those of an earlier run."""
+    masks = () if inputs.masks is None else inputs.masks.pictures
+    is_changed = {
+        "content": before.content.sha256 != inputs.content.sha256,
+        "styles": [(style.sha256, style.weight) for style in before.styles]
+        != [(style.sha256, weight) for style, weight in inputs.styles],
+        "masks": [mask.sha256 for mask in before.masks] != [mask.sha256 for mask in masks],
+    }
+    return [name for name, changed in is_changed.items() if changed]
+
+
+def _changed_options(before: Mapping[str, Any], config: RefineConfig) -> list[str]:
+    """Return the names of the options that differ from those of an earlier run."""
     earlier, now = _flat(with_earlier_options(before)), _flat(dataclasses.asdict(config))
     changed = [name for name in now if earlier.get(name) != now[name]]
     # Another number of steps changes nothing but, if there are few, the sizes.
-    return ", ".join([name for name in changed if name not in ("steps", "time_budget")] or changed)
+    return [name for name in changed if name not in ("steps", "time_budget")] or changed
 
 
 def _flat(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,10 +64,11 @@ class Tiling:
         Raises:
             OptionError: `memory_gb` is too little for an optimisation with the smallest tiles. Scoring is tried in
                 any case: a painted picture is not to be lost for lack of its score.
+            StylizeError: so is the free memory.
         """
         if memory_gb is not None and not 0 < memory_gb < math.inf:
             raise OptionError(f"memory_gb: expected a finite number of GB, more than 0; received {memory_gb:g}")
-        taken, free = _memory_bytes(memory_gb)
+        taken, free, is_known = _memory_bytes(memory_gb)
         pixels = (size[0] + 2 * margin_px) * (size[1] + 2 * margin_px)
         # What is needed whatever the tiles: the optimiser's state, and what is kept of the content.
         whole = pixels * objective.target_bytes_per_pixel
@@ -78,6 +79,11 @@ class Tiling:
         if memory_gb is not None and optimizer is not None and room < smallest:
             least = math.ceil((taken + (whole + smallest) / _USABLE_SHARE) / 1e8) / 10
             raise OptionError(f"memory_gb: {size[1]} x {size[0]} px need at least {least:g} GB, received {memory_gb:g}")
+        if memory_gb is None and optimizer is not None and is_known and free < whole + smallest:
+            raise StylizeError(
+                f"{size[1]} x {size[0]} px need at least {(whole + smallest) / 1e9:.1f} GB of free memory, "
+                f"{free / 1e9:.1f} GB are free; choose a smaller size, or close other programs"
+            )
         crop = math.isqrt(int(max(room, smallest) / each))
         self._reach_px = objective.reach_px
         self.margin_px = margin_px
@@ -144,13 +150,15 @@ class Tiling:
                 self._say(f"out of memory: going on in tiles of {smaller} px")
 
 
-def _memory_bytes(memory_gb: float | None) -> tuple[int, int]:
-    """Return the bytes that this process has taken on the device, and those that it may still take."""
+def _memory_bytes(memory_gb: float | None) -> tuple[int, int, bool]:
+    """Return the bytes that this process has taken on the device, those that it may still take, and if they are known.
+
+    A GPU may not tell.
+    """
     device = devices.chosen()
     if not device.is_gpu:
         taken = psutil.Process().memory_info().rss
-        return taken, available_memory_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken
-    free = devices.free_bytes(device)
-    if free is None:
-        free = _GUESSED_GPU_BYTES
-    return 0, free if memory_gb is None else min(free, round(memory_gb * 1e9))
+        return taken, available_memory_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken, True
+    told = devices.free_bytes(device)
+    free = _GUESSED_GPU_BYTES if told is None else told
+    return 0, free if memory_gb is None else min(free, round(memory_gb * 1e9)), told is not None

@@ -221,3 +221,30 @@ def test_the_last_line_of_an_output_counts(folders):
     assert counts(run()) == (6, 0, 6, 0)
     path.write_text("".join(lines) + failed)
     assert counts(run()) == (6, 1, 5, 0)
+
+
+def test_the_manifest_holds_no_secrets_of_urls(folders, server):
+    picture("a.bmp", 1)
+    picture("b.bmp", 2)
+    address = server.base.replace("://", "://ann:word@")
+    for path, body in (("/photo.bmp?sig=1", "a"), ("/photo.bmp?sig=2", "b")):
+        server.bodies[path] = Path(f"{body}.bmp").read_bytes()
+        server.headers[path] = {"ETag": "same"}
+    for path, painted in (("photo.bmp?sig=1", 2), ("photo.bmp?sig=1", 0), ("photo.bmp?sig=2", 2)):
+        table = Path("jobs.csv")
+        table.write_text(f"id,content\n1,{address}/{path}\n2,{address}/missing.bmp?sig=3\n")
+        inputs = ("--manifest", "jobs.csv", "-s", "styles/s.png", "-s", "styles/t.png")
+        result = run("--name", "{id}-{style}", inputs=inputs, exit_code=1)
+        assert counts(result) == (4, painted, 2 - painted, 2)
+        said = f"{result.output}{Path('out', MANIFEST).read_text()}"
+        assert "ann" not in said
+        assert "word" not in said
+        assert "sig=" not in said
+    assert f"content {server.base}/missing.bmp: no such file" in said
+    assert records()["1-s.png"]["content"]["path"] == f"{server.base}/photo.bmp"
+
+
+def test_a_refused_batch_leaves_no_lock(folders):
+    Path("mine").mkdir()
+    run(output="mine", inputs=("-c", "photos", "-s", "styles", "-c", "mine"), exit_code=2)
+    assert list(Path("mine").iterdir()) == []

@@ -91,7 +91,7 @@ def test_offline(served, monkeypatch):
     found = store.pull("pair")
     assert found.published
     found.files[0].write_bytes(b"damaged")
-    assert "pair: the copy here is damaged, and downloads are off (offline)" in message(
+    assert "pair: the copy here can't be used, and downloads are off (offline)" in message(
         store.pull, "pair", offline=True
     )
 

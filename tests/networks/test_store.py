@@ -50,7 +50,7 @@ def test_damaged_cache(served, embedded):
     lines: list[str] = []
     assert store.resolve_auto("stylizer", offline=True, on_message=lines.append).name == "tiny"
     assert len(lines) == 1
-    assert "the copy of pair here is damaged" in lines[0]
+    assert "the copy of pair here can't be used" in lines[0]
     assert store.pull("pair").published  # heals it
     assert store.find("pair") is not None
 

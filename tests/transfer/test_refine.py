@@ -110,8 +110,12 @@ def test_stop_and_resume_end_where_a_whole_run_does(traced_networks: Path, pictu
     np.testing.assert_array_equal(resumed.image, whole.image)
     with pytest.raises(OptionError, match=r"resume_from: .* received different ones \(content_weight\): repeat"):
         stylize.refine(*pictures, **QUICK, content_weight=5.0, resume_from=stopped.checkpoint)
-    with pytest.raises(OptionError, match=r"received different ones: repeat"):
-        stylize.refine(pictures[1], pictures[1], **QUICK, resume_from=stopped.checkpoint)
+    for others, changed in (
+        ((pictures[1], pictures[1]), "content"),
+        ((pictures[0], [(pictures[1], 1), (pictures[0], 1)]), "styles"),
+    ):
+        with pytest.raises(OptionError, match=rf"received different ones \({changed}\): repeat"):
+            stylize.refine(*others, **QUICK, resume_from=stopped.checkpoint)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

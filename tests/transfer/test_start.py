@@ -200,7 +200,11 @@ def test_refine_without_any_stylizer_starts_from_the_content(
 
 
 IDENTITY = "0" * 64
-RUN = IDENTITY, CONFIG, (24, 32), pyramid_levels(32, CONFIG.steps, CONFIG.pyramid)
+PIXELS = np.zeros((24, 32, 3), np.float32)
+INPUTS = Inputs(
+    Picture(PIXELS, sha256="1" * 64), ((Picture(PIXELS, sha256="1" * 64), 1.0),), (24, 32), PIXELS, None, None
+)
+RUN = IDENTITY, CONFIG, INPUTS, pyramid_levels(32, CONFIG.steps, CONFIG.pyramid)
 PICTURE_RECORD: dict[str, Any] = {"path": "a.png", "sha256": "1" * 64}
 CONTEXT = RunContext(IDENTITY, (24, 32), {
     "command": "refine", "content": PICTURE_RECORD, "styles": [{**PICTURE_RECORD, "weight": 1.0}],
@@ -222,7 +226,7 @@ def interrupted() -> Checkpoint:
     ("change", "words"),
     [
         ({"context": RunContext(IDENTITY, (24, 32), {})}, "the checkpoint of a refine, .*expected command"),
-        ({"context": RunContext("1", (24, 32), CONTEXT.provenance)}, "received different ones"),
+        ({"context": RunContext("1", (24, 32), CONTEXT.provenance)}, r"received different ones \(networks\): repeat"),
         ({"level": 99}, "picture of the size of its level, received 23 x 17 px at level 99 of 3"),
         ({"level": 3}, "picture of the size of its level, received 23 x 17 px at level 3 of 3"),
         ({"state": {}}, "expected the state of lbfgs, received that of no optimizer"),

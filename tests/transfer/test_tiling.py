@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from typing import Any
@@ -15,6 +16,7 @@ from stylize.errors import OptionError, StylizeError
 from stylize.losses.objective import Objective
 from stylize.networks import devices
 from stylize.networks.devices import Device
+from stylize.transfer import tiling as tiling_module
 from stylize.transfer.tiling import SMALLEST_TILE_PX, Tiling
 
 
@@ -39,6 +41,8 @@ def test_a_full_gpu_is_not_taken_for_one_that_does_not_tell(loss: Objective, mon
     for free in (None, 0):
         monkeypatch.setattr(devices, "free_bytes", lambda device, free=free: free)
         sizes.append(Tiling(loss, (3000, 4000), None, _never).tile_px)
+        with contextlib.nullcontext() if free is None else pytest.raises(StylizeError, match="of free memory"):
+            Tiling(loss, (9000, 9000), None, _never, optimizer="lbfgs")
     assert sizes[0] > sizes[1] == SMALLEST_TILE_PX
 
 
@@ -53,6 +57,15 @@ def test_less_memory_means_smaller_tiles(loss: Objective, monkeypatch: pytest.Mo
     with pytest.raises(OptionError, match=r"memory_gb: 4000 x 3000 px need at least [\d.]+ GB, received 1"):
         Tiling(loss, (3000, 4000), 1.0, _never, optimizer="lbfgs")
     assert Tiling(loss, (3000, 4000), 0.1, _never).tile_px == SMALLEST_TILE_PX, "a score is no reason to fail"
+
+
+def test_a_run_that_needs_more_than_is_free_does_not_begin(loss: Objective, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiling_module, "available_memory_bytes", lambda: 100_000_000)
+    message = r"^4000 x 3000 px need at least [\d.]+ GB of free memory, 0.1 GB are free; choose a smaller size"
+    with pytest.raises(StylizeError, match=message):
+        Tiling(loss, (3000, 4000), None, _never, optimizer="lbfgs")
+    assert Tiling(loss, (3000, 4000), 16.0, _never, optimizer="lbfgs").tile_px, "a number that is given counts"
+    assert Tiling(loss, (3000, 4000), None, _never).tile_px == SMALLEST_TILE_PX, "a score is tried"
 
 
 @pytest.fixture

@@ -52,9 +52,13 @@ def check_files(named: Sequence[tuple[str, Source]]) -> list[Path]:
     for name, path in found:
         if str(path) == "-":
             raise _no_pipe(name)
-        if not os.path.exists(path):  # `Path.exists` raises an error for a name that is too long
+        try:
+            os.stat(path)
+        except PermissionError as error:  # of a folder on the way
+            raise StylizeError(f"{name} {path}: no permission to read it; expected a readable file") from error
+        except (OSError, ValueError):  # also for a name that is too long, or that holds a null byte
             hint = f"; did you mean @{path}?" if name == "style" and f"@{path}" in names() else ""
-            raise StylizeError(f"{name} {path}: no such file{hint}")
+            raise StylizeError(f"{name} {path}: no such file{hint}") from None
     return [path for _, path in found]
 
 

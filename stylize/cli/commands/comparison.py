@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylize._version import __version__
 from stylize.cli.commands.interrupt import Interrupt
-from stylize.cli.commands.results import early_end, say_left_out, write
+from stylize.cli.commands.results import early_end, say_left_out, telling_of, write
 from stylize.cli.console import Run, json_text, table
 from stylize.cli.types import Styles
 from stylize.cli.words import arguments_of, arguments_of_output
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ["compare_and_write", "comparison_files"]
 
+_FAST, _REFINED = "fast.png", "refined.png"
+
 
 def comparison_files(*, painted: bool) -> list[str]:
     """Return the names of the files that a comparison writes; two of them are pictures that it painted."""
-    return [*(["fast.png", "refined.png"] if painted else []), "sheet.png", "metrics.json", "report.html"]
+    return [*([_FAST, _REFINED] if painted else []), "sheet.png", "metrics.json", "report.html"]
 
 
 def compare_and_write(
@@ -81,7 +83,7 @@ def compare_and_write(
         return comparison
     for result in comparison.results:
         if result.stopped is not None:
-            run.say(f"{early_end(result)}: {folder / 'refined.png'} is the best so far")
+            run.say(f"{early_end(result)}: {folder / _REFINED} is the best so far")
     run.show(_score_table(comparison))
     run.say(f"open the report: {folder / 'report.html'}")
     run.result({"output": folder, "report": folder / "report.html", **metrics}, str(folder))
@@ -95,26 +97,38 @@ def _write(
     with write_errors(f"output {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            _write_comparison(comparison, metrics, folder, output_config, overwrite=overwrite)
-            _write_report(comparison, film, config, command, folder, output_config=output_config, overwrite=overwrite)
+            provenance = _write_pictures(comparison, folder, output_config, overwrite=overwrite)
+            with telling_of(folder / _REFINED if provenance else None):
+                _write_sheet(comparison, metrics, provenance, folder, output_config, overwrite=overwrite)
+                _write_report(
+                    comparison, film, config, command, folder, output_config=output_config, overwrite=overwrite
+                )
         except BaseException:
             with contextlib.suppress(OSError):
                 folder.rmdir()  # only if nothing is in it
             raise
 
 
-def _write_comparison(
-    comparison: Comparison, metrics: Mapping[str, Any], folder: Path, output_config: OutputConfig, *, overwrite: bool
-) -> None:
+def _write_pictures(
+    comparison: Comparison, folder: Path, output_config: OutputConfig, *, overwrite: bool
+) -> dict[str, Any]:
+    """Write the pictures that were painted, and return their provenances by file name."""
+    provenance: dict[str, Any] = {}
+    # The refinement first: `write` keeps it where the folder does not take it.
+    for name, result in reversed([*zip((_FAST, _REFINED), comparison.results, strict=False)]):
+        with telling_of(folder / _REFINED if provenance else None):
+            write(result, folder / name, output_config, overwrite=overwrite)
+        provenance[name] = result.provenance
+    return provenance
+
+
+def _write_sheet(
+    comparison: Comparison, metrics: Mapping[str, Any], provenance: Mapping[str, Any], folder: Path,
+    output_config: OutputConfig, *, overwrite: bool,
+) -> None:  # fmt: skip
     from stylize.images import writing
     from stylize.reports import contact_sheet
 
-    provenance = {}
-    # The refinement first: `write` keeps it where the folder does not take it.
-    for name, result in reversed([*zip(("fast", "refined"), comparison.results, strict=False)]):
-        path = folder / f"{name}.png"
-        write(result, path, output_config, overwrite=overwrite)
-        provenance[path.name] = result.provenance
     writing.write_image(
         folder / "sheet.png", contact_sheet.contact_sheet(comparison),
         provenance={"command": "compare", "version": __version__, "pictures": provenance},
@@ -137,7 +151,7 @@ def _write_report(
         film.add(refined.image, step=len(refined.history), elapsed_s=refined.seconds)
         config = config.replace(network=preview.networks[0].name)
         if output_config.provenance:
-            reruns.append(["stylize", "rerun", str(folder / "refined.png")])
+            reruns.append(["stylize", "rerun", str(folder / _REFINED)])
     if command[0] == "compare":
         command = [*command, *arguments_of(config), *arguments_of_output(output_config)]
     commands = [["stylize", *map(str, command)], *reruns]

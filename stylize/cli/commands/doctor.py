@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+from typing import Any
 
 import click
 
@@ -20,10 +21,29 @@ from stylize.networks import devices, store
 __all__ = ["doctor"]
 
 _PACKAGES = ("numpy", "pillow", "keras", *devices.BACKENDS, "tensorflow-hub", "ai-edge-litert")
+# The key of what is wrong with the user's defaults.
+_WRONG = "stylize.wrong_defaults"
 _VARIABLES = ("KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 
 
-@click.command(cls=Command)
+class _Doctor(Command):
+    """A command that runs where the user's defaults are wrong, too: that is when a doctor is asked for."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words; where a variable or the config file is wrong, without defaults of the user."""
+        try:
+            return super().parse_args(ctx, [*args])
+        except (StylizeError, click.UsageError) as error:
+            ctx.default_map = None
+            for option in self.params:
+                if isinstance(option, click.Option):
+                    option.envvar = None
+            left = click.Command.parse_args(self, ctx, args)  # Raises the error again if the words are wrong.
+            ctx.meta[_WRONG] = error.format_message() if isinstance(error, click.UsageError) else str(error)
+            return left
+
+
+@click.command(cls=_Doctor)
 @with_run
 @with_device
 def doctor(run: Run) -> None:
@@ -41,9 +61,19 @@ def doctor(run: Run) -> None:
         "refine": _refinement(run),
         "networks": {entry.name: f"{entry.state} {entry.detail}".strip() for entry in store.status()},
         "variables": {name: os.environ[name] for name in (*ours, *_VARIABLES) if name in os.environ} or "none",
-        "config": {setting.key: setting.value for setting in file_settings(config_file())} or "none",
+        "config": _config(),
     }
     run.result(report, named_lines(report))
+
+
+def _config() -> dict[str, Any] | str:
+    """Return the settings of the config file, and what is wrong with the user's defaults."""
+    wrong = click.get_current_context().meta.get(_WRONG)
+    try:
+        settings = {setting.key: setting.value for setting in file_settings(config_file())}
+    except StylizeError as error:
+        settings, wrong = {}, str(error)
+    return settings | ({} if wrong is None else {"error": wrong}) or "none"
 
 
 def _version(package: str) -> str:

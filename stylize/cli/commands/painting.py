@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stylize import files
 from stylize.cli.commands.animations import FastJob, read_first_frame
 from stylize.cli.commands.interrupt import Interrupt
-from stylize.cli.commands.results import save
+from stylize.cli.commands.results import save, telling_of
 from stylize.cli.console import Run
 from stylize.cli.types import Source, SourceStyles
 from stylize.config import FastConfig, RefineConfig
@@ -118,11 +118,13 @@ class Painting:
                         write_checkpoint(self.checkpoint, result.checkpoint)
                 raise
             if result.checkpoint is not None:
-                write_checkpoint(self.checkpoint, result.checkpoint)
+                with telling_of(self.output):
+                    write_checkpoint(self.checkpoint, result.checkpoint)
             else:
                 self.checkpoint.unlink(missing_ok=True)
         # Last: a failure here loses neither the picture nor the checkpoint.
-        self._write_film_and_plot(result, film)
+        with telling_of(self.output):
+            self._write_film_and_plot(result, film)
         return result
 
     def _write_film_and_plot(self, result: TransferResult, film: Film | None) -> None:
@@ -142,6 +144,7 @@ class Painting:
         checkpoint = iterate.checkpoint()
         provenance = {**checkpoint.context.provenance, "steps_taken": iterate.step, "sources": dict(run.sources)}
         picture = self.output.with_name(f"{self.step_stem}{iterate.step:04d}{self.output.suffix}")
+        what = "picture"
         try:
             size = checkpoint.context.size
             alpha = None if content.alpha is None else resized(content.alpha, *size)
@@ -149,7 +152,8 @@ class Painting:
                 picture, resized(iterate.pixels, *size), alpha,
                 provenance=provenance, metadata=content.metadata, output=self.output_config, overwrite=True,
             )  # fmt: skip
+            what = "checkpoint"
             write_checkpoint(self.checkpoint, checkpoint)
         except StylizeError as error:
             # The run goes on: a disk that is full now may not be full at the end.
-            run.say(f"step {iterate.step} is not kept: {error}")
+            run.say(f"step {iterate.step}: the {what} is not kept: {error}")

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import secrets
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,16 @@ from stylize.output import OutputConfig
 if TYPE_CHECKING:
     from stylize.transfer.results import TransferResult
 
-__all__ = ["exit_early", "print_details", "print_result", "result_data", "save", "say_left_out", "write"]
+__all__ = [
+    "exit_early",
+    "print_details",
+    "print_result",
+    "result_data",
+    "save",
+    "say_left_out",
+    "telling_of",
+    "write",
+]
 
 
 def save(run: Run, result: TransferResult, output: Path, output_config: OutputConfig, *, overwrite: bool) -> None:
@@ -57,6 +67,17 @@ def _kept(result: TransferResult, output: Path, output_config: OutputConfig) -> 
             result.save(path, **dataclasses.asdict(config))
             return path
     return None
+
+
+@contextlib.contextmanager
+def telling_of(picture: Path | None) -> Iterator[None]:
+    """Let errors of what is written after a picture, such as a film, tell where the picture is, if there is one."""
+    try:
+        yield
+    except StylizeError as error:
+        if picture is None:
+            raise
+        raise type(error)(f"{error}; the picture is there: {picture}") from error
 
 
 def say_left_out(run: Run, result: TransferResult, output_config: OutputConfig) -> None:

@@ -111,3 +111,16 @@ def test_whether_an_input_can_be_read_is_left_to_its_reader(inputs, fake, tmp_pa
 def test_a_name_of_our_styles_without_its_mark_is_suggested(inputs, fake):
     message = one_line(run("fast", *inputs[:2], "-s", "swirls", exit_code=1).stderr)
     assert message == "stylize: style swirls: no such file; did you mean @swirls?"
+
+
+def test_a_folder_without_permission_does_not_count_as_missing(inputs, fake, tmp_path, monkeypatch):
+    stat = os.stat
+
+    def refused(path, *arguments, **options):
+        if str(path) == str(inputs[1]):
+            raise PermissionError(13, "Permission denied")
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", refused)
+    message = one_line(run("fast", *inputs, "-o", tmp_path / "out.png", exit_code=1).stderr)
+    assert message == f"stylize: content {inputs[1]}: no permission to read it; expected a readable file"

@@ -12,6 +12,7 @@ import pytest
 
 from api_stand_in import one_line, report_commands, run
 from stylize.config import FastConfig, RefineConfig
+from stylize.errors import StylizeError
 from stylize.images.provenance import read_provenance
 
 
@@ -121,6 +122,17 @@ def test_a_refinement_that_the_folder_does_not_take_is_kept_beside_it(inputs, fa
     kept = Path(message.partition("; the picture is kept as ")[2])
     assert kept.parent == folder
     assert read_provenance(kept)["command"] == "refine"
+
+
+def test_a_sheet_that_cannot_be_written_does_not_hide_the_pictures(inputs, fake, tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise StylizeError("no space left")
+
+    monkeypatch.setattr("stylize.images.writing.write_image", full)
+    folder = tmp_path / "out"
+    message = run("compare", *inputs, "-o", folder, exit_code=1).stderr.splitlines()[-1]
+    assert message == f"stylize: no space left; the picture is there: {folder / 'refined.png'}"
+    assert read_provenance(folder / "refined.png")["command"] == "refine"
 
 
 def test_finished_pictures_take_no_preset(inputs, fake, pictures):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +27,17 @@ def test_doctor_prints_what_a_bug_report_needs(shipped_networks: None) -> None:
 def test_doctor_says_why_refine_cannot_compute(shipped_networks: None, monkeypatch: pytest.MonkeyPatch) -> None:
     report = json.loads(run("doctor", "--json", "--device", "gpu:7").stdout)
     assert report["refine"]["computes_on"].startswith("nothing: device: expected")
+
+
+def test_doctor_runs_where_the_defaults_are_wrong(
+    shipped_networks: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "config.toml"
+    broken.write_text("size = = 3")
+    monkeypatch.setenv("STYLIZE_CONFIG", str(broken))
+    assert json.loads(run("doctor", "--json").stdout)["config"]["error"].startswith(f"{broken}: expected TOML")
+    broken.write_text('device = "abacus"')
+    config = json.loads(run("doctor", "--json").stdout)["config"]
+    assert config["device"] == "abacus"
+    assert "received 'abacus'" in config["error"]
+    assert "received 'abc'" in run("doctor", "--device", "abc", exit_code=2).stderr, "what is typed is still checked"

@@ -251,7 +251,8 @@ def test_a_film_that_cannot_be_written_costs_neither_picture_nor_checkpoint(inpu
     monkeypatch.setattr("stylize.reports.film.Film.write", full)
     fake.on_step = lambda step: signal.raise_signal(signal.SIGINT) if step == 2 else None
     arguments = ["refine", *inputs, "-o", tmp_path / "out.png", "--animate", tmp_path / "film.webp"]
-    assert "no space left" in run(*arguments, exit_code=1).stderr
+    message = run(*arguments, exit_code=1).stderr.splitlines()[-1]
+    assert message == f"stylize: no space left; the picture is there: {tmp_path / 'out.png'}"
     assert (tmp_path / "out.png").exists()
     assert (tmp_path / "out.png.checkpoint.npz").exists()
 
@@ -291,7 +292,7 @@ def test_a_full_disk_on_the_way_does_not_end_the_run(inputs, fake, tmp_path, mon
     output = tmp_path / "out.png"
     result = run("refine", *inputs, "-o", output, "--save-every", "2")
     assert output.exists()
-    assert "step 2 is not kept: no space left" in result.stderr
+    assert "step 2: the checkpoint is not kept: no space left" in result.stderr
 
 
 def test_pictures_on_the_way_carry_their_provenance(inputs, fake, tmp_path):
