@@ -76,13 +76,14 @@ class Tiling:
         room = _USABLE_SHARE * free - whole
         each = objective.step_bytes_per_pixel + regions * objective.region_bytes_per_pixel
         smallest = min(pixels, (SMALLEST_TILE_PX + 2 * objective.reach_px) ** 2) * each
+        least = math.ceil((taken + (whole + smallest) / _USABLE_SHARE) / 1e8) / 10
+        needed = f"memory_gb: {size[1]} x {size[0]} px need at least {least:g} GB"
         if memory_gb is not None and optimizer is not None and room < smallest:
-            least = math.ceil((taken + (whole + smallest) / _USABLE_SHARE) / 1e8) / 10
-            raise OptionError(f"memory_gb: {size[1]} x {size[0]} px need at least {least:g} GB, received {memory_gb:g}")
+            raise OptionError(f"{needed}, received {memory_gb:g}")
         if memory_gb is None and optimizer is not None and is_known and free < whole + smallest:
             raise StylizeError(
-                f"{size[1]} x {size[0]} px need at least {(whole + smallest) / 1e9:.1f} GB of free memory, "
-                f"{free / 1e9:.1f} GB are free; choose a smaller size, or close other programs"
+                f"{needed}, {(taken + free) / 1e9:.1f} GB are at hand; choose a smaller size, close other programs, or "
+                "give that number to try all the same"
             )
         crop = math.isqrt(int(max(room, smallest) / each))
         self._reach_px = objective.reach_px

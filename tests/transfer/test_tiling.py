@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import sys
 from typing import Any
@@ -41,7 +42,7 @@ def test_a_full_gpu_is_not_taken_for_one_that_does_not_tell(loss: Objective, mon
     for free in (None, 0):
         monkeypatch.setattr(devices, "free_bytes", lambda device, free=free: free)
         sizes.append(Tiling(loss, (3000, 4000), None, _never).tile_px)
-        with contextlib.nullcontext() if free is None else pytest.raises(StylizeError, match="of free memory"):
+        with contextlib.nullcontext() if free is None else pytest.raises(StylizeError, match="are at hand"):
             Tiling(loss, (9000, 9000), None, _never, optimizer="lbfgs")
     assert sizes[0] > sizes[1] == SMALLEST_TILE_PX
 
@@ -61,10 +62,14 @@ def test_less_memory_means_smaller_tiles(loss: Objective, monkeypatch: pytest.Mo
 
 def test_a_run_that_needs_more_than_is_free_does_not_begin(loss: Objective, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiling_module, "available_memory_bytes", lambda: 100_000_000)
-    message = r"^4000 x 3000 px need at least [\d.]+ GB of free memory, 0.1 GB are free; choose a smaller size"
-    with pytest.raises(StylizeError, match=message):
+    message = (
+        r"^memory_gb: 4000 x 3000 px need at least ([\d.]+) GB, [\d.]+ GB are at hand; choose a smaller size"
+    )
+    with pytest.raises(StylizeError, match=message) as caught:
         Tiling(loss, (3000, 4000), None, _never, optimizer="lbfgs")
-    assert Tiling(loss, (3000, 4000), 16.0, _never, optimizer="lbfgs").tile_px, "a number that is given counts"
+    assert not isinstance(caught.value, OptionError), "no misuse"
+    least = re.match(message, str(caught.value))[1]
+    assert Tiling(loss, (3000, 4000), float(least), _never, optimizer="lbfgs").is_needed, "the number that is named"
     assert Tiling(loss, (3000, 4000), None, _never).tile_px == SMALLEST_TILE_PX, "a score is tried"
 
 
