@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from stylize.errors import StylizeError
-from stylize.text import one_line, without_users
+from stylize.text import one_line
 
 __all__ = ["client_errors", "opened", "stamp", "system_of", "without_secrets"]
 
@@ -28,10 +28,8 @@ def without_secrets(place: str) -> str:
     Of each URL the user is left out; of those on the web query and fragment, too. In object stores `?` and `#` are
     letters of a name.
     """
-    return "::".join(
-        re.sub(r"[?#].*", "", link, flags=re.DOTALL) if link.startswith(_WEB) else link
-        for link in without_users(place).split("::")
-    )
+    links = (re.sub(r"(?<=://)[^/?#]*@", "", link) for link in place.split("::"))
+    return "::".join(re.sub(r"[?#].*", "", link, flags=re.DOTALL) if link.startswith(_WEB) else link for link in links)
 
 
 def system_of(url: str) -> tuple[Any, str]:

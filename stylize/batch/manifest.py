@@ -19,6 +19,7 @@ from stylize.config import FastConfig
 from stylize.errors import StylizeError
 from stylize.files import whole_file, write_errors
 from stylize.output import DEFAULT_OUTPUT
+from stylize.text import without_users
 from stylize.urls import without_secrets
 
 __all__ = ["MANIFEST", "Manifest", "Record", "record_of", "without_nan"]
@@ -61,9 +62,12 @@ def record_of(task: Task) -> Record:
 
 
 def _input(path: str) -> Record:
-    """Return the entry of an input. Manifests are shared: a URL stands there without secrets, and as a whole hashed."""
-    shown = without_secrets(path)
-    url = {} if shown == path else {"url_sha256": hashlib.sha256(os.fsencode(path)).hexdigest()}
+    """Return the entry of an input. Manifests are shared: a URL stands there without secrets.
+
+    A hash tells apart two URLs that differ in their queries. It leaves the user out: a password may be guessed from it.
+    """
+    shown, with_query = without_secrets(path), without_users(path)
+    url = {} if shown == with_query else {"url_sha256": hashlib.sha256(os.fsencode(with_query)).hexdigest()}
     return {"path": shown, **url, "sha256": None, "stamp": None}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -241,7 +242,10 @@ def test_the_manifest_holds_no_secrets_of_urls(folders, server):
         assert "word" not in said
         assert "sig=" not in said
     assert f"content {server.base}/missing.bmp: no such file" in said
-    assert records()["1-s.png"]["content"]["path"] == f"{server.base}/photo.bmp"
+    content = records()["1-s.png"]["content"]
+    assert content["path"] == f"{server.base}/photo.bmp"
+    # Without user: a password may be guessed from a hash.
+    assert content["url_sha256"] == hashlib.sha256(f"{server.base}/photo.bmp?sig=2".encode()).hexdigest()
 
 
 def test_a_refused_batch_leaves_no_lock(folders):

@@ -126,6 +126,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("https://ann:pass@host:8080/a.jpg?X-Amz-Signature=1#x", "https://host:8080/a.jpg"),
         ("https://ann:p@ss@host/@a.jpg", "https://host/@a.jpg"),
+        ("https://ann:my pass@host/a.jpg", "https://host/a.jpg"),
         ("s3://bucket/folder/a#1?.jpg", "s3://bucket/folder/a#1?.jpg"),
         ("zip://a?b.png::https://ann@host/a.zip?sig=1", "zip://a?b.png::https://host/a.zip"),
         ("simplecache::https://token@host/a.jpg?sig=1", "simplecache::https://host/a.jpg"),

@@ -62,9 +62,7 @@ def test_less_memory_means_smaller_tiles(loss: Objective, monkeypatch: pytest.Mo
 
 def test_a_run_that_needs_more_than_is_free_does_not_begin(loss: Objective, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiling_module, "available_memory_bytes", lambda: 100_000_000)
-    message = (
-        r"^memory_gb: 4000 x 3000 px need at least ([\d.]+) GB, [\d.]+ GB are at hand; choose a smaller size"
-    )
+    message = r"^memory_gb: 4000 x 3000 px need at least ([\d.]+) GB, [\d.]+ GB are at hand; choose a smaller size"
     with pytest.raises(StylizeError, match=message) as caught:
         Tiling(loss, (3000, 4000), None, _never, optimizer="lbfgs")
     assert not isinstance(caught.value, OptionError), "no misuse"
