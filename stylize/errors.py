@@ -10,9 +10,9 @@ __all__ = ["ImageError", "OptionError", "StylizeError", "WeightsError"]
 class StylizeError(Exception):
     """Any failure that the user can fix; the command line prints the one line and exits with 1."""
 
-    def __init__(self, message: object = "") -> None:
+    def __str__(self) -> str:
         # A message may be logged: no user and password of a URL stand in it.
-        super().__init__(without_users(str(message)))
+        return without_users(super().__str__())
 
 
 class ImageError(StylizeError):
