@@ -7,6 +7,9 @@ from os.path import splitdrive
 
 __all__ = ["duration", "one_line", "rough_duration", "split_weight", "without_users"]
 
+# The beginning of a URL. In the schemes that are left out, a container, a repository or a name stands before `@`.
+_WITH_USERS = r"\b(?!(?:abfss?|wasbs?|github|zip|tar|libarchive|file)://)[a-z][a-z0-9+.-]*://"
+
 
 def duration(seconds: float) -> str:
     """Return a measured time: `4.2 s`, `42 s`, `3 min 20 s`, `1 h 40 min`."""
@@ -31,9 +34,15 @@ def one_line(text: object) -> str:
     return " ".join(str(text).splitlines())
 
 
-def without_users(text: str) -> str:
-    """Return the text, where no URL names its user and password."""
-    return re.sub(r"(?<=://)[^/?#\s]*@", "", text)
+def without_users(text: str, *, is_url: bool = False) -> str:
+    """Return the text, where no URL names its user and password.
+
+    Args:
+        text: a message, or a URL.
+        is_url: whether the text is a single URL, in which a space is part of a password.
+    """
+    ends = "/?#" if is_url else r"/?#\s"
+    return re.sub(rf"({_WITH_USERS})[^{ends}]*@", r"\1", text, flags=re.IGNORECASE)
 
 
 def split_weight(text: str) -> tuple[str, float | None]:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from stylize.errors import StylizeError
-from stylize.text import one_line
+from stylize.text import one_line, without_users
 
-__all__ = ["client_errors", "opened", "stamp", "system_of", "without_secrets"]
+__all__ = ["client_errors", "is_web", "links_of", "opened", "stamp", "system_of", "without_secrets", "without_users_of"]
 
 _WEB = ("http://", "https://")
 
@@ -28,8 +28,24 @@ def without_secrets(place: str) -> str:
     Of each URL the user is left out; of those on the web query and fragment, too. In object stores `?` and `#` are
     letters of a name.
     """
-    links = (re.sub(r"(?<=://)[^/?#]*@", "", link) for link in place.split("::"))
-    return "::".join(re.sub(r"[?#].*", "", link, flags=re.DOTALL) if link.startswith(_WEB) else link for link in links)
+    return "::".join(
+        re.sub(r"[?#].*", "", link, flags=re.DOTALL) if link.lower().startswith(_WEB) else link
+        for link in map(_without_user, links_of(place))
+    )
+
+
+def without_users_of(place: str) -> str:
+    """Return a URL, or a chain of URLs, without users and passwords; a path as given."""
+    return "::".join(map(_without_user, links_of(place)))
+
+
+def links_of(place: str) -> list[str]:
+    """Return the URLs of a chain such as zip://a.png::https://host/a.zip; a path or a single URL alone."""
+    return re.split(r"::(?=[a-zA-Z][a-zA-Z0-9+.-]*://)", place)
+
+
+def _without_user(link: str) -> str:
+    return without_users(link, is_url=True)
 
 
 def system_of(url: str) -> tuple[Any, str]:
@@ -79,7 +95,7 @@ def client_errors(url: str, but: tuple[type[Exception], ...] = ()) -> Iterator[N
     except Exception as error:  # each client has types of its own
         cause = error.__cause__
         # fsspec gives any failure of a web server the type FileNotFoundError, and timeouts no text.
-        is_failure = isinstance(error, FileNotFoundError) and _is_of_web(url) and not _is_missing(cause)
+        is_failure = isinstance(error, FileNotFoundError) and is_web(url) and not _is_missing(cause)
         if is_failure or (_is_timeout(error) and _is_of_aiohttp(cause)):
             raise OSError(_text(cause)) from error
         if isinstance(error, (OSError, StylizeError, *but)):
@@ -87,7 +103,8 @@ def client_errors(url: str, but: tuple[type[Exception], ...] = ()) -> Iterator[N
         raise OSError(_text(error)) from error
 
 
-def _is_of_web(url: str) -> bool:
+def is_web(url: str) -> bool:
+    """Whether a URL, or the last of a chain, is of a web server."""
     return url.rpartition("::")[2].startswith(_WEB)
 
 
@@ -136,7 +153,7 @@ def stamp(url: str) -> str:
     """
     with client_errors(url):
         system, path = system_of(url)
-        if not _is_of_web(url):
+        if not is_web(url):
             return f"{system.size(path)}-{system.ukey(path)[:16]}"
         about = system.info(path)
     # fsspec's own key of a file on the web is the address alone.

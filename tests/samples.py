@@ -144,8 +144,9 @@ def assert_tiled_is_untiled(
         return terms, gradient
 
     monkeypatch.setattr(Objective, "value_and_gradient", both_ways)
-    # As of a GPU that does not tell: a run that is known to need more than there is does not begin.
-    monkeypatch.setattr("stylize.transfer.tiling._memory_bytes", lambda memory_gb: (0, 0, False))
+    monkeypatch.setattr("stylize.transfer.tiling.available_memory_bytes", lambda: 0)
+    # With that, no run would begin.
+    monkeypatch.setattr("stylize.transfer.tiling._check_room", lambda *arguments: None)
     messages: list[str] = []
     tiled = stylize.refine(content, styles, **options, on_message=messages.append).image
     assert any(f"in tiles of {SMALLEST_TILE_PX} px" in message for message in messages)

@@ -14,7 +14,7 @@ from stylize import files
 from stylize.batch.left_out import HIDDEN, NO_PICTURE, LeftOut
 from stylize.errors import OptionError, StylizeError
 from stylize.images.formats import extra_for, picture_suffixes
-from stylize.urls import client_errors, system_of
+from stylize.urls import client_errors, is_web, system_of
 
 __all__ = ["Seen", "in_output", "pictures"]
 
@@ -112,8 +112,10 @@ class _Search:
             while glob.has_magic(root):
                 root = root.rpartition("/")[0]
             with client_errors(self._place):
-                # A `?` may also begin the query of a web address.
-                is_file = not set("*[") & set(path) and system.isfile(path)
+                # A `?` may also begin the query of a web address. Where the server does not answer, fsspec says that
+                # there is no such file; the reader tells why.
+                has_query = "?" in path and is_web(self._place) and "::" not in self._place
+                is_file = not set("*[") & set(path) and (has_query or system.isfile(path))
                 listed = [] if is_file else system.glob(path) if root != path else system.find(path)
         except OSError as error:
             raise self._not_listed(error) from error

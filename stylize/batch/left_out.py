@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stylize.batch.temporary import connected, temporary_database
+from stylize.urls import without_secrets
 
 __all__ = ["HIDDEN", "NO_PICTURE", "STATUSES", "LeftOut"]
 
@@ -76,4 +77,4 @@ class LeftOut:
 
 
 def _record(status: str, path: str, error: str) -> dict[str, Any]:
-    return {"output": None, "status": status, "path": path, "error": error}
+    return {"output": None, "status": status, "path": without_secrets(path), "error": error}

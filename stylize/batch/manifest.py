@@ -19,8 +19,7 @@ from stylize.config import FastConfig
 from stylize.errors import StylizeError
 from stylize.files import whole_file, write_errors
 from stylize.output import DEFAULT_OUTPUT
-from stylize.text import without_users
-from stylize.urls import without_secrets
+from stylize.urls import without_secrets, without_users_of
 
 __all__ = ["MANIFEST", "Manifest", "Record", "record_of", "without_nan"]
 
@@ -66,7 +65,7 @@ def _input(path: str) -> Record:
 
     A hash tells apart two URLs that differ in their queries. It leaves the user out: a password may be guessed from it.
     """
-    shown, with_query = without_secrets(path), without_users(path)
+    shown, with_query = without_secrets(path), without_users_of(path)
     url = {} if shown == with_query else {"url_sha256": hashlib.sha256(os.fsencode(with_query)).hexdigest()}
     return {"path": shown, **url, "sha256": None, "stamp": None}
 

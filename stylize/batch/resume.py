@@ -65,7 +65,7 @@ class ResumeCheck:
             return None
         for (_, entry), each in zip(pairs, seen, strict=True):
             entry.update(each or {})
-        current: Record = {name: now[name] for name in ("content", "styles", "masks", "labels") if name in now}
+        current: Record = {name: now[name] for name in ("content", "styles", "masks", "init", "labels") if name in now}
         return {**before, **current, "options": now["options"], "picture": picture}
 
     @staticmethod

@@ -25,7 +25,7 @@ from stylize.errors import ImageError, StylizeError
 from stylize.files import write_errors
 from stylize.styles import StyleName, is_name
 from stylize.text import one_line, without_users
-from stylize.urls import without_secrets
+from stylize.urls import links_of, without_secrets, without_users_of
 
 if TYPE_CHECKING:
     from stylize.images.picture import Picture
@@ -116,16 +116,27 @@ class Painter:
         except StylizeError as error:
             cause = error.__cause__
             record["full"] = isinstance(cause, OSError) and cause.errno in _DISK_FULL
-            record["error"] = _without_secrets(str(error), task)
+            record["error"] = self._without_secrets(str(error), task)
         except MemoryError as error:  # NumPy's tells how much was asked for.
-            record["error"] = one_line(f"out of memory{f' ({error})' if str(error) else ''}; make the picture smaller")
+            record["error"] = one_line(f"out of memory{f' ({error})' if str(error) else ''}; make the pictures smaller")
+            record["traceback"] = self._without_secrets(traceback.format_exc(), task)
         # No failure of one picture (a bug in a decoder) may stop the others.
         except Exception as error:
-            record["error"] = _without_secrets(f"{type(error).__name__}: {error}".splitlines()[0], task)
-            record["traceback"] = _without_secrets(traceback.format_exc(), task)
+            record["error"] = self._without_secrets(f"{type(error).__name__}: {error}".splitlines()[0], task)
+            record["traceback"] = self._without_secrets(traceback.format_exc(), task)
         record["status"] = "failed" if record["error"] else "done"
         record["seconds"] = round(time.perf_counter() - began, 4)
         return record
+
+    def _without_secrets(self, text: str, task: Task) -> str:
+        """Return a message without the secrets of a task's URLs: the manifest is shared."""
+        places = [*task.job.inputs, init_of(task.config) or "", self.output]
+        links = {link for place in places if files.is_url(place) for link in links_of(place)}
+        # The longest first: a URL may be the beginning of another.
+        for link in sorted(links, key=len, reverse=True):
+            for form in (link, without_users_of(link)):
+                text = text.replace(form, without_secrets(link))
+        return without_users(text)
 
     def _paint(self, task: Task, record: Record) -> None:
         """Paint a task, and complete its record."""
@@ -235,15 +246,6 @@ class Painter:
                 with files.part_marked(part_mark(self.output)):
                     result.save(place, overwrite=overwrite, **dataclasses.asdict(task.output_config))
             return {"sha256": files.sha256(place), "stamp": files.stamp(place)}
-
-
-def _without_secrets(text: str, task: Task) -> str:
-    """Return a message without the secrets of the inputs' URLs: the manifest is shared."""
-    init = init_of(task.config)
-    for place in task.job.inputs if init is None else (*task.job.inputs, init):
-        for form in (place, without_users(place)):
-            text = text.replace(form, without_secrets(place))
-    return text
 
 
 def _is_there_already(place: str, result: TransferResult, output: OutputConfig) -> bool:

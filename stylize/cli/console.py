@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylize.cli.printing import print_line, printable
 from stylize.errors import StylizeError
+from stylize.text import without_users
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,6 +92,7 @@ class Run:
         """Tell the user one line on stderr; with --quiet only an error."""
         if self._quiet and not is_error:
             return
+        message = without_users(message)
         if self._bar is not None:
             with contextlib.suppress(OSError):
                 self._bar[0].console.print(

@@ -21,6 +21,7 @@ from stylize.cli.console import to_standard_output
 from stylize.cli.printing import open_missing_streams, print_line, printable
 from stylize.cli.signals import ENDING, Ended, end, handled
 from stylize.errors import OptionError, StylizeError
+from stylize.text import without_users
 
 __all__ = ["main"]
 
@@ -106,7 +107,7 @@ class _Program(click.Group):
                 return super().invoke(ctx)
         except click.UsageError as error:
             message = error.format_message()
-            shown = "\n".join(map(printable, message.split("\n")))
+            shown = without_users("\n".join(map(printable, message.split("\n"))))
             if shown == message:
                 raise
             raise click.UsageError(shown, error.ctx) from error

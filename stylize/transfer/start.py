@@ -27,6 +27,7 @@ from stylize.transfer.fast import run_fast
 from stylize.transfer.inputs import Inputs
 from stylize.transfer.results import NetworkUse, TransferResult
 from stylize.transfer.session import Session
+from stylize.urls import without_secrets, without_users_of
 
 __all__ = [
     "InitPicture",
@@ -282,7 +283,10 @@ def fingerprint(inputs: Inputs, config: RefineConfig, features: LocalWeights, le
 
     The number of steps and the time budget are left out: a longer run may resume a shorter one of the same sizes.
     """
-    options = without_later_options(dataclasses.asdict(dataclasses.replace(config, steps=1, time_budget=None)))
+    # A checkpoint may be shared, and a password guessed from its hash.
+    init = without_users_of(config.init)
+    same = dataclasses.replace(config, steps=1, time_budget=None, init=init)
+    options = without_later_options(dataclasses.asdict(same))
     identity = [
         options,
         inputs.content.sha256,
@@ -308,6 +312,7 @@ def _changed_inputs(before: PaintingRecord, inputs: Inputs) -> list[str]:
 
 def _changed_options(before: Mapping[str, Any], config: RefineConfig) -> list[str]:
     """Return the names of the options that differ from those of an earlier run."""
+    config = dataclasses.replace(config, init=without_secrets(config.init))  # As it is recorded.
     earlier, now = _flat(with_earlier_options(before)), _flat(dataclasses.asdict(config))
     changed = [name for name in now if earlier.get(name) != now[name]]
     # Another number of steps changes nothing but, if there are few, the sizes.

@@ -68,7 +68,7 @@ class Tiling:
         """
         if memory_gb is not None and not 0 < memory_gb < math.inf:
             raise OptionError(f"memory_gb: expected a finite number of GB, more than 0; received {memory_gb:g}")
-        taken, free, is_known = _memory_bytes(memory_gb)
+        taken, free = _memory_bytes(memory_gb)
         pixels = (size[0] + 2 * margin_px) * (size[1] + 2 * margin_px)
         # What is needed whatever the tiles: the optimiser's state, and what is kept of the content.
         whole = pixels * objective.target_bytes_per_pixel
@@ -76,15 +76,8 @@ class Tiling:
         room = _USABLE_SHARE * free - whole
         each = objective.step_bytes_per_pixel + regions * objective.region_bytes_per_pixel
         smallest = min(pixels, (SMALLEST_TILE_PX + 2 * objective.reach_px) ** 2) * each
-        least = math.ceil((taken + (whole + smallest) / _USABLE_SHARE) / 1e8) / 10
-        needed = f"memory_gb: {size[1]} x {size[0]} px need at least {least:g} GB"
-        if memory_gb is not None and optimizer is not None and room < smallest:
-            raise OptionError(f"{needed}, received {memory_gb:g}")
-        if memory_gb is None and optimizer is not None and is_known and free < whole + smallest:
-            raise StylizeError(
-                f"{needed}, {(taken + free) / 1e9:.1f} GB are at hand; choose a smaller size, close other programs, or "
-                "give that number to try all the same"
-            )
+        if optimizer is not None:
+            _check_room(size, memory_gb, taken, free, whole + smallest)
         crop = math.isqrt(int(max(room, smallest) / each))
         self._reach_px = objective.reach_px
         self.margin_px = margin_px
@@ -151,15 +144,28 @@ class Tiling:
                 self._say(f"out of memory: going on in tiles of {smaller} px")
 
 
-def _memory_bytes(memory_gb: float | None) -> tuple[int, int, bool]:
-    """Return the bytes that this process has taken on the device, those that it may still take, and if they are known.
+def _check_room(size: tuple[int, int], memory_gb: float | None, taken: int, free: int, needed: float) -> None:
+    """Raise OptionError or StylizeError for an optimisation that needs more bytes than it may take."""
+    # One digit up, and one more: the process may have taken a little more when it comes here again.
+    least = (math.ceil((taken + needed / _USABLE_SHARE) / 1e8) + 1) / 10
+    text = f"memory_gb: {size[1]} x {size[0]} px need at least {least:g} GB"
+    if memory_gb is not None and _USABLE_SHARE * (memory_gb * 1e9 - taken) < needed:
+        raise OptionError(f"{text}, received {memory_gb:g}")
+    # A GPU's backend keeps memory that it may still give, and does not always tell what is free.
+    if memory_gb is None and free < needed and not devices.chosen().is_gpu:
+        raise StylizeError(
+            f"{text}, {(taken + free) / 1e9:.1f} GB are at hand; choose a smaller size, close other programs, or give "
+            "that number to try all the same"
+        )
 
-    A GPU may not tell.
-    """
+
+def _memory_bytes(memory_gb: float | None) -> tuple[int, int]:
+    """Return the bytes that this process has taken on the device, and those that it may still take."""
     device = devices.chosen()
     if not device.is_gpu:
         taken = psutil.Process().memory_info().rss
-        return taken, available_memory_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken, True
-    told = devices.free_bytes(device)
-    free = _GUESSED_GPU_BYTES if told is None else told
-    return 0, free if memory_gb is None else min(free, round(memory_gb * 1e9)), told is not None
+        return taken, available_memory_bytes() if memory_gb is None else round(memory_gb * 1e9) - taken
+    free = devices.free_bytes(device)
+    if free is None:
+        free = _GUESSED_GPU_BYTES
+    return 0, free if memory_gb is None else min(free, round(memory_gb * 1e9))

@@ -327,3 +327,9 @@ def test_a_disk_that_is_really_full(folders):
             assert files.sha256(f"out/{record['output']}") == record["picture"]["sha256"]
     finally:
         subprocess.run(["umount", "out"], check=True)
+
+
+def test_a_web_address_with_a_query_that_does_not_answer_says_so(folders, server):
+    result = run(inputs=("-c", "http://127.0.0.1:1/a.png?size=9", "-s", "styles/s.png"), exit_code=1)
+    assert counts(result) == (1, 0, 0, 1)
+    assert "content http://127.0.0.1:1/a.png: expected a readable file, received: Cannot connect" in result.stderr

@@ -112,6 +112,16 @@ def test_a_record_names_a_picture_to_start_from():
     assert record_of(Task(job, FastConfig(), replace=False))["mode"] == "fast"
 
 
+def test_the_hash_of_a_url_holds_no_password():
+    hashes = [
+        record_of(Task(Job(f"https://{user}host/a.png?t=1", (("s.png", 1.0),), "o.png"), FastConfig(), replace=False))
+        for user in ("", "ann:my pass@", "ann:other@")
+    ]
+    assert hashes[0]["content"]["path"] == "https://host/a.png"
+    assert hashes[0]["content"]["url_sha256"]
+    assert hashes[0] == hashes[1] == hashes[2]
+
+
 def test_labels_without_a_number_are_none():
     nan, inf = float("nan"), float("inf")
     job = Job("a.png", (("s.png", 1.0),), "o.png", labels={"score": nan, "all": [1, {"x": -inf}], "class": "cat"})

@@ -227,7 +227,7 @@ def test_the_last_line_of_an_output_counts(folders):
 def test_the_manifest_holds_no_secrets_of_urls(folders, server):
     picture("a.bmp", 1)
     picture("b.bmp", 2)
-    address = server.base.replace("://", "://ann:word@")
+    address = server.base.replace("://", "://ann:my%20word@")
     for path, body in (("/photo.bmp?sig=1", "a"), ("/photo.bmp?sig=2", "b")):
         server.bodies[path] = Path(f"{body}.bmp").read_bytes()
         server.headers[path] = {"ETag": "same"}

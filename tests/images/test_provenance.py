@@ -130,6 +130,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("s3://bucket/folder/a#1?.jpg", "s3://bucket/folder/a#1?.jpg"),
         ("zip://a?b.png::https://ann@host/a.zip?sig=1", "zip://a?b.png::https://host/a.zip"),
         ("simplecache::https://token@host/a.jpg?sig=1", "simplecache::https://host/a.jpg"),
+        ("HTTPS://ann@host/a.jpg?sig=1", "HTTPS://host/a.jpg"),
+        ("https://host/a.jpg?x=1::2&sig=1", "https://host/a.jpg"),
+        # Here no user stands before the `@`.
+        ("abfs://container@account.net/a.jpg", "abfs://container@account.net/a.jpg"),
+        ("github://org:repo@main/a.jpg", "github://org:repo@main/a.jpg"),
+        ("zip://a@2x.png::https://ann@host/a.zip", "zip://a@2x.png::https://host/a.zip"),
     ],
 )
 def test_urls_are_recorded_without_secrets(url: str, expected: str, folder: str | None) -> None:

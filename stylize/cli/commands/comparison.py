@@ -98,7 +98,7 @@ def _write(
         folder.mkdir(parents=True, exist_ok=True)
         try:
             provenance = _write_pictures(comparison, folder, output_config, overwrite=overwrite)
-            with telling_of(folder / _REFINED if provenance else None):
+            with telling_of(folder / _REFINED if provenance else None), write_errors(f"output {folder}"):
                 _write_sheet(comparison, metrics, provenance, folder, output_config, overwrite=overwrite)
                 _write_report(
                     comparison, film, config, command, folder, output_config=output_config, overwrite=overwrite

@@ -17,6 +17,8 @@ from stylize.cli.settings import config_file, file_settings
 from stylize.errors import StylizeError
 from stylize.machine import available_cores, available_memory_bytes, has_native_bfloat16
 from stylize.networks import devices, store
+from stylize.text import without_users
+from stylize.urls import without_secrets
 
 __all__ = ["doctor"]
 
@@ -60,7 +62,8 @@ def doctor(run: Run) -> None:
         "gpus": {name: ", ".join(devices.gpus(name)) or "none" for name in devices.installed_backends()},
         "refine": _refinement(run),
         "networks": {entry.name: f"{entry.state} {entry.detail}".strip() for entry in store.status()},
-        "variables": {name: os.environ[name] for name in (*ours, *_VARIABLES) if name in os.environ} or "none",
+        "variables": {name: without_secrets(os.environ[name]) for name in (*ours, *_VARIABLES) if name in os.environ}
+        or "none",
         "config": _config(),
     }
     run.result(report, named_lines(report))
@@ -70,10 +73,17 @@ def _config() -> dict[str, Any] | str:
     """Return the settings of the config file, and what is wrong with the user's defaults."""
     wrong = click.get_current_context().meta.get(_WRONG)
     try:
-        settings = {setting.key: setting.value for setting in file_settings(config_file())}
+        settings = {setting.key: _shown(setting.value) for setting in file_settings(config_file())}
     except StylizeError as error:
         settings, wrong = {}, str(error)
-    return settings | ({} if wrong is None else {"error": wrong}) or "none"
+    return settings | ({} if wrong is None else {"error": without_users(wrong)}) or "none"
+
+
+def _shown(value: Any) -> Any:
+    """Return a setting as a bug report may show it."""
+    if isinstance(value, list):
+        return [_shown(each) for each in value]
+    return without_secrets(value) if isinstance(value, str) else value
 
 
 def _version(package: str) -> str:

@@ -124,3 +124,9 @@ def test_a_folder_without_permission_does_not_count_as_missing(inputs, fake, tmp
     monkeypatch.setattr(os, "stat", refused)
     message = one_line(run("fast", *inputs, "-o", tmp_path / "out.png", exit_code=1).stderr)
     assert message == f"stylize: content {inputs[1]}: no permission to read it; expected a readable file"
+
+
+def test_misuse_is_told_without_the_user_of_a_url(inputs, fake):
+    message = run("compare", "-c", "https://ann:word@host/a.png", *inputs[2:], exit_code=2).stderr
+    assert "https://host/a.png" in message
+    assert "word" not in message

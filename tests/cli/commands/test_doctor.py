@@ -41,3 +41,13 @@ def test_doctor_runs_where_the_defaults_are_wrong(
     assert config["device"] == "abacus"
     assert "received 'abacus'" in config["error"]
     assert "received 'abc'" in run("doctor", "--device", "abc", exit_code=2).stderr, "what is typed is still checked"
+
+
+def test_doctor_shows_no_secrets(shipped_networks: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = tmp_path / "config.toml"
+    settings.write_text('init = "https://ann:word@host/a.png?sig=1"')
+    monkeypatch.setenv("STYLIZE_CONFIG", str(settings))
+    monkeypatch.setenv("STYLIZE_REFINE_INIT", "https://ann:word@host/b.png?sig=1")
+    report = json.loads(run("doctor", "--json").stdout)
+    assert report["config"]["init"] == "https://host/a.png"
+    assert report["variables"]["STYLIZE_REFINE_INIT"] == "https://host/b.png"
