@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from stylize.cli.options import fast_options, given, named_choices, refine_config_of, refine_options
+from stylize.cli.options import fast_options, given, named_choices, refine_config_of, refine_options, steps_or_time
 from stylize.config import FastConfig, RefineConfig
 from stylize.errors import OptionError
 
@@ -73,14 +73,15 @@ def batch_config(mode: str, options: Mapping[str, Any], defaults: Set[str] = fro
     Args:
         mode: fast or refine.
         options: the values of the options of fast and refine; None or () for an option that is not given.
-        defaults: the options that do not count with fast if they are of refine, such as the user's defaults.
+        defaults: the options that nobody asked for, such as the user's defaults. With fast, those of refine do not
+            count.
 
     Raises:
         OptionError: an option belongs to refine and the mode is fast, or a value is out of range.
     """
     explicit = given(options)
     if mode == "refine":
-        return refine_config_of(explicit.pop("preset", "default"), explicit)
+        return refine_config_of(explicit.pop("preset", "default"), explicit, defaults)
     fields = {field.name for field in dataclasses.fields(FastConfig)}
     for name in [name for name in explicit if name not in fields]:
         if name in defaults:
@@ -99,6 +100,7 @@ def config_of_cells(mode: str, options: Mapping[str, Any], defaults: Set[str] = 
         defaults: as of `batch_config`. Where the run's mode is refine and the row's is fast, no option of refine counts
             that the row does not set itself.
     """
+    of_run = steps_or_time(options, defaults)
 
     @functools.lru_cache(maxsize=1024)  # a limit, because a million rows may all differ
     def config_of(cells: Cells) -> FastConfig | RefineConfig:
@@ -106,9 +108,9 @@ def config_of_cells(mode: str, options: Mapping[str, Any], defaults: Set[str] = 
         own_mode = row.pop("mode", mode)
         if own_mode not in ("fast", "refine"):
             raise OptionError(f"mode: expected fast or refine, received {own_mode!r}")
-        values = {**options, **{name: _value(name, text) for name, text in row.items()}}
-        # The run's seed is also that of --pairs random.
-        passed_over = defaults | {"seed"} if own_mode == mode else options.keys()
+        values = {**of_run, **{name: _value(name, text) for name, text in row.items()}}
+        # The run's seed is also that of --pairs random. A row's steps count in place of the run's time budget.
+        passed_over = defaults | {"seed", "steps", "time_budget"} if own_mode == mode else options.keys()
         return batch_config(own_mode, values, passed_over - row.keys())
 
     return config_of

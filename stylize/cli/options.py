@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
@@ -26,6 +26,7 @@ from stylize.cli.types import (
     network_choice,
 )
 from stylize.config import AppConfig, FastConfig, RefineConfig
+from stylize.errors import OptionError
 from stylize.output import OutputConfig
 from stylize.presets import PRESETS, preset_config
 
@@ -50,6 +51,7 @@ __all__ = [
     "refine_config_of",
     "refine_options",
     "resume_option",
+    "steps_or_time",
     "style_sources_option",
     "styles_option",
 ]
@@ -276,6 +278,27 @@ def output_config_of(options: dict[str, Any]) -> OutputConfig:
     return OutputConfig(**given({name: options.pop(name, None) for name in names}))
 
 
-def refine_config_of(preset: str, options: Mapping[str, Any]) -> RefineConfig:
-    """Return the preset's config with the `refine_options` that were given."""
-    return preset_config(preset, given(options))
+def refine_config_of(preset: str, options: Mapping[str, Any], defaults: Set[str]) -> RefineConfig:
+    """Return the preset's config with the `refine_options` that were given.
+
+    Args:
+        preset: the preset's name.
+        options: values by name; None or () for an option that was not given.
+        defaults: the names of options that nobody asked for, such as the user's defaults.
+
+    Raises:
+        OptionError: a value is out of range, or both `steps` and `time_budget` are asked for.
+    """
+    return preset_config(preset, steps_or_time(given(options), defaults))
+
+
+def steps_or_time(options: Mapping[str, Any], defaults: Set[str]) -> dict[str, Any]:
+    """Return given options without a time budget that is only a default, where steps were asked for.
+
+    Raises:
+        OptionError: both were asked for.
+    """
+    asked = options.keys() - defaults
+    if {"steps", "time_budget"} <= asked:
+        raise OptionError("time_budget: replaces steps, expected one of the two, received both")
+    return {name: value for name, value in options.items() if name != "time_budget" or "steps" not in asked}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import click
@@ -18,7 +18,7 @@ from stylize.errors import OptionError, StylizeError
 from stylize.output import DEFAULT_OUTPUT, OutputConfig
 from stylize.presets import PRESETS
 
-__all__ = ["errors_with_places", "fitting_output", "is_asked", "is_user_default", "recorded_sources"]
+__all__ = ["errors_with_places", "fitting_output", "is_asked", "is_user_default", "recorded_sources", "user_defaults"]
 
 # Options of how a command speaks: they change no picture.
 _SPOKEN = ("json", "progress", "quiet", "verbose", "offline", "show")
@@ -28,6 +28,11 @@ def is_user_default(name: str) -> bool:
     """Return whether the value of the running command's parameter comes from a variable or from the config file."""
     source = click.get_current_context().get_parameter_source(name)
     return source in (ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
+
+
+def user_defaults(names: Iterable[str]) -> frozenset[str]:
+    """Return those of the running command's parameters whose values come from a variable or from the config file."""
+    return frozenset(name for name in names if is_user_default(name))
 
 
 def is_asked(name: str) -> bool:

@@ -73,6 +73,26 @@ def test_a_bad_cell_is_told_with_its_column(cells, words):
         config_of_cells("fast", {})(cells)
 
 
+@pytest.mark.parametrize(
+    ("run", "defaults", "cells", "expected"),
+    [
+        ({"steps": 7}, set(), {"time_budget": "9"}, RefineConfig(time_budget=9.0).replace(steps=7)),
+        ({"time_budget": 9.0}, set(), {"steps": "7"}, RefineConfig().replace(steps=7)),
+        ({"time_budget": 9.0}, {"time_budget"}, {"steps": "7"}, RefineConfig().replace(steps=7)),
+        ({"time_budget": 9.0, "steps": 7}, {"time_budget"}, {}, RefineConfig().replace(steps=7)),
+        ({"time_budget": 9.0, "steps": 7}, {"steps"}, {}, RefineConfig(time_budget=9.0).replace(steps=7)),
+    ],
+    ids=["time of the row", "steps of the row", "time by default", "steps of the run", "steps by default"],
+)
+def test_of_steps_and_time_the_nearer_counts(run, defaults, cells, expected):
+    assert config_of_cells("refine", run, defaults)(tuple(cells.items())) == expected
+
+
+def test_steps_and_time_of_one_row_are_refused():
+    with pytest.raises(OptionError, match="time_budget: replaces steps"):
+        config_of_cells("refine", {})((("steps", "7"), ("time_budget", "9")))
+
+
 def test_a_column_is_named_after_the_flag_or_the_field():
     assert COLUMNS["tv-weight"] == COLUMNS["total-variation-weight"] == "total_variation_weight"
     assert COLUMNS["style-layer"] == COLUMNS["style-layers"] == "style_layers"

@@ -13,7 +13,7 @@ from stylize.cli.console import Run
 from stylize.cli.expanding import Expanding
 from stylize.cli.options import file_options, given, output_config_of, quality_option
 from stylize.cli.run import with_device, with_run
-from stylize.cli.sources import fitting_output, is_user_default
+from stylize.cli.sources import fitting_output, is_user_default, user_defaults
 from stylize.cli.types import complete_files
 from stylize.errors import OptionError
 
@@ -104,7 +104,7 @@ def batch(
     interrupted, even by SIGKILL.
     """
     output_config = fitting_output(output_config_of(options), suffix.lower().removeprefix("."))
-    defaults = frozenset(name for name in options if is_user_default(name))
+    defaults = user_defaults(options)
     _check_usage(contents=contents, styles=styles, manifest=manifest, output=output)
     _check_offline(run, [*contents, *styles, *([] if manifest is None else [manifest]), output])
     _check_unused(

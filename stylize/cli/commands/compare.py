@@ -27,7 +27,7 @@ from stylize.cli.options import (
     styles_option,
 )
 from stylize.cli.run import with_device, with_run
-from stylize.cli.sources import is_asked
+from stylize.cli.sources import is_asked, user_defaults
 from stylize.cli.types import FILE, Styles
 from stylize.errors import OptionError
 
@@ -70,7 +70,7 @@ def compare(
     """
     idle = {name for name in (*options, "preset") if is_asked(name)} - {"features", "provenance", "size"}
     output_config = output_config_of(options)
-    config = refine_config_of(preset, options)
+    config = refine_config_of(preset, options, user_defaults(options))
     if pictures and idle:
         flags = ", ".join(sorted(flag_of(compare, name) or name for name in idle))
         raise OptionError(f"--image: paints nothing, expected no option of painting; received {flags}")

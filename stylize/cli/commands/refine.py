@@ -30,7 +30,7 @@ from stylize.cli.options import (
     styles_option,
 )
 from stylize.cli.run import with_device, with_run
-from stylize.cli.sources import fitting_output
+from stylize.cli.sources import fitting_output, user_defaults
 from stylize.cli.types import FILE, Styles
 
 __all__ = ["refine"]
@@ -76,7 +76,7 @@ def refine(
     Ctrl-C ends early and keeps the best picture; --resume goes on from there.
     """
     output_config = output_config_of(options)
-    config = refine_config_of(preset, options)
+    config = refine_config_of(preset, options, user_defaults(options))
     output = output or default_output(content, styles, "refine.png")
     output_config = fitting_output(output_config, output.suffix.lower().removeprefix("."))
     painting = Painting(

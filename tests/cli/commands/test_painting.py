@@ -127,6 +127,7 @@ SIGHTS = [
     (["-o", "."], 2, "output .: expected a suffix out of"),
     (["-o", "-"], 2, "output -: only fast reads and writes pipes"),
     (["--mask", "-"], 2, "mask -: only fast reads and writes pipes"),
+    (["--time-budget", "9", "--steps", "9"], 2, "--time-budget: replaces steps, expected one of"),
     (["--time-budget", "inf"], 2, "expected more than 0 seconds, and an end; received inf"),
     (["--animate", "film.mp4"], 1, 'pip install "stylize-art[film]"'),
     (["--plot", "losses.png"], 1, 'pip install "stylize-art[plot]"'),
