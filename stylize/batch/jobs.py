@@ -169,7 +169,7 @@ class Pairing:
         kind, _, number = text.partition(":")
         if text in ("all", "zip"):
             return Pairing(text)
-        if kind == "random" and number.isdecimal() and int(number) >= 1:
+        if kind == "random" and number.isdecimal() and len(number) < 10 and int(number) >= 1:
             return Pairing(kind, int(number), seed)
         raise OptionError(f"pairs: expected all, zip or random:N, received {text!r}")
 
@@ -248,7 +248,7 @@ class Naming:
             raise OptionError(
                 f"name: expected fields out of {known} and the options' names, received {{{error.args[0]}}}"
             ) from error
-        except (ValueError, IndexError, AttributeError, TypeError) as error:
+        except (ValueError, IndexError, AttributeError, TypeError, OverflowError) as error:
             raise self._no_template(error) from error
         path = PurePosixPath(subject.folder, name)
         if path.is_absolute() or ".." in path.parts or name in ("", ".") or name.endswith("/") or "\0" in name:
@@ -310,7 +310,7 @@ def jobs(
                 check_mask_count(len(subject.masks), len(choice))
                 name = naming.name(subject, choice, config, next(numbers))
                 job = Job(subject.content, choice, name, subject.cells, subject.labels, subject.masks)
-                for path in job.inputs:
+                for path in (*job.inputs, *filter(None, [init_of(config)])):
                     if is_output(os.path.dirname(path)):
                         raise in_output(path, output)
             yield job

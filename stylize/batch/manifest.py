@@ -122,7 +122,7 @@ class Manifest:
                 if record is not None and record["output"] is None:
                     pass
                 elif record is not None:
-                    yield record, line.decode().rstrip("\n")
+                    yield record, line.decode("utf-8-sig").rstrip("\n")
                 elif line.endswith(b"\n"):
                     damaged += 1
                 else:
@@ -163,8 +163,8 @@ class Manifest:
 def _parsed(line: bytes) -> Record | None:
     """Return the record of a line; None for a line that is damaged or cut off."""
     try:
-        record = json.loads(line)
-    except ValueError:
+        record = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
         return None
     if not line.endswith(b"\n") or not isinstance(record, dict):
         return None

@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from stylize.errors import OptionError
-from stylize.files import is_remote, is_url, weighted
+from stylize.files import is_remote, is_url, local_path, weighted
 from stylize.layers import VGG19_LAYERS, canonical_layer
 from stylize.networks import registry
 from stylize.styles import StyleName, is_name, names
@@ -55,6 +55,11 @@ class Url(str):
     def is_local(self) -> bool:
         """Whether the file is one of this machine, for which the internet is not needed."""
         return not is_remote(self)
+
+    @property
+    def file(self) -> Path | None:
+        """The file that a file:// URL names; None for other URLs."""
+        return Path(local_path(self)) if self.is_local and "::" not in self else None
 
 
 #: What names a picture to read.
@@ -202,7 +207,7 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3
         if isinstance(value, int):
             return value
         # Spreadsheets and data frames write 64.0.
-        whole = re.fullmatch(r"(-?[0-9]+)(\.0*)?", value.strip())
+        whole = re.fullmatch(r"(-?[0-9]{1,9})(\.0*)?", value.strip())
         return int(whole[1]) if whole else value.strip().lower()
 
 

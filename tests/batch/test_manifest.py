@@ -40,10 +40,15 @@ def test_a_line_that_a_crash_cut_off_is_removed(tmp_path, length):
 
 
 def test_damaged_lines_are_passed_over_and_told_of(tmp_path):
-    (tmp_path / "m").write_text(f"{{damaged\n{LINES[0]}\n[1]\n{LINES[1]}\n")
+    (tmp_path / "m").write_text(f"{{damaged\n{LINES[0]}\n[1]\n{'[' * 200_000}\n{LINES[1]}\n")
     found, said = read(tmp_path / "m")
     assert found == LINES[:2]
-    assert said == [f"{tmp_path / 'm'}: 2 damaged lines are passed over; their pictures are painted again"]
+    assert said == [f"{tmp_path / 'm'}: 3 damaged lines are passed over; their pictures are painted again"]
+
+
+def test_an_editor_may_put_a_byte_order_mark_first(tmp_path):
+    (tmp_path / "m").write_text("".join(f"{line}\n" for line in LINES), encoding="utf-8-sig")
+    assert read(tmp_path / "m") == (LINES, [])
 
 
 @pytest.mark.parametrize("text", ['{"content": "a.png"}\n', '{"content": "a.png"}', "\n"])

@@ -128,6 +128,15 @@ def test_a_url_of_the_output_is_no_input(folders):
         assert counts(run(inputs=inputs, output="out/painted"))[0] == 6
 
 
+def test_a_start_in_the_output_folder_is_refused(folders):
+    Path("styles").rename("out")
+    start = Path("out/s.png").read_bytes()
+    refine = ("--mode", "refine", "--features", "vgg19-slim", "--init", "out/s.png")
+    told = run(*refine, inputs=("-c", "photos", "-s", "@swirls"), exit_code=2).stderr
+    assert "out/s.png: expected no picture in the output folder" in told
+    assert Path("out/s.png").read_bytes() == start
+
+
 @pytest.mark.parametrize("option", [("--device", "cpu"), ("--backend", "torch")])
 def test_what_refinements_compute_on_is_no_option_of_fast(folders, monkeypatch, option):
     told = run(*option, exit_code=2).stderr

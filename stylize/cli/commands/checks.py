@@ -47,8 +47,13 @@ def check_inputs(
 
 
 def check_files(named: Sequence[tuple[str, Source]]) -> list[Path]:
-    """Return the files of pairs of a role and a file or URL. Raises StylizeError for a missing file."""
-    found = [(name, source) for name, source in named if not isinstance(source, Url)]
+    """Return the files, those at `file://` included, of pairs of a role and a file or URL.
+
+    Raises:
+        StylizeError: a file is missing.
+    """
+    places = [(name, source.file if isinstance(source, Url) else source) for name, source in named]
+    found = [(name, path) for name, path in places if path is not None]
     for name, path in found:
         if str(path) == "-":
             raise _no_pipe(name)

@@ -109,7 +109,7 @@ def unset(run: Run, name: str) -> None:
     document = parsed_file(path)
     section = _section(document, setting, path)
     spelling = _spelling(section, setting.name)
-    if spelling not in section:
+    if spelling not in section or isinstance(section[spelling], dict):
         raise StylizeError(f"{name}: is not set in {path}; `stylize config` lists what is")
     del section[spelling]
     _write(path, document.as_string())

@@ -120,7 +120,7 @@ def _check_streams(run: Run, sources: Sequence[Source | StyleName], output: Path
     if run.offline and urls:
         raise OptionError(f"offline: expected files, received {urls[0]}; download the picture first")
     if output == STANDARD_STREAM:
-        if run.as_json:
+        if run.as_json and is_asked("as_json"):
             raise OptionError("-o -: the picture is all that is on standard output, leave out --json")
         if watch:
             raise OptionError("-o -: expected one picture, leave out --watch")

@@ -105,7 +105,8 @@ class Work:
     def inputs(self) -> list[Path]:
         """The files that are read."""
         paths = (*self.contents, *(path for path, _ in self.styles), *self.masks)
-        return [path for path in paths if isinstance(path, Path) and path != STANDARD_STREAM]
+        files = [path.file if isinstance(path, Url) else path for path in paths if not isinstance(path, StyleName)]
+        return [path for path in files if path is not None and path != STANDARD_STREAM]
 
     def check(self, read: Sequence[Path], *, overwrite: bool) -> None:
         """Raise StylizeError unless all can be read and written, and the output is none of the files to `read`."""

@@ -11,6 +11,7 @@ from stylize.cli.command import Command
 from stylize.cli.console import Run, table
 from stylize.cli.options import output_config_of, overwrite_option, quality_option
 from stylize.cli.run import with_run
+from stylize.cli.sources import fitting_output
 from stylize.cli.types import FILE
 from stylize.styles import DESCRIPTIONS, StyleName, names
 
@@ -38,6 +39,7 @@ def styles(run: Run, *, output: Path | None, overwrite: bool, **options: Any) ->
 
     output_config = output_config_of(options)
     if output is not None:
+        output_config = fitting_output(output_config, output.suffix.lower().removeprefix("."))
         check_output(output, [], output_config, overwrite=overwrite)
     pictures = [(name, read_image(name)) for name in map(StyleName, names())]
     listed = [

@@ -50,9 +50,11 @@ def test_an_existing_output_is_refused_before_any_work(command, inputs, fake, tm
     assert read_image(output).pixels.shape == (4, 6, 3)
 
 
+@pytest.mark.parametrize("scheme", ["", "file://"])
 @pytest.mark.parametrize("which", [0, 1])
-def test_an_input_is_never_the_output(which, inputs, pictures, fake):
+def test_an_input_is_never_the_output(which, scheme, pictures, fake):
     before = pictures[which].read_bytes()
+    inputs = ("-c", f"{scheme}{pictures[0]}", "-s", f"{scheme}{pictures[1]}")
     result = run("fast", *inputs, "-o", pictures[which], "--overwrite", exit_code=2)
     assert "expected another file than the input" in one_line(result.stderr)
     assert pictures[which].read_bytes() == before

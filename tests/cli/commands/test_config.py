@@ -167,6 +167,13 @@ def test_unset_of_what_is_not_set(file):
     assert message == f"stylize: size: is not set in {file}; `stylize config` lists what is"
 
 
+def test_unset_removes_no_section(file):
+    run("config", "set", "refine.steps", "9")
+    before = file.read_text()
+    assert "refine: is not set" in one_line(run("config", "unset", "refine", exit_code=1).stderr)
+    assert file.read_text() == before
+
+
 def test_a_file_that_is_not_toml_is_left_alone(file):
     file.parent.mkdir()
     file.write_text("refine = 3")

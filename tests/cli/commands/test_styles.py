@@ -34,6 +34,11 @@ def test_json_names_the_files() -> None:
             assert picture.size == (style["width"], style["height"])
 
 
+def test_a_default_quality_is_for_formats_that_have_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STYLIZE_QUALITY", "80")
+    run("styles", "-o", tmp_path / "styles.png")
+
+
 def test_the_sheet_shows_every_style(tmp_path: Path) -> None:
     result = run("styles", "-o", tmp_path / "styles.png")
     assert result.stdout == f"{tmp_path / 'styles.png'}\n"
