@@ -35,7 +35,9 @@ def arguments_of(config: RefineConfig) -> list[str]:
         }
         if preset.config.replace(**{field: value for field, (_, value) in changed.items()}) == config:
             words = [] if name == "default" else ["--preset", name]
-            found.append(words + [word for pair in changed.values() for word in _words(*pair)])
+            # A time budget replaces the steps, and a command refuses both.
+            told = [pair for field, pair in changed.items() if field != "steps" or config.time_budget is None]
+            found.append(words + [word for pair in told for word in _words(*pair)])
     if not found:
         raise OptionError("expected a config that options of refine make, received one with values that have none")
     return min(found, key=len)

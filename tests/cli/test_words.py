@@ -37,3 +37,7 @@ def test_the_options_of_an_output_come_back():
     output = OutputConfig(quality=50, bit_depth=16, metadata="none", provenance=False)
     expected = "--quality 50 --bit-depth 16 --keep-metadata none --no-provenance"
     assert arguments_of_output(output) == expected.split()
+
+
+def test_a_time_budget_stands_alone():
+    assert arguments_of(RefineConfig(time_budget=5.0).replace(steps=9)) == ["--time-budget", "5"]
