@@ -135,7 +135,9 @@ def with_sources(result: TransferResult, sources: Mapping[str, str]) -> Transfer
         sources: where each option comes from which is not a default, by name. Options of another method are left out.
     """
     fields = dataclasses.asdict(result.config)
-    names = {name for part in (fields, *fields.values()) if isinstance(part, dict) for name in part}
+    parts = [part.items() for part in (fields, *fields.values()) if isinstance(part, dict)]
+    # None: a default that another option replaces, such as a time budget beside given steps.
+    names = {name for part in parts for name, value in part if value is not None}
     if result.mode == "refine":
         names |= {"preset", "memory_gb", "backend", "device"}
     kept = {name: source for name, source in sources.items() if name in names}

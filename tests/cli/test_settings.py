@@ -218,6 +218,14 @@ def test_provenance_tells_where_each_option_comes_from(file, inputs, tmp_path, t
     assert read_provenance(again)["sources"] == sources
 
 
+def test_a_default_time_budget_gives_way_to_steps_and_is_not_told_of(file, fake, inputs, tmp_path):
+    file.write_text("time-budget = 9")
+    run("refine", *inputs, "-o", tmp_path / "out.png", "--steps", 7)
+    config = fake.calls[-1][3]
+    assert (config.steps, config.time_budget) == (7, None)
+    assert read_provenance(tmp_path / "out.png")["sources"] == {"steps": "command line"}
+
+
 def test_a_picture_of_defaults_alone_tells_of_no_sources(fake, inputs, tmp_path):
     run("refine", *inputs, "-o", tmp_path / "out.png")
     assert "sources" not in read_provenance(tmp_path / "out.png")
