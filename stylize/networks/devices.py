@@ -274,7 +274,7 @@ def _free_bytes_by_driver(index: int) -> int | None:
 def tensorflow() -> Any:
     """Import TensorFlow without start-up messages, on the cores that this process may use."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with native_stderr_silenced():
+    with native_stderr_silenced(), _without_keras():
         import tensorflow as tf
     # A host program that has already used TensorFlow has chosen its own number of threads.
     with contextlib.suppress(RuntimeError):
@@ -285,6 +285,22 @@ def tensorflow() -> Any:
             for gpu in tf.config.list_physical_devices("GPU"):
                 tf.config.experimental.set_memory_growth(gpu, True)
     return tf
+
+
+@contextlib.contextmanager
+def _without_keras() -> Iterator[None]:
+    """Keep TensorFlow from importing Keras, which would take TensorFlow as its backend before one is chosen.
+
+    TensorFlow looks for the folder of `keras`, and passes over an ImportError.
+    """
+    if "keras" in sys.modules:
+        yield
+        return
+    sys.modules["keras.src"] = None  # type: ignore[assignment]  # An import of this raises ImportError.
+    try:
+        yield
+    finally:
+        del sys.modules["keras.src"]
 
 
 @functools.lru_cache(maxsize=1)

@@ -6,6 +6,7 @@ import contextvars
 import importlib.util
 import os
 import platform
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -129,6 +130,19 @@ def test_a_gpu_is_taken_where_a_backend_sees_one(monkeypatch: pytest.MonkeyPatch
     assert devices.device_label(Device("jax", "cpu:0")) == "the CPU by jax"
     assert "(it sees gpu:0, gpu:1)" in _refused("torch", "gpu:2")
     assert second.record == {"backend": "torch", "device": "gpu:1"}
+
+
+@pytest.mark.slow
+def test_to_ask_tensorflow_for_gpus_does_not_choose_the_backend_of_keras() -> None:
+    script = (
+        "import sys; from stylize.networks import devices; tf = devices.tensorflow(); "
+        "assert not [name for name in sys.modules if name.partition('.')[0] == 'keras'], 'Keras is imported'; "
+        "assert devices.choose('tensorflow', 'cpu').backend == 'tensorflow'; "
+        "from stylize.networks.backend import keras; from tensorflow.keras import layers; import tensorflow_hub; "
+        "assert tf.keras.layers.Dense is layers.Dense is keras.layers.Dense"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": ""}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
 
 
 def test_threads_compute_each_on_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
