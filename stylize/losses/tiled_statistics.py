@@ -46,7 +46,7 @@ class TiledStatistics:
         for octave, (picture, sums) in enumerate(zip(pictures, style_sums, strict=True)):
             here, weights = compared if octave == 0 else Compared(), regions.position_weights[octave]
             graph = self._graph(slopes=False, largest=octave == 0, weights=weights)
-            for tile in self._statistics.tiles(picture, tile_px):
+            for tile in self._tiles(picture, octave, tile_px):
                 parts = graph(*self._arguments(picture, tile, here, weights))
                 for totals, part in zip((sums, squares, distances), parts, strict=True):
                     for name, value in part.items():
@@ -77,7 +77,7 @@ class TiledStatistics:
             graph = self._graph(slopes=True, largest=octave == 0, weights=weights)
             own = ops.zeros(picture.shape[1:])
             at_octave = slopes[0][octave], *(slopes[1:] if octave == 0 else ({}, {}))
-            for tile in self._statistics.tiles(picture, tile_px):
+            for tile in self._tiles(picture, octave, tile_px):
                 _, _, slope = graph(*self._arguments(picture, tile, here, weights), at_octave)
                 own = framework.add_window(own, slope[0], tile.crop_rows[0], tile.crop_columns[0])
             if coarser is not None and coarser.shape == own.shape:  # a repeated octave
@@ -87,6 +87,10 @@ class TiledStatistics:
                 own = framework.add_window(own, ops.repeat(ops.repeat(coarser, 2, axis=0), 2, axis=1) / 4, 0, 0)
             coarser = own
         return coarser
+
+    def _tiles(self, picture: Any, octave: int, tile_px: int) -> list[Tile]:
+        """Return the tiles of an octave; none where nothing looks at it: content and places look at the first."""
+        return self._statistics.tiles(picture, tile_px) if octave == 0 or self._statistics.style_layers else []
 
     def _sum_of_slopes(
         self, picture: Any, compared: Compared, weights: Any, cores: Any, slopes: tuple[Any, Any, Any]

@@ -129,9 +129,13 @@ def _losses(
     """Return the losses under the objective of the refinement, at the output's size.
 
     The margin that was painted is cut off: a refined picture has the losses that it reached, the preview those with a
-    mirrored margin, from which the refinement started.
+    mirrored margin, from which the refinement started. Where the refinement compared with a painting of its own, both
+    are compared with the photo.
     """
     size = level_size(inputs.size, max(inputs.size))
+    smallest_px, largest_px = config.loss.content_range_px
+    with_photo = max(size) <= largest_px
+    config = config.replace(content_range_px=(smallest_px, max(largest_px, *size)))
     objective = make_objective(config, features, session)
     pyramid = picture_pyramid(inputs, config, [size], photo_to_paint(inputs, config))
     tiling = Tiling.of_run(objective, inputs, session, margin_px=config.margin_px)
@@ -143,7 +147,7 @@ def _losses(
     start = on_canvas(candidates[0])
     loss = level_losses(pyramid, config, objective, tiling, session.loaded.style_targets)(0, start, None)
     return [
-        (_reached(each) if config.margin_px else None) or loss.value_and_gradient(on_canvas(each))[0]
+        (_reached(each) if config.margin_px and with_photo else None) or loss.value_and_gradient(on_canvas(each))[0]
         for each in candidates
     ]
 

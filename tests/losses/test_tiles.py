@@ -105,6 +105,19 @@ def test_tiles_agree_without_content() -> None:
     np.testing.assert_allclose(numpy_of(tiled_gradient), wanted, atol=1e-4 * np.abs(wanted).max())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("style_weight", [0.0, 1.0], ids=["content", "content and places"])
+def test_tiles_agree_without_style_layers(style_weight: float) -> None:
+    loss = tiny_objective(PerceptualLossConfig(style_layers=(), style_weight=style_weight, places_weight=style_weight))
+    image, content, style = (
+        painting(*size, seed)[None] for seed, size in enumerate([(150, 140), (150, 140), (90, 96)])
+    )
+    whole, gradient = loss.value_and_gradient(image, loss.targets.encode(content, [(style, 1.0)]))
+    tiled, tiled_gradient = loss.value_and_gradient(image, loss.targets.encode(content, [(style, 1.0)], 64), 64)
+    assert tiled["total"] == pytest.approx(whole["total"], rel=1e-4)
+    _assert_near(tiled_gradient, gradient, 1e-3)
+
+
 @pytest.mark.parametrize(
     ("normalization", "regions"),
     [

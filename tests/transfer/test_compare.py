@@ -58,6 +58,21 @@ def test_the_losses_of_the_preview_are_those_that_the_refinement_began_with(
         assert value == pytest.approx(getattr(first, name), rel=1e-4)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("init", ["preview", "FILE"])
+def test_above_the_content_range_both_are_compared_with_the_photo(
+    traced_networks: Path, pictures: tuple[Path, Path], init: str
+) -> None:
+    options = {**QUICK, "coarsest_px": 24, "init": str(pictures[1]) if init == "FILE" else init}
+    within, above = (stylize.compare(*pictures, **options, content_range_px=(0, most)).scores for most in (65535, 20))
+    for each in (*within, *above):
+        assert each.losses is not None
+        assert each.losses.content > 0
+    assert above[0].losses.content == pytest.approx(within[0].losses.content, rel=1e-4)
+    # The refinement of large levels ends farther from the photo, not at a tenth of the distance.
+    assert above[1].losses.content > within[1].losses.content / 2
+
+
 def test_pictures_are_scored_in_eight_bits_as_files_hold_them(
     traced_networks: Path, pictures: tuple[Path, Path]
 ) -> None:
