@@ -85,6 +85,7 @@ WRONG_KINDS: dict[str, tuple[dict[str, Any], str]] = {
     "layers": ({"style_layers": "relu4_2"}, "style_layers: expected pairs such as"),
     "layer weight": ({"style_layers": [("relu4_2", "1")]}, "style_layers: expected a number, received '1'"),
     "checkpoint": ({"resume_from": "x.npz"}, "resume_from: expected a Checkpoint, as of read_checkpoint; received 'x"),
+    "device": ({"device": 0}, "device: expected auto, cpu or a name such as gpu:1, received 0"),
     "preset": ({"preset": "nope"}, "preset: expected one of default"),
     "preset and config": (
         {"preset": "nope", "config": stylize.RefineConfig()}, "preset: expected a preset or a config, received 'nope'",

@@ -319,4 +319,4 @@ def _weights_of(config: PerceptualLossConfig) -> dict[str, Any]:
 
 
 def _weighted(losses: Mapping[str, Any], weights: Mapping[str, Any]) -> Any:
-    return sum((weight * losses[name] for name, weight in weights.items()), ops.zeros(()))
+    return sum((weight * losses[name] for name, weight in weights.items()), ops.zeros((), "float32"))

@@ -75,7 +75,7 @@ class TiledStatistics:
             picture, weights = pictures[octave], regions.position_weights[octave]
             here = compared if octave == 0 else Compared()
             graph = self._graph(slopes=True, largest=octave == 0, weights=weights)
-            own = ops.zeros(picture.shape[1:])
+            own = ops.zeros(picture.shape[1:], "float32")
             at_octave = slopes[0][octave], *(slopes[1:] if octave == 0 else ({}, {}))
             for tile in self._tiles(picture, octave, tile_px):
                 _, _, slope = graph(*self._arguments(picture, tile, here, weights), at_octave)

@@ -99,6 +99,8 @@ def choose(backend: str = "auto", device: str = "auto") -> Device:
         OptionError: the backend is not installed, another one is in use, or there is no such device.
     """
     global _last_chosen
+    if not isinstance(device, str):
+        raise OptionError(f"device: expected auto, cpu or a name such as gpu:1, received {device!r}")
     candidates, device = _candidates(backend), device.lower()
     name = candidates[0]
     if device in ("cpu", "cpu:0"):

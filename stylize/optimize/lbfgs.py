@@ -217,7 +217,7 @@ class _History:
         shapes = (math.prod(self._shape),), (math.prod(self._shape),), (2, 2, BANDS), (2, *grid)
         while True:
             try:
-                return [ops.zeros((self._size, *shape)) for shape in shapes]
+                return [ops.zeros((self._size, *shape), "float32") for shape in shapes]
             except Exception as error:
                 if not is_out_of_memory(error) or self._size <= _FEWEST_PAIRS:
                     raise
