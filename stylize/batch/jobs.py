@@ -169,6 +169,7 @@ class Pairing:
         kind, _, number = text.partition(":")
         if text in ("all", "zip"):
             return Pairing(text)
+        # Python refuses to read numbers of thousands of digits.
         if kind == "random" and number.isdecimal() and len(number) < 10 and int(number) >= 1:
             return Pairing(kind, int(number), seed)
         raise OptionError(f"pairs: expected all, zip or random:N, received {text!r}")

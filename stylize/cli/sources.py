@@ -69,9 +69,10 @@ def fitting_output(output: OutputConfig, suffix: str, asks_for: Callable[[str], 
 
     Args:
         output: the options. Those that were asked for are kept, so that a check refuses them.
-        suffix: of the format, such as png.
+        suffix: of the format, such as png or .PNG.
         asks_for: whether this command asks for an option; None: if it is no default of the user's.
     """
+    suffix = suffix.lower().removeprefix(".")
     asks_for = asks_for or (lambda name: not is_user_default(name))
     names = [name for name in ("quality", "bit_depth") if not asks_for(name)]
     if not names:

@@ -39,6 +39,7 @@ __all__ = [
     "Styles",
     "Url",
     "complete_files",
+    "file_of",
     "network_choice",
 ]
 
@@ -56,16 +57,18 @@ class Url(str):
         """Whether the file is one of this machine, for which the internet is not needed."""
         return not is_remote(self)
 
-    @property
-    def file(self) -> Path | None:
-        """The file that a file:// URL names; None for other URLs."""
-        return Path(local_path(self)) if self.is_local and "::" not in self else None
-
 
 #: What names a picture to read.
 Source: TypeAlias = "Path | Url"
 
 SourceStyles: TypeAlias = "Sequence[tuple[Source | StyleName, float]]"
+
+
+def file_of(source: Source) -> Path | None:
+    """Return the file that a path or a file:// URL names; None for other URLs."""
+    if isinstance(source, Path):
+        return source
+    return Path(local_path(source)) if source.is_local and "::" not in source else None
 
 
 def complete_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -206,7 +209,7 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # Generic from click 8.3
         """Return a config's `size`. Its check refuses what has no meaning."""
         if isinstance(value, int):
             return value
-        # Spreadsheets and data frames write 64.0.
+        # Spreadsheets and data frames write 64.0. Python refuses to read numbers of thousands of digits.
         whole = re.fullmatch(r"(-?[0-9]{1,9})(\.0*)?", value.strip())
         return int(whole[1]) if whole else value.strip().lower()
 

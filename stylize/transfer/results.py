@@ -159,7 +159,8 @@ class Scored:
         peak_memory_bytes: the most memory that the process had taken when the picture was done.
         networks: that painted the picture.
         losses: under the loss that the refinement minimised, at the output's size, with its margin, before the photo's
-            colours come back; None for a finished picture, and with a strength of 0.
+            colours come back; above `content_range_px`, content is that of the photo. None for a finished picture, and
+            with a strength of 0.
     """
 
     label: str

@@ -53,7 +53,7 @@ def _refused(*choice: str) -> str:
 
 
 def test_without_a_wish_the_preferred_backend_computes_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "_STARTED_BY", {})  # TensorFlow imports Keras
+    monkeypatch.setattr(devices, "_STARTED_BY", {})
     assert devices.choose() == devices.chosen() == Device("tensorflow", "cpu:0")
     with devices.keras_backend_set():
         assert os.environ["KERAS_BACKEND"] == "tensorflow", "for Keras, which is imported then"

@@ -103,7 +103,7 @@ def batch(
     exit code 1, and names the first picture of each kind of failure. The same command continues a run that was
     interrupted, even by SIGKILL.
     """
-    output_config = fitting_output(output_config_of(options), suffix.lower().removeprefix("."))
+    output_config = fitting_output(output_config_of(options), suffix)
     defaults = user_defaults(options)
     _check_usage(contents=contents, styles=styles, manifest=manifest, output=output)
     _check_offline(run, [*contents, *styles, *([] if manifest is None else [manifest]), output])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylize import files
-from stylize.cli.types import Source, SourceStyles, Styles, Url
+from stylize.cli.types import Source, SourceStyles, Styles, Url, file_of
 from stylize.config import INITS, check_mask_count
 from stylize.errors import OptionError, StylizeError
 from stylize.output import DEFAULT_OUTPUT, OutputConfig
@@ -52,7 +52,7 @@ def check_files(named: Sequence[tuple[str, Source]]) -> list[Path]:
     Raises:
         StylizeError: a file is missing.
     """
-    places = [(name, source.file if isinstance(source, Url) else source) for name, source in named]
+    places = [(name, file_of(source)) for name, source in named]
     found = [(name, path) for name, path in places if path is not None]
     for name, path in found:
         if str(path) == "-":

@@ -82,7 +82,7 @@ def fast(
     elsewhere its first frame.
     """
     suffix = "png" if output in (None, STANDARD_STREAM) or os.path.isdir(output) else output.suffix
-    output_config = fitting_output(output_config_of(options), suffix.lower().removeprefix("."))
+    output_config = fitting_output(output_config_of(options), suffix)
     settings = given(options)
     _check_streams(run, [*contents, *(path for path, _ in styles), *masks], output, watch=watch)
     if STANDARD_STREAM in contents and output is None:

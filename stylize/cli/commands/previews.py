@@ -14,7 +14,7 @@ from stylize.cli.commands.checks import check_files, check_output
 from stylize.cli.commands.results import print_details, result_data
 from stylize.cli.commands.watch import FileState, file_state
 from stylize.cli.console import Run, to_standard_output
-from stylize.cli.types import Source, SourceStyles, Url
+from stylize.cli.types import Source, SourceStyles, Url, file_of
 from stylize.config import FastConfig
 from stylize.output import OutputConfig
 from stylize.styles import StyleName
@@ -105,7 +105,7 @@ class Work:
     def inputs(self) -> list[Path]:
         """The files that are read."""
         paths = (*self.contents, *(path for path, _ in self.styles), *self.masks)
-        files = [path.file if isinstance(path, Url) else path for path in paths if not isinstance(path, StyleName)]
+        files = [file_of(path) for path in paths if not isinstance(path, StyleName)]
         return [path for path in files if path is not None and path != STANDARD_STREAM]
 
     def check(self, read: Sequence[Path], *, overwrite: bool) -> None:

@@ -78,7 +78,7 @@ def refine(
     output_config = output_config_of(options)
     config = refine_config_of(preset, options, user_defaults(options))
     output = output or default_output(content, styles, "refine.png")
-    output_config = fitting_output(output_config, output.suffix.lower().removeprefix("."))
+    output_config = fitting_output(output_config, output.suffix)
     painting = Painting(
         content, styles, config, output, masks=masks, overwrite=overwrite, resume=resume_from, save_every=save_every,
         animation=animation, plot=plot, memory_gb=memory_gb, output_config=output_config,

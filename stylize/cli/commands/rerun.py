@@ -90,7 +90,7 @@ def rerun(
     output = output or image.with_name(files.shortened(image.stem, f"-rerun{image.suffix}"))
     asked = given(options)
     written = output_config_of({**vars(recorded.output), **asked})
-    written = fitting_output(written, output.suffix.lower().removeprefix("."), asked.__contains__)
+    written = fitting_output(written, output.suffix, asked.__contains__)
     painting = Painting(
         source, used_styles, config, output, masks=used_masks, overwrite=overwrite, resume=resume_from,
         output_config=written,

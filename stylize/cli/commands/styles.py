@@ -39,7 +39,7 @@ def styles(run: Run, *, output: Path | None, overwrite: bool, **options: Any) ->
 
     output_config = output_config_of(options)
     if output is not None:
-        output_config = fitting_output(output_config, output.suffix.lower().removeprefix("."))
+        output_config = fitting_output(output_config, output.suffix)
         check_output(output, [], output_config, overwrite=overwrite)
     pictures = [(name, read_image(name)) for name in map(StyleName, names())]
     listed = [
